@@ -1,0 +1,182 @@
+"""What the record line needs from outside, as interfaces. The adapters live in `shared/cloud` and `shared/vendors`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+JsonObject = Mapping[str, Any]
+
+
+class ErrorCategory(StrEnum):
+    """Why automation could not finish a record."""
+
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    RATE_LIMITED = "rate_limited"
+    AUTH = "auth"
+    VENDOR_ERROR = "vendor_error"
+    TIMEOUT = "timeout"
+    INVALID_RESPONSE = "invalid_response"
+    STORE_ERROR = "store_error"
+    LOST = "lost"
+
+
+# --- the source of records --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One row of the source as it was read; `content_hash` changes whenever the row does."""
+
+    values: JsonObject
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class FinishedRow:
+    """A row whose record was completed: the source need not offer it again until `finished_at` is old."""
+
+    content_hash: str
+    finished_at: datetime
+
+
+class RecordSource(Protocol):
+    def pages(self, *, threshold: float, page_size: int, finished_after: datetime) -> Iterator[Sequence[SourceRow]]:
+        """Rows scored at or above `threshold`, highest score first, then part number, page by page.
+
+        Leaves out rows that `remember` was told of with a `finished_at` later than `finished_after`.
+        Raises SourceUnavailable.
+        """
+        ...
+
+    def remember(self, finished: Sequence[FinishedRow]) -> None:
+        """Notes finished rows beside the source. Repeating a row does no harm. Raises SourceUnavailable."""
+        ...
+
+
+# --- the queue --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class QueueTask:
+    """`name` is the de-duplicating task id within its queue; `body` is posted as JSON."""
+
+    name: str
+    body: JsonObject
+    schedule_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class EnqueueFailure:
+    name: str
+    message: str
+
+
+class TaskQueue(Protocol):
+    """One queue with one target."""
+
+    def enqueue(self, tasks: Sequence[QueueTask]) -> Sequence[EnqueueFailure]:
+        """Creates the tasks, started in the given order, many in flight; a name that is taken counts as created.
+
+        Returns what could not be created; raises nothing for a single task's failure.
+        """
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Whether the queue still holds the task. Raises QueueUnavailable when the queue cannot say."""
+        ...
+
+
+# --- the catalogue vendor -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """The vendor knows the part; `answer` is its answer, to be saved before anything is made of it."""
+
+    answer: JsonObject
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Asking again cannot help."""
+
+    category: ErrorCategory
+    message: str
+    answer: JsonObject | None = None
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """The vendor failed or could not be reached; a later attempt may succeed."""
+
+    category: ErrorCategory
+    message: str
+    answer: JsonObject | None = None
+
+
+@dataclass(frozen=True)
+class BurstLimited:
+    """Too many calls for the moment; `retry_after` in seconds."""
+
+    message: str
+    retry_after: float
+
+
+@dataclass(frozen=True)
+class DailyLimited:
+    """No more calls before `resets_at`."""
+
+    message: str
+    resets_at: datetime
+
+
+LookUp = Found | Refused | Unavailable | BurstLimited | DailyLimited
+
+
+@dataclass(frozen=True)
+class Attribute:
+    name: str
+    value: str
+    vendor_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Media:
+    """A document or picture of a part; `kind` is `datasheet`, `photo` or `video`."""
+
+    kind: str
+    url: str
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """A part as automation completed it. `extras` holds what has no column of its own (prices, classifications...)."""
+
+    pn: str
+    manufacturer: str
+    category: str | None = None
+    description: str | None = None
+    vendor: str | None = None
+    vendor_pn: str | None = None
+    url: str | None = None
+    unit_price: Decimal | None = None
+    currency: str | None = None
+    status: str | None = None
+    attributes: Sequence[Attribute] = ()
+    media: Sequence[Media] = ()
+    extras: JsonObject = field(default_factory=dict)
+
+
+class PartCatalogue(Protocol):
+    def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
+        """Asks the vendor for one part. Every refusal and failure is data; raises only for a bug of ours."""
+        ...
+
+    def read(self, answer: JsonObject, pn: str, manufacturer: str | None) -> Product | Refused:
+        """Maps a saved answer; pure. Refused with INVALID_RESPONSE when nothing can be made of it."""
+        ...
