@@ -1,0 +1,297 @@
+"""One vocabulary of faults for every HTTP part of the laptop cloud, and the ASGI wrapper that applies it.
+
+    plan = FaultPlan(seed=7, faults=[Fault(kind="error_before", status=503, path="/v1", probability=0.2)])
+    app = FaultyApp(Starlette(routes=[*fault_routes(plan), ...]), plan)
+    uvicorn.Config(app, http=DroppableProtocol)   # so that an answer can be lost on the wire
+
+| kind | needs | what the caller sees | the effect |
+|---|---|---|---|
+| latency | seconds | the true answer, late | happens, late |
+| error_before | status | that status | does not happen |
+| error_after | status | that status | happens |
+| timeout | seconds, (effect) | silence, then a closed connection | happens before the silence, or never |
+| rate_limited | (limit, seconds) | 429 as the part words it | does not happen |
+| lost_answer | | a closed connection | happens |
+| malformed | | 200 with a body that breaks off | happens |
+"""
+
+import asyncio
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
+from weakref import WeakValueDictionary
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+CONTROL = "/_control/"
+_LONGEST = 3600.0  # seconds; longer than any client here waits
+
+
+class FaultKind(StrEnum):
+    LATENCY = "latency"
+    ERROR_BEFORE = "error_before"
+    ERROR_AFTER = "error_after"
+    TIMEOUT = "timeout"
+    RATE_LIMITED = "rate_limited"
+    LOST_ANSWER = "lost_answer"
+    MALFORMED = "malformed"
+
+
+WITHOUT_TRUE_ANSWER = frozenset(FaultKind) - {FaultKind.LATENCY}
+"""The kinds after which the caller does not hold the part's own answer."""
+
+_KNOBS: dict[FaultKind, tuple[frozenset[str], frozenset[str]]] = {  # kind: (needed, also allowed)
+    FaultKind.LATENCY: (frozenset({"seconds"}), frozenset()),
+    FaultKind.ERROR_BEFORE: (frozenset({"status"}), frozenset()),
+    FaultKind.ERROR_AFTER: (frozenset({"status"}), frozenset()),
+    FaultKind.TIMEOUT: (frozenset({"seconds"}), frozenset({"effect"})),
+    FaultKind.RATE_LIMITED: (frozenset(), frozenset({"limit", "seconds"})),
+    FaultKind.LOST_ANSWER: (frozenset(), frozenset()),
+    FaultKind.MALFORMED: (frozenset(), frozenset()),
+}
+
+
+class Fault(BaseModel):
+    """One fault and which requests it strikes.
+
+    `path` is a prefix. Of the matching requests: the first `times`, or every `every`-th, or each with
+    `probability`; without any of the three, all. `seconds` is the delay, the silence, or a 429's Retry-After.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: FaultKind
+    path: str = Field(default="/", pattern="^/")
+    method: str | None = Field(default=None, pattern="^[A-Z]+$")
+    seconds: Annotated[float, Field(ge=0, le=_LONGEST)] | None = None
+    status: Annotated[int, Field(ge=400, le=599)] | None = None
+    effect: Literal["before", "none"] | None = None
+    limit: Literal["burst", "daily"] | None = None
+    probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    times: Annotated[int, Field(ge=1)] | None = None
+    every: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _knobs_fit_the_kind(self) -> Self:
+        needed, allowed = _KNOBS[self.kind]
+        given = {name for name in ("seconds", "status", "effect", "limit") if getattr(self, name) is not None}
+        if missing := sorted(needed - given):
+            raise ValueError(f"{self.kind} needs {', '.join(missing)}")
+        if surplus := sorted(given - needed - allowed):
+            raise ValueError(f"{self.kind} takes no {', '.join(surplus)}")
+        if sum(one is not None for one in (self.probability, self.times, self.every)) > 1:
+            raise ValueError("give one of probability, times, every")
+        return self
+
+    def matches(self, method: str, path: str) -> bool:
+        return path.startswith(self.path) and self.method in (None, method)
+
+
+class FaultOrder(BaseModel):
+    """The body of `PUT /_control/faults`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    faults: tuple[Fault, ...] = ()
+
+
+class FaultPlan:
+    """Decides which faults strike a request; safe to share between threads.
+
+    The same seed strikes the same requests again, however requests to different paths interleave: chance is a
+    hash of seed, fault, method, path and how often that path was asked before.
+    """
+
+    def __init__(self, seed: int = 0, faults: Iterable[Fault] = ()) -> None:
+        self._lock = threading.Lock()
+        self._install(FaultOrder(seed=seed, faults=tuple(faults)))
+
+    def _install(self, order: FaultOrder) -> None:
+        self._order = order
+        self._matched: Counter[int] = Counter()
+        self._struck: Counter[int] = Counter()
+        self._asked: Counter[tuple[int, str, str]] = Counter()
+
+    def replace(self, order: FaultOrder) -> None:
+        """Starts over with other faults, all counts at zero."""
+        with self._lock:
+            self._install(order)
+
+    def draw(self, method: str, path: str) -> Sequence[Fault]:
+        """The faults that strike this request: any number of latencies, then at most one other."""
+        with self._lock:
+            latencies: list[Fault] = []
+            for index, fault in enumerate(self._order.faults):
+                if not (fault.matches(method, path) and self._strikes(index, fault, method, path)):
+                    continue
+                self._struck[index] += 1
+                if fault.kind is not FaultKind.LATENCY:
+                    return (*latencies, fault)
+                latencies.append(fault)
+            return tuple(latencies)
+
+    def _strikes(self, index: int, fault: Fault, method: str, path: str) -> bool:
+        self._matched[index] += 1
+        self._asked[index, method, path] += 1
+        if fault.times is not None:
+            return self._matched[index] <= fault.times
+        if fault.every is not None:
+            return self._matched[index] % fault.every == 0
+        if fault.probability is not None:
+            nth = self._asked[index, method, path]
+            return _chance(f"{self._order.seed}\n{index}\n{method}\n{path}\n{nth}") < fault.probability
+        return True
+
+    def report(self) -> dict[str, object]:
+        """The faults in force, each with how many requests it matched and struck so far."""
+        with self._lock:
+            return {
+                "seed": self._order.seed,
+                "faults": [
+                    fault.model_dump(mode="json", exclude_none=True)
+                    | {"matched": self._matched[index], "struck": self._struck[index]}
+                    for index, fault in enumerate(self._order.faults)
+                ],
+            }
+
+
+def _chance(key: str) -> float:
+    """A number in 0..1 (1 excluded) that depends on the key alone."""
+    return (
+        int.from_bytes(hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=6).digest(), "big") / 2**48
+    )
+
+
+def plain_answer(fault: Fault) -> Response:
+    """The error answer of a part that has no error shape of its own."""
+    if fault.kind is FaultKind.RATE_LIMITED:
+        wait = str(round(1 if fault.seconds is None else fault.seconds))
+        return JSONResponse({"status": 429, "detail": "injected"}, 429, {"retry-after": wait})
+    return JSONResponse({"status": fault.status, "detail": "injected"}, fault.status or 500)
+
+
+class DroppableProtocol(H11Protocol):
+    """uvicorn's h11 protocol, with which a connection can be closed without an answer.
+
+    For `uvicorn.Config(http=DroppableProtocol)`. ASGI has no message for it.
+    """
+
+    _open: ClassVar[WeakValueDictionary[tuple[str, int], H11Protocol]] = WeakValueDictionary()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
+        super().connection_made(transport)
+        if self.client:
+            self._open[self.client] = self
+
+    @classmethod
+    def drop(cls, client: tuple[str, int] | None) -> bool:
+        """Whether there was such a connection to close."""
+        protocol = cls._open.get(client) if client else None
+        if protocol is None:
+            return False
+        protocol.transport.abort()
+        return True
+
+
+class FaultyApp:
+    """An ASGI app with a plan around its effect. Wraps the whole app, outside any other middleware.
+
+    `answer` words the part's own error answers. `unserved` is told of each request whose effect a fault
+    prevented, so that books can hold it. `scope["faults"]` tells the app which kinds struck. Control paths are
+    never struck.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        plan: FaultPlan,
+        answer: Callable[[Fault], Response] = plain_answer,
+        unserved: Callable[[Scope, Fault], None] = lambda _scope, _fault: None,
+    ) -> None:
+        self._app = app
+        self._plan = plan
+        self._answer = answer
+        self._unserved = unserved
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(CONTROL):
+            await self._app(scope, receive, send)
+            return
+        struck = self._plan.draw(scope["method"], scope["path"])
+        scope["faults"] = tuple(fault.kind for fault in struck)
+        for fault in struck:
+            if fault.kind is FaultKind.LATENCY:
+                await asyncio.sleep(fault.seconds or 0)
+        last = struck[-1] if struck and struck[-1].kind is not FaultKind.LATENCY else None
+        if last is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._strike(last, scope, receive, send)
+
+    async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        if _has_effect(fault):
+            await self._app(scope, receive, _discard)
+        else:
+            self._unserved(scope, fault)
+        match fault.kind:
+            case FaultKind.TIMEOUT:
+                await _hang_up(scope, receive, after=fault.seconds or 0)
+            case FaultKind.LOST_ANSWER:
+                await _hang_up(scope, receive, after=0)
+            case FaultKind.MALFORMED:
+                broken = Response(b'{"answer": {"cut off', 200, media_type="application/json")
+                await broken(scope, receive, send)
+            case _:
+                await self._answer(fault)(scope, receive, send)
+
+
+def _has_effect(fault: Fault) -> bool:
+    if fault.kind is FaultKind.TIMEOUT:
+        return fault.effect == "before"
+    return fault.kind in {FaultKind.ERROR_AFTER, FaultKind.LOST_ANSWER, FaultKind.MALFORMED}
+
+
+async def _discard(_message: Message) -> None:
+    """Takes the answer that nobody will see."""
+
+
+async def _hang_up(scope: Scope, receive: Receive, after: float) -> None:
+    """Closes the connection without an answer, or lets the caller do it first."""
+    try:
+        async with asyncio.timeout(after):
+            await _disconnected(receive)
+    except TimeoutError:
+        if not DroppableProtocol.drop(scope.get("client")):
+            raise ConnectionResetError("an answer lost by a fault") from None
+        await _disconnected(receive)  # returning earlier would make the server send a 500
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def fault_routes(plan: FaultPlan) -> list[Route]:
+    """`GET`, `PUT` and `DELETE /_control/faults`: see, replace and clear the faults in force."""
+
+    async def faults(request: Request) -> Response:
+        if request.method == "PUT":
+            try:
+                plan.replace(FaultOrder.model_validate_json(await request.body()))
+            except ValidationError as refused:
+                errors = refused.errors(include_url=False, include_context=False, include_input=False)
+                return JSONResponse({"status": 422, "detail": "not a fault plan", "errors": errors}, 422)
+        elif request.method == "DELETE":
+            plan.replace(FaultOrder())
+        return JSONResponse(plan.report())
+
+    return [Route(f"{CONTROL}faults", faults, methods=["GET", "PUT", "DELETE"])]
