@@ -1,0 +1,39 @@
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.postgres_support import Database, PostgresServer, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One cluster for each test process, gone when that ends."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    return postgres_server.create_migrated("migrated")
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Database]:
+    """Fresh, with the project's migrations applied."""
+    with postgres_server.database(migrated_template) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def bare_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """Fresh, with what a new Supabase project holds and nothing of ours."""
+    with postgres_server.database() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def service_connection(database: Database) -> Iterator[psycopg.Connection]:
+    """In autocommit mode, with the rights of the service key."""
+    with database.connect(role="service_role") as connection:
+        yield connection
