@@ -1,0 +1,110 @@
+-- No code path can take an illegal arrow or skip the audit: these triggers stand between every write and the rows.
+
+create function automation_arrow_is_legal(from_state automation_state, to_state automation_state) returns boolean
+language sql immutable set search_path = public, pg_temp
+return case from_state
+    when 'initialized' then to_state in ('processing', 'failed')
+    when 'processing' then to_state in ('data_finished', 'failed')
+    when 'data_finished' then to_state in ('supabase_finished', 'failed')
+    when 'supabase_finished' then to_state in ('completed', 'failed')
+    else false
+end;
+
+create function manual_arrow_is_legal(from_state manual_state, to_state manual_state) returns boolean
+language sql immutable set search_path = public, pg_temp
+return case from_state
+    when 'initialized' then to_state = 'processing'
+    when 'processing' then to_state in ('completed', 'failed', 'initialized')
+    else false
+end;
+
+-- Refuses illegal arrows and appends the event row of each legal one.
+create function guard_automation_state() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    if tg_op = 'INSERT' then
+        if new.state <> 'initialized' then
+            raise exception 'an automation task begins as initialized, not as %', new.state using errcode = 'check_violation';
+        end if;
+    elsif new.state = old.state then
+        return null;
+    elsif not automation_arrow_is_legal(old.state, new.state) then
+        raise exception 'automation task %: % -> % is no arrow', new.id, old.state, new.state
+            using errcode = 'check_violation';
+    end if;
+    insert into task_events (task_kind, task_id, batch_id, from_state, to_state, detail, at)
+    values (
+        'automation', new.id, new.batch_id, case when tg_op = 'UPDATE' then old.state::text end, new.state,
+        jsonb_strip_nulls(jsonb_build_object(
+            'attempts', new.attempts, 'owner', new.lease_owner, 'category', new.error_category, 'message', new.error_message
+        )),
+        new.updated_at
+    );
+    return null;
+end
+$$;
+
+create trigger automation_task_state after insert or update of state on automation_tasks
+for each row execute function guard_automation_state();
+
+create function guard_manual_state() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    if tg_op = 'INSERT' then
+        if new.state <> 'initialized' then
+            raise exception 'a manual task begins as initialized, not as %', new.state using errcode = 'check_violation';
+        end if;
+    elsif new.state = old.state then
+        return null;
+    elsif not manual_arrow_is_legal(old.state, new.state) then
+        raise exception 'manual task %: % -> % is no arrow', new.id, old.state, new.state
+            using errcode = 'check_violation';
+    end if;
+    insert into task_events (task_kind, task_id, batch_id, from_state, to_state, detail, at)
+    values (
+        'manual', new.id, new.batch_id, case when tg_op = 'UPDATE' then old.state::text end, new.state,
+        jsonb_strip_nulls(jsonb_build_object('assignee', new.assignee, 'note', new.note, 'cause', new.cause)),
+        new.updated_at
+    );
+    return null;
+end
+$$;
+
+create trigger manual_task_state after insert or update of state on manual_tasks
+for each row execute function guard_manual_state();
+
+-- A record's claim is given back exactly when nobody works on it any more.
+create function close_record() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    if new.state = 'completed' then
+        update records
+        set open = false, completed_hash = new.content_hash, completed_at = new.finished_at, ledger_due = true
+        where record_key = new.record_key;
+    else
+        update records set open = false where record_key = new.record_key;
+    end if;
+    return null;
+end
+$$;
+
+create trigger automation_task_closes_record after update of state on automation_tasks
+for each row when (
+    new.state <> old.state and (new.state = 'completed' or (new.state = 'failed' and new.hand_over = 'off'))
+)
+execute function close_record();
+
+create trigger manual_task_closes_record after update of state on manual_tasks
+for each row when (new.state <> old.state and new.state in ('completed', 'failed'))
+execute function close_record();
+
+-- The audit is append-only.
+create function refuse_rewriting() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    raise exception '% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end
+$$;
+
+create trigger task_events_append_only before update or delete on task_events
+for each row execute function refuse_rewriting();

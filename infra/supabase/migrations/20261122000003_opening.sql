@@ -1,0 +1,235 @@
+-- What `orchestrate` calls: begin a batch, read what is known of a chunk of records, open them, note its progress.
+
+-- Claims the batch's name. A name that is taken starts nothing. Also hands out completed rows that the source's ledger
+-- lacks, at most `p_ledger_limit`.
+create function begin_batch(
+    p_batch_id text,
+    p_trigger text,
+    p_request jsonb,
+    p_policy text,
+    p_policy_version text,
+    p_ledger_limit integer,
+    p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    insert into batches (id, trigger, request, policy, policy_version, created_at)
+    values (p_batch_id, p_trigger, p_request, p_policy, p_policy_version, p_now)
+    on conflict (id) do nothing;
+    if not found then
+        return jsonb_build_object('started', false, 'finished', '[]'::jsonb);
+    end if;
+    return jsonb_build_object('started', true, 'finished', (
+        select coalesce(jsonb_agg(jsonb_build_object('content_hash', completed_hash, 'finished_at', completed_at)), '[]')
+        from (
+            select completed_hash, completed_at from records where ledger_due order by completed_at limit p_ledger_limit
+        ) as due
+    ));
+end
+$$;
+
+-- What is known of each record: `p_records` is [{record_key, manufacturer_key, content_hash}].
+-- Returns {records: {record_key: {skip?, recent_failures}}, manufacturers: {key: {attempts, successes}}, daily_used}.
+create function read_known(
+    p_records jsonb,
+    p_completed_after timestamptz,
+    p_failed_after timestamptz,
+    p_now timestamptz default clock_timestamp()
+) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    with asked as (
+        select * from jsonb_to_recordset(p_records) as r (record_key text, manufacturer_key text, content_hash text)
+    ),
+
+    known as (
+        select
+            asked.record_key,
+            case
+                when exists (
+                    select from manual_tasks as m
+                    where m.record_key = asked.record_key and m.state in ('initialized', 'processing')
+                ) then 'open_manual_task'
+                when records.open then 'in_flight'
+                when records.completed_at > p_completed_after and records.completed_hash = asked.content_hash
+                    then 'recently_completed'
+            end as skip,
+            (
+                select count(*) from automation_tasks as t
+                where t.record_key = asked.record_key and t.state = 'failed' and t.finished_at > p_failed_after
+            ) as recent_failures
+        from asked inner join records using (record_key)
+    )
+
+    select jsonb_build_object(
+        'records', (
+            select coalesce(jsonb_object_agg(
+                record_key, jsonb_strip_nulls(jsonb_build_object('skip', skip, 'recent_failures', recent_failures))
+            ), '{}') from known
+        ),
+        'manufacturers', (
+            select coalesce(jsonb_object_agg(
+                key, jsonb_build_object('attempts', attempts, 'successes', successes)
+            ), '{}')
+            from manufacturers where key in (select manufacturer_key from asked)
+        ),
+        'daily_used', (
+            select coalesce(max(used), 0) from daily_usage where day = (p_now at time zone 'UTC')::date
+        )
+    )
+);
+
+-- The items of `open_tasks`, typed; `place` is their order.
+create function items_to_open(p_items jsonb) returns table (
+    place bigint, record_key text, pn text, manufacturer text, manufacturer_key text, content_hash text, source_record jsonb,
+    route route, priority task_priority, rule text, reason text, confidence numeric, features jsonb, comparisons jsonb,
+    policy text, policy_version text
+)
+language sql immutable set search_path = public, pg_temp
+begin atomic
+    select i.place, r.*
+    from jsonb_array_elements(p_items) with ordinality as i (item, place)
+    cross join lateral jsonb_to_record(i.item) as r (
+        record_key text, pn text, manufacturer text, manufacturer_key text, content_hash text, source_record jsonb,
+        route route, priority task_priority, rule text, reason text, confidence numeric, features jsonb, comparisons jsonb,
+        policy text, policy_version text
+    );
+end;
+
+-- Opens records, in the order given, as far as the day's quota goes: the insert is the claim, and decision and task stand or
+-- fall with it. `p_items` is as `items_to_open` reads it, one per record; `p_rejected` is [{pn, manufacturer, reason,
+-- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}.
+-- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}.
+create function open_tasks(
+    p_batch_id text,
+    p_items jsonb,
+    p_rejected jsonb,
+    p_daily_limit integer,
+    p_manual_batch_size integer,
+    p_due_seconds jsonb,
+    p_sweep_grace_seconds double precision,
+    p_completed_after timestamptz,
+    p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    today date := (p_now at time zone 'UTC')::date;
+    room integer;
+    eligible text[];
+    claimed text[];
+    automation jsonb;
+    manual integer := 0;
+    inserted integer;
+begin
+    if not exists (select from batches where id = p_batch_id and closed_at is null) then
+        raise exception 'batch % is not open', p_batch_id using errcode = 'PT409';
+    end if;
+
+    -- This row's lock makes openings wait for each other, so neither the quota nor a claim can be raced.
+    insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
+    update daily_usage set quota = greatest(p_daily_limit, used) where day = today returning quota - used into room;
+
+    select coalesce(array_agg(item.record_key order by item.place), '{}') into eligible
+    from items_to_open(p_items) as item
+    left join records as r on r.record_key = item.record_key
+    where not coalesce(r.open, false)
+        and not coalesce(r.completed_at > p_completed_after and r.completed_hash = item.content_hash, false)
+        and not exists (select from decisions as d where d.batch_id = p_batch_id and d.record_key = item.record_key);
+    claimed := eligible[1:room];
+
+    insert into records (record_key, pn, manufacturer, open, content_hash)
+    select record_key, pn, manufacturer, true, content_hash
+    from items_to_open(p_items) where record_key = any (claimed) order by record_key
+    on conflict (record_key) do update
+    set open = true, pn = excluded.pn, manufacturer = excluded.manufacturer, content_hash = excluded.content_hash;
+
+    insert into decisions (
+        batch_id, record_key, pn, manufacturer, route, priority, rule, reason, confidence, features, comparisons, policy,
+        policy_version, content_hash, decided_at
+    )
+    select
+        p_batch_id, record_key, pn, manufacturer, route, priority, rule, reason, confidence, features, comparisons, policy,
+        policy_version, content_hash, p_now
+    from items_to_open(p_items) where record_key = any (claimed) order by place;
+
+    insert into decisions (
+        batch_id, pn, manufacturer, route, rule, reason, confidence, content_hash, source_record, decided_at
+    )
+    select p_batch_id, pn, manufacturer, 'rejected', 'rejected', reason, 1, content_hash, source_record, p_now
+    from jsonb_to_recordset(p_rejected) as r (
+        pn text, manufacturer text, reason text, content_hash text, source_record jsonb
+    );
+
+    with created as (
+        insert into automation_tasks (
+            batch_id, decision_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, priority,
+            sweep_after, created_at, updated_at
+        )
+        select
+            p_batch_id, d.id, record_key, item.pn, item.manufacturer, manufacturer_key, item.content_hash, item.source_record,
+            item.priority, p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
+        from items_to_open(p_items) as item
+        inner join decisions as d using (record_key)
+        where d.batch_id = p_batch_id and item.route = 'automation' and record_key = any (claimed)
+        returning id, record_key, priority
+    )
+
+    select coalesce(
+        jsonb_agg(jsonb_build_object('id', created.id, 'record_key', record_key, 'priority', created.priority)
+            order by created.priority, item.place), '[]'
+    )
+    into automation
+    from created inner join items_to_open(p_items) as item using (record_key);
+
+    loop
+        insert into manual_tasks (
+            batch_id, decision_id, record_key, pn, manufacturer, content_hash, source_record, type, priority, reason, due_at,
+            created_at, updated_at
+        )
+        select
+            p_batch_id, d.id, record_key, item.pn, item.manufacturer, item.content_hash, item.source_record,
+            'workflow_generated', item.priority, item.reason,
+            p_now + make_interval(secs => (p_due_seconds ->> item.priority::text)::double precision), p_now, p_now
+        from items_to_open(p_items) as item
+        inner join decisions as d using (record_key)
+        where d.batch_id = p_batch_id and item.route = 'manual' and record_key = any (claimed)
+        order by item.place offset manual limit p_manual_batch_size;
+        get diagnostics inserted = row_count;
+        manual := manual + inserted;
+        exit when inserted < p_manual_batch_size;
+    end loop;
+
+    update daily_usage set used = used + cardinality(claimed) where day = today;
+    update batches set taken = taken + cardinality(claimed) + jsonb_array_length(p_rejected) where id = p_batch_id;
+    return jsonb_build_object(
+        'automation', automation,
+        'manual', manual,
+        'over_limit', cardinality(eligible) - cardinality(claimed),
+        'claimed_elsewhere', jsonb_array_length(p_items) - cardinality(eligible),
+        'rejected', jsonb_array_length(p_rejected)
+    );
+end
+$$;
+
+-- Notes which tasks are in the queue, what the run has counted so far, which rows the source's ledger has learnt, and
+-- (`p_closed`) that the run opens no more. `p_enqueued` is [task id].
+create function note_progress(
+    p_batch_id text,
+    p_enqueued uuid[],
+    p_counts jsonb,
+    p_ledgered text[],
+    p_patience_seconds double precision,
+    p_closed boolean,
+    p_now timestamptz default clock_timestamp()
+) returns void
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    update automation_tasks
+    set enqueued_at = p_now, sweep_after = p_now + make_interval(secs => p_patience_seconds), updated_at = p_now
+    where id = any (p_enqueued) and state = 'initialized' and enqueued_at is null and generation = 0;
+    update records set ledger_due = false where ledger_due and completed_hash = any (p_ledgered);
+    update batches
+    set counts = p_counts, closed_at = case when p_closed then p_now end
+    where id = p_batch_id and closed_at is null;
+end
+$$;

@@ -1,0 +1,262 @@
+-- What the worker calls. Every step is a compare-and-set on the lease, and repeating a step that was done changes nothing.
+
+-- Takes a task for one delivery. `outcome` is
+--   claimed    work on it; `answer` is the saved vendor answer, if there is one; an attempt is counted when there is none
+--   ended      it is completed or failed; `dead_letter_due` says that the dead letter may still have to be sent
+--   leased     a live delivery works on it until `lease_until`
+--   postponed  not before `not_before`; generation `generation` of the queue task stands for it
+--   spent      all attempts were made, and the last of them never said how it ended
+create function claim_automation_task(
+    p_task_id uuid,
+    p_owner uuid,
+    p_lease_seconds double precision,
+    p_max_attempts integer,
+    p_patience_seconds double precision,
+    p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task automation_tasks;
+    outcome text;
+begin
+    select * into task from automation_tasks where id = p_task_id for update;
+    if not found then
+        raise exception 'no automation task %', p_task_id using errcode = 'PT404';
+    end if;
+    if task.state in ('completed', 'failed') then
+        outcome := 'ended';
+    elsif task.lease_until > p_now and task.lease_owner <> p_owner then
+        outcome := 'leased';
+    elsif task.not_before > p_now then
+        outcome := 'postponed';
+    elsif task.vendor_answer is null and task.attempts >= p_max_attempts then
+        outcome := 'spent';
+    else
+        outcome := 'claimed';
+    end if;
+    if outcome in ('claimed', 'spent') then
+        update automation_tasks
+        set state = case when state = 'initialized' then 'processing' else state end,
+            attempts = attempts + (outcome = 'claimed' and vendor_answer is null)::integer,
+            deliveries = deliveries + 1,
+            enqueued_at = coalesce(enqueued_at, p_now),
+            not_before = null,
+            lease_owner = p_owner,
+            lease_until = p_now + make_interval(secs => p_lease_seconds),
+            sweep_after = p_now + make_interval(secs => p_lease_seconds + p_patience_seconds),
+            updated_at = p_now
+        where id = p_task_id
+        returning * into task;
+    end if;
+    return jsonb_build_object(
+        'outcome', outcome, 'state', task.state, 'batch_id', task.batch_id, 'record_key', task.record_key, 'pn', task.pn,
+        'manufacturer', task.manufacturer, 'attempts', task.attempts, 'generation', task.generation,
+        'answer', task.vendor_answer, 'dead_letter_due', task.hand_over = 'due', 'lease_until', task.lease_until,
+        'not_before', task.not_before, 'error_category', task.error_category, 'error_message', task.error_message
+    );
+end
+$$;
+
+-- Keeps the vendor's answer before anything is made of it. False: the task has gone on without this owner.
+create function save_vendor_answer(
+    p_task_id uuid, p_owner uuid, p_answer jsonb, p_now timestamptz default clock_timestamp()
+) returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    update automation_tasks
+    set state = 'data_finished', vendor_answer = p_answer, updated_at = p_now
+    where id = p_task_id and lease_owner = p_owner and state = 'processing';
+    return found or exists (
+        select from automation_tasks where id = p_task_id and lease_owner = p_owner and state = 'data_finished'
+    );
+end
+$$;
+
+-- Counts one finished automation task of a manufacturer; reliability is made of these counts.
+create function count_manufacturer(p_key text, p_name text, p_success boolean) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    insert into manufacturers as m (key, name, attempts, successes)
+    select p_key, p_name, 1, p_success::integer where p_key <> ''
+    on conflict (key) do update set attempts = m.attempts + 1, successes = m.successes + p_success::integer;
+end;
+
+-- Writes a product with all that belongs to it, replacing what was there. `p_product` is {pn, manufacturer,
+-- manufacturer_key, category, description, vendor, vendor_pn, url, unit_price, currency, status, attributes: [{name,
+-- value, vendor_id}], media: [{kind, url, title}], extras}.
+create function write_product(
+    p_record_key text, p_task_id uuid, p_source text, p_product jsonb, p_now timestamptz
+) returns uuid
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    product uuid;
+    maker bigint;
+begin
+    select id into maker from manufacturers where key = p_product ->> 'manufacturer_key';
+    if not found and p_product ->> 'manufacturer_key' <> '' then
+        insert into manufacturers (key, name) values (p_product ->> 'manufacturer_key', p_product ->> 'manufacturer')
+        on conflict (key) do update set name = manufacturers.name
+        returning id into maker;
+    end if;
+    insert into products as p (
+        record_key, pn, manufacturer_id, category, description, vendor, vendor_pn, url, unit_price, currency, status, source,
+        task_id, created_at, updated_at
+    )
+    select
+        p_record_key, r.pn, maker, r.category, r.description, r.vendor, r.vendor_pn, r.url, r.unit_price, r.currency, r.status,
+        p_source, p_task_id, p_now, p_now
+    from jsonb_to_record(p_product) as r (
+        pn text, category text, description text, vendor text, vendor_pn text, url text, unit_price numeric, currency text,
+        status text
+    )
+    on conflict (record_key) do update
+    set pn = excluded.pn, manufacturer_id = excluded.manufacturer_id, category = excluded.category,
+        description = excluded.description, vendor = excluded.vendor, vendor_pn = excluded.vendor_pn, url = excluded.url,
+        unit_price = excluded.unit_price, currency = excluded.currency, status = excluded.status, source = excluded.source,
+        task_id = excluded.task_id, updated_at = excluded.updated_at
+    returning p.id into product;
+    delete from product_attributes where product_id = product;
+    insert into product_attributes (product_id, name, value, vendor_id)
+    select product, name, value, vendor_id
+    from jsonb_to_recordset(p_product -> 'attributes') as r (name text, value text, vendor_id text)
+    on conflict do nothing;
+    delete from document_media where product_id = product;
+    insert into document_media (product_id, kind, url, title)
+    select product, kind, url, title from jsonb_to_recordset(p_product -> 'media') as r (kind text, url text, title text)
+    on conflict do nothing;
+    insert into product_extras (product_id, extras) values (product, p_product -> 'extras')
+    on conflict (product_id) do update set extras = excluded.extras;
+    return product;
+end
+$$;
+
+-- Stores the product and ends the task, in one transaction. False: the task has gone on without this owner.
+create function finish_automation_task(
+    p_task_id uuid, p_owner uuid, p_product jsonb, p_now timestamptz default clock_timestamp()
+) returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task automation_tasks;
+begin
+    select * into task from automation_tasks where id = p_task_id for update;
+    if task.state = 'completed' then
+        return true;
+    end if;
+    if task.state is distinct from 'data_finished' or task.lease_owner is distinct from p_owner then
+        return false;
+    end if;
+    -- a record without a manufacturer has no history to add to: the vendor's name for it is not the source's
+    perform count_manufacturer(task.manufacturer_key, task.manufacturer, true);
+    perform write_product(task.record_key, task.id, 'automation', p_product, p_now);
+    update automation_tasks set state = 'supabase_finished', updated_at = p_now where id = p_task_id;
+    update automation_tasks
+    set state = 'completed', lease_owner = null, lease_until = null, sweep_after = null, finished_at = p_now,
+        updated_at = p_now
+    where id = p_task_id;
+    return true;
+end
+$$;
+
+-- Gives the task back to the queue after a failed delivery. `p_refund` takes back the attempt that the claim counted.
+create function release_automation_task(
+    p_task_id uuid,
+    p_owner uuid,
+    p_category error_category,
+    p_message text,
+    p_answer jsonb,
+    p_refund boolean,
+    p_patience_seconds double precision,
+    p_now timestamptz default clock_timestamp()
+) returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    update automation_tasks
+    set attempts = attempts - (p_refund and attempts > 0)::integer,
+        lease_owner = null, lease_until = null, error_category = p_category, error_message = p_message,
+        error_answer = coalesce(p_answer, error_answer),
+        sweep_after = p_now + make_interval(secs => p_patience_seconds), updated_at = p_now
+    where id = p_task_id and lease_owner = p_owner and state not in ('completed', 'failed');
+    return found;
+end
+$$;
+
+-- Lets a task wait until `p_until` as the next generation of its queue task; the attempt is given back.
+-- Returns the generation that is to be enqueued, or null: the task has gone on without this owner.
+create function postpone_automation_task(
+    p_task_id uuid,
+    p_owner uuid,
+    p_until timestamptz,
+    p_message text,
+    p_refund boolean,
+    p_grace_seconds double precision,
+    p_now timestamptz default clock_timestamp()
+) returns integer
+language sql set search_path = public, pg_temp
+begin atomic
+    update automation_tasks
+    set generation = generation + 1, attempts = attempts - (p_refund and attempts > 0)::integer, enqueued_at = null,
+        not_before = p_until, lease_owner = null, lease_until = null, error_category = 'rate_limited',
+        error_message = p_message, sweep_after = p_now + make_interval(secs => p_grace_seconds), updated_at = p_now
+    where id = p_task_id and lease_owner = p_owner and state not in ('completed', 'failed')
+    returning generation;
+end;
+
+-- The queue holds this generation of the task.
+create function note_enqueued(
+    p_task_id uuid,
+    p_generation integer,
+    p_patience_seconds double precision,
+    p_now timestamptz default clock_timestamp()
+) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    update automation_tasks
+    set enqueued_at = p_now, updated_at = p_now,
+        sweep_after = greatest(p_now, not_before) + make_interval(secs => p_patience_seconds)
+    where id = p_task_id and generation = p_generation and enqueued_at is null and state not in ('completed', 'failed');
+end;
+
+-- Ends a task as failed. A dead letter is due unless `p_to_manual` is false.
+create function end_as_failed(
+    task automation_tasks, p_category error_category, p_message text, p_answer jsonb, p_to_manual boolean,
+    p_grace_seconds double precision, p_now timestamptz
+) returns void
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    update automation_tasks
+    set state = 'failed', error_category = p_category, error_message = p_message,
+        error_answer = coalesce(p_answer, error_answer), lease_owner = null, lease_until = null,
+        hand_over = case when p_to_manual then 'due' else 'off' end::hand_over,
+        sweep_after = case when p_to_manual then p_now + make_interval(secs => p_grace_seconds) end,
+        finished_at = p_now, updated_at = p_now
+    where id = task.id;
+    perform count_manufacturer(task.manufacturer_key, task.manufacturer, false);
+end
+$$;
+
+-- Dead-letters a task on behalf of its owner. False: the task has gone on without this owner.
+create function fail_automation_task(
+    p_task_id uuid,
+    p_owner uuid,
+    p_category error_category,
+    p_message text,
+    p_answer jsonb,
+    p_to_manual boolean,
+    p_grace_seconds double precision,
+    p_now timestamptz default clock_timestamp()
+) returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task automation_tasks;
+begin
+    select * into task from automation_tasks where id = p_task_id for update;
+    if task.state = 'failed' then
+        return true;
+    end if;
+    if task.state is distinct from 'completed' and task.lease_owner = p_owner then
+        perform end_as_failed(task, p_category, p_message, p_answer, p_to_manual, p_grace_seconds, p_now);
+        return true;
+    end if;
+    return false;
+end
+$$;

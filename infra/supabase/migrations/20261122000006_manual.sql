@@ -1,0 +1,198 @@
+-- What people do: claim, release, complete and fail manual tasks. A claim is a lease; of two people one wins.
+
+create function manual_task_view(task manual_tasks) returns jsonb
+language sql stable set search_path = public, pg_temp
+return jsonb_build_object(
+    'id', task.id, 'batch_id', task.batch_id, 'pn', task.pn, 'manufacturer', task.manufacturer, 'type', task.type,
+    'priority', task.priority, 'state', task.state, 'reason', task.reason, 'cause', task.cause, 'attempts', task.attempts,
+    'last_vendor_answer', task.last_vendor_answer, 'source_record', task.source_record, 'decision', (
+        select jsonb_build_object(
+            'rule', d.rule, 'reason', d.reason, 'confidence', d.confidence, 'features', d.features,
+            'comparisons', d.comparisons, 'policy', d.policy, 'policy_version', d.policy_version
+        ) from decisions as d where d.id = task.decision_id
+    ),
+    'automation_task_id', task.automation_task_id, 'assignee', task.assignee, 'claimed_until', task.claimed_until,
+    'due_at', task.due_at, 'note', task.note, 'edited_fields', task.edited_fields, 'result', task.result,
+    'created_at', task.created_at, 'finished_at', task.finished_at
+);
+
+-- Locks the task and refuses, with the owner's name, what somebody else holds or what has ended.
+create function take_manual_task(p_task_id uuid, p_assignee text, p_now timestamptz) returns manual_tasks
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task manual_tasks;
+begin
+    select * into task from manual_tasks where id = p_task_id for update;
+    if not found then
+        raise exception 'no manual task %', p_task_id using errcode = 'PT404';
+    end if;
+    if task.state in ('completed', 'failed') then
+        raise exception 'manual task % is already %', p_task_id, task.state using errcode = 'PT409';
+    end if;
+    if task.state = 'processing' and task.assignee <> p_assignee and task.claimed_until > p_now then
+        raise exception 'manual task % is claimed by % until %', p_task_id, task.assignee,
+            to_char(task.claimed_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') using errcode = 'PT409';
+    end if;
+    return task;
+end
+$$;
+
+-- The same, for what only the present owner may do.
+create function take_own_manual_task(p_task_id uuid, p_assignee text, p_now timestamptz) returns manual_tasks
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task manual_tasks := take_manual_task(p_task_id, p_assignee, p_now);
+begin
+    if task.assignee is distinct from p_assignee then
+        raise exception 'manual task % is not claimed by %: claim it first', p_task_id, p_assignee using errcode = 'PT409';
+    end if;
+    return task;
+end
+$$;
+
+-- Claims, or renews the claim of the same person.
+create function claim_manual_task(
+    p_task_id uuid, p_assignee text, p_claim_seconds double precision, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task manual_tasks := take_manual_task(p_task_id, p_assignee, p_now);
+begin
+    update manual_tasks
+    set state = 'processing', assignee = p_assignee, claimed_until = p_now + make_interval(secs => p_claim_seconds),
+        updated_at = p_now
+    where id = p_task_id
+    returning * into task;
+    return manual_task_view(task);
+end
+$$;
+
+create function release_manual_task(
+    p_task_id uuid, p_assignee text, p_note text, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task manual_tasks := take_own_manual_task(p_task_id, p_assignee, p_now);
+begin
+    update manual_tasks
+    set state = 'initialized', assignee = null, claimed_until = null, note = coalesce(p_note, note), updated_at = p_now
+    where id = p_task_id
+    returning * into task;
+    return manual_task_view(task);
+end
+$$;
+
+-- The product after a person's work: what they edited, over what is stored, over what the source row said.
+-- `p_fields` may hold manufacturer, category, description, attributes {name: value}, docs [url], images [url].
+create function edited_product(task manual_tasks, p_fields jsonb) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    with kept as (
+        select p.*, m.name as manufacturer
+        from (values (1)) as one (one)
+        left join products as p on p.record_key = task.record_key
+        left join manufacturers as m on m.id = p.manufacturer_id
+    ),
+
+    attributes as (
+        select key as name, value from jsonb_each_text(coalesce(p_fields -> 'attributes', '{}'))
+        union
+        select a.name, a.value from product_attributes as a
+        inner join kept on a.product_id = kept.id
+        where not coalesce(p_fields -> 'attributes', '{}') ? a.name
+        union
+        select key, value from jsonb_each_text(
+            case when jsonb_typeof(task.source_record -> 'specs') = 'object' then task.source_record -> 'specs' else '{}' end
+        ), kept
+        where kept.id is null and value is not null and not coalesce(p_fields -> 'attributes', '{}') ? key
+    ),
+
+    media as (
+        select d.kind, d.url, d.title from document_media as d inner join kept on d.product_id = kept.id
+        union
+        select added.kind, url #>> '{}', null
+        from (values ('docs', 'datasheet'), ('images', 'photo')) as added (field, kind),
+            jsonb_array_elements(coalesce(p_fields -> added.field, '[]')) as url
+    )
+
+    select jsonb_build_object(
+        'pn', task.pn,
+        'manufacturer', coalesce(p_fields ->> 'manufacturer', kept.manufacturer, task.manufacturer),
+        'category', coalesce(p_fields ->> 'category', kept.category, task.source_record ->> 'category'),
+        'description', coalesce(p_fields ->> 'description', kept.description, task.source_record ->> 'description'),
+        'vendor', kept.vendor, 'vendor_pn', kept.vendor_pn, 'url', kept.url, 'unit_price', kept.unit_price,
+        'currency', kept.currency, 'status', kept.status,
+        'attributes', coalesce((
+            select jsonb_agg(jsonb_build_object('name', name, 'value', value)) from attributes where value is not null
+        ), '[]'),
+        'media', coalesce((
+            select jsonb_agg(jsonb_build_object('kind', kind, 'url', url, 'title', title)) from media
+        ), '[]'),
+        'extras', coalesce((select extras from product_extras where product_id = kept.id), '{}')
+    )
+    from kept
+);
+
+-- Writes the edited fields into the product and ends the task, in one transaction.
+create function complete_manual_task(
+    p_task_id uuid,
+    p_assignee text,
+    p_fields jsonb,
+    p_manufacturer_key text, -- of the edited manufacturer, null when it was not edited
+    p_note text,
+    p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task manual_tasks := take_own_manual_task(p_task_id, p_assignee, p_now);
+    product jsonb := edited_product(task, p_fields);
+    product_id uuid;
+begin
+    product := product || jsonb_build_object('manufacturer_key', coalesce(
+        p_manufacturer_key,
+        (select m.key from products as p inner join manufacturers as m on m.id = p.manufacturer_id
+         where p.record_key = task.record_key),
+        split_part(task.record_key, '|', 2)
+    ));
+    product_id := write_product(task.record_key, task.id, 'manual', product, p_now);
+    update manual_tasks
+    set state = 'completed', claimed_until = null, edited_fields = p_fields, note = coalesce(p_note, note),
+        result = jsonb_build_object('product_id', product_id), finished_at = p_now, updated_at = p_now
+    where id = p_task_id
+    returning * into task;
+    return manual_task_view(task);
+end
+$$;
+
+create function fail_manual_task(
+    p_task_id uuid, p_assignee text, p_note text, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task manual_tasks := take_own_manual_task(p_task_id, p_assignee, p_now);
+begin
+    update manual_tasks
+    set state = 'failed', claimed_until = null, note = p_note, finished_at = p_now, updated_at = p_now
+    where id = p_task_id
+    returning * into task;
+    return manual_task_view(task);
+end
+$$;
+
+-- Work that nobody holds: highest priority first, then oldest.
+create function pending_manual_tasks(
+    p_limit integer, p_priority task_priority default null, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(manual_task_view(task) order by priority, created_at, id), '[]')
+    from (
+        select m as task, m.priority, m.created_at, m.id
+        from manual_tasks as m
+        where m.state in ('initialized', 'processing')
+            and (p_priority is null or m.priority = p_priority)
+            and (m.state = 'initialized' or m.claimed_until <= p_now)
+        order by m.priority, m.created_at, m.id
+        limit p_limit
+    ) as pending
+);

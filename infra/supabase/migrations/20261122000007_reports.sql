@@ -1,0 +1,143 @@
+-- Where every record is: the state of a batch, and the equation that must balance.
+
+-- The state of a batch follows from its tasks; while orchestrate may still open more, it is in progress.
+create function overall_state(p_open boolean, p_total bigint, p_completed bigint, p_failed bigint) returns text
+language sql immutable set search_path = public, pg_temp
+return case
+    when p_open or p_completed + p_failed < p_total then 'in_progress'
+    when p_failed = 0 then 'completed'
+    when p_completed = 0 then 'failed'
+    else 'completed_with_failures'
+end;
+
+create function batch_status(p_batch_id text, p_now timestamptz default clock_timestamp()) returns jsonb
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    batch batches;
+    report jsonb;
+begin
+    select * into batch from batches where id = p_batch_id;
+    if not found then
+        raise exception 'no batch %', p_batch_id using errcode = 'PT404';
+    end if;
+    with states as (
+        select 'automation' as kind, state::text, count(*) as tasks, max(finished_at) as finished
+        from automation_tasks where batch_id = p_batch_id group by state
+        union all
+        select 'manual', state::text, count(*), max(finished_at)
+        from manual_tasks where batch_id = p_batch_id group by state
+    )
+    select jsonb_build_object(
+        'batch_id', batch.id,
+        -- an orchestrate that died never closed its batch: after a quarter of an hour nothing more comes of it
+        'state', overall_state(
+            batch.closed_at is null and batch.created_at > p_now - interval '15 minutes',
+            coalesce(sum(tasks), 0)::bigint,
+            coalesce(sum(tasks) filter (where state = 'completed'), 0)::bigint,
+            coalesce(sum(tasks) filter (where state = 'failed'), 0)::bigint
+        ),
+        'automation', coalesce(jsonb_object_agg(state, tasks) filter (where kind = 'automation'), '{}'),
+        'manual', coalesce(jsonb_object_agg(state, tasks) filter (where kind = 'manual'), '{}'),
+        'finished_at', max(finished)
+    )
+    into report from states;
+    return report || jsonb_build_object(
+        'taken', batch.taken, 'counts', batch.counts, 'trigger', batch.trigger, 'request', batch.request,
+        'policy', batch.policy, 'policy_version', batch.policy_version, 'parent_batch_id', batch.parent_batch_id,
+        'created_at', batch.created_at, 'closed_at', batch.closed_at,
+        'decisions', (
+            select coalesce(jsonb_agg(jsonb_build_object('rule', rule, 'route', route, 'records', records)
+                order by records desc, rule), '[]')
+            from (
+                select rule, route, count(*) as records from decisions where batch_id = p_batch_id group by rule, route
+            ) as rules
+        ),
+        'fallback_batches', (
+            select coalesce(jsonb_agg(id order by id), '[]') from batches where parent_batch_id = p_batch_id
+        )
+    );
+end
+$$;
+
+-- One record's place is where its last task is: a dead-lettered one is where its manual task is. `taken` is counted when records
+-- are opened and the places are counted from the tasks as they stand, so a lost record shows.
+-- Exactly one of `p_batch_id` and `p_day` (UTC, by the batches' beginning) is given.
+create function reconcile(p_batch_id text default null, p_day date default null) returns jsonb
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    sides jsonb;
+begin
+    if p_batch_id is not null and not exists (select from batches where id = p_batch_id) then
+        raise exception 'no batch %', p_batch_id using errcode = 'PT404';
+    end if;
+    with chosen as (
+        select id, taken from batches
+        where (id = p_batch_id or (
+            p_day is not null
+            and created_at >= p_day::timestamp at time zone 'UTC' and created_at < (p_day + 1)::timestamp at time zone 'UTC'
+        ))
+    ),
+
+    places as (
+        select case
+            when coalesce(fallback.state, own.state) is not null then
+                case coalesce(fallback.state, own.state)
+                    when 'completed' then 'completed' when 'failed' then 'failed' else 'with_a_person'
+                end
+            when task.state = 'completed' then 'completed'
+            when task.state = 'failed' and task.hand_over = 'off' then 'failed'
+            when task.state is not null then 'in_flight'
+            when d.route = 'rejected' then 'rejected'
+            else 'lost'
+        end as place
+        from chosen
+        inner join decisions as d on d.batch_id = chosen.id
+        left join automation_tasks as task on task.decision_id = d.id
+        left join manual_tasks as fallback on fallback.automation_task_id = task.id
+        left join manual_tasks as own on own.decision_id = d.id and own.automation_task_id is null
+    )
+
+    select jsonb_build_object(
+        'taken', (select coalesce(sum(taken), 0) from chosen),
+        'completed', count(*) filter (where place = 'completed'),
+        'with_a_person', count(*) filter (where place = 'with_a_person'),
+        'in_flight', count(*) filter (where place = 'in_flight'),
+        'failed', count(*) filter (where place = 'failed'),
+        'rejected', count(*) filter (where place = 'rejected')
+    )
+    into sides from places;
+    return sides || jsonb_build_object(
+        'balanced', (sides ->> 'taken')::bigint = (
+            select sum(value::bigint) from jsonb_each_text(sides) where key <> 'taken'
+        ),
+        'batch_id', p_batch_id, 'day', p_day
+    );
+end
+$$;
+
+-- Stored products by record, for people to look at: at most `p_limit`, the latest first.
+create function recent_products(p_batch_id text, p_limit integer) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'before', task.source_record,
+        'after', jsonb_build_object(
+            'pn', p.pn, 'manufacturer', m.name, 'category', p.category, 'description', p.description, 'vendor', p.vendor,
+            'vendor_pn', p.vendor_pn, 'url', p.url, 'unit_price', p.unit_price, 'currency', p.currency, 'status', p.status,
+            'attributes', (
+                select coalesce(jsonb_object_agg(a.name, a.value), '{}') from product_attributes as a where a.product_id = p.id
+            ),
+            'media', (
+                select coalesce(jsonb_agg(jsonb_build_object('kind', d.kind, 'url', d.url)), '[]')
+                from document_media as d where d.product_id = p.id
+            )
+        )
+    )), '[]')
+    from (
+        select id, record_key, source_record from automation_tasks
+        where batch_id = p_batch_id and state = 'completed'
+        order by finished_at desc, id limit p_limit
+    ) as task
+    inner join products as p using (record_key)
+    left join manufacturers as m on m.id = p.manufacturer_id
+);
