@@ -35,6 +35,7 @@ create type hand_over as enum ('none', 'due', 'done', 'off');
 create table batches (
     id text primary key check (id ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
     parent_batch_id text references batches (id), -- set for `<batch>_fallback`
+    run_id uuid, -- the call that began it: repeating that call is not a second call
     trigger text not null, -- scheduler, manual, fallback
     request jsonb not null default '{}',
     policy text,
@@ -92,6 +93,8 @@ create table decisions (
     check (route = 'rejected' or priority is not null)
 );
 create unique index one_decision_per_record_and_batch on decisions (batch_id, record_key) where record_key is not null;
+create unique index one_rejection_per_row_and_batch on decisions (batch_id, content_hash) where route = 'rejected';
+create index rejections_by_row on decisions (content_hash) where route = 'rejected';
 create index decisions_by_batch on decisions (batch_id, rule);
 
 create table automation_tasks (

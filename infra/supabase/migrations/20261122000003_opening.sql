@@ -1,9 +1,10 @@
 -- What `orchestrate` calls: begin a batch, read what is known of a chunk of records, open them, note its progress.
 
--- Claims the batch's name. A name that is taken starts nothing. Also hands out completed rows that the source's ledger
--- lacks, at most `p_ledger_limit`.
+-- Claims the batch's name. A name that another run took starts nothing. Also hands out completed rows that the source's
+-- ledger lacks, at most `p_ledger_limit`.
 create function begin_batch(
     p_batch_id text,
+    p_run_id uuid,
     p_trigger text,
     p_request jsonb,
     p_policy text,
@@ -13,10 +14,10 @@ create function begin_batch(
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 begin
-    insert into batches (id, trigger, request, policy, policy_version, created_at)
-    values (p_batch_id, p_trigger, p_request, p_policy, p_policy_version, p_now)
+    insert into batches (id, run_id, trigger, request, policy, policy_version, created_at)
+    values (p_batch_id, p_run_id, p_trigger, p_request, p_policy, p_policy_version, p_now)
     on conflict (id) do nothing;
-    if not found then
+    if not exists (select from batches where id = p_batch_id and run_id = p_run_id) then
         return jsonb_build_object('started', false, 'finished', '[]'::jsonb);
     end if;
     return jsonb_build_object('started', true, 'finished', (
@@ -29,9 +30,11 @@ end
 $$;
 
 -- What is known of each record: `p_records` is [{record_key, manufacturer_key, content_hash}].
--- Returns {records: {record_key: {skip?, recent_failures}}, manufacturers: {key: {attempts, successes}}, daily_used}.
+-- Returns {records: {record_key: {skip?, recent_failures}}, manufacturers: {key: {attempts, successes}}, daily_used,
+-- rejected_before: [content_hash]}.
 create function read_known(
     p_records jsonb,
+    p_rejected text[],
     p_completed_after timestamptz,
     p_failed_after timestamptz,
     p_now timestamptz default clock_timestamp()
@@ -73,6 +76,10 @@ return (
             ), '{}')
             from manufacturers where key in (select manufacturer_key from asked)
         ),
+        'rejected_before', (
+            select coalesce(jsonb_agg(distinct content_hash), '[]')
+            from decisions where route = 'rejected' and content_hash = any (p_rejected)
+        ),
         'daily_used', (
             select coalesce(max(used), 0) from daily_usage where day = (p_now at time zone 'UTC')::date
         )
@@ -98,7 +105,7 @@ end;
 
 -- Opens records, in the order given, as far as the day's quota goes: the insert is the claim, and decision and task stand or
 -- fall with it. `p_items` is as `items_to_open` reads it, one per record; `p_rejected` is [{pn, manufacturer, reason,
--- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}.
+-- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. Repeating a call opens nothing more and returns the same.
 -- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}.
 create function open_tasks(
     p_batch_id text,
@@ -118,8 +125,11 @@ declare
     eligible text[];
     claimed text[];
     automation jsonb;
-    manual integer := 0;
+    manual integer;
+    placed integer := 0;
     inserted integer;
+    refused integer;
+    opened integer;
 begin
     if not exists (select from batches where id = p_batch_id and closed_at is null) then
         raise exception 'batch % is not open', p_batch_id using errcode = 'PT409';
@@ -158,28 +168,20 @@ begin
     select p_batch_id, pn, manufacturer, 'rejected', 'rejected', reason, 1, content_hash, source_record, p_now
     from jsonb_to_recordset(p_rejected) as r (
         pn text, manufacturer text, reason text, content_hash text, source_record jsonb
-    );
-
-    with created as (
-        insert into automation_tasks (
-            batch_id, decision_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, priority,
-            sweep_after, created_at, updated_at
-        )
-        select
-            p_batch_id, d.id, record_key, item.pn, item.manufacturer, manufacturer_key, item.content_hash, item.source_record,
-            item.priority, p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
-        from items_to_open(p_items) as item
-        inner join decisions as d using (record_key)
-        where d.batch_id = p_batch_id and item.route = 'automation' and record_key = any (claimed)
-        returning id, record_key, priority
     )
+    on conflict (batch_id, content_hash) where route = 'rejected' do nothing;
+    get diagnostics refused = row_count;
 
-    select coalesce(
-        jsonb_agg(jsonb_build_object('id', created.id, 'record_key', record_key, 'priority', created.priority)
-            order by created.priority, item.place), '[]'
+    insert into automation_tasks (
+        batch_id, decision_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, priority,
+        sweep_after, created_at, updated_at
     )
-    into automation
-    from created inner join items_to_open(p_items) as item using (record_key);
+    select
+        p_batch_id, d.id, record_key, item.pn, item.manufacturer, manufacturer_key, item.content_hash, item.source_record,
+        item.priority, p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
+    from items_to_open(p_items) as item
+    inner join decisions as d using (record_key)
+    where d.batch_id = p_batch_id and item.route = 'automation' and record_key = any (claimed);
 
     loop
         insert into manual_tasks (
@@ -193,19 +195,28 @@ begin
         from items_to_open(p_items) as item
         inner join decisions as d using (record_key)
         where d.batch_id = p_batch_id and item.route = 'manual' and record_key = any (claimed)
-        order by item.place offset manual limit p_manual_batch_size;
+        order by item.place offset placed limit p_manual_batch_size;
         get diagnostics inserted = row_count;
-        manual := manual + inserted;
+        placed := placed + inserted;
         exit when inserted < p_manual_batch_size;
     end loop;
 
     update daily_usage set used = used + cardinality(claimed) where day = today;
-    update batches set taken = taken + cardinality(claimed) + jsonb_array_length(p_rejected) where id = p_batch_id;
+    update batches set taken = taken + cardinality(claimed) + refused where id = p_batch_id;
+
+    select
+        coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'record_key', t.record_key, 'priority', t.priority)
+            order by t.priority, item.place) filter (where t.id is not null), '[]'),
+        count(*) filter (where t.id is null), count(*)
+    into automation, manual, opened
+    from items_to_open(p_items) as item
+    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = item.record_key
+    left join automation_tasks as t on t.decision_id = d.id;
     return jsonb_build_object(
         'automation', automation,
         'manual', manual,
         'over_limit', cardinality(eligible) - cardinality(claimed),
-        'claimed_elsewhere', jsonb_array_length(p_items) - cardinality(eligible),
+        'claimed_elsewhere', jsonb_array_length(p_items) - opened - (cardinality(eligible) - cardinality(claimed)),
         'rejected', jsonb_array_length(p_rejected)
     );
 end

@@ -18,18 +18,20 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
     task automation_tasks;
     outcome text;
+    repeated boolean; -- the same call again, because its answer was lost
 begin
     select * into task from automation_tasks where id = p_task_id for update;
     if not found then
         raise exception 'no automation task %', p_task_id using errcode = 'PT404';
     end if;
+    repeated := coalesce(task.lease_owner = p_owner, false);
     if task.state in ('completed', 'failed') then
         outcome := 'ended';
-    elsif task.lease_until > p_now and task.lease_owner <> p_owner then
+    elsif task.lease_until > p_now and not repeated then
         outcome := 'leased';
     elsif task.not_before > p_now then
         outcome := 'postponed';
-    elsif task.vendor_answer is null and task.attempts >= p_max_attempts then
+    elsif task.vendor_answer is null and task.attempts >= p_max_attempts and not repeated then
         outcome := 'spent';
     else
         outcome := 'claimed';
@@ -37,8 +39,8 @@ begin
     if outcome in ('claimed', 'spent') then
         update automation_tasks
         set state = case when state = 'initialized' then 'processing' else state end,
-            attempts = attempts + (outcome = 'claimed' and vendor_answer is null)::integer,
-            deliveries = deliveries + 1,
+            attempts = attempts + (outcome = 'claimed' and vendor_answer is null and not repeated)::integer,
+            deliveries = deliveries + (not repeated)::integer,
             enqueued_at = coalesce(enqueued_at, p_now),
             not_before = null,
             lease_owner = p_owner,
