@@ -44,7 +44,9 @@ class FinishedRow:
 
 
 class RecordSource(Protocol):
-    def pages(self, *, threshold: float, page_size: int, finished_after: datetime) -> Iterator[Sequence[SourceRow]]:
+    def pages(
+        self, *, threshold: float, page_size: int, finished_after: datetime
+    ) -> Iterator[Sequence[SourceRow]]:
         """Rows scored at or above `threshold`, highest score first, then part number, page by page.
 
         Leaves out rows that `remember` was told of with a `finished_at` later than `finished_after`.

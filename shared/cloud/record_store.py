@@ -1,0 +1,372 @@
+"""The record line's store: each method is one SQL function of `infra/supabase/migrations`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from shared.clock import Clock
+from shared.cloud.supabase import SupabaseRpc
+from shared.enrichment.ports import ErrorCategory, FinishedRow, JsonObject
+from shared.enrichment.store import (
+    Begun,
+    Claim,
+    ClaimOutcome,
+    Handover,
+    Identity,
+    Json,
+    Known,
+    KnownRecord,
+    ManufacturerCounts,
+    Opened,
+    OpenedTask,
+    SweepCandidate,
+)
+
+LEDGER_LIMIT = 2000
+"""Completed rows that one run hands to the source's ledger."""
+
+
+@dataclass(frozen=True)
+class StoreTimes:
+    """All in seconds; see the settings of the same names. `due` is by task priority."""
+
+    lease: float
+    grace: float
+    patience: float
+    claim: float
+    due_high: float
+    due_medium: float
+    due_low: float
+
+    @property
+    def due(self) -> dict[str, float]:
+        return {"high": self.due_high, "medium": self.due_medium, "low": self.due_low}
+
+
+class SupabaseRecordStore:
+    """Implements every store of `shared.enrichment.store`.
+
+    `clock` moves the database's time in simulations; without one the database's own clock rules, which all share.
+    """
+
+    def __init__(
+        self, rpc: SupabaseRpc, times: StoreTimes, *, max_attempts: int, clock: Clock | None = None
+    ) -> None:
+        self._rpc = rpc
+        self._times = times
+        self._max_attempts = max_attempts
+        self._clock = clock
+
+    def _call(self, function: str, **arguments: Any) -> Any:  # noqa: ANN401 - JSON in and out
+        if self._clock is not None:
+            arguments["p_now"] = self._clock().isoformat()
+        return self._rpc.call(function, arguments)
+
+    # --- orchestrate
+
+    def begin_batch(
+        self,
+        batch_id: str,
+        *,
+        run_id: UUID,
+        trigger: str,
+        request: JsonObject,
+        policy: str,
+        policy_version: str,
+    ) -> Begun:
+        answer = self._call(
+            "begin_batch",
+            p_batch_id=batch_id,
+            p_run_id=str(run_id),
+            p_trigger=trigger,
+            p_request=request,
+            p_policy=policy,
+            p_policy_version=policy_version,
+            p_ledger_limit=LEDGER_LIMIT,
+        )
+        finished = [
+            FinishedRow(row["content_hash"], _moment(row["finished_at"])) for row in answer["finished"]
+        ]
+        return Begun(answer["started"], finished)
+
+    def read_known(
+        self,
+        records: Sequence[Identity],
+        rejected: Sequence[str],
+        *,
+        completed_after: datetime,
+        failed_after: datetime,
+    ) -> Known:
+        answer = self._call(
+            "read_known",
+            p_records=[
+                {
+                    "record_key": r.record_key,
+                    "manufacturer_key": r.manufacturer_key,
+                    "content_hash": r.content_hash,
+                }
+                for r in records
+            ],
+            p_rejected=list(rejected),
+            p_completed_after=completed_after.isoformat(),
+            p_failed_after=failed_after.isoformat(),
+        )
+        return Known(
+            records={key: KnownRecord(**known) for key, known in answer["records"].items()},
+            manufacturers={
+                key: ManufacturerCounts(**counts) for key, counts in answer["manufacturers"].items()
+            },
+            rejected_before=frozenset(answer["rejected_before"]),
+            daily_used=answer["daily_used"],
+        )
+
+    def open_tasks(
+        self,
+        batch_id: str,
+        items: Sequence[JsonObject],
+        rejected: Sequence[JsonObject],
+        *,
+        daily_limit: int,
+        manual_batch_size: int,
+        completed_after: datetime,
+    ) -> Opened:
+        answer = self._call(
+            "open_tasks",
+            p_batch_id=batch_id,
+            p_items=list(items),
+            p_rejected=list(rejected),
+            p_daily_limit=daily_limit,
+            p_manual_batch_size=manual_batch_size,
+            p_due_seconds=self._times.due,
+            p_sweep_grace_seconds=self._times.grace,
+            p_completed_after=completed_after.isoformat(),
+        )
+        automation = [
+            OpenedTask(UUID(t["id"]), t["record_key"], t["priority"]) for t in answer.pop("automation")
+        ]
+        return Opened(automation=automation, **answer)
+
+    def note_progress(
+        self,
+        batch_id: str,
+        *,
+        enqueued: Sequence[UUID],
+        counts: JsonObject,
+        ledgered: Sequence[str],
+        closed: bool,
+    ) -> None:
+        self._call(
+            "note_progress",
+            p_batch_id=batch_id,
+            p_enqueued=[str(task) for task in enqueued],
+            p_counts=counts,
+            p_ledgered=list(ledgered),
+            p_patience_seconds=self._times.patience,
+            p_closed=closed,
+        )
+
+    # --- automate
+
+    def claim_automation_task(self, task_id: UUID, owner: UUID) -> Claim:
+        answer = self._call(
+            "claim_automation_task",
+            p_task_id=str(task_id),
+            p_owner=str(owner),
+            p_lease_seconds=self._times.lease,
+            p_max_attempts=self._max_attempts,
+            p_patience_seconds=self._times.patience,
+        )
+        return Claim(
+            outcome=ClaimOutcome(answer["outcome"]),
+            state=answer["state"],
+            batch_id=answer["batch_id"],
+            pn=answer["pn"],
+            manufacturer=answer["manufacturer"],
+            attempts=answer["attempts"],
+            generation=answer["generation"],
+            answer=answer["answer"],
+            dead_letter_due=answer["dead_letter_due"],
+            not_before=answer["not_before"] and _moment(answer["not_before"]),
+            error_category=answer["error_category"] and ErrorCategory(answer["error_category"]),
+            error_message=answer["error_message"],
+        )
+
+    def save_vendor_answer(self, task_id: UUID, owner: UUID, answer: JsonObject) -> bool:
+        return _truth(
+            self._call("save_vendor_answer", p_task_id=str(task_id), p_owner=str(owner), p_answer=answer)
+        )
+
+    def finish_automation_task(self, task_id: UUID, owner: UUID, product: JsonObject) -> bool:
+        return _truth(
+            self._call(
+                "finish_automation_task", p_task_id=str(task_id), p_owner=str(owner), p_product=product
+            )
+        )
+
+    def release_automation_task(
+        self,
+        task_id: UUID,
+        owner: UUID,
+        category: ErrorCategory,
+        message: str,
+        *,
+        answer: JsonObject | None = None,
+        refund: bool = False,
+    ) -> bool:
+        return _truth(
+            self._call(
+                "release_automation_task",
+                p_task_id=str(task_id),
+                p_owner=str(owner),
+                p_category=category,
+                p_message=message,
+                p_answer=answer,
+                p_refund=refund,
+                p_patience_seconds=self._times.patience,
+            )
+        )
+
+    def postpone_automation_task(
+        self, task_id: UUID, owner: UUID, until: datetime, message: str, *, refund: bool
+    ) -> int | None:
+        generation: int | None = self._call(
+            "postpone_automation_task",
+            p_task_id=str(task_id),
+            p_owner=str(owner),
+            p_until=until.isoformat(),
+            p_message=message,
+            p_refund=refund,
+            p_grace_seconds=self._times.grace,
+        )
+        return generation
+
+    def note_enqueued(self, task_id: UUID, generation: int) -> None:
+        self._call(
+            "note_enqueued",
+            p_task_id=str(task_id),
+            p_generation=generation,
+            p_patience_seconds=self._times.patience,
+        )
+
+    def fail_automation_task(
+        self,
+        task_id: UUID,
+        owner: UUID,
+        category: ErrorCategory,
+        message: str,
+        *,
+        to_manual: bool,
+        answer: JsonObject | None = None,
+    ) -> bool:
+        return _truth(
+            self._call(
+                "fail_automation_task",
+                p_task_id=str(task_id),
+                p_owner=str(owner),
+                p_category=category,
+                p_message=message,
+                p_answer=answer,
+                p_to_manual=to_manual,
+                p_grace_seconds=self._times.grace,
+            )
+        )
+
+    # --- fallback
+
+    def create_fallback_task(self, task_id: UUID) -> Handover:
+        answer = self._call("create_fallback_task", p_task_id=str(task_id), p_due_seconds=self._times.due)
+        manual = answer.get("manual_task_id")
+        return Handover(answer["outcome"], UUID(manual) if manual else None)
+
+    def sweep_candidates(self, limit: int) -> Sequence[SweepCandidate]:
+        return [
+            SweepCandidate(
+                **{
+                    **row,
+                    "id": UUID(row["id"]),
+                    "not_before": row["not_before"] and _moment(row["not_before"]),
+                }
+            )
+            for row in self._call("sweep_candidates", p_limit=limit)
+        ]
+
+    def extend_patience(self, task_ids: Sequence[UUID]) -> int:
+        extended: int = self._call(
+            "extend_patience",
+            p_task_ids=[str(task) for task in task_ids],
+            p_patience_seconds=self._times.patience,
+        )
+        return extended
+
+    def renew_generation(self, task_id: UUID, generation: int) -> int | None:
+        renewed: int | None = self._call(
+            "renew_generation",
+            p_task_id=str(task_id),
+            p_generation=generation,
+            p_grace_seconds=self._times.grace,
+        )
+        return renewed
+
+    def fail_lost_task(self, task_id: UUID, generation: int, message: str, *, to_manual: bool) -> bool:
+        return _truth(
+            self._call(
+                "fail_lost_task",
+                p_task_id=str(task_id),
+                p_generation=generation,
+                p_message=message,
+                p_to_manual=to_manual,
+                p_grace_seconds=self._times.grace,
+            )
+        )
+
+    # --- people
+
+    def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]:
+        tasks: list[Json] = self._call("pending_manual_tasks", p_limit=limit, p_priority=priority)
+        return tasks
+
+    def claim_manual_task(self, task_id: UUID, assignee: str) -> Json:
+        return self._manual("claim", task_id, assignee, p_claim_seconds=self._times.claim)
+
+    def release_manual_task(self, task_id: UUID, assignee: str, note: str | None) -> Json:
+        return self._manual("release", task_id, assignee, p_note=note)
+
+    def complete_manual_task(
+        self, task_id: UUID, assignee: str, fields: JsonObject, manufacturer_key: str | None, note: str | None
+    ) -> Json:
+        return self._manual(
+            "complete", task_id, assignee, p_fields=fields, p_manufacturer_key=manufacturer_key, p_note=note
+        )
+
+    def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json:
+        return self._manual("fail", task_id, assignee, p_note=note)
+
+    def _manual(self, action: str, task_id: UUID, assignee: str, **arguments: Any) -> Json:  # noqa: ANN401 - JSON
+        task: Json = self._call(
+            f"{action}_manual_task", p_task_id=str(task_id), p_assignee=assignee, **arguments
+        )
+        return task
+
+    # --- reports
+
+    def batch_status(self, batch_id: str) -> Json:
+        status: Json = self._call("batch_status", p_batch_id=batch_id)
+        return status
+
+    def reconcile(self, batch_id: str | None, day: date | None) -> Json:
+        sides: Json = self._rpc.call("reconcile", {"p_batch_id": batch_id, "p_day": day and day.isoformat()})
+        return sides
+
+    def recent_products(self, batch_id: str, limit: int) -> list[Json]:
+        products: list[Json] = self._rpc.call("recent_products", {"p_batch_id": batch_id, "p_limit": limit})
+        return products
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _truth(answer: object) -> bool:
+    return answer is True

@@ -1,0 +1,93 @@
+"""Calls of SQL functions through Supabase's own data client, `postgrest`, and what its errors mean here."""
+
+import random
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import Conflict, NotFound, StoreRefused, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postgrest import SyncPostgrestClient
+    from postgrest.exceptions import APIError
+
+TRIES = 3
+"""Every function is safe to repeat, so a lost answer or a restarting database is tried again before anybody is told."""
+
+FIRST_PAUSE = 0.1  # seconds; doubled with each further try, with jitter
+
+UNAVAILABLE_CODES = (
+    "PGRST000",
+    "PGRST001",
+    "PGRST002",
+    "PGRST003",
+    "57P01",
+    "57P03",
+    "53300",
+    "40001",
+    "40P01",
+    "08006",
+)
+"""PostgREST: no connection, internal connection fault, no schema cache, no free connection. Postgres: shut down,
+starting up, too many connections, serialisation failure, deadlock, connection failure."""
+
+
+class SupabaseRpc:
+    """One Supabase project, one connection pool, built on the first call. `timeout` in seconds bounds each try."""
+
+    def __init__(self, url: str, key: str, *, timeout: float) -> None:
+        self._url = url.rstrip("/") + "/rest/v1"
+        self._key = key
+        self._timeout = timeout
+
+    def call(self, function: str, arguments: "Mapping[str, Any]") -> Any:  # noqa: ANN401 - JSON, as the function returns it
+        """Raises NotFound and Conflict as the function words them, StoreUnavailable, StoreRefused."""
+        from httpx import InvalidURL, TransportError
+        from postgrest.exceptions import APIError
+
+        pause = FIRST_PAUSE
+        failure = ""
+        for left in reversed(range(TRIES)):
+            try:
+                return self._client.rpc(function, dict(arguments)).execute().data
+            except APIError as error:
+                if not _is_passing(error):
+                    raise _refusal(function, error) from error
+                failure = f"{function}: {error.message}"
+            except TransportError as error:
+                failure = f"{function}: {type(error).__name__}"
+            except InvalidURL as error:
+                raise StoreRefused(f"the store's address cannot be used: {error}") from error
+            if left:
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+                pause *= 2
+        raise StoreUnavailable(f"the database did not answer {failure}")
+
+    @cached_property
+    def _client(self) -> "SyncPostgrestClient":
+        import httpx
+        from postgrest import SyncPostgrestClient
+
+        headers = {"apikey": self._key, "Authorization": f"Bearer {self._key}"}
+        session = httpx.Client(base_url=self._url, headers=headers, timeout=self._timeout)
+        return SyncPostgrestClient(self._url, headers=headers, http_client=session, retry_enabled=False)
+
+    def close(self) -> None:
+        if "_client" in self.__dict__:
+            self._client.aclose()
+
+
+def _is_passing(error: "APIError") -> bool:
+    """An answer that is no PostgREST error at all comes from what stands before it, such as a proxy."""
+    return error.code in UNAVAILABLE_CODES or str(error.code) in {"502", "503", "504"}
+
+
+def _refusal(function: str, error: "APIError") -> Exception:
+    message = error.message or "no reason given"
+    if error.code == "PT404":
+        return NotFound(message)
+    if error.code == "PT409":
+        return Conflict(message)
+    return StoreRefused(f"{function}: {error.code}: {message}")

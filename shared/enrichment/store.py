@@ -1,0 +1,256 @@
+"""The database as the record line sees it: each method is one call, one transaction, safe to repeat.
+
+All raise StoreUnavailable when the database cannot be reached or is too slow, and StoreRefused when it refuses a call
+that should have been legal. Leases, quotas and state arrows are kept by the database.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from shared.enrichment.ports import ErrorCategory, FinishedRow, JsonObject
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """`started` is false when the batch was there before. `finished` is what the source's ledger lacks."""
+
+    started: bool
+    finished: Sequence[FinishedRow] = ()
+
+
+@dataclass(frozen=True)
+class KnownRecord:
+    """`skip` is why the record must not be opened now: open_manual_task, in_flight or recently_completed."""
+
+    skip: str | None = None
+    recent_failures: int = 0
+
+
+@dataclass(frozen=True)
+class ManufacturerCounts:
+    attempts: int
+    successes: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """Records and manufacturers never seen are left out; `rejected_before` holds content hashes."""
+
+    records: Mapping[str, KnownRecord]
+    manufacturers: Mapping[str, ManufacturerCounts]
+    rejected_before: frozenset[str]
+    daily_used: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How a record is asked for."""
+
+    record_key: str
+    manufacturer_key: str
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class OpenedTask:
+    id: UUID
+    record_key: str
+    priority: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What `open_tasks` did; `automation` stands in the order in which it is to be enqueued."""
+
+    automation: Sequence[OpenedTask]
+    manual: int
+    rejected: int
+    over_limit: int
+    claimed_elsewhere: int
+
+
+class OpeningStore(Protocol):
+    """What `orchestrate` needs."""
+
+    def begin_batch(
+        self,
+        batch_id: str,
+        *,
+        run_id: UUID,
+        trigger: str,
+        request: JsonObject,
+        policy: str,
+        policy_version: str,
+    ) -> Begun: ...
+
+    def read_known(
+        self,
+        records: Sequence[Identity],
+        rejected: Sequence[str],
+        *,
+        completed_after: datetime,
+        failed_after: datetime,
+    ) -> Known: ...
+
+    def open_tasks(
+        self,
+        batch_id: str,
+        items: Sequence[JsonObject],
+        rejected: Sequence[JsonObject],
+        *,
+        daily_limit: int,
+        manual_batch_size: int,
+        completed_after: datetime,
+    ) -> Opened:
+        """Opens records in the order given as far as the day's quota goes. Raises Conflict when the batch is closed."""
+        ...
+
+    def note_progress(
+        self,
+        batch_id: str,
+        *,
+        enqueued: Sequence[UUID],
+        counts: JsonObject,
+        ledgered: Sequence[str],
+        closed: bool,
+    ) -> None: ...
+
+    def batch_status(self, batch_id: str) -> Json: ...
+
+
+class ClaimOutcome(StrEnum):
+    CLAIMED = "claimed"  # work on it
+    ENDED = "ended"  # completed or failed before
+    LEASED = "leased"  # a live delivery works on it
+    POSTPONED = "postponed"  # it waits for a time; the given generation of the queue task stands for it
+    SPENT = "spent"  # all attempts were made, and the last one never said how it ended
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`answer` is the vendor's saved answer, if there is one. `attempts` counts the one that was claimed."""
+
+    outcome: ClaimOutcome
+    state: str
+    batch_id: str
+    pn: str
+    manufacturer: str | None
+    attempts: int
+    generation: int
+    answer: JsonObject | None = None
+    dead_letter_due: bool = False
+    not_before: datetime | None = None
+    error_category: ErrorCategory | None = None
+    error_message: str | None = None
+
+
+class WorkerStore(Protocol):
+    """What `automate` needs. `owner` identifies one delivery; a False says that the task went on without it."""
+
+    def claim_automation_task(self, task_id: UUID, owner: UUID) -> Claim:
+        """Raises NotFound."""
+        ...
+
+    def save_vendor_answer(self, task_id: UUID, owner: UUID, answer: JsonObject) -> bool: ...
+
+    def finish_automation_task(self, task_id: UUID, owner: UUID, product: JsonObject) -> bool: ...
+
+    def release_automation_task(
+        self,
+        task_id: UUID,
+        owner: UUID,
+        category: ErrorCategory,
+        message: str,
+        *,
+        answer: JsonObject | None = None,
+        refund: bool = False,
+    ) -> bool: ...
+
+    def postpone_automation_task(
+        self, task_id: UUID, owner: UUID, until: datetime, message: str, *, refund: bool
+    ) -> int | None: ...
+
+    def note_enqueued(self, task_id: UUID, generation: int) -> None: ...
+
+    def fail_automation_task(
+        self,
+        task_id: UUID,
+        owner: UUID,
+        category: ErrorCategory,
+        message: str,
+        *,
+        to_manual: bool,
+        answer: JsonObject | None = None,
+    ) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Handover:
+    """`outcome` is created, exists, off or not_failed."""
+
+    outcome: str
+    manual_task_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class SweepCandidate:
+    id: UUID
+    state: str
+    generation: int
+    deliveries: int
+    attempts: int
+    enqueued: bool
+    answered: bool
+    not_before: datetime | None = None
+
+
+class HandOverStore(Protocol):
+    """What `fallback` needs. A None or False says that the task moved meanwhile."""
+
+    def create_fallback_task(self, task_id: UUID) -> Handover:
+        """Raises NotFound."""
+        ...
+
+    def sweep_candidates(self, limit: int) -> Sequence[SweepCandidate]: ...
+
+    def extend_patience(self, task_ids: Sequence[UUID]) -> int: ...
+
+    def renew_generation(self, task_id: UUID, generation: int) -> int | None: ...
+
+    def note_enqueued(self, task_id: UUID, generation: int) -> None: ...
+
+    def fail_lost_task(self, task_id: UUID, generation: int, message: str, *, to_manual: bool) -> bool: ...
+
+
+class ReviewStore(Protocol):
+    """What people's work needs. All raise NotFound, and Conflict naming the owner when somebody else holds the task."""
+
+    def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]: ...
+
+    def claim_manual_task(self, task_id: UUID, assignee: str) -> Json: ...
+
+    def release_manual_task(self, task_id: UUID, assignee: str, note: str | None) -> Json: ...
+
+    def complete_manual_task(
+        self, task_id: UUID, assignee: str, fields: JsonObject, manufacturer_key: str | None, note: str | None
+    ) -> Json: ...
+
+    def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json: ...
+
+
+class ReportStore(Protocol):
+    def batch_status(self, batch_id: str) -> Json:
+        """Raises NotFound."""
+        ...
+
+    def reconcile(self, batch_id: str | None, day: date | None) -> Json:
+        """Raises NotFound for an unknown batch."""
+        ...
+
+    def recent_products(self, batch_id: str, limit: int) -> list[Json]: ...

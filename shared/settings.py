@@ -1,0 +1,203 @@
+"""Every environment variable that a deployed function reads, once: grouped by what needs it, typed and described.
+
+The `WORKFLOW_*` variables stand in `shared/workflow_config.py`. A value that is missing or out of range stops the
+start of the function with a message that names the variable.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+
+from shared.errors import SettingsInvalid
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/]+(/\S*)?$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+
+
+class Settings(BaseModel):
+    """One group. Each field's alias is its environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Raises SettingsInvalid naming every variable that is missing or wrong. An empty value counts as missing."""
+        given = os.environ if environment is None else environment
+        try:
+            return cls.model_validate_strings(
+                {name: given[name] for name in cls.variables() if given.get(name)}
+            )
+        except ValidationError as error:
+            raise SettingsInvalid(
+                "; ".join(_problem(cls, item["loc"][0], item["msg"]) for item in error.errors())
+            ) from None
+
+    @classmethod
+    def variables(cls) -> tuple[str, ...]:
+        return tuple(info.alias or name for name, info in cls.model_fields.items())
+
+    def shown(self) -> dict[str, str]:
+        """Variable to value, for people: secrets masked."""
+        return {
+            info.alias or name: "********"
+            if isinstance(value := getattr(self, name), SecretStr)
+            else str(value)
+            for name, info in type(self).model_fields.items()
+        }
+
+
+def _problem(group: type[Settings], variable: object, message: str) -> str:
+    described = {info.alias: info.description for info in group.model_fields.values()}
+    if message == "Field required":
+        return f"{variable} is missing: {described.get(str(variable))}"
+    return f"{variable} is wrong ({message[:1].lower() + message[1:]}): {described.get(str(variable))}"
+
+
+class StoreSettings(Settings):
+    url: Url = Field(
+        alias="SUPABASE_URL", description="address of the Supabase project, such as https://abc.supabase.co"
+    )
+    key: Secret = Field(alias="SUPABASE_SERVICE_ROLE_KEY", description="its service role key")
+    timeout: Seconds = Field(
+        10, alias="SUPABASE_TIMEOUT_SECONDS", description="longest wait for one database call"
+    )
+
+
+class SourceSettings(Settings):
+    project: Text = Field(alias="GOOGLE_CLOUD_PROJECT", description="the Google Cloud project")
+    table: Text = Field(alias="BIGQUERY_TABLE", description="the parts table as project.dataset.table")
+    ledger_table: Text | None = Field(
+        None,
+        alias="BIGQUERY_LEDGER_TABLE",
+        description="the ledger of finished rows beside it, made on first use",
+    )
+    location: Text | None = Field(
+        None, alias="BIGQUERY_LOCATION", description="where the dataset lies, such as US"
+    )
+    timeout: Seconds = Field(
+        60, alias="BIGQUERY_TIMEOUT_SECONDS", description="longest wait for one BigQuery call"
+    )
+    api_endpoint: Url | None = Field(
+        None, alias="BIGQUERY_API_ENDPOINT", description="only for a local BigQuery"
+    )
+
+
+class QueueSettings(Settings):
+    project: Text = Field(alias="GOOGLE_CLOUD_PROJECT", description="the Google Cloud project")
+    location: Text = Field(
+        alias="TASKS_LOCATION", description="region of the queues, such as northamerica-northeast1"
+    )
+    automation_queue: Text = Field(
+        "automation", alias="AUTOMATION_QUEUE", description="queue of the automation tasks"
+    )
+    dead_letter_queue: Text = Field(
+        "dead-letter", alias="DEAD_LETTER_QUEUE", description="queue of the dead letters"
+    )
+    automate_url: Url = Field(alias="AUTOMATE_URL", description="address of the function `automate`")
+    fallback_url: Url = Field(alias="FALLBACK_URL", description="address of the function `fallback`")
+    service_account: Text | None = Field(
+        None,
+        alias="TASKS_SERVICE_ACCOUNT",
+        description="e-mail of the identity that Cloud Tasks calls the functions with",
+    )
+    timeout: Seconds = Field(
+        10, alias="TASKS_TIMEOUT_SECONDS", description="longest wait for one Cloud Tasks call"
+    )
+    api_endpoint: Text | None = Field(
+        None, alias="TASKS_API_ENDPOINT", description="host:port, only for a local Cloud Tasks"
+    )
+
+
+class DeliverySettings(Settings):
+    max_attempts: int = Field(
+        10,
+        alias="QUEUE_MAX_ATTEMPTS",
+        ge=1,
+        le=100,
+        description="deliveries of one queue task; the queue's max_attempts",
+    )
+    lease: Seconds = Field(
+        60,
+        alias="AUTOMATION_LEASE_SECONDS",
+        description="how long one delivery holds a record; longer than it can work",
+    )
+
+
+class SweepSettings(Settings):
+    grace: Seconds = Field(
+        120,
+        alias="SWEEP_GRACE_SECONDS",
+        description="how long what was to be enqueued may take before the sweep does it",
+    )
+    patience: Seconds = Field(
+        1800,
+        alias="SWEEP_PATIENCE_SECONDS",
+        description="how long an enqueued task may stay silent before the sweep asks for it",
+    )
+    limit: int = Field(500, alias="SWEEP_LIMIT", ge=1, le=10_000, description="tasks that one sweep looks at")
+
+
+class CatalogueSettings(Settings):
+    base_url: Url = Field("https://api.digikey.com", alias="DIGIKEY_API_BASE", description="DigiKey's API")
+    client_id: Text = Field(alias="DIGIKEY_CLIENT_ID", description="DigiKey's client id")
+    client_secret: Secret = Field(alias="DIGIKEY_CLIENT_SECRET", description="DigiKey's client secret")
+    site: Text = Field("CA", alias="DIGIKEY_LOCALE_SITE", description="DigiKey's site, such as CA or US")
+    language: Text = Field("en", alias="DIGIKEY_LOCALE_LANGUAGE", description="language of the texts")
+    currency: Text = Field("CAD", alias="DIGIKEY_LOCALE_CURRENCY", description="currency of the prices")
+    timeout: Seconds = Field(
+        15, alias="DIGIKEY_TIMEOUT_SECONDS", description="longest wait for one DigiKey call"
+    )
+
+
+class ReviewSettings(Settings):
+    claim: Seconds = Field(
+        3600, alias="MANUAL_CLAIM_SECONDS", description="how long a claim of a manual task holds"
+    )
+    due_high: Seconds = Field(
+        86_400, alias="MANUAL_DUE_SECONDS_HIGH", description="time to finish a manual task of high priority"
+    )
+    due_medium: float = Field(
+        259_200,
+        alias="MANUAL_DUE_SECONDS_MEDIUM",
+        gt=0,
+        description="time to finish a manual task of medium priority",
+    )
+    due_low: float = Field(
+        604_800,
+        alias="MANUAL_DUE_SECONDS_LOW",
+        gt=0,
+        description="time to finish a manual task of low priority",
+    )
+
+
+class ReprocessSettings(Settings):
+    after_days: int = Field(
+        30,
+        alias="REPROCESS_AFTER_DAYS",
+        ge=0,
+        le=3650,
+        description="days until an unchanged completed record is taken again",
+    )
+
+
+class LogSettings(Settings):
+    level: Annotated[str, StringConstraints(to_upper=True, pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
+        "INFO", alias="LOG_LEVEL", description="least severity that is logged: DEBUG, INFO, WARNING or ERROR"
+    )
+
+
+GROUPS: tuple[type[Settings], ...] = (
+    StoreSettings,
+    SourceSettings,
+    QueueSettings,
+    DeliverySettings,
+    SweepSettings,
+    CatalogueSettings,
+    ReviewSettings,
+    ReprocessSettings,
+    LogSettings,
+)
