@@ -1,0 +1,91 @@
+"""When a rule applies: comparisons of features with thresholds, joined by `all`, `any` and `not`."""
+
+import math
+from fractions import Fraction
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, model_validator
+
+from shared.routing.features import exact
+from shared.workflow_config import numeric_fields
+
+NUMERIC_FEATURES = ("priority", "completeness", "reliability", "recent_failures", "combined")
+OPERATORS = ("gte", "gt", "lte", "lt", "eq")
+
+
+class Grammar(BaseModel):
+    """A piece of a policy file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def exact_number(value: object) -> Fraction:
+    """The decimal as it is written in the file."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"expected a number, got {value!r}")
+    return exact(value)
+
+
+def _threshold(value: object) -> Fraction | str:
+    if not isinstance(value, str):
+        return exact_number(value)
+    if not value.startswith("$") or value[1:] not in numeric_fields():
+        known = ", ".join(f"${name}" for name in numeric_fields())
+        raise ValueError(f"unknown threshold {value!r}; known are numbers and {known}")
+    return value[1:]
+
+
+Threshold = Annotated[Fraction | str, PlainValidator(_threshold)]
+"""A number, or the name of a WorkflowConfig field, written `$name`."""
+
+
+class Bounds(Grammar):
+    """What is compared with one feature; all of it must hold."""
+
+    gte: Threshold | None = None
+    gt: Threshold | None = None
+    lte: Threshold | None = None
+    lt: Threshold | None = None
+    eq: Threshold | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.given():
+            raise ValueError(f"no comparison; known operators are {', '.join(OPERATORS)}")
+        return self
+
+    def given(self) -> list[tuple[str, Fraction | str]]:
+        found = [(operator, getattr(self, operator)) for operator in OPERATORS]
+        return [(operator, threshold) for operator, threshold in found if threshold is not None]
+
+
+class Forced(Grammar):
+    """Whether the caller forces a route."""
+
+    eq: StrictBool
+
+
+class Condition(Grammar):
+    """Every key holds; several keys in one mapping are an `all`."""
+
+    forced: Forced | None = None
+    recent_failures: Bounds | None = None
+    completeness: Bounds | None = None
+    reliability: Bounds | None = None
+    priority: Bounds | None = None
+    combined: Bounds | None = None
+    all: Annotated[tuple["Condition", ...], Field(min_length=1)] | None = None
+    any: Annotated[tuple["Condition", ...], Field(min_length=1)] | None = None
+    none: "Condition | None" = Field(None, alias="not")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if all(getattr(self, field) is None for field in type(self).model_fields):
+            raise ValueError("an empty condition; only the last rule goes without one, by leaving out `when`")
+        return self
+
+    def implies_forced(self) -> bool:
+        """Whether it can hold only for a caller who forces a route."""
+        if self.forced is not None and self.forced.eq:
+            return True
+        return any(part.implies_forced() for part in self.all or ())

@@ -1,0 +1,182 @@
+"""One part as the source describes it, read with tolerance: what is wrong is noted, never raised."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from shared.routing.identity import manufacturer_key, part_number_key, record_key
+from shared.routing.storable import Json, storable
+
+COLUMNS = ("pn", "manufacturer", "category", "description", "specs", "docs", "images", "priority_score")
+"""The source's columns; anything else in a row is left out."""
+
+NAME_LIMIT = 200
+"""Characters of a part number or a manufacturer: both go into an index key, whose size Postgres bounds."""
+
+_KINDS = {
+    str: "text",
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "a map",
+}
+
+Source = dict[str, Json]
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """A malformed field is None or empty here, as it came in `source`, and explained in `problems`.
+
+    `score` is 0 to 1. `source` holds the row's COLUMNS as JSON that the store can hold.
+    """
+
+    pn: str
+    manufacturer: str | None
+    category: str | None
+    description: str | None
+    specs: Mapping[str, Json]
+    docs: tuple[str, ...]
+    images: tuple[str, ...]
+    score: float | None
+    problems: tuple[str, ...]
+    source: Source
+
+    @cached_property
+    def key(self) -> str:
+        return record_key(self.pn, self.manufacturer)
+
+    @cached_property
+    def manufacturer_key(self) -> str:
+        return manufacturer_key(self.manufacturer)
+
+    def to_json(self) -> Source:
+        return self.source
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that cannot be identified, with the reason and what there was of it."""
+
+    reason: str
+    source: Source
+    problems: tuple[str, ...] = ()
+
+    def to_json(self) -> Source:
+        return self.source
+
+
+def read_record(row: object) -> PartRecord | Rejected:
+    """Reads one row of the source. Never raises: without a part number it is Rejected."""
+    if not isinstance(row, Mapping):
+        return Rejected(f"not a record: expected a map, got {type(row).__name__}", {})
+    problems: list[str] = []
+    source: Source = {}
+    for column in COLUMNS:
+        value = row.get(column)
+        source[column] = storable(column, _decoded(value) if column == "specs" else value, problems)
+    pn = _part_number(source["pn"])
+    refusal = _refusal(pn, source["pn"])
+    if pn is None or refusal:
+        return Rejected(f"no part number: {refusal}", source, tuple(problems))
+    source["pn"] = pn
+    return PartRecord(
+        pn=pn,
+        manufacturer=_manufacturer(source["manufacturer"], problems),
+        category=_text("category", source["category"], problems),
+        description=_text("description", source["description"], problems),
+        specs=_specs(source["specs"], problems),
+        docs=_texts("docs", source["docs"], problems),
+        images=_texts("images", source["images"], problems),
+        score=_score(source["priority_score"], problems),
+        problems=tuple(problems),
+        source=source,
+    )
+
+
+def _part_number(value: Json) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else None
+
+
+def _refusal(pn: str | None, value: Json) -> str | None:
+    if value is None:
+        return "it is missing"
+    if pn is None:
+        return f"expected text, got {_kind(value)}"
+    key = part_number_key(pn)
+    if not key:
+        return "it is blank"
+    if max(len(pn), len(key)) > NAME_LIMIT:
+        return f"longer than {NAME_LIMIT} characters"
+    return None
+
+
+def _manufacturer(value: Json, problems: list[str]) -> str | None:
+    name = _text("manufacturer", value, problems)
+    if name is None or max(len(name), len(manufacturer_key(name))) <= NAME_LIMIT:
+        return name
+    problems.append(f"manufacturer: longer than {NAME_LIMIT} characters, treated as missing")
+    return None
+
+
+def _text(column: str, value: Json, problems: list[str]) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if value is not None:
+        problems.append(f"{column}: expected text, got {_kind(value)}, treated as missing")
+    return None
+
+
+def _texts(column: str, value: Json, problems: list[str]) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        problems.append(f"{column}: expected a list, got {_kind(value)}, treated as empty")
+        return ()
+    texts = tuple(item.strip() for item in value if isinstance(item, str) and item.strip())
+    if len(texts) < len(value):
+        problems.append(
+            f"{column}: {len(value) - len(texts)} of {len(value)} entries are no text or blank, left out"
+        )
+    return texts
+
+
+def _decoded(specs: object) -> object:
+    # Depending on the client's version a JSON column arrives decoded or as its text.
+    if not isinstance(specs, str):
+        return specs
+    try:
+        return json.loads(specs)
+    except (ValueError, RecursionError):
+        return specs
+
+
+def _specs(value: Json, problems: list[str]) -> Mapping[str, Json]:
+    if isinstance(value, dict):
+        return value
+    if value is not None and value != "":
+        problems.append(f"specs: expected a map, got {_kind(value)}, treated as empty")
+    return {}
+
+
+def _score(value: Json, problems: list[str]) -> float | None:
+    score = value.get("score") if isinstance(value, dict) else value
+    if score is None:
+        return None
+    if not isinstance(value, dict):
+        problems.append(f"priority_score: expected a map with a score, got {_kind(value)}, counts as 0")
+    elif isinstance(score, bool) or not isinstance(score, int | float):
+        problems.append(f"priority_score: expected a number, got {_kind(score)}, counts as 0")
+    elif not 0 <= score <= 1:
+        problems.append(f"priority_score: {score} is not between 0 and 1, counts as 0")
+    else:
+        return float(score)
+    return None
+
+
+def _kind(value: Json) -> str:
+    return _KINDS[type(value)]
