@@ -206,8 +206,8 @@ class FaultyApp:
     """An ASGI app with a plan around its effect. Wraps the whole app, outside any other middleware.
 
     `answer` words the part's own error answers. `unserved` is told of each request whose effect a fault
-    prevented, so that books can hold it. `scope["faults"]` tells the app which kinds struck. Control paths are
-    never struck.
+    prevented, so that books can hold it. `scope["faults"]` tells the app which kinds struck. Control paths never
+    are.
     """
 
     def __init__(

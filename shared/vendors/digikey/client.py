@@ -1,0 +1,273 @@
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from shared.clock import Clock, system_clock
+from shared.enrichment.ports import (
+    ErrorCategory,
+    Found,
+    JsonObject,
+    LookUp,
+    Product,
+    Refused,
+    Unavailable,
+)
+from shared.vendors.digikey.account import (
+    CallBounds,
+    DigiKeyCredentials,
+    DigiKeyLocale,
+    checked_address,
+    checked_headers,
+)
+from shared.vendors.digikey.answers import DetailsAnswer, SearchAnswer
+from shared.vendors.digikey.mapper import product_from_answer
+from shared.vendors.digikey.matching import exact_hits, fitting_hits, is_asked_for, manufacturers_of
+from shared.vendors.digikey.responses import (
+    Failure,
+    Response,
+    answer_of,
+    error_text,
+    evidence,
+    failure,
+    token_of,
+)
+
+_TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105  # an address, not a secret
+_SEARCH_PATH = "/products/v4/search"
+_LONGEST_PART_NUMBER = 250
+_SEARCH_LIMIT = 50  # the vendor's most per page
+_REFRESH_EARLY = 60.0  # seconds before a token's end
+_OK, _BAD_REQUEST, _UNAUTHORIZED = 200, 400, 401
+
+
+@dataclass(frozen=True)
+class _Token:
+    value: str = field(repr=False)
+    refresh_at: datetime
+
+
+class DigiKeyCatalogue:
+    """The PartCatalogue port on DigiKey's Product Information API v4, by the 2-legged OAuth flow.
+
+    One per process: threads share its connections and its token. A call is never repeated here, since the
+    queue counts attempts; the one exception is a 401, after which a new token is tried once. Raises
+    SettingsInvalid for an address or credentials that cannot be used.
+    """
+
+    def __init__(
+        self,
+        credentials: DigiKeyCredentials,
+        *,
+        base_url: str = "https://api.digikey.com",
+        locale: DigiKeyLocale | None = None,
+        bounds: CallBounds | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._base_url, self._is_local = checked_address(base_url)
+        self._credentials = credentials
+        self._headers = checked_headers(credentials, locale or DigiKeyLocale())
+        self._bounds = bounds or CallBounds()
+        self._clock = clock
+        self._token: _Token | None = None
+        self._token_lock = threading.Lock()
+        self._http: httpx.Client | None = None
+        self._http_lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._http_lock:
+            if self._http is not None:
+                self._http.close()
+                self._http = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- the port -------------------------------------------------------------------------------------------
+
+    def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
+        """Asks for the part's details; an ambiguous number or another part's details lead to one search.
+
+        `Found.answer` has the shape of a details answer, whichever call it came from.
+        """
+        asked = pn.strip()
+        if not _can_be_asked(asked):
+            return Refused(ErrorCategory.NOT_FOUND, f"not a part number: {asked[:40]!a}")
+        answer = self._details(asked)
+        if not isinstance(answer, dict):
+            return answer or self._search(asked, manufacturer)
+        product = DetailsAnswer.model_validate(answer).product
+        if product is None:
+            return Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer holds no product", answer)
+        if is_asked_for(product, asked, manufacturer):
+            return Found(answer)
+        return self._search(asked, manufacturer)
+
+    def read(self, answer: JsonObject, pn: str, manufacturer: str | None) -> Product | Refused:
+        return product_from_answer(answer, pn, manufacturer)
+
+    def _details(self, pn: str) -> dict[str, Any] | Failure | None:
+        """The details answer, or None where only a search can tell."""
+        if set(pn) == {"."}:  # dots alone would climb the address
+            return None
+        response = self._ask("GET", f"{_SEARCH_PATH}/{quote(pn, safe='')}/productdetails")
+        if not isinstance(response, Response):
+            return response
+        if response.status == _BAD_REQUEST:  # "Duplicate Products": the number alone does not say which
+            return None
+        return answer_of(response, self._clock())
+
+    def _search(self, pn: str, manufacturer: str | None) -> LookUp:
+        query = {"Keywords": pn, "Limit": _SEARCH_LIMIT, "Offset": 0}
+        response = self._ask("POST", f"{_SEARCH_PATH}/keyword", json=query)
+        if not isinstance(response, Response):
+            return response
+        answer = answer_of(response, self._clock())
+        if not isinstance(answer, dict):
+            return answer
+        found = SearchAnswer.model_validate(answer)
+        hits = exact_hits([*found.exact_matches, *found.products], pn)
+        fitting = fitting_hits(hits, manufacturer)
+        if len(fitting) == 1:
+            return Found({"SearchLocaleUsed": found.search_locale_used, "Product": fitting[0]})
+        known = ", ".join(manufacturers_of(hits))
+        if fitting:
+            message = f"{pn} is made by several manufacturers: {known}"
+            return Refused(ErrorCategory.AMBIGUOUS, message, {"ExactMatches": fitting})
+        if hits:
+            message = f"DigiKey knows {pn} only by {known}, not by {manufacturer}"
+            return Refused(ErrorCategory.NOT_FOUND, message, {"ExactMatches": hits})
+        return Refused(ErrorCategory.NOT_FOUND, f"DigiKey's search has no part {pn}")
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def _ask(self, method: str, path: str, **content: Any) -> Response | Failure:  # noqa: ANN401  # httpx's own
+        """One authorised call, and a second one with a new token after a 401."""
+        token = self._current_token()
+        if not isinstance(token, _Token):
+            return token
+        response = self._send(method, path, headers=self._authorised(token), **content)
+        if not isinstance(response, Response) or response.status != _UNAUTHORIZED:
+            return response
+        self._forget(token)
+        token = self._current_token()
+        if not isinstance(token, _Token):
+            return token
+        return self._send(method, path, headers=self._authorised(token), **content)
+
+    def _authorised(self, token: _Token) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token.value}", **self._headers}
+
+    def _current_token(self) -> _Token | Failure:
+        """The cached token, or a new one that all waiting threads then share."""
+        with self._token_lock:
+            if self._token is None or self._clock() >= self._token.refresh_at:
+                token = self._new_token()
+                if not isinstance(token, _Token):
+                    return token
+                self._token = token
+            return self._token
+
+    def _forget(self, refused: _Token) -> None:
+        """Drops the refused token, unless another thread has replaced it already."""
+        with self._token_lock:
+            if self._token is refused:
+                self._token = None
+
+    def _new_token(self) -> _Token | Failure:
+        form = {
+            "client_id": self._credentials.client_id,
+            "client_secret": self._credentials.client_secret,
+            "grant_type": "client_credentials",
+        }
+        asked_at = self._clock()
+        response = self._send("POST", _TOKEN_PATH, data=form, headers={"Accept": "application/json"})
+        if not isinstance(response, Response):
+            return response
+        if response.status in {400, 401, 403, 404}:
+            message = f"DigiKey gave no token: {response.status} {error_text(response)}"
+            return Refused(ErrorCategory.AUTH, message, evidence(response))
+        if response.status != _OK:
+            return failure(response, asked_at)
+        granted = token_of(response)
+        if (
+            granted is None
+        ):  # says nothing of the record, and its body may hold a token: neither refused nor kept
+            return Unavailable(ErrorCategory.VENDOR_ERROR, "DigiKey's token answer cannot be read")
+        lasts = granted.expires_in - min(_REFRESH_EARLY, granted.expires_in / 2)
+        return _Token(granted.access_token, asked_at + timedelta(seconds=lasts))
+
+    def _send(self, method: str, path: str, **content: Any) -> Response | Failure:  # noqa: ANN401  # httpx's own
+        deadline = time.monotonic() + self._bounds.total
+        try:
+            with self._client().stream(method, f"{self._base_url}{path}", **content) as answer:
+                body = self._bounded_body(answer, deadline)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                response = Response(answer.status_code, headers, b"" if body is None else body)
+        except httpx.TimeoutException as late:
+            return Unavailable(
+                ErrorCategory.TIMEOUT, f"DigiKey did not answer in time ({type(late).__name__})"
+            )
+        except httpx.DecodingError:
+            return Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer cannot be decompressed")
+        except httpx.HTTPError as failed:
+            return Unavailable(
+                ErrorCategory.VENDOR_ERROR, f"DigiKey cannot be reached: {self._masked(str(failed))}"
+            )
+        if body is None:
+            most = self._bounds.largest_answer
+            return Refused(ErrorCategory.INVALID_RESPONSE, f"DigiKey's answer is larger than {most} bytes")
+        return response if response.status == _OK else self._without_secrets(response)
+
+    def _bounded_body(self, answer: httpx.Response, deadline: float) -> bytes | None:
+        """The whole body, or None where it is larger than allowed. Raises httpx.ReadTimeout when late."""
+        body = bytearray()
+        for piece in answer.iter_bytes():
+            body += piece
+            if len(body) > self._bounds.largest_answer:
+                return None
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("the whole answer took too long")
+        return bytes(body)
+
+    def _client(self) -> httpx.Client:
+        """Built once and late: its TLS context alone costs a tenth of a second."""
+        with self._http_lock:
+            if self._http is None:
+                bounds = self._bounds
+                read = min(bounds.read, bounds.total)
+                self._http = httpx.Client(
+                    timeout=httpx.Timeout(read, connect=min(bounds.connect, bounds.total)),
+                    follow_redirects=False,
+                    trust_env=not self._is_local,  # a proxy of the environment cannot reach this loopback
+                )
+            return self._http
+
+    def _without_secrets(self, response: Response) -> Response:
+        """For failures, whose texts are logged and stored: a gateway may quote the request."""
+        body = response.body
+        for secret in self._secrets():
+            body = body.replace(secret.encode(), b"***")
+        return Response(response.status, response.headers, body)
+
+    def _masked(self, text: str) -> str:
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _secrets(self) -> list[str]:
+        token = self._token
+        return [self._credentials.client_secret, *([token.value] if token else [])]
+
+
+def _can_be_asked(pn: str) -> bool:
+    """Whether it fits into an address: neither blank nor endless, no surrogates, no control characters."""
+    return 0 < len(pn) <= _LONGEST_PART_NUMBER and not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", pn)

@@ -1,0 +1,199 @@
+"""What a response of DigiKey means; pure.
+
+Statuses and their remedies, both error shapes, and the two kinds of 429 are the vendor's documented ones.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from shared.enrichment.ports import (
+    BurstLimited,
+    DailyLimited,
+    ErrorCategory,
+    JsonObject,
+    Refused,
+    Unavailable,
+)
+from shared.vendors.digikey.answers import ErrorAnswer, TokenAnswer
+
+Failure = Refused | Unavailable | BurstLimited | DailyLimited
+
+_OK, _TOO_MANY_REQUESTS = 200, 429
+_LONGEST_QUOTE = 500  # characters of the vendor's text in a message
+_BURST_WAIT = 5.0  # seconds, where the answer names none
+_LONGEST_BURST_WAIT = 120.0  # the burst window is a minute; a longer wait is not about it
+_DAILY_WAIT = timedelta(hours=1)  # where the answer names none: the hour of the reset is undocumented
+_LONGEST_DAILY_WAIT = timedelta(hours=48)
+_UNSTORABLE = {0: None} | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer as it came; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        return self.headers.get("x-digikey-request-id")
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The body as a JSON object that a database can hold, or None."""
+    try:
+        read = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+        return _storable(read) if isinstance(read, dict) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits} is no storable number")
+    return number
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401  # any JSON
+    if isinstance(value, str):
+        return value.translate(_UNSTORABLE) if not value.isprintable() else value
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return value
+
+
+def answer_of(response: Response, now: datetime) -> dict[str, Any] | Failure:
+    """The answer in a 200, or what the failure means. An unreadable 200 is permanent."""
+    if response.status != _OK:
+        return failure(response, now)
+    read = json_object(response.body)
+    if read is None:
+        message = f"DigiKey answered 200 with a body that is no JSON object{_trace(response)}"
+        return Refused(ErrorCategory.INVALID_RESPONSE, message, evidence(response))
+    return read
+
+
+def token_of(response: Response) -> TokenAnswer | None:
+    """The token in an answer of the token endpoint, or None where there is no usable one."""
+    try:
+        return TokenAnswer.model_validate(json_object(response.body))
+    except ValidationError:
+        return None
+
+
+def failure(response: Response, now: datetime) -> Failure:
+    """What an answer other than 200 means for the record."""
+    message = f"DigiKey answered {response.status}: {error_text(response)}{_trace(response)}"
+    if response.status == _TOO_MANY_REQUESTS:
+        return _limited(response, message, now)
+    outcome, category = _meaning(response.status)
+    return outcome(category, message, evidence(response))
+
+
+def _meaning(status: int) -> tuple[type[Refused | Unavailable], ErrorCategory]:
+    match status:
+        case 401 | 403:
+            return Refused, ErrorCategory.AUTH
+        case 404:
+            return Refused, ErrorCategory.NOT_FOUND
+        case 408:
+            return Unavailable, ErrorCategory.TIMEOUT
+        case _ if 500 <= status <= 599:  # noqa: PLR2004  # HTTP's class of server errors
+            return Unavailable, ErrorCategory.VENDOR_ERROR
+        case _ if 400 <= status <= 499:  # noqa: PLR2004  # HTTP's class of client errors
+            return Refused, ErrorCategory.VENDOR_ERROR
+        case _:  # a redirect, or a success without an answer: neither is in the vendor's contract
+            return Refused, ErrorCategory.INVALID_RESPONSE
+
+
+def error_text(response: Response) -> str:
+    """The vendor's own words out of either error shape, an HTML page or anything else; never empty."""
+    read = json_object(response.body)
+    if read is None:
+        page = response.body[: _LONGEST_QUOTE * 8].decode("utf-8", "replace")
+        text = re.sub(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", page, flags=re.DOTALL | re.IGNORECASE)
+    else:
+        error = ErrorAnswer.model_validate(read)
+        parts = (
+            error.title or error.error_message or error.error,
+            error.detail or error.error_details or error.error_description,
+            *(json.dumps(fields) for fields in (error.errors, error.validation_errors) if fields),
+        )
+        text = ": ".join(part for part in parts if part)
+    words = " ".join(text.translate(_UNSTORABLE).split())
+    return words[:_LONGEST_QUOTE] or "no explanation"
+
+
+def evidence(response: Response) -> JsonObject:
+    """What is kept of a failed answer: status, request id, and the body, or the beginning of its text."""
+    read = json_object(response.body)
+    body = error_text(response) if read is None else read
+    return {"status": response.status, "request_id": response.request_id, "body": body}
+
+
+def _trace(response: Response) -> str:
+    return f" (request {response.request_id})" if response.request_id else ""
+
+
+def _limited(response: Response, message: str, now: datetime) -> BurstLimited | DailyLimited:
+    wait = _retry_after(response, now)
+    if _is_daily(response, wait):
+        return DailyLimited(message, _reset(response, wait, now))
+    return BurstLimited(message, min(max(_BURST_WAIT if wait is None else wait, 1.0), _LONGEST_BURST_WAIT))
+
+
+def _is_daily(response: Response, wait: float | None) -> bool:
+    """By the text, else by the headers: burst ones first, since daily ones stand on every answer."""
+    text = error_text(response).casefold()
+    if "daily" in text:
+        return True
+    if "burst" in text or any(name.startswith("x-burstlimit-") for name in response.headers):
+        return False
+    if response.headers.get("x-ratelimit-remaining", "").strip() == "0":
+        return True
+    return wait is not None and wait > _LONGEST_BURST_WAIT
+
+
+def _retry_after(response: Response, now: datetime) -> float | None:
+    """Seconds; the header holds seconds or a date."""
+    raw = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", raw, flags=re.ASCII):
+        return float(raw)
+    try:
+        then = parsedate_to_datetime(raw)
+        return max((_aware(then) - now).total_seconds(), 0.0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _reset(response: Response, wait: float | None, now: datetime) -> datetime:
+    """When calls are allowed again: the named moment if it lies ahead, else Retry-After, else in an hour."""
+    try:
+        named = _aware(datetime.fromisoformat(response.headers.get("x-ratelimit-resettime", "").strip()))
+    except (ValueError, OverflowError):
+        named = None
+    if named is not None and now < named <= now + _LONGEST_DAILY_WAIT:
+        return named
+    if wait is not None and wait >= 1:
+        return now + min(timedelta(seconds=wait), _LONGEST_DAILY_WAIT)
+    return now + _DAILY_WAIT
+
+
+def _aware(moment: datetime) -> datetime:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
