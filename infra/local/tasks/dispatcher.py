@@ -1,0 +1,158 @@
+"""Takes due tasks from the queues, has them delivered and draws the consequences."""
+
+import asyncio
+from collections.abc import Coroutine
+
+from infra.local.tasks.books import Books
+from infra.local.tasks.delivery import Courier
+from infra.local.tasks.faults import FaultKind, Faults
+from infra.local.tasks.headers import delivery_headers
+from infra.local.tasks.live import LiveQueue, LiveTask
+from infra.local.tasks.names import short_id
+from infra.local.tasks.progress import DEADLINE_PASSED, Outcome, dispatched, failed, rescheduled
+from infra.local.tasks.registry import Registry
+from infra.local.tasks.retry import retry_delay
+
+_HOUSEKEEPING = 60.0
+_SHORTEST_WAIT = 0.001
+
+Headers = list[tuple[str, str]]
+
+
+class Dispatcher:
+    def __init__(self, registry: Registry, books: Books, courier: Courier, faults: Faults) -> None:
+        self._registry = registry
+        self._books = books
+        self._courier = courier
+        self._faults = faults
+        self._wake = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something changed: a task came, a slot became free, a queue was resumed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Dispatches until cancelled."""
+        clock = self._registry.clock
+        kept_house = clock()
+        while True:
+            self._wake.clear()
+            if clock() - kept_house >= _HOUSEKEEPING:
+                kept_house = clock()
+                self._registry.expire()
+                self._books.prune()
+            waits = [self._drain(queue) for queue in self._registry.queues.values()]
+            wait = min((wait for wait in waits if wait is not None), default=_HOUSEKEEPING)
+            try:
+                async with asyncio.timeout(max(_SHORTEST_WAIT, min(wait, _HOUSEKEEPING))):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self) -> None:
+        """Gives up what is in flight: it is due again at the next start."""
+        for delivery in self._under_way:
+            delivery.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def run_now(self, queue: LiveQueue, task: LiveTask) -> None:
+        """Dispatches whatever the queue's state, rate and concurrency, even a task that is in flight."""
+        task.progress = rescheduled(task.progress, self._registry.clock())
+        queue.unschedule(task)
+        self._dispatch(queue, task)
+
+    def _drain(self, queue: LiveQueue) -> float | None:
+        """Starts all that may start now; returns what `LiveQueue.next` says after that."""
+        while isinstance(found := queue.next(self._registry.clock()), LiveTask):
+            late = None if found.late else self._faults.draw(FaultKind.LATE_DELIVERY, short_id(queue.name))
+            found.late = late is not None
+            if late:
+                queue.schedule(found, self._registry.clock() + late.seconds)
+            else:
+                self._dispatch(queue, found)
+        return found
+
+    def _dispatch(self, queue: LiveQueue, task: LiveTask) -> None:
+        now = self._registry.clock()
+        headers = delivery_headers(task.name, task.definition.http_request, task.progress, now)
+        twin = self._faults.draw(FaultKind.DUPLICATE_DELIVERY, short_id(queue.name))
+        task.progress = dispatched(task.progress, now)
+        self._registry.save_progress(task)
+        queue.in_flight += 1
+        queue.counts["dispatched"] += 1
+        self._start(self._deliver(queue, task, headers))
+        if twin:
+            self._start(self._deliver_again(queue, task, headers, twin.seconds))
+
+    def _start(self, delivery: Coroutine[None, None, None]) -> None:
+        started = asyncio.create_task(delivery)
+        self._under_way.add(started)
+        started.add_done_callback(self._under_way.discard)
+
+    async def _deliver(self, queue: LiveQueue, task: LiveTask, headers: Headers) -> None:
+        lost = self._faults.draw(FaultKind.LOST_ANSWER, short_id(queue.name))
+        number = self._enter(task, fault=lost.kind if lost else None)
+        try:
+            outcome = await self._send(queue, task, headers)
+        finally:
+            queue.in_flight -= 1
+        if lost and outcome.answered:
+            outcome = DEADLINE_PASSED
+        self._settle(queue, task, outcome, number)
+        self.wake()
+
+    async def _deliver_again(self, queue: LiveQueue, task: LiveTask, headers: Headers, after: float) -> None:
+        await asyncio.sleep(after)
+        number = self._enter(task, fault=FaultKind.DUPLICATE_DELIVERY)
+        outcome = await self._send(queue, task, headers)
+        self._books.ended(number, status=outcome.status, verdict="duplicate", now=self._registry.clock())
+
+    def _enter(self, task: LiveTask, fault: str | None) -> int:
+        progress = task.progress
+        return self._books.sent(
+            task.name,
+            retry_count=progress.failures,
+            scheduled=progress.scheduled,
+            now=self._registry.clock(),
+            fault=fault,
+        )
+
+    async def _send(self, queue: LiveQueue, task: LiveTask, headers: Headers) -> Outcome:
+        latency = self._faults.draw(FaultKind.LATENCY, short_id(queue.name))
+        deadline = task.deadline
+        if latency:
+            await asyncio.sleep(min(latency.seconds, deadline))
+            deadline -= latency.seconds
+        return await self._courier.send(task.definition.http_request, headers, max(deadline, 0))
+
+    def _settle(self, queue: LiveQueue, task: LiveTask, outcome: Outcome, number: int) -> None:
+        now = self._registry.clock()
+        if outcome.answered:
+            queue.throttle.answered(outcome.status, now)
+        verdict, delay = self._verdict(queue, task, outcome, now)
+        queue.counts[verdict] += 1
+        self._books.ended(number, status=outcome.status, verdict=verdict, now=now, delay=delay)
+
+    def _verdict(
+        self, queue: LiveQueue, task: LiveTask, outcome: Outcome, now: float
+    ) -> tuple[str, float | None]:
+        if task.ended:
+            return "discarded", None
+        if outcome.succeeded:
+            self._registry.end_task(queue, task)
+            return "succeeded", None
+        task.progress = failed(task.progress, outcome, now)
+        delay = retry_delay(
+            task.policy(queue),
+            failures=task.progress.failures,
+            elapsed=now - (task.progress.first_dispatched or now),
+            retry_after=outcome.retry_after,
+        )
+        if delay is None:
+            self._registry.end_task(queue, task)
+            return "exhausted", None
+        task.progress = rescheduled(task.progress, now + delay)
+        self._registry.save_progress(task)
+        queue.schedule(task, now + delay)
+        return "retried", delay

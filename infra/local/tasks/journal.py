@@ -1,0 +1,126 @@
+"""SQLite behind one thread of its own, which commits whatever has gathered while the last commit was under way.
+
+What was awaited from `write` survives SIGKILL and power loss (WAL, synchronous FULL). The file is held exclusively, so
+that two servers cannot share it.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = Path(__file__).with_name("schema.sql")
+_LARGEST_BATCH = 500
+_LOCK_WAIT = 2.0
+
+Statement = tuple[str, tuple[Any, ...]]
+Row = tuple[Any, ...]
+
+
+class DataFileUnusable(Exception):
+    """The data file is held by another server, or is no database of ours."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    statements: Sequence[Statement]
+    done: "asyncio.Future[list[Row]] | None"
+
+
+class Journal:
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(
+            path, timeout=_LOCK_WAIT, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA.read_text()} COMMIT;")
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise DataFileUnusable(
+                f"{path} cannot be used: {error}. Is another server running on it?"
+            ) from error
+        self._inbox: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    async def write(self, *statements: Statement) -> None:
+        """Returns once the statements, and all given before them, are on disk."""
+        await self._enter(statements)
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """Sees everything that was written or posted before."""
+        return await self._enter(((sql, values),))
+
+    def post(self, *statements: Statement) -> None:
+        """Writes soon, in order; for what a crash may lose."""
+        self._inbox.put(_Entry(statements, None))
+
+    def close(self) -> None:
+        """Writes what was posted and gives the file back."""
+        self._inbox.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    async def _enter(self, statements: Sequence[Statement]) -> list[Row]:
+        done: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
+        self._inbox.put(_Entry(statements, done))
+        return await done
+
+    def _run(self) -> None:
+        while (entry := self._inbox.get()) is not None:
+            batch = [entry]
+            ended = False
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < _LARGEST_BATCH and not ended:
+                    following = self._inbox.get_nowait()
+                    ended = following is None
+                    batch += [following] if following else []
+            self._commit(batch)
+            if ended:
+                return
+
+    def _commit(self, batch: list[_Entry]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [self._execute(entry.statements) for entry in batch]
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            _resolve(batch, error)
+        else:
+            _resolve(batch, results)
+
+    def _execute(self, statements: Sequence[Statement]) -> list[Row]:
+        rows: list[Row] = []
+        for sql, values in statements:
+            rows = self._connection.execute(sql, values).fetchall()
+        return rows
+
+
+def _resolve(batch: list[_Entry], results: list[list[Row]] | sqlite3.Error) -> None:
+    """Answers all waiters with one step into their event loop."""
+    waiting = [(index, entry.done) for index, entry in enumerate(batch) if entry.done]
+    if not waiting:
+        return
+
+    def answer() -> None:
+        for index, done in waiting:
+            if done.done():
+                continue
+            if isinstance(results, sqlite3.Error):
+                done.set_exception(results)
+            else:
+                done.set_result(results[index])
+
+    with contextlib.suppress(RuntimeError):  # the loop is gone when the server is being ended: nobody waits
+        waiting[0][1].get_loop().call_soon_threadsafe(answer)

@@ -1,0 +1,100 @@
+"""The errors of the real service: codes and texts as recorded; the ones marked `ours` have no recording."""
+
+import grpc
+
+
+class Refused(Exception):
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def _invalid(message: str) -> Refused:
+    return Refused(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def queue_exists() -> Refused:
+    return Refused(grpc.StatusCode.ALREADY_EXISTS, "Queue already exists")
+
+
+def queue_existed_recently() -> Refused:
+    text = "The queue cannot be created because a queue with this name existed too recently."
+    return Refused(grpc.StatusCode.FAILED_PRECONDITION, text)
+
+
+def no_such_queue() -> Refused:
+    text = "Queue does not exist. If you just created the queue, wait at least a minute for the queue to initialize."
+    return Refused(grpc.StatusCode.NOT_FOUND, text)
+
+
+def entity_not_found() -> Refused:
+    return Refused(grpc.StatusCode.NOT_FOUND, "Requested entity was not found.")
+
+
+def task_ended_recently() -> Refused:
+    text = (
+        "The task no longer exists, though a task with this name existed recently. "
+        "The task either successfully completed or was deleted."
+    )
+    return Refused(grpc.StatusCode.NOT_FOUND, text)
+
+
+def task_exists() -> Refused:
+    return Refused(grpc.StatusCode.ALREADY_EXISTS, "Requested entity already exists")
+
+
+def url_missing() -> Refused:
+    return _invalid("HttpRequest.url is required.")
+
+
+def url_without_scheme() -> Refused:
+    return _invalid("HttpTarget.url must start with 'http://' or 'https://'.")
+
+
+def named_under_another_queue(queue: str, other: str) -> Refused:
+    return _invalid(
+        f"The queue name from request ('{queue}') must be the same as the queue name in the named task ('{other}')."
+    )
+
+
+def backoffs_reversed() -> Refused:
+    return _invalid("RetryConfig.minBackoff must be less than or equal to RetryConfig.maxBackoff.")
+
+
+def attempts_below_unlimited() -> Refused:
+    return _invalid("RetryConfig.maxAttempts must be greater or equal to -1.")
+
+
+def too_many_concurrent(limit: int) -> Refused:
+    return _invalid(f"RateLimits.maxConcurrentDispatches must be less than or equal to {limit}.")
+
+
+def rate_too_high(limit: int) -> Refused:
+    return _invalid(f"RateLimits.maxDispatchesPerSecond must be less than or equal to {limit}.")
+
+
+def task_too_large() -> Refused:
+    """As callers of the real service report it."""
+    return _invalid("Task size too large")
+
+
+def scheduled_too_far_ahead(moment: str) -> Refused:
+    """As callers of the real service report it; `moment` in RFC 3339."""
+    return _invalid(
+        f"The Task.scheduleTime, {moment}, is too far in the future. "
+        "Schedule time must be no more than 720h in the future."
+    )
+
+
+def ours(message: str) -> Refused:
+    """An invalid argument whose text has no recording."""
+    return _invalid(message)
+
+
+def not_imitated(what: str) -> Refused:
+    return Refused(grpc.StatusCode.UNIMPLEMENTED, f"{what} is not imitated by the local Cloud Tasks server.")
+
+
+def unavailable(message: str) -> Refused:
+    return Refused(grpc.StatusCode.UNAVAILABLE, message)
