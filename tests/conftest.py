@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from tests.postgres_support import Database, PostgresServer, running_server
+from tests.rest_support import Rest, serving
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,10 @@ def service_connection(database: Database) -> Iterator[psycopg.Connection]:
     """In autocommit mode, with the rights of the service key."""
     with database.connect(role="service_role") as connection:
         yield connection
+
+
+@pytest.fixture
+def rest_server(database: Database) -> Iterator[Rest]:
+    """The Supabase REST server on `database`: `.url`, `.rest_url`, `.service_key`, `.anon_key`."""
+    with serving(database.authenticator_url) as rest:
+        yield rest
