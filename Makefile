@@ -1,0 +1,86 @@
+# `make` or `make help` lists what can be done. Needs: git, make, Python 3.11 or newer.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.complete
+UV_VENV := build/uv
+TEST_OPTIONS ?= -n auto
+COVERAGE_FLOOR ?= 90
+LOCAL  := $(BIN)/python -m infra.local
+
+# Names of interpreters to try, newest first. One that is only a launcher for a version that is not there does not count.
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 python3.11 python3 python)
+
+export INTAKE CATALOG
+
+.PHONY: help venv up down status demo test check format bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## the virtual environment .venv, brought to requirements-dev.txt when that has changed
+
+# The stamp is written last: an interrupted installation is taken up again by the next call.
+$(STAMP): requirements-dev.txt
+	@rm -f $@
+	@set -e; \
+	usable() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }; \
+	if ! usable $(BIN)/python; then \
+	  chosen=; \
+	  for name in $(PYTHONS); do if usable "$$name"; then chosen=$$name; break; fi; done; \
+	  if [ -z "$$chosen" ]; then \
+	    echo "Python 3.11 or newer is needed; tried: $(PYTHONS). Install one, or name it: make venv PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "venv: creating $(VENV) with $$("$$chosen" --version)"; \
+	  "$$chosen" -m venv --clear $(VENV) || { \
+	    echo "venv: '$$chosen -m venv' failed; on Debian and Ubuntu the package python3-venv holds it" >&2; exit 1; }; \
+	fi; \
+	echo "venv: installing requirements-dev.txt (about 600 MB, a minute or two the first time)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r requirements-dev.txt; \
+	echo "venv: ready"
+	@touch $@
+
+up: venv ## start the laptop cloud and leave it running (INTAKE=records.jsonl CATALOG=catalogue.jsonl for other data)
+	@$(LOCAL) up
+
+down: venv ## stop the laptop cloud; its data stays
+	@$(LOCAL) down
+
+status: venv ## what of the laptop cloud is running
+	@$(LOCAL) status
+
+demo: venv ## run 200 real parts through the whole record line, and account for each (INTAKE, CATALOG as for up)
+	@$(LOCAL) demo
+
+test: venv ## all tests, in parallel, with branch coverage (TEST_OPTIONS="-n 0 -k name" for fewer)
+	$(BIN)/python -m pytest $(TEST_OPTIONS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR)
+
+check: venv ## lint, format, types and the rules of who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: venv ## measure the budgets of the record line, as ratios to their floors
+	@$(BIN)/python -m infra.bench
+
+lock: venv ## compile requirements*.in into the pinned requirements*.txt
+	@[ -x $(UV_VENV)/bin/uv ] || { $(BIN)/python -m venv $(UV_VENV) && $(UV_VENV)/bin/pip install -q --disable-pip-version-check uv; }
+	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  requirements-dev.in -o requirements-dev.txt
+	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  -c requirements-dev.txt requirements.in -o requirements.txt
+
+clean: ## stop the laptop cloud and remove everything that was generated, its data and .venv included
+	@if [ -x $(BIN)/python ] && [ -f $(STAMP) ]; then $(LOCAL) down --purge; fi
+	rm -rf $(VENV) build .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
