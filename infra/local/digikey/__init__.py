@@ -1,0 +1,1 @@
+"""A DigiKey of our own: answers from a catalogue file, with the vendor's limits and errors, and keeps books."""

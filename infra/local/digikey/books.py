@@ -1,0 +1,132 @@
+"""Every call that reached the sandbox, and every token it gave, in SQLite: a SIGKILL loses none of them."""
+
+import sqlite3
+import threading
+from collections import Counter
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS calls (
+        id INTEGER PRIMARY KEY,
+        time TEXT NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        pn TEXT,
+        client_id TEXT,
+        status INTEGER,           -- as the part meant it; null where nothing was answered
+        outcome TEXT NOT NULL,
+        looked_up INTEGER NOT NULL,  -- a part was found and described
+        counted INTEGER NOT NULL,    -- against the day's limit
+        fault TEXT                -- what kept the caller from this answer
+    );
+    CREATE INDEX IF NOT EXISTS calls_pn ON calls (pn);
+    CREATE INDEX IF NOT EXISTS calls_time ON calls (time) WHERE counted;
+    CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, client_id TEXT NOT NULL, expires_at TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, time TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """`time` in UTC, ISO 8601."""
+
+    time: str
+    method: str
+    path: str
+    status: int | None
+    outcome: str
+    pn: str | None = None
+    client_id: str | None = None
+    looked_up: bool = False
+    counted: bool = False
+    fault: str | None = None
+
+
+class Books:
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(data_dir / "books.sqlite3", isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut may
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _rows(self, query: str, *values: object) -> list[dict[str, Any]]:
+        with self._lock:
+            return [dict(row) for row in self._db.execute(query, values)]
+
+    def enter(self, call: Call) -> None:
+        self._rows(
+            "INSERT INTO calls (time, method, path, status, outcome, pn, client_id, looked_up, counted, fault)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *astuple(call),
+        )
+
+    def report(self, pn: str | None) -> dict[str, Any]:
+        """Outcomes in all and per part number, and the calls themselves where one part is asked for."""
+        chosen, values = ("WHERE pn = ?", (pn,)) if pn is not None else ("", ())
+        totals: Counter[str] = Counter()
+        parts: dict[str, dict[str, int]] = {}
+        looked_up: Counter[str] = Counter()
+        delivered: Counter[str] = Counter()
+        for row in self._rows(
+            "SELECT pn, outcome, count(*) AS calls, sum(looked_up) AS found,"
+            f" sum(looked_up AND fault IS NULL) AS arrived FROM calls {chosen} GROUP BY pn, outcome",  # chosen above
+            *values,
+        ):
+            totals[row["outcome"]] += row["calls"]
+            if row["pn"] is not None:
+                parts.setdefault(row["pn"], {})[row["outcome"]] = row["calls"]
+                looked_up[row["pn"]] += row["found"]
+                delivered[row["pn"]] += row["arrived"]
+        report: dict[str, Any] = {
+            "calls_in_all": totals.total(),
+            "totals": dict(totals),
+            "parts": parts,
+            "looked_up": dict(+looked_up),
+            "delivered": dict(+delivered),
+        }
+        if pn is not None:
+            rows = self._rows("SELECT * FROM calls WHERE pn = ? ORDER BY id", pn)
+            report["calls"] = [
+                row | {"looked_up": bool(row["looked_up"]), "counted": bool(row["counted"])} for row in rows
+            ]
+        return report
+
+    def counted_since(self, moment: datetime) -> dict[str, int]:
+        """Calls against the day's limit, per client id."""
+        rows = self._rows(
+            "SELECT client_id, count(*) AS calls FROM calls WHERE counted AND time >= ? GROUP BY client_id",
+            moment.isoformat(),
+        )
+        return {row["client_id"]: row["calls"] for row in rows}
+
+    def mark(self, name: str, moment: datetime) -> None:
+        self._rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", name, moment.isoformat())
+
+    def marked(self, name: str) -> datetime | None:
+        rows = self._rows("SELECT time FROM marks WHERE name = ?", name)
+        return datetime.fromisoformat(rows[0]["time"]) if rows else None
+
+    def keep_token(self, token: str, client_id: str, expires_at: datetime) -> None:
+        self._rows("INSERT INTO tokens VALUES (?, ?, ?)", token, client_id, expires_at.isoformat())
+
+    def token_owner(self, token: str, now: datetime) -> str | None:
+        rows = self._rows("SELECT client_id, expires_at FROM tokens WHERE token = ?", token)
+        return rows[0]["client_id"] if rows and datetime.fromisoformat(rows[0]["expires_at"]) > now else None
+
+    def revoke_tokens(self) -> None:
+        self._rows("DELETE FROM tokens")

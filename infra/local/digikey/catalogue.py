@@ -1,0 +1,105 @@
+"""The catalogue file: one JSON object per line, see data/README.md."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+_LONGEST_LINE = 1_000_000  # bytes
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250)]
+
+
+class CatalogueEmpty(Exception):  # says what happened
+    """No row of the file can be used."""
+
+
+class Part(BaseModel):
+    """One row. The last two are for tests: an ambiguous number, and numbers wrongly answered with this part."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    pn: Name
+    manufacturer: Name
+    category: str | None = None
+    keywords: str | None = None
+    specs: dict[str, Any] = Field(default_factory=dict)
+    datasheet: str | None = None
+    ambiguous: bool = False
+    also_answers: tuple[Name, ...] = ()
+
+
+@dataclass(frozen=True)
+class BadRow:
+    line: int
+    reason: str
+
+
+class Catalogue:
+    """Parts by number (case aside) in the file's order."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        self.parts = parts
+        self._by_pn: dict[str, list[Part]] = defaultdict(list)
+        self._wrongly: dict[str, Part] = {}
+        for part in parts:
+            self._by_pn[part.pn.casefold()].append(part)
+            self._wrongly |= dict.fromkeys((pn.casefold() for pn in part.also_answers), part)
+
+    def exact(self, pn: str) -> list[Part]:
+        return list(self._by_pn.get(pn.casefold(), ()))
+
+    def mistaken(self, pn: str) -> Part | None:
+        """The unrelated part that a details call answers, as the real service does for some numbers."""
+        return self._wrongly.get(pn.casefold())
+
+    def containing(self, keywords: str) -> Iterator[Part]:
+        """Parts in whose texts every word occurs."""
+        words = keywords.casefold().split()
+        for part in self.parts:
+            text = f"{part.pn} {part.manufacturer} {part.category or ''} {part.keywords or ''}".casefold()
+            if all(word in text for word in words):
+                yield part
+
+
+def load(path: Path) -> tuple[Catalogue, list[BadRow]]:
+    """The usable rows and the others, with their lines. Raises CatalogueEmpty or OSError."""
+    parts: dict[tuple[str, str], Part] = {}
+    bad: list[BadRow] = []
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            part = _read(line)
+            if isinstance(part, str):
+                bad.append(BadRow(number, part))
+                continue
+            key = (part.pn.casefold(), part.manufacturer.casefold())
+            if key in parts:
+                bad.append(BadRow(number, f"{part.pn} by {part.manufacturer} was already read"))
+            else:
+                parts[key] = part
+    if not parts:
+        first = f" (line {bad[0].line}: {bad[0].reason})" if bad else ""
+        raise CatalogueEmpty(f"{path}: no usable part{first}")
+    return Catalogue(list(parts.values())), bad
+
+
+def _read(line: bytes) -> Part | str:
+    """The part, or why there is none."""
+    if len(line) > _LONGEST_LINE:
+        return f"longer than {_LONGEST_LINE} bytes"
+    try:
+        return Part.model_validate(json.loads(line))
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except ValidationError as wrong:
+        return "; ".join(
+            f"{'.'.join(map(str, error['loc'])) or 'the row'}: {error['msg']}" for error in wrong.errors()
+        )
+    except (ValueError, RecursionError) as unreadable:
+        return f"not JSON: {unreadable}"
