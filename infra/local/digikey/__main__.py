@@ -1,9 +1,12 @@
 import argparse
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 
@@ -36,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         catalogue, bad = load(given.catalogue)
         books = Books(given.data_dir)
-    except (CatalogueEmpty, OSError) as unusable:
+    except (CatalogueEmpty, OSError, sqlite3.Error) as unusable:
         _complain(f"digikey sandbox: {unusable}")
         return 2
     _complain_of_rows(given.catalogue, bad)
@@ -68,13 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _until_told_to_stop(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Uvicorn raises the signal again once it has stopped; by then it has done its work."""
-    earlier = {name: signal.signal(name, lambda *_: None) for name in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        server.run(sockets=[listener])
-    finally:
-        for name, handler in earlier.items():
-            signal.signal(name, handler)
+    """Being told to is no failure: uvicorn stops in order, then raises the signal again, which ends here."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _leave)
+    server.run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
 
 
 def _complain_of_rows(path: Path, bad: Sequence[BadRow]) -> None:

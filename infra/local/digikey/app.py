@@ -67,11 +67,9 @@ class Sandbox:
         if isinstance(given, str) or not self._accounts.admits(given):
             error = given if isinstance(given, str) else "invalid_client"
             status = 401 if error == "invalid_client" else 400
-            body = {
-                "error": error,
-                "error_description": "The client credentials or the request are not valid",
-            }
-            return self._close(request, _Outcome(JSONResponse(body, status), "token_refused"))
+            text = "The client credentials or the request are not valid"
+            refusal = JSONResponse({"error": error, "error_description": text}, status)
+            return self._close(request, _Outcome(refusal, "token_refused"))
         token = secrets.token_urlsafe(24)
         lifetime = self._accounts.lifetime
         self.books.keep_token(token, given.client_id, self.clock() + timedelta(seconds=lifetime))

@@ -77,15 +77,15 @@ class Books:
 
     def report(self, pn: str | None) -> dict[str, Any]:
         """Outcomes in all and per part number, and the calls themselves where one part is asked for."""
-        chosen, values = ("WHERE pn = ?", (pn,)) if pn is not None else ("", ())
         totals: Counter[str] = Counter()
         parts: dict[str, dict[str, int]] = {}
         looked_up: Counter[str] = Counter()
         delivered: Counter[str] = Counter()
         for row in self._rows(
             "SELECT pn, outcome, count(*) AS calls, sum(looked_up) AS found,"
-            f" sum(looked_up AND fault IS NULL) AS arrived FROM calls {chosen} GROUP BY pn, outcome",  # chosen above
-            *values,
+            " sum(looked_up AND fault IS NULL) AS arrived"
+            " FROM calls WHERE ?1 IS NULL OR pn = ?1 GROUP BY pn, outcome",
+            pn,
         ):
             totals[row["outcome"]] += row["calls"]
             if row["pn"] is not None:
