@@ -1,0 +1,1 @@
+"""One deployed function per file: parse, call, answer."""

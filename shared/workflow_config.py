@@ -20,26 +20,31 @@ class WorkflowConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     automation_priority_threshold: Share = Field(
-        0.8, description="score from which an automation task is raised to high priority"
+        default=0.8, description="score from which an automation task is raised to high priority"
     )
     automation_max_concurrent: int = Field(
-        5, ge=1, le=1000, description="automation tasks that run at the same time"
+        default=5, ge=1, le=1000, description="automation tasks that run at the same time"
     )
     automation_retry_attempts: int = Field(
-        3, ge=1, le=10, description="tries at the vendor in all, per record"
+        default=3, ge=1, le=10, description="tries at the vendor in all, per record"
     )
-    manual_priority_threshold: Share = Field(0.5, description="lowest score for a record to be fetched")
-    manual_batch_size: int = Field(50, ge=1, le=1000, description="manual tasks per insert")
+    manual_priority_threshold: Share = Field(
+        default=0.5, description="lowest score for a record to be fetched"
+    )
+    manual_batch_size: int = Field(default=50, ge=1, le=1000, description="manual tasks per insert")
     automation_failure_to_manual: bool = Field(
         default=True, description="whether a failed automation task becomes a manual task"
     )
     max_automation_failures: int = Field(
-        3, ge=1, le=100, description="failures in 7 days from which a part goes to a person"
+        default=3, ge=1, le=100, description="failures in 7 days from which a part goes to a person"
     )
     max_daily_tasks: int = Field(
-        1000, ge=1, le=1_000_000, description="tasks opened per UTC day, automation and manual together"
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="tasks opened per UTC day, automation and manual together",
     )
-    max_batch_size: int = Field(100, ge=1, le=1000, description="records worked through in one chunk")
+    max_batch_size: int = Field(default=100, ge=1, le=1000, description="records worked through in one chunk")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

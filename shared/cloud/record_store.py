@@ -1,6 +1,6 @@
 """The record line's store: each method is one SQL function of `infra/supabase/migrations`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -242,11 +242,10 @@ class SupabaseRecordStore:
         )
         return generation
 
-    def note_enqueued(self, task_id: UUID, generation: int) -> None:
+    def note_enqueued(self, generations: Mapping[UUID, int]) -> None:
         self._call(
             "note_enqueued",
-            p_task_id=str(task_id),
-            p_generation=generation,
+            p_tasks=[{"id": str(task), "generation": generation} for task, generation in generations.items()],
             p_patience_seconds=self._times.patience,
         )
 

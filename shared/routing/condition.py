@@ -21,7 +21,8 @@ class Grammar(BaseModel):
 
 def exact_number(value: object) -> Fraction:
     """The decimal as it is written in the file."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"expected a number, got {value!r}")
     return exact(value)
 
@@ -74,14 +75,17 @@ class Condition(Grammar):
     reliability: Bounds | None = None
     priority: Bounds | None = None
     combined: Bounds | None = None
-    all: Annotated[tuple["Condition", ...], Field(min_length=1)] | None = None
-    any: Annotated[tuple["Condition", ...], Field(min_length=1)] | None = None
+    all: tuple["Condition", ...] | None = None
+    any: tuple["Condition", ...] | None = None
     none: "Condition | None" = Field(None, alias="not")
 
     @model_validator(mode="after")
     def _some(self) -> Self:
         if all(getattr(self, field) is None for field in type(self).model_fields):
             raise ValueError("an empty condition; only the last rule goes without one, by leaving out `when`")
+        for joint in ("all", "any"):
+            if getattr(self, joint) == ():
+                raise ValueError(f"`{joint}` joins no conditions")
         return self
 
     def implies_forced(self) -> bool:

@@ -114,11 +114,13 @@ class Document(Grammar):
     """A whole policy file."""
 
     description: str
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    rules: tuple[Rule, ...]
     raise_automation: Raise | None = None
 
     @model_validator(mode="after")
     def _one_way_through(self) -> Self:
+        if not self.rules:
+            raise ValueError("the rule list is empty")
         names = Counter(rule.name for rule in self.rules)
         for name, count in names.items():
             if count > 1:

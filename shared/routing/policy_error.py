@@ -14,7 +14,7 @@ _PLAIN = {
     "model_type": "expected a mapping",
     "dict_type": "expected a mapping",
     "tuple_type": "expected a list",
-    "too_short": "the list is empty",
+    "bool_type": "expected true or false",
     "string_type": "expected text",
     "string_pattern_mismatch": "expected lower case letters, digits and underscores",
 }
@@ -33,7 +33,7 @@ def _sentence(found: ErrorDetails, content: Mapping[Any, Any]) -> str:
         place = place[:-1]
     where = []
     if len(place) > 1 and place[0] == "rules":
-        where.append(f"rule {_rule_name(content, place[1])!r}")
+        where.append(f"rule {_rule_name(content, place[1])}")
         place = place[2:]
     if place:
         where.append(".".join(str(step) for step in place))
@@ -63,6 +63,6 @@ def _unknown(place: tuple[int | str, ...]) -> str:
     return f"unknown key {key!r}"
 
 
-def _rule_name(content: Mapping[Any, Any], index: int | str) -> object:
+def _rule_name(content: Mapping[Any, Any], index: int | str) -> str:
     rule = content["rules"][index]
-    return rule["name"] if isinstance(rule, dict) and "name" in rule else f"number {int(index) + 1}"
+    return repr(rule["name"]) if isinstance(rule, dict) and "name" in rule else f"number {int(index) + 1}"

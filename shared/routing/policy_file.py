@@ -65,7 +65,7 @@ def _yaml(name: str, text: str) -> object:
 
     try:
         return yaml.load(text, Loader)  # noqa: S506 - Loader is a SafeLoader
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise PolicyInvalid(f"{name}.yaml: not readable as YAML: {' '.join(str(error).split())}") from error
 
 

@@ -203,19 +203,18 @@ begin atomic
     returning generation;
 end;
 
--- The queue holds this generation of the task.
+-- The queue holds these generations: `p_tasks` is [{id, generation}]. A task that moved meanwhile is left alone.
 create function note_enqueued(
-    p_task_id uuid,
-    p_generation integer,
-    p_patience_seconds double precision,
-    p_now timestamptz default clock_timestamp()
+    p_tasks jsonb, p_patience_seconds double precision, p_now timestamptz default clock_timestamp()
 ) returns void
 language sql set search_path = public, pg_temp
 begin atomic
-    update automation_tasks
+    update automation_tasks as t
     set enqueued_at = p_now, updated_at = p_now,
         sweep_after = greatest(p_now, not_before) + make_interval(secs => p_patience_seconds)
-    where id = p_task_id and generation = p_generation and enqueued_at is null and state not in ('completed', 'failed');
+    from jsonb_to_recordset(p_tasks) as told (id uuid, generation integer)
+    where t.id = told.id and t.generation = told.generation and enqueued_at is null
+        and state not in ('completed', 'failed');
 end;
 
 -- Ends a task as failed. A dead letter is due unless `p_to_manual` is false.

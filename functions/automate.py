@@ -1,0 +1,29 @@
+"""Completes one record at DigiKey. POST, one delivery of Cloud Tasks each."""
+
+import math
+from uuid import UUID
+
+from shared import settings, wiring
+from shared.enrichment.automate import Delivery
+from shared.web.call import Answer, Call, RequestModel
+from shared.web.delivery import delivery_number
+from shared.web.function import endpoint
+
+wiring.require(
+    settings.StoreSettings, settings.QueueSettings, settings.DeliverySettings, settings.CatalogueSettings
+)
+MAX_ATTEMPTS = settings.DeliverySettings.from_environment().max_attempts
+
+
+class AutomateRequest(RequestModel):
+    automation_task_id: UUID
+
+
+@endpoint(AutomateRequest)
+def automate(request: AutomateRequest, call: Call) -> Answer:
+    number = delivery_number(call)
+    delivery = Delivery(request.automation_task_id, number, last=number >= MAX_ATTEMPTS)
+    reply = wiring.worker().work(delivery)
+    told = {"automation_task_id": str(delivery.task_id), "outcome": reply.outcome, "detail": reply.detail}
+    headers = {} if reply.retry_after is None else {"Retry-After": str(max(1, math.ceil(reply.retry_after)))}
+    return Answer(told, reply.status, headers, logged=told | {"delivery": number})

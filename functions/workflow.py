@@ -1,0 +1,19 @@
+"""People's work and reports: manual tasks, batches, configuration, reconcile. From curl and the CLI."""
+
+from typing import Any
+
+from shared import settings, wiring
+from shared.web.function import http_function
+from shared.web.review import workflow_routes
+
+wiring.require(settings.StoreSettings, settings.ReviewSettings)
+
+
+def shown_config() -> dict[str, Any]:
+    """The configuration in force, without secrets."""
+    groups = (settings.StoreSettings, settings.ReviewSettings, settings.LogSettings)
+    shown = {name: value for group in groups for name, value in group.from_environment().shown().items()}
+    return {"workflow": wiring.workflow_config().model_dump(), "settings": shown}
+
+
+workflow = http_function("workflow", workflow_routes(wiring.record_store, shown_config))

@@ -1,0 +1,60 @@
+"""One page of source rows, read into records. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.enrichment.ports import SourceRow
+from shared.enrichment.store import Identity
+from shared.routing import PartRecord, Rejected, read_record
+
+
+@dataclass(frozen=True)
+class Candidate:
+    record: PartRecord
+    content_hash: str
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.record.key, self.record.manufacturer_key, self.content_hash)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    rejected: Rejected
+    content_hash: str
+
+    def to_json(self) -> dict[str, object]:
+        source = self.rejected.source
+        return {
+            "pn": None,
+            "manufacturer": source["manufacturer"] if isinstance(source.get("manufacturer"), str) else None,
+            "reason": self.rejected.reason,
+            "content_hash": self.content_hash,
+            "source_record": source,
+        }
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What a page holds. `repeated` counts rows whose record the batch has seen already."""
+
+    candidates: Sequence[Candidate]
+    refusals: Sequence[Refusal]
+    repeated: int
+
+
+def take_in(page: Sequence[SourceRow], seen: set[str]) -> Intake:
+    """Adds what it takes to `seen`, which spans the batch: record keys, and hashes of refused rows."""
+    candidates: list[Candidate] = []
+    refusals: list[Refusal] = []
+    for row in page:
+        record = read_record(row.values)
+        key = record.key if isinstance(record, PartRecord) else f"rejected {row.content_hash}"
+        if key in seen:
+            continue
+        seen.add(key)
+        if isinstance(record, PartRecord):
+            candidates.append(Candidate(record, row.content_hash))
+        else:
+            refusals.append(Refusal(record, row.content_hash))
+    return Intake(candidates, refusals, len(page) - len(candidates) - len(refusals))

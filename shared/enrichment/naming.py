@@ -1,0 +1,26 @@
+"""Names of batches and queue tasks. Pure."""
+
+import hashlib
+from datetime import datetime
+from uuid import UUID
+
+BATCH_ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}"
+"""What a caller may name a batch: room is left for `_fallback`."""
+
+
+def batch_id_of(moment: datetime, seed: str) -> str:
+    """`batch_<unix seconds>_<4 hex>`: the same moment and seed make the same batch."""
+    return f"batch_{int(moment.timestamp())}_{_hash(seed)[:4]}"
+
+
+def automation_task_name(task_id: UUID, generation: int) -> str:
+    """Hashed: sequential names slow Cloud Tasks down. A new generation is a new name, since names are used once."""
+    return _hash(f"automation:{task_id}:{generation}")
+
+
+def dead_letter_name(task_id: UUID) -> str:
+    return _hash(f"dead-letter:{task_id}")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,269 @@
+"""Takes records in: read, decide, open, enqueue, chunk by chunk. A crash at any point loses and doubles nothing.
+
+The insert that opens a record is its claim; what could not be enqueued afterwards stays `initialized` for the sweep.
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.clock import Clock
+from shared.enrichment.intake import Candidate, Intake, take_in
+from shared.enrichment.naming import automation_task_name
+from shared.enrichment.ports import FinishedRow, QueueTask, RecordSource, SourceRow, TaskQueue
+from shared.enrichment.store import Known, KnownRecord, OpenedTask, OpeningStore
+from shared.enrichment.tally import Tally
+from shared.errors import RetryLater, SourceUnavailable
+from shared.routing import Decision, History, Policy, Route, decide
+from shared.workflow_config import WorkflowConfig
+
+FAILURE_WINDOW = timedelta(days=7)
+"""How far back `recent_failures` looks."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one call asks for. `trigger` is scheduler or manual; `threshold` the least score of a record."""
+
+    batch_id: str
+    trigger: str
+    limit: int
+    threshold: float
+    policy: Policy
+    force: Route | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "limit": self.limit,
+            "priority_threshold": self.threshold,
+            "policy": self.policy.name,
+            "force": self.force and str(self.force),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """`started` is false when the batch was there before; `status` is then its state, else `tally` what was done."""
+
+    batch_id: str
+    started: bool
+    tally: Tally | None = None
+    status: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"batch_id": self.batch_id, "started": self.started}
+        if self.tally:
+            told |= self.tally.to_json()
+        if self.status:
+            told["status"] = self.status
+        return told
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A chunk's records that are to be opened, with their decisions; `complete` when none was left untouched."""
+
+    items: Sequence[tuple[Candidate, Decision]]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Orchestrator:
+    source: RecordSource
+    store: OpeningStore
+    queue: TaskQueue
+    config: WorkflowConfig
+    clock: Clock
+    reprocess_after: timedelta
+
+    def run(self, order: Order) -> Report:
+        """Raises SourceUnavailable and StoreUnavailable; what was opened before stays opened and is worked on."""
+        pages = self._pages(order)
+        first = next(
+            pages, []
+        )  # before the batch takes its name: a source that is down must not use the name up
+        begun = self.store.begin_batch(
+            order.batch_id,
+            run_id=uuid.uuid4(),
+            trigger=order.trigger,
+            request=order.to_json(),
+            policy=order.policy.name,
+            policy_version=order.policy.version,
+        )
+        if not begun.started:
+            return Report(order.batch_id, started=False, status=self.store.batch_status(order.batch_id))
+        tally = Tally()
+        enqueued: list[uuid.UUID] = []
+        try:
+            for intake in self._intakes(first, pages, tally):
+                enqueued = self._take(intake, order, tally)
+                if tally.daily_limit_reached or tally.opened >= order.limit:
+                    break
+                if enqueued:
+                    self._note(order, tally, enqueued)
+                    enqueued = []
+            else:
+                tally.source_exhausted = True
+        except RetryLater as error:
+            tally.notes.append(error.detail)
+            self._note(order, tally, enqueued, closed=True)
+            raise
+        ledgered = self._remember(begun.finished, tally)
+        self._note(order, tally, enqueued, ledgered=ledgered, closed=True)
+        return Report(order.batch_id, started=True, tally=tally)
+
+    def preview(self, order: Order) -> list[dict[str, Any]]:
+        """The decisions that `run` would make now, for at most `limit` records; changes nothing."""
+        decisions: list[dict[str, Any]] = []
+        tally = Tally()
+        pages = self._pages(order)
+        for intake in self._intakes(next(pages, []), pages, tally):
+            known = self._known(intake)
+            for candidate, decision in self._choose(
+                intake, known, order, order.limit - len(decisions), tally
+            ).items:
+                shown = {"pn": candidate.record.pn, "manufacturer": candidate.record.manufacturer}
+                decisions.append(shown | decision.to_json())
+            if len(decisions) >= order.limit:
+                break
+        return decisions
+
+    def _pages(self, order: Order) -> Iterator[Sequence[SourceRow]]:
+        return self.source.pages(
+            threshold=order.threshold,
+            page_size=self.config.max_batch_size,
+            finished_after=self._completed_after(),
+        )
+
+    def _intakes(
+        self, first: Sequence[SourceRow], rest: Iterator[Sequence[SourceRow]], tally: Tally
+    ) -> Iterator[Intake]:
+        seen: set[str] = set()
+        page: Sequence[SourceRow] | None = first
+        while page:
+            intake = take_in(page, seen)
+            tally.skipped["repeated"] += intake.repeated
+            tally.read += intake.repeated
+            yield intake
+            page = next(rest, None)
+
+    def _take(self, intake: Intake, order: Order, tally: Tally) -> list[uuid.UUID]:
+        """Opens one chunk and enqueues it. Returns the tasks that are in the queue."""
+        known = self._known(intake)
+        room = min(order.limit - tally.opened, self.config.max_daily_tasks - known.daily_used)
+        chosen = self._choose(intake, known, order, room, tally)
+        refusals = [
+            refusal for refusal in intake.refusals if refusal.content_hash not in known.rejected_before
+        ]
+        tally.read += len(intake.refusals)
+        tally.skipped["rejected_before"] += len(intake.refusals) - len(refusals)
+        tally.daily_limit_reached = not chosen.complete and len(chosen.items) < order.limit - tally.opened
+        if not chosen.items and not refusals:
+            return []
+        opened = self.store.open_tasks(
+            order.batch_id,
+            [_item(candidate, decision) for candidate, decision in chosen.items],
+            [refusal.to_json() for refusal in refusals],
+            daily_limit=self.config.max_daily_tasks,
+            manual_batch_size=self.config.manual_batch_size,
+            completed_after=self._completed_after(),
+        )
+        tally.automation += len(opened.automation)
+        tally.manual += opened.manual
+        tally.rejected += opened.rejected
+        tally.skipped["claimed_elsewhere"] += opened.claimed_elsewhere
+        tally.read -= opened.over_limit  # untouched: a later run finds them again
+        tally.daily_limit_reached |= opened.over_limit > 0
+        return self._enqueue(opened.automation, tally)
+
+    def _known(self, intake: Intake) -> Known:
+        return self.store.read_known(
+            [candidate.identity for candidate in intake.candidates],
+            [refusal.content_hash for refusal in intake.refusals],
+            completed_after=self._completed_after(),
+            failed_after=self.clock() - FAILURE_WINDOW,
+        )
+
+    def _choose(self, intake: Intake, known: Known, order: Order, room: int, tally: Tally) -> Chosen:
+        items: list[tuple[Candidate, Decision]] = []
+        for candidate in intake.candidates:
+            record = known.records.get(candidate.record.key, KnownRecord())
+            if record.skip is None and len(items) >= room:
+                return Chosen(items, complete=False)
+            tally.read += 1
+            if record.skip is None:
+                decision = decide(
+                    candidate.record,
+                    _history(candidate, record, known),
+                    order.policy,
+                    self.config,
+                    order.force,
+                )
+                items.append((candidate, decision))
+            else:
+                tally.skipped[record.skip] += 1
+        return Chosen(items, complete=True)
+
+    def _enqueue(self, opened: Sequence[OpenedTask], tally: Tally) -> list[uuid.UUID]:
+        by_name = {automation_task_name(task.id, 0): task.id for task in opened}
+        tasks = [QueueTask(name, {"automation_task_id": str(task_id)}) for name, task_id in by_name.items()]
+        failures = self.queue.enqueue(tasks) if tasks else []
+        for failure in failures:
+            by_name.pop(failure.name)
+        if failures:
+            tally.not_enqueued += len(failures)
+            tally.notes.append(f"{len(failures)} tasks wait for the sweep: {failures[0].message}")
+        return list(by_name.values())
+
+    def _remember(self, finished: Sequence[FinishedRow], tally: Tally) -> list[str]:
+        """The ledger only spares the source work: a run does not fail for it."""
+        if finished:
+            try:
+                self.source.remember(finished)
+            except SourceUnavailable as error:
+                tally.notes.append(
+                    f"the source's ledger learns of {len(finished)} rows later: {error.detail}"
+                )
+                return []
+        return [row.content_hash for row in finished]
+
+    def _note(
+        self,
+        order: Order,
+        tally: Tally,
+        enqueued: Sequence[uuid.UUID],
+        *,
+        ledgered: Sequence[str] = (),
+        closed: bool = False,
+    ) -> None:
+        self.store.note_progress(
+            order.batch_id, enqueued=enqueued, counts=tally.to_json(), ledgered=ledgered, closed=closed
+        )
+
+    def _completed_after(self) -> datetime:
+        return self.clock() - self.reprocess_after
+
+
+def _history(candidate: Candidate, record: KnownRecord, known: Known) -> History:
+    counts = known.manufacturers.get(candidate.record.manufacturer_key)
+    if counts is None:
+        return History(recent_failures=record.recent_failures)
+    return History(
+        known=True,
+        attempts=counts.attempts,
+        successes=counts.successes,
+        recent_failures=record.recent_failures,
+    )
+
+
+def _item(candidate: Candidate, decision: Decision) -> dict[str, Any]:
+    return decision.to_json() | {
+        "record_key": candidate.record.key,
+        "pn": candidate.record.pn,
+        "manufacturer": candidate.record.manufacturer,
+        "manufacturer_key": candidate.record.manufacturer_key,
+        "content_hash": candidate.content_hash,
+        "source_record": candidate.record.source,
+    }

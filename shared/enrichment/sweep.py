@@ -1,0 +1,99 @@
+"""Finds what nobody would come back to: tasks that never reached the queue, that it lost, whose dead letter got lost.
+
+Cloud Tasks deletes an exhausted task without a word, so a task that is silent for too long is asked after.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.enrichment.naming import automation_task_name
+from shared.enrichment.ports import QueueTask, TaskQueue
+from shared.enrichment.store import HandOverStore, SweepCandidate
+from shared.workflow_config import WorkflowConfig
+
+MAX_GENERATIONS = 5
+"""How often a task that comes to nothing in the queue is put back before a person gets it."""
+
+
+class Rescue(StrEnum):
+    HAND_OVER = "handed_over"  # the dead letter was never turned into a manual task
+    ENQUEUE = "enqueued"  # it never reached the queue, or waits for a new generation
+    WAIT = "still_queued"  # the queue has it: look again later
+    RENEW = "renewed"  # the queue lost it, and trying again costs nothing
+    DEAD_LETTER = "dead_lettered"  # the queue lost it after it was worked on
+
+
+def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
+    """`queued` says whether the queue still holds the task. Pure."""
+    if candidate.state == "failed":
+        return Rescue.HAND_OVER
+    if not candidate.enqueued:
+        return Rescue.ENQUEUE
+    if queued:
+        return Rescue.WAIT
+    untouched = candidate.deliveries == 0 or candidate.answered
+    return Rescue.RENEW if untouched and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    store: HandOverStore
+    queue: TaskQueue
+    config: WorkflowConfig
+
+    def sweep(self, limit: int) -> dict[str, int]:
+        """Looks at `limit` tasks at most, the longest overdue first. Returns how many met which end.
+
+        Raises StoreUnavailable and QueueUnavailable; what was done before stays done.
+        """
+        candidates = self.store.sweep_candidates(limit)
+        plan: dict[Rescue, list[SweepCandidate]] = {rescue: [] for rescue in Rescue}
+        for candidate in candidates:
+            plan[self._rescue(candidate)].append(candidate)
+        for candidate in plan[Rescue.HAND_OVER]:
+            self.store.create_fallback_task(candidate.id)
+        for candidate in plan[Rescue.DEAD_LETTER]:
+            self._dead_letter(candidate)
+        if waiting := plan[Rescue.WAIT]:
+            self.store.extend_patience([candidate.id for candidate in waiting])
+        due = {candidate: candidate.generation for candidate in plan[Rescue.ENQUEUE]}
+        for candidate in plan[Rescue.RENEW]:
+            if (generation := self.store.renew_generation(candidate.id, candidate.generation)) is not None:
+                due[candidate] = generation
+        not_enqueued = self._enqueue(due)
+        return {"looked_at": len(candidates), "not_enqueued": not_enqueued} | {
+            str(rescue): len(found) for rescue, found in plan.items()
+        }
+
+    def _rescue(self, candidate: SweepCandidate) -> Rescue:
+        asked = candidate.enqueued and candidate.state != "failed"
+        name = automation_task_name(candidate.id, candidate.generation)
+        return rescue_of(candidate, queued=asked and self.queue.exists(name))
+
+    def _dead_letter(self, candidate: SweepCandidate) -> None:
+        to_manual = self.config.automation_failure_to_manual
+        message = f"the queue lost the task after delivery {candidate.deliveries}"
+        if (
+            self.store.fail_lost_task(candidate.id, candidate.generation, message, to_manual=to_manual)
+            and to_manual
+        ):
+            self.store.create_fallback_task(candidate.id)
+
+    def _enqueue(self, due: Mapping[SweepCandidate, int]) -> int:
+        """Returns how many could not be put into the queue; the next sweep tries them again."""
+        if not due:
+            return 0
+        by_name = {
+            automation_task_name(each.id, generation): (each, generation) for each, generation in due.items()
+        }
+        failures = self.queue.enqueue(
+            [
+                QueueTask(name, {"automation_task_id": str(candidate.id)}, candidate.not_before)
+                for name, (candidate, _) in by_name.items()
+            ]
+        )
+        for failure in failures:
+            by_name.pop(failure.name)
+        self.store.note_enqueued({candidate.id: generation for candidate, generation in by_name.values()})
+        return len(failures)

@@ -1,0 +1,119 @@
+"""What makes a plain handler a deployed function: routing, validation, errors, correlation and the log line."""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import flask
+
+from shared.errors import MethodNotAllowed, NotFound, SwitchyardError
+from shared.web.body import read_body, read_query
+from shared.web.call import CORRELATION_HEADER, Answer, Call, NoInput, RequestModel, correlation_of
+from shared.web.log import log, start_logging
+from shared.web.problem import MEDIA_TYPE, Problem, problem_of, unexpected
+
+T = TypeVar("T", bound=RequestModel)
+Handler = Callable[[Any, Call], Answer]
+HttpFunction = Callable[[flask.Request], flask.Response]
+
+INTERNAL_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Route:
+    """`template` is a path such as `/batches/{id}`; GET takes its input from the query, POST from the body."""
+
+    method: str
+    template: str
+    model: type[RequestModel]
+    handler: Handler
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template)))
+
+    def read(self, request: flask.Request) -> RequestModel:
+        if self.method == "GET":
+            return read_query(self.model, request.args.to_dict(flat=False))
+        return read_body(self.model, request.get_data(), request.mimetype)
+
+
+def http_function(name: str, routes: Sequence[Route], *, log_level: str = "INFO") -> HttpFunction:
+    """One deployed function out of routes. Every one of them also answers `GET /health`."""
+    start_logging(log_level)
+    health = Route(
+        "GET", "/health", NoInput, lambda _input, _call: Answer({"status": "ok", "function": name})
+    )
+    table = (health, *routes)
+
+    def serve(request: flask.Request) -> flask.Response:
+        begun = time.perf_counter()
+        correlation_id = correlation_of(request.headers)
+        facts: dict[str, Any] = {}
+        severity = logging.INFO
+        failed = False
+        try:
+            answer = _answer(table, request, correlation_id)
+            response = _response(answer.status, answer.body, answer.headers, "application/json")
+            facts.update(answer.logged)
+        except SwitchyardError as error:
+            response = _problem_response(problem_of(error))
+            facts.update(code=error.code, detail=error.detail)
+            severity = logging.ERROR if error.status == INTERNAL_ERROR else logging.WARNING
+        except Exception:  # noqa: BLE001 - the outermost edge: the caller gets a clean 500 and the log the rest
+            response = _problem_response(unexpected())
+            severity, failed = logging.ERROR, True
+        response.headers[CORRELATION_HEADER] = correlation_id
+        log(
+            severity,
+            f"{name}: {request.method} {request.path} {response.status_code}",
+            failed=failed,
+            function=name,
+            correlation_id=correlation_id,
+            status=response.status_code,
+            duration_ms=round((time.perf_counter() - begun) * 1000, 1),
+            **facts,
+        )
+        return response
+
+    return serve
+
+
+def endpoint(
+    model: type[T], *, name: str | None = None
+) -> Callable[[Callable[[T, Call], Answer]], HttpFunction]:
+    """Makes a handler the function's one endpoint: POST to its root."""
+
+    def deploy(handler: Callable[[T, Call], Answer]) -> HttpFunction:
+        return http_function(name or handler.__name__.replace("_", "-"), [Route("POST", "/", model, handler)])
+
+    return deploy
+
+
+def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer:
+    path = request.path.rstrip("/") or "/"
+    found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
+    if not found:
+        raise NotFound(f"there is nothing at {path[:200]}")
+    for route, match in found:
+        if route.method == request.method:
+            call = Call(request.headers, match.groupdict(), correlation_id)
+            return route.handler(route.read(request), call)
+    allowed = sorted({route.method for route, _ in found})
+    raise MethodNotAllowed(f"{path[:200]} takes {' or '.join(allowed)}, not {request.method}", allowed)
+
+
+def _problem_response(problem: Problem) -> flask.Response:
+    return _response(problem.status, problem.body, problem.headers, MEDIA_TYPE)
+
+
+def _response(
+    status: int, body: Mapping[str, Any], headers: Mapping[str, str], media_type: str
+) -> flask.Response:
+    text = json.dumps(body, ensure_ascii=False, default=str)
+    return flask.Response(text, status, dict(headers), content_type=f"{media_type}; charset=utf-8")

@@ -1,0 +1,134 @@
+"""The composition root: the only place that builds concrete clients, each once per process, when first asked for.
+
+Importing this is cheap; every builder imports what it builds. A function calls `require` when it is loaded, so that
+wrong settings stop its start.
+"""
+
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from shared import settings
+from shared.clock import system_clock
+from shared.workflow_config import WorkflowConfig
+
+if TYPE_CHECKING:
+    from shared.cloud.record_store import SupabaseRecordStore
+    from shared.cloud.tasks import CloudTasksQueue
+    from shared.enrichment.automate import Worker
+    from shared.enrichment.orchestrate import Orchestrator
+    from shared.enrichment.sweep import Sweeper
+    from shared.vendors.digikey.client import DigiKeyCatalogue
+
+
+def require(*groups: type[settings.Settings]) -> None:
+    """Raises SettingsInvalid unless these groups, the log's and the workflow's can be read from the environment."""
+    for group in groups:
+        group.from_environment()
+    settings.LogSettings.from_environment()
+    workflow_config()
+
+
+@cache
+def workflow_config() -> WorkflowConfig:
+    import os
+
+    return WorkflowConfig.from_environment(os.environ)
+
+
+@cache
+def record_store() -> "SupabaseRecordStore":
+    from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
+    from shared.cloud.supabase import SupabaseRpc
+
+    store = settings.StoreSettings.from_environment()
+    sweep = settings.SweepSettings.from_environment()
+    review = settings.ReviewSettings.from_environment()
+    times = StoreTimes(
+        lease=settings.DeliverySettings.from_environment().lease,
+        grace=sweep.grace,
+        patience=sweep.patience,
+        claim=review.claim,
+        due_high=review.due_high,
+        due_medium=review.due_medium,
+        due_low=review.due_low,
+    )
+    rpc = SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout)
+    return SupabaseRecordStore(rpc, times, max_attempts=workflow_config().automation_retry_attempts)
+
+
+@cache
+def automation_queue() -> "CloudTasksQueue":
+    queue = settings.QueueSettings.from_environment()
+    return _queue(queue, queue.automation_queue, queue.automate_url)
+
+
+@cache
+def dead_letter_queue() -> "CloudTasksQueue":
+    queue = settings.QueueSettings.from_environment()
+    return _queue(queue, queue.dead_letter_queue, queue.fallback_url)
+
+
+def _queue(queue: settings.QueueSettings, name: str, target_url: str) -> "CloudTasksQueue":
+    from shared.cloud.tasks import CloudTasksQueue, QueueAddress
+
+    address = QueueAddress(
+        project=queue.project,
+        location=queue.location,
+        queue=name,
+        target_url=target_url,
+        service_account=queue.service_account,
+        api_endpoint=queue.api_endpoint,
+    )
+    return CloudTasksQueue(address, timeout=queue.timeout)
+
+
+@cache
+def catalogue() -> "DigiKeyCatalogue":
+    from shared.vendors.digikey.account import CallBounds, DigiKeyCredentials, DigiKeyLocale
+    from shared.vendors.digikey.client import DigiKeyCatalogue
+
+    vendor = settings.CatalogueSettings.from_environment()
+    return DigiKeyCatalogue(
+        DigiKeyCredentials(vendor.client_id, vendor.client_secret.get_secret_value()),
+        base_url=vendor.base_url,
+        locale=DigiKeyLocale(vendor.site, vendor.language, vendor.currency),
+        bounds=CallBounds(read=vendor.timeout, total=vendor.timeout),
+    )
+
+
+@cache
+def orchestrator() -> "Orchestrator":
+    from shared.cloud.bigquery import BigQuerySource
+    from shared.enrichment.orchestrate import Orchestrator
+
+    source = settings.SourceSettings.from_environment()
+    return Orchestrator(
+        source=BigQuerySource(
+            source.table,
+            project=source.project,
+            ledger_table=source.ledger_table,
+            location=source.location,
+            api_endpoint=source.api_endpoint,
+            timeout=source.timeout,
+        ),
+        store=record_store(),
+        queue=automation_queue(),
+        config=workflow_config(),
+        clock=system_clock,
+        reprocess_after=timedelta(days=settings.ReprocessSettings.from_environment().after_days),
+    )
+
+
+@cache
+def worker() -> "Worker":
+    from shared.enrichment.automate import Worker
+
+    return Worker(record_store(), catalogue(), automation_queue(), dead_letter_queue(), workflow_config())
+
+
+@cache
+def sweeper() -> "Sweeper":
+    from shared.enrichment.sweep import Sweeper
+
+    return Sweeper(record_store(), automation_queue(), workflow_config())
