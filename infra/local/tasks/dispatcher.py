@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 
 from infra.local.tasks.books import Books
 from infra.local.tasks.delivery import Courier
-from infra.local.tasks.faults import FaultKind, Faults
+from infra.local.tasks.faults import Fault, FaultKind, Faults
 from infra.local.tasks.headers import delivery_headers
 from infra.local.tasks.live import LiveQueue, LiveTask
 from infra.local.tasks.names import short_id
@@ -77,46 +77,44 @@ class Dispatcher:
         now = self._registry.clock()
         headers = delivery_headers(task.name, task.definition.http_request, task.progress, now)
         twin = self._faults.draw(FaultKind.DUPLICATE_DELIVERY, short_id(queue.name))
+        lost = self._faults.draw(FaultKind.LOST_ANSWER, short_id(queue.name))
         task.progress = dispatched(task.progress, now)
         self._registry.save_progress(task)
         queue.in_flight += 1
         queue.counts["dispatched"] += 1
-        self._start(self._deliver(queue, task, headers))
+        number = self._enter(task, now, lost)
+        self._start(self._deliver(queue, task, headers, number, answer_lost=lost is not None))
         if twin:
-            self._start(self._deliver_again(queue, task, headers, twin.seconds))
+            self._start(self._deliver_again(queue, task, headers, twin))
 
     def _start(self, delivery: Coroutine[None, None, None]) -> None:
         started = asyncio.create_task(delivery)
         self._under_way.add(started)
         started.add_done_callback(self._under_way.discard)
 
-    async def _deliver(self, queue: LiveQueue, task: LiveTask, headers: Headers) -> None:
-        lost = self._faults.draw(FaultKind.LOST_ANSWER, short_id(queue.name))
-        number = self._enter(task, fault=lost.kind if lost else None)
+    def _enter(self, task: LiveTask, now: float, fault: Fault | None) -> int:
+        progress = task.progress
+        kind = fault.kind if fault else None
+        return self._books.sent(
+            task.name, retry_count=progress.failures, scheduled=progress.scheduled, now=now, fault=kind
+        )
+
+    async def _deliver(
+        self, queue: LiveQueue, task: LiveTask, headers: Headers, number: int, *, answer_lost: bool
+    ) -> None:
         try:
             outcome = await self._send(queue, task, headers)
         finally:
             queue.in_flight -= 1
-        if lost and outcome.answered:
-            outcome = DEADLINE_PASSED
-        self._settle(queue, task, outcome, number)
+        self._settle(queue, task, DEADLINE_PASSED if answer_lost else outcome, number)
         self.wake()
 
-    async def _deliver_again(self, queue: LiveQueue, task: LiveTask, headers: Headers, after: float) -> None:
-        await asyncio.sleep(after)
-        number = self._enter(task, fault=FaultKind.DUPLICATE_DELIVERY)
+    async def _deliver_again(self, queue: LiveQueue, task: LiveTask, headers: Headers, twin: Fault) -> None:
+        """Sends the same request once more. Its outcome changes nothing."""
+        await asyncio.sleep(twin.seconds)
+        number = self._enter(task, self._registry.clock(), twin)
         outcome = await self._send(queue, task, headers)
         self._books.ended(number, status=outcome.status, verdict="duplicate", now=self._registry.clock())
-
-    def _enter(self, task: LiveTask, fault: str | None) -> int:
-        progress = task.progress
-        return self._books.sent(
-            task.name,
-            retry_count=progress.failures,
-            scheduled=progress.scheduled,
-            now=self._registry.clock(),
-            fault=fault,
-        )
 
     async def _send(self, queue: LiveQueue, task: LiveTask, headers: Headers) -> Outcome:
         latency = self._faults.draw(FaultKind.LATENCY, short_id(queue.name))
