@@ -118,11 +118,12 @@ class Sandbox:
         if len(parts) > 1 or (maker is None and any(part.ambiguous for part in parts)):
             detail = f"Duplicate Products found for {pn}, please provide manufacturerId"
             return errors.problem(400, detail, {"manufacturerId": [detail]}), "ambiguous"
-        part = parts[0] if parts else self.catalogue.mistaken(pn)
+        mistaken = self.catalogue.mistaken(pn)
+        part = mistaken or next(iter(parts), None)
         if part is None:
             return errors.problem(404, f"Requested Product {pn} Not Found"), "not_found"
         answer = {"SearchLocaleUsed": locale(headers), "Product": product(part)}
-        return JSONResponse(answer), "found" if parts else "mistaken"
+        return JSONResponse(answer), "mistaken" if mistaken else "found"
 
     # --- who may call, and how often ------------------------------------------------------------------------
 

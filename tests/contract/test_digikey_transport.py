@@ -1,0 +1,191 @@
+"""The client against a scripted server: what no faithful sandbox would ever send."""
+
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+from shared.enrichment.ports import ErrorCategory, Found, Refused, Unavailable
+from shared.errors import SettingsInvalid
+from shared.vendors.digikey.account import CallBounds, DigiKeyCredentials
+from shared.vendors.digikey.client import DigiKeyCatalogue
+
+SECRET = "our-very-secret"
+PRODUCT = json.dumps({"Product": {"ManufacturerProductNumber": "PN"}}).encode()
+TOKEN = b'{"access_token": "our-token", "expires_in": 599}'
+
+Script = Callable[[BaseHTTPRequestHandler], None]
+
+
+class _Scripted(BaseHTTPRequestHandler):
+    script: Script
+    asked: list[str]
+
+    def do_GET(self) -> None:  # noqa: N802  # the base class's naming
+        self.asked.append(self.path)
+        type(self).script(self)
+
+    def do_POST(self) -> None:  # noqa: N802  # the base class's naming
+        self.asked.append(self.path)
+        self.rfile.read(int(self.headers["content-length"]))
+        if urlsplit(self.path).path == "/v1/oauth2/token":
+            respond(self, 200, TOKEN)
+        else:
+            type(self).script(self)
+
+    def log_message(self, *_: object) -> None:
+        """Keeps the test's output to itself."""
+
+
+def respond(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"content-length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@contextmanager
+def scripted(
+    script: Script, bounds: CallBounds | None = None
+) -> Iterator[tuple[DigiKeyCatalogue, list[str]]]:
+    asked: list[str] = []
+    handler = type("Scripted", (_Scripted,), {"script": staticmethod(script), "asked": asked})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            with DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url=url, bounds=bounds) as digikey:
+                yield digikey, asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_redirect_is_not_followed() -> None:
+    elsewhere = "https://elsewhere.example/steal"
+    with scripted(lambda handler: respond(handler, 302, b"", location=elsewhere)) as (digikey, asked):
+        refused = digikey.look_up("PN", None)
+    assert isinstance(refused, Refused)
+    assert refused.category is ErrorCategory.INVALID_RESPONSE
+    assert len(asked) == 2
+
+
+def test_a_compressed_answer_is_read() -> None:
+    packed = gzip.compress(PRODUCT)
+    with scripted(lambda handler: respond(handler, 200, packed, content_encoding="gzip")) as (digikey, _):
+        assert isinstance(digikey.look_up("PN", None), Found)
+
+
+def test_an_answer_that_cannot_be_decompressed_is_refused() -> None:
+    with scripted(lambda handler: respond(handler, 200, PRODUCT, content_encoding="gzip")) as (digikey, _):
+        refused = digikey.look_up("PN", None)
+    assert isinstance(refused, Refused)
+    assert refused.category is ErrorCategory.INVALID_RESPONSE
+
+
+@pytest.mark.parametrize("body", [b"x" * 3000, gzip.compress(b"x" * 3000)])
+def test_an_answer_beyond_the_size_limit_is_refused(body: bytes) -> None:
+    encoding = {} if body.startswith(b"x") else {"content_encoding": "gzip"}
+    bounds = CallBounds(largest_answer=2000)
+    with scripted(lambda handler: respond(handler, 200, body, **encoding), bounds) as (digikey, _):
+        refused = digikey.look_up("PN", None)
+    assert refused == Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer is larger than 2000 bytes")
+
+
+def test_an_answer_that_breaks_off_may_come_whole_another_time() -> None:
+    def cut_off(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", "1000")
+        handler.end_headers()
+        handler.wfile.write(PRODUCT)
+
+    with scripted(cut_off) as (digikey, _):
+        result = digikey.look_up("PN", None)
+    assert isinstance(result, Unavailable)
+    assert result.category is ErrorCategory.VENDOR_ERROR
+
+
+def test_an_answer_that_only_trickles_is_left_in_time() -> None:
+    left = threading.Event()
+
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", "1000000")
+        handler.end_headers()
+        try:
+            while not left.wait(0.02):
+                handler.wfile.write(b" ")
+        except OSError:
+            pass  # the client has hung up, as it should
+
+    with scripted(trickle, CallBounds(total=0.3)) as (digikey, _):
+        result = digikey.look_up("PN", None)
+        left.set()
+    assert isinstance(result, Unavailable)
+    assert result.category is ErrorCategory.TIMEOUT
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"Product": null}', b'{"Product": []}'])
+def test_an_answer_without_a_product_is_refused(body: bytes) -> None:
+    with scripted(lambda handler: respond(handler, 200, body)) as (digikey, _):
+        refused = digikey.look_up("PN", None)
+    assert isinstance(refused, Refused)
+    assert refused.category is ErrorCategory.INVALID_RESPONSE
+    assert refused.answer == json.loads(body)
+
+
+def test_a_gateways_page_is_quoted_without_its_tags() -> None:
+    page = b"<html><h1>502 Bad Gateway</h1></html>"
+    with scripted(lambda handler: respond(handler, 502, page)) as (digikey, _):
+        result = digikey.look_up("PN", None)
+    assert isinstance(result, Unavailable)
+    assert result.message == "DigiKey answered 502: 502 Bad Gateway"
+
+
+def test_a_gateway_that_quotes_the_request_gives_no_secret_away() -> None:
+    page = f"bad request: client_secret={SECRET} authorization=our-token".encode()
+    with scripted(lambda handler: respond(handler, 403, page)) as (digikey, _):
+        refused = digikey.look_up("PN", None)
+    assert isinstance(refused, Refused)
+    assert "client_secret=*** authorization=***" in refused.message
+    assert SECRET not in repr(refused)
+    assert "our-token" not in repr(refused)
+
+
+def test_a_search_that_cannot_be_read_is_refused() -> None:
+    def script(handler: BaseHTTPRequestHandler) -> None:
+        respond(handler, 400 if handler.command == "GET" else 200, b"nothing to read")
+
+    with scripted(script) as (digikey, _):
+        refused = digikey.look_up("PN", None)
+    assert isinstance(refused, Refused)
+    assert refused.category is ErrorCategory.INVALID_RESPONSE
+
+
+def test_a_vendor_that_is_not_there_may_come_back() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+    with DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url=f"http://127.0.0.1:{port}") as digikey:
+        result = digikey.look_up("PN", None)
+    assert isinstance(result, Unavailable)
+    assert result.category is ErrorCategory.VENDOR_ERROR
+    assert SECRET not in result.message
+
+
+def test_a_client_that_was_never_asked_has_nothing_to_close() -> None:
+    digikey = DigiKeyCatalogue(DigiKeyCredentials("app", SECRET))
+    digikey.close()
+    digikey.close()
+
+
+def test_an_address_that_would_show_the_secret_to_the_network_stops_the_start() -> None:
+    with pytest.raises(SettingsInvalid):
+        DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url="http://api.digikey.com")
