@@ -1,0 +1,79 @@
+"""`python -m infra.local`: the laptop cloud from the command line."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.local.local_settings import read_local_settings
+from infra.local.stack.commands import Commands
+from infra.local.stack.display import Display
+from infra.local.stack.errors import StackError, StackInterrupted
+from shared.errors import SettingsInvalid
+
+_USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    wanted = _parser().parse_args(argv)
+    display, complaints = Display(Console()), Display(Console(stderr=True))
+    try:
+        run: Callable[[Commands, argparse.Namespace], int] = wanted.run
+        return run(Commands(read_local_settings(), display), wanted)
+    except SettingsInvalid as problem:
+        complaints.line(f"Settings: {problem}")
+        return _USAGE_ERROR
+    except StackError as problem:
+        complaints.line(str(problem))
+        return 1
+    except StackInterrupted as interruption:
+        complaints.line(f"{str(interruption).capitalize()}: all that was started is stopped again.")
+        return 128 + interruption.signal_number
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.local", description="The laptop cloud.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="start what does not run yet")
+    up.add_argument("--intake", type=Path, help="part records, JSON lines (default: $INTAKE, then data/)")
+    up.add_argument(
+        "--catalogue",
+        type=Path,
+        help="what the DigiKey sandbox knows, JSON lines (default: $CATALOG, then data/)",
+    )
+    up.set_defaults(run=lambda do, given: do.up(given.intake, given.catalogue))
+
+    down = commands.add_parser("down", help="stop everything")
+    down.add_argument("--purge", action="store_true", help="and remove all data and logs that it kept")
+    down.set_defaults(run=lambda do, given: do.down(purge=given.purge))
+
+    status = commands.add_parser("status", help="what runs; exit status 0: all, 1: partly, 3: nothing")
+    status.add_argument("--json", action="store_true")
+    status.set_defaults(run=lambda do, given: do.status(as_json=given.json))
+
+    restart = commands.add_parser("restart", help="stop one part and start it with the present settings")
+    restart.add_argument("part")
+    restart.set_defaults(run=lambda do, given: do.restart(given.part))
+
+    kill = commands.add_parser("kill", help="end one part with SIGKILL, to see what the others make of it")
+    kill.add_argument("part")
+    kill.set_defaults(run=lambda do, given: do.kill(given.part))
+
+    logs = commands.add_parser("logs", help="the last lines of one part's log")
+    logs.add_argument("part")
+    logs.add_argument("--lines", "-n", type=int, default=100)
+    logs.add_argument("--follow", "-f", action="store_true")
+    logs.set_defaults(run=lambda do, given: do.logs(given.part, given.lines, follow=given.follow))
+
+    environment = commands.add_parser("env", help="the environment variables with which the functions run")
+    environment.set_defaults(run=lambda do, _: do.environment())
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

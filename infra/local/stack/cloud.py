@@ -1,0 +1,185 @@
+"""The plan of Switchyard's own stack: which processes stand in for which service, and in which order they come up."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from infra.local import migrations
+from infra.local.local_settings import ROOT, LocalSettings
+from infra.local.postgres import AUTHENTICATOR, STOP_SIGNAL, database_url
+from infra.local.stack.functions import FUNCTIONS, PARTS_TABLE, Endpoints, function_environment, trials
+from infra.local.stack.health import HttpHealth, PostgresHealth
+from infra.local.stack.plan import Job, Part, Plan, file_digest
+
+_STORES, _SERVERS, _FUNCTIONS, _QUEUE = range(4)  # they stop from the last to the first
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Everything that decides how the processes are started. `ports` has a number for each port name."""
+
+    state_dir: Path
+    ports: Mapping[str, int]
+    intake: Path
+    catalogue: Path
+    jwt_secret: str
+    settings: LocalSettings
+    environment: Mapping[str, str]
+    """The user's, out of which the functions get what is meant for them."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """What the functions get in any case."""
+
+    def plan(self) -> Plan:
+        functions = tuple(self._function(name) for name in FUNCTIONS)
+        servers = (self._bigquery(), self._digikey(), self._rest())
+        postgres = () if self.settings.database_url else (self._postgres(),)
+        return Plan(
+            parts=(*postgres, *servers, *functions, self._tasks()),
+            jobs=(self._migrations(), self._parts_data(), self._queues()),
+            trials=trials(self.ports),
+            environment=self._function_environment(),
+            inputs={"intake": str(self.intake), "catalogue": str(self.catalogue)},
+        )
+
+    @property
+    def database_url(self) -> str:
+        return self.settings.database_url or database_url(self.ports["postgres"])
+
+    def _postgres(self) -> Part:
+        port = self.ports["postgres"]
+        fast = ("--fast",) if self.settings.postgres_fast else ()
+        return Part(
+            "postgres",
+            _module("postgres", "--data-dir", self.state_dir / "postgres", "--port", port, *fast),
+            {"postgres": port},
+            PostgresHealth(self.database_url),
+            tier=_STORES,
+            stop_signal=STOP_SIGNAL.name,
+            url=self.database_url,
+        )
+
+    def _migrations(self) -> Job:
+        bootstrap = ("--bootstrap",) if self.settings.database_url else ()
+        return Job(
+            "migrations",
+            _module("migrations", "--database-url", self.database_url, *bootstrap),
+            after=frozenset() if self.settings.database_url else frozenset({"postgres"}),
+            content=file_digest(*sorted(migrations.FOLDER.glob("*.sql"))),
+        )
+
+    def _rest(self) -> Part:
+        """Its secrets travel in the environment: a command line can be read by every user of the machine."""
+        as_authenticator = database_url(self.ports["postgres"], user=AUTHENTICATOR)
+        environment = {
+            "DATABASE_URL": self.settings.database_url or as_authenticator,
+            "SUPABASE_JWT_SECRET": self.jwt_secret,
+        }
+        return replace(
+            self._server("rest", (), "/_control/ready"),
+            after=frozenset({"migrations"}),
+            environment=environment,
+        )
+
+    def _bigquery(self) -> Part:
+        port, grpc_port = self.ports["bigquery"], self.ports["bigquery-grpc"]
+        options = (
+            "--port",
+            port,
+            "--grpc-port",
+            grpc_port,
+            "--data-dir",
+            self.state_dir / "bigquery" / "data",
+        )
+        return Part(
+            "bigquery",
+            _module("bigquery", "serve", *options),
+            {"bigquery": port, "bigquery-grpc": grpc_port},
+            HttpHealth(port, "/readyz"),
+            tier=_SERVERS,
+            url=Endpoints(self.ports).url("bigquery"),
+        )
+
+    def _parts_data(self) -> Job:
+        endpoint = Endpoints(self.ports).url("bigquery")
+        return Job(
+            "parts-data",
+            _module(
+                "bigquery", "load", "--endpoint", endpoint, "--table", PARTS_TABLE, "--file", self.intake
+            ),
+            after=frozenset({"bigquery"}),
+            content=f"{PARTS_TABLE} {file_digest(self.intake)}",
+            marker=self.state_dir / "bigquery" / "loaded",
+        )
+
+    def _digikey(self) -> Part:
+        limits = self.settings.digikey_burst_limit, self.settings.digikey_daily_limit
+        options = ("--catalogue", self.catalogue, "--data-dir", self.state_dir / "digikey")
+        return self._server(
+            "digikey",
+            (*options, "--burst-limit", limits[0], "--daily-limit", limits[1]),
+            "/_control/health",
+        )
+
+    def _server(self, name: str, options: tuple[object, ...], health: str) -> Part:
+        port = self.ports[name]
+        return Part(
+            name,
+            _module(name, "--port", port, *options),
+            {name: port},
+            HttpHealth(port, health),
+            tier=_SERVERS,
+            url=Endpoints(self.ports).url(name),
+        )
+
+    def _function(self, name: str) -> Part:
+        port = self.ports[name]
+        source = ("--source", str(ROOT / "functions" / f"{name}.py"), "--target", name)
+        return Part(
+            name,
+            (
+                sys.executable,
+                "-m",
+                "functions_framework",
+                *source,
+                "--port",
+                str(port),
+                "--host",
+                "127.0.0.1",
+            ),
+            {name: port},
+            HttpHealth(port, "/health"),
+            environment={**self._function_environment(), "PYTHONPATH": str(ROOT)},
+            tier=_FUNCTIONS,
+            url=Endpoints(self.ports).url(name),
+        )
+
+    def _tasks(self) -> Part:
+        """Last to start and first to stop: a waiting task must not spend attempts on absent functions."""
+        port, control = self.ports["tasks"], self.ports["tasks-control"]
+        options = ("--port", port, "--control-port", control, "--data-file", self.state_dir / "tasks.sqlite")
+        return Part(
+            "tasks",
+            _module("tasks", *options),
+            {"tasks": port, "tasks-control": control},
+            HttpHealth(control, "/healthz"),
+            after=frozenset({"rest", "digikey", "parts-data", *FUNCTIONS}),
+            tier=_QUEUE,
+            url=Endpoints(self.ports).host_and_port("tasks"),
+        )
+
+    def _queues(self) -> Job:
+        return Job(
+            "queues",
+            _module("stack.queues"),
+            after=frozenset({"tasks"}),
+            environment=self._function_environment(),
+            content=" ".join(self._function_environment().values()),
+        )
+
+    def _function_environment(self) -> dict[str, str]:
+        return function_environment(self.ports, self.jwt_secret, self.environment, self.overrides)
+
+
+def _module(name: str, *options: object) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"infra.local.{name}", *map(str, options))
