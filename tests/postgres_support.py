@@ -71,10 +71,21 @@ class PostgresServer:
 
     def create_migrated(self, name: str) -> str:
         """A template with the project's migrations applied."""
-        self._create(name, "template1")
-        with psycopg.connect(database_url(self.port, database=name), autocommit=True) as connection:
+        with self._template(name) as connection:
             migrations.apply(connection)
         return name
+
+    def create_from_script(self, name: str, script: Path) -> str:
+        """A template with what the SQL script makes."""
+        with self._template(name) as connection:
+            connection.execute(script.read_bytes())
+        return name
+
+    @contextmanager
+    def _template(self, name: str) -> Iterator[psycopg.Connection]:
+        self._create(name, "template1")
+        with psycopg.connect(database_url(self.port, database=name), autocommit=True) as connection:
+            yield connection
 
     def _create(self, name: str, template: str) -> None:
         self._admin.execute(f"create database {name} template {template} strategy file_copy")
@@ -114,7 +125,7 @@ def own_cluster() -> None:
         with log.open("wb") as output:
             server = subprocess.Popen([*command, f"--port={port}", "--fast"], stdout=output, stderr=output)
         try:
-            if not _answers(port, server):
+            if not wait_until_it_answers(port, server):
                 sys.stdout.write(log.read_text())
                 return
             sys.stdout.write(f"ready {port}\n")
@@ -126,7 +137,7 @@ def own_cluster() -> None:
             subprocess.run([*command, "--remove"], check=True)
 
 
-def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
+def wait_until_it_answers(port: int, server: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + START_S
     while server.poll() is None and time.monotonic() < deadline:
         try:

@@ -1,7 +1,6 @@
 """The Supabase REST server on one test's database, in a thread of the test process: up in some tens of milliseconds."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import uvicorn
 
 from infra.local.faults import DroppableProtocol
 from infra.local.rest.app import PREFIX, RestServer
+from infra.local.rest.listener import listening
 from infra.local.rest.tokens import ANONYMOUS, SERVICE, api_key
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -47,7 +47,7 @@ class Rest:
 
 @contextmanager
 def serving(database_url: str, *, pool: int = 10) -> Iterator[Rest]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening("127.0.0.1", 0) as listener:
         app = RestServer(database_url, SECRET, pool).app()
         config = uvicorn.Config(
             app, http=DroppableProtocol, log_level="warning", access_log=False, loop="asyncio"

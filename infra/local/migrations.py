@@ -33,7 +33,7 @@ alter table supabase_migrations.schema_migrations add column if not exists name 
 _INSERT = "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)"
 
 
-class MigrationRefused(Exception):  # noqa: N818 - named for what happened, as the tree in shared/errors.py
+class MigrationRefused(Exception):
     pass
 
 

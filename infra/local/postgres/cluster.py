@@ -34,7 +34,7 @@ DURABLE: Mapping[str, str] = {
 }
 FAST: Mapping[str, str] = {
     "fsync": "off",
-    "synchronous_commit": "off",
+    "synchronous_commit": "on",
     "full_page_writes": "off",
     "shared_buffers": "64MB",
     "max_wal_size": "4GB",

@@ -1,7 +1,7 @@
 """Why a start of the local Postgres is refused. Each message says what to do about it."""
 
 
-class StartRefused(Exception):  # noqa: N818 - named for what happened, as the whole tree in shared/errors.py
+class StartRefused(Exception):
     pass
 
 

@@ -12,9 +12,8 @@ import uvicorn
 
 from infra.local.faults import DroppableProtocol
 from infra.local.rest.app import PREFIX, RestServer
+from infra.local.rest.listener import BACKLOG, listening
 from infra.local.rest.tokens import SHORTEST_SECRET
-
-BACKLOG = 2048
 
 
 class _Server(uvicorn.Server):
@@ -42,14 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(
             f"the JWT secret must have at least {SHORTEST_SECRET} characters: --jwt-secret or $SUPABASE_JWT_SECRET"
         )
-    family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((wanted.host, wanted.port))
-        except OSError as problem:
-            print(f"rest: port {wanted.port} on {wanted.host}: {problem.strerror}", file=sys.stderr)  # noqa: T201
-            return 1
+    try:
+        listener = listening(wanted.host, wanted.port)
+    except OSError as problem:
+        print(f"rest: port {wanted.port} on {wanted.host}: {problem.strerror}", file=sys.stderr)  # noqa: T201 - answer
+        return 1
+    with listener:
         app = RestServer(wanted.database_url, wanted.jwt_secret, wanted.pool).app()
         config = uvicorn.Config(
             app,

@@ -186,7 +186,9 @@ def _answer(query: Query, answer: Answer, *, single: bool) -> Response:
         raise ApiError(NOT_ACCEPTABLE, "PGRST116", message, details)
     headers = {"content-type": _ONE_OBJECT + "; charset=utf-8" if single else _JSON}
     if query.counts_rows:
-        headers["content-range"] = f"0-{answer.rows - 1}/*" if answer.rows else "*/*"
+        headers["content-range"] = (
+            f"{query.first_row}-{query.first_row + answer.rows - 1}/*" if answer.rows else "*/*"
+        )
     return Response(answer.body, headers=headers)
 
 

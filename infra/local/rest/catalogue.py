@@ -104,7 +104,7 @@ def _ambiguous(fitting: Sequence[Function]) -> ApiError:
 
 
 class CatalogueCache:
-    """The last reading. Supabase reloads after each DDL statement; here, what is unknown or does not fit is read anew."""
+    """The last reading. Supabase reloads after each DDL statement, this when something is unknown or does not fit."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

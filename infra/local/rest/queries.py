@@ -26,13 +26,20 @@ class Query:
     values: tuple[str, ...]
     read_only: bool
     counts_rows: bool
+    first_row: int = 0
     statement_timeout: str | None = None
 
 
 def call(function: Function, given: Collection[str], payload: str) -> Query:
     """The payload's values take the types that the parameters are declared with."""
     sql = _call(function, frozenset(given))
-    return Query(sql, (payload,), function.read_only, function.is_set, function.statement_timeout)
+    return Query(
+        sql,
+        (payload,),
+        read_only=function.read_only,
+        counts_rows=function.is_set,
+        statement_timeout=function.statement_timeout,
+    )
 
 
 @lru_cache(maxsize=256)
@@ -84,7 +91,13 @@ def read(relation: str, parameters: Sequence[tuple[str, str]], *, single: bool =
     body = (
         "coalesce(json_agg(_postgrest_t)->0, 'null')" if single else "coalesce(json_agg(_postgrest_t), '[]')"
     )
-    return Query(_answer(rows, SQL(body)), tuple(values), read_only=True, counts_rows=True)
+    return Query(
+        _answer(rows, SQL(body)),
+        tuple(values),
+        read_only=True,
+        counts_rows=True,
+        first_row=int(plain.get("offset", 0)),
+    )
 
 
 def _answer(rows: Composable, body: Composable) -> str:

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
 
-from infra.local.rest.errors import ApiError, connection_lost, from_database
+from infra.local.rest.errors import connection_lost, from_database
 from infra.local.rest.pool import Pool
 from infra.local.rest.queries import Query
 from infra.local.rest.tokens import Caller
@@ -19,6 +20,10 @@ _BEGIN = {
     True: b"begin isolation level read committed read only",
     False: b"begin isolation level read committed",
 }
+logging.getLogger("psycopg").setLevel(
+    logging.ERROR
+)  # it warns of each pipeline that a refused query cut short
+
 _SET = "set_config(%s, %s, true)"
 SEARCH_PATH = '"public", "extensions"'
 
@@ -94,6 +99,3 @@ def _settings(
         ("request.cookies", "{}"),
         *hoisted.items(),
     ]
-
-
-__all__ = ["Answer", "ApiError", "RequestFacts", "run"]
