@@ -235,6 +235,22 @@ def test_a_revoked_token_is_replaced_without_a_word(digikey: DigiKeyCatalogue, v
     assert vendor.tokens() == before + 1
 
 
+def test_threads_whose_token_was_revoked_share_the_next_one(
+    digikey: DigiKeyCatalogue, vendor: Running
+) -> None:
+    digikey.look_up("PLAIN", None)
+    vendor.control("DELETE", "tokens")
+    vendor.faults(
+        {"kind": "latency", "seconds": 0.1, "path": "/products"}
+    )  # so that all are under way at once
+    before = vendor.tokens()
+    with ThreadPoolExecutor(8) as pool:
+        assert all(
+            isinstance(found, Found) for found in pool.map(lambda _: digikey.look_up("PLAIN", None), range(8))
+        )
+    assert vendor.tokens() == before + 1
+
+
 def test_a_refusal_after_a_new_token_is_final_and_quotes_the_vendor(
     digikey: DigiKeyCatalogue, vendor: Running
 ) -> None:
@@ -322,6 +338,12 @@ def test_a_lost_answer_can_be_asked_for_again(digikey: DigiKeyCatalogue, vendor:
     assert isinstance(lost, Unavailable)
     assert lost.category is ErrorCategory.VENDOR_ERROR
     assert isinstance(digikey.look_up("PLAIN", None), Found)
+
+
+def test_a_lost_search_can_be_asked_for_again(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+    vendor.faults({"kind": "lost_answer", "path": "/products/v4/search/keyword", "times": 1})
+    assert isinstance(digikey.look_up("LONELY", None), Unavailable)
+    assert isinstance(digikey.look_up("LONELY", None), Found)
 
 
 def test_an_unreadable_answer_is_refused(digikey: DigiKeyCatalogue, vendor: Running) -> None:

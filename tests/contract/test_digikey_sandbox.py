@@ -1,5 +1,6 @@
 """The sandbox as it runs, against the vendor's documented behaviour."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.local.faults import FaultKind
 from tests.digikey_support import MAKER, ROOT, Running, command, row, sandbox, write_catalogue
 
 FORM = {"client_id": "app", "client_secret": "secret", "grant_type": "client_credentials"}
@@ -263,6 +265,15 @@ def test_an_injected_401_reads_as_a_missing_subscription(vendor: Running, ours: 
     assert get(vendor, DETAILS.format("ONE"), ours).json()["ErrorMessage"] == "Invalid Client-Id"
 
 
+def test_an_injected_end_of_the_day_lasts_to_its_reset(vendor: Running, ours: dict[str, str]) -> None:
+    vendor.control("PUT", "limits", {"resets_in": 7200})
+    vendor.faults({"kind": "rate_limited", "limit": "daily", "path": "/products"})
+    wait = int(get(vendor, DETAILS.format("ONE"), ours).headers["retry-after"])
+    assert 3600 < wait <= 7200
+    vendor.faults({"kind": "rate_limited", "path": "/products"})
+    assert "x-burstlimit-reset" in get(vendor, DETAILS.format("ONE"), ours).headers
+
+
 def test_books_tokens_and_the_days_count_survive_a_kill(tmp_path: Path) -> None:
     catalogue = write_catalogue(tmp_path / "catalogue.jsonl", ROWS)
     with sandbox(catalogue, tmp_path / "data") as first:
@@ -335,6 +346,21 @@ def test_a_catalogue_without_a_usable_part_stops_the_start(tmp_path: Path, conte
     assert ended.returncode == 2
     assert str(catalogue) in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_every_option_control_and_fault_is_documented(vendor: Running, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "digikey.md").read_text(encoding="utf-8")
+    usage = run_to_its_end(tmp_path, tmp_path, "--help").stdout
+    options = set(re.findall(r"--[a-z-]+", usage)) - {"--help"}
+    controls = set(re.findall(r"/_control/\w+", page))
+    answers = {
+        path: [vendor.http.request(method, vendor.url + path) for method in ("GET", "DELETE")]
+        for path in controls
+    }
+    assert {option for option in options if f"`{option}`" not in page} == set()
+    assert controls == {f"/_control/{name}" for name in ("health", "books", "limits", "tokens", "faults")}
+    assert all(any(answer.is_success for answer in given) for given in answers.values())
+    assert {kind for kind in FaultKind if f"`{kind}`" not in page} == set()
 
 
 def test_the_shipped_catalogue_is_read_whole(tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ class _Scripted(BaseHTTPRequestHandler):
     script: Script
     asked: list[str]
 
-    def do_GET(self) -> None:  # noqa: N802  # the base class's naming
+    def do_GET(self) -> None:
         self.asked.append(self.path)
         type(self).script(self)
 
-    def do_POST(self) -> None:  # noqa: N802  # the base class's naming
+    def do_POST(self) -> None:
         self.asked.append(self.path)
         self.rfile.read(int(self.headers["content-length"]))
         if urlsplit(self.path).path == "/v1/oauth2/token":

@@ -234,8 +234,7 @@ def test_a_burst_waits_as_told_within_reason(retry_after: str, seconds: float) -
     ],
 )
 def test_the_day_resets_as_told_if_that_lies_ahead(reset: str, retry_after: str, wait: timedelta) -> None:
-    headers = {"x_ratelimit_resettime": reset, "retry_after": retry_after}
-    limited = failure(response(body=DAILY, **headers), NOW)
+    limited = failure(response(body=DAILY, x_ratelimit_resettime=reset, retry_after=retry_after), NOW)
     assert isinstance(limited, DailyLimited)
     assert limited.resets_at == NOW + wait
 

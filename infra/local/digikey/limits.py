@@ -41,9 +41,6 @@ class Limits:
     def remaining_today(self, client_id: str) -> int:
         return max(self.daily - self._today[client_id], 0)
 
-    def remaining_burst(self, client_id: str, now: datetime) -> int:
-        return max(self.burst - self._minute(client_id, now)[1], 0)
-
     def start_day(self, began: datetime, resets_at: datetime) -> None:
         """Starts the day's and the minute's counts over."""
         self.day_started = began
