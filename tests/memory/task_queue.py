@@ -1,0 +1,44 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.enrichment.ports import EnqueueFailure, QueueTask
+from shared.errors import QueueUnavailable
+
+
+@dataclass
+class InMemoryTaskQueue:
+    """TaskQueue that holds its tasks until a test takes them; a name is used once, as in Cloud Tasks."""
+
+    tasks: dict[str, QueueTask] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    down: bool = False
+    capacity: int | None = None
+    """How many more tasks it takes before it fails; None: all."""
+
+    def enqueue(self, tasks: Sequence[QueueTask]) -> Sequence[EnqueueFailure]:
+        failures = []
+        for task in tasks:
+            if self.down or self.capacity == 0:
+                failures.append(EnqueueFailure(task.name, "the queue is down"))
+            elif task.name not in self.used:
+                self.used.add(task.name)
+                self.tasks[task.name] = task
+                self.capacity = None if self.capacity is None else self.capacity - 1
+        return failures
+
+    def exists(self, name: str) -> bool:
+        if self.down:
+            raise QueueUnavailable("the queue is down")
+        return name in self.tasks
+
+    def take(self) -> QueueTask:
+        """The oldest task; it stays until `drop`."""
+        return next(iter(self.tasks.values()))
+
+    def drop(self, name: str) -> None:
+        """What success and exhaustion do alike."""
+        del self.tasks[name]
+
+    @property
+    def task_ids(self) -> list[str]:
+        return [task.body["automation_task_id"] for task in self.tasks.values()]
