@@ -54,12 +54,17 @@ def test_no_doublings_mean_linear_growth(tasks_queue_of: QueueOf) -> None:
     assert [row["delay"] for row in rows[:-1]] == [*map(pytest.approx, [0.02, 0.04, 0.05, 0.05])]
 
 
-@pytest.mark.parametrize("status", [429, 503, 500])
-def test_a_retry_after_lengthens_the_wait(tasks_queue: TestQueue, status: int) -> None:
-    task = tasks_queue.add(Answer(status, {"Retry-After": "1"}), Answer(200))
+def test_a_retry_after_lengthens_the_wait(tasks_queue: TestQueue) -> None:
+    task = tasks_queue.add(Answer(429, {"Retry-After": "1"}), Answer(200))
     first, second = tasks_queue.ended(task)
     assert first["delay"] == 1
     assert second["dispatched"] - first["answered"] >= 1
+
+
+@pytest.mark.parametrize("status", [302, 404, 500, 503])
+def test_a_retry_after_counts_with_any_failure(tasks_queue: TestQueue, status: int) -> None:
+    task = tasks_queue.add(Answer(status, {"Retry-After": "60"}))
+    assert tasks_queue.deliveries(task, 1)[0]["delay"] == 60
 
 
 def test_a_retry_after_can_be_a_date(tasks_queue: TestQueue) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _LARGEST_BATCH = 500
-_LOCK_WAIT = 2.0
+_LOCK_WAIT = 0.5
 
 Statement = tuple[str, tuple[Any, ...]]
 Row = tuple[Any, ...]

@@ -8,7 +8,7 @@ from google.api_core.exceptions import NotFound
 from google.cloud import tasks_v2
 from google.protobuf.duration_pb2 import Duration
 
-from tests.contract.tasks_support.process import TasksServer, eventually
+from tests.contract.tasks_support.process import Client, TasksServer, eventually
 from tests.contract.tasks_support.worker import Answer, Call, Worker
 
 LOCATION = "projects/demo/locations/here"
@@ -36,7 +36,7 @@ class TestQueue:
     name: str
 
     @property
-    def client(self) -> tasks_v2.CloudTasksClient:
+    def client(self) -> Client:
         return self.server.client
 
     def path(self, task: str) -> str:
@@ -50,7 +50,7 @@ class TestQueue:
         self.worker.script(key, *answers)
         request = {"url": self.worker.url(key), "body": b"{}", **(http or {})}
         message = tasks_v2.Task({"name": self.path(key), "http_request": request, **fields})
-        return self.client.create_task(parent=self.name, task=message).name
+        return str(self.client.create_task(parent=self.name, task=message).name)
 
     def calls(self, task: str, count: int = 0) -> list[Call]:
         return self.worker.calls(task.rpartition("/")[2], count)

@@ -1,0 +1,243 @@
+"""The production queue adapter against the server, through the unmodified official client."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import grpc
+import pytest
+from google.cloud.tasks_v2 import types
+
+from shared.cloud.tasks import ATTEMPTS, CloudTasksQueue, QueueAddress
+from shared.enrichment.ports import EnqueueFailure, QueueTask
+from shared.errors import QueueUnavailable
+from tests.contract.tasks_support.process import ROOT, eventually, running
+from tests.contract.tasks_support.queue import TestQueue, create_queue
+from tests.contract.tasks_support.standin import answering
+from tests.contract.tasks_support.worker import Worker
+from tests.ports import free_port
+
+NOWHERE = QueueAddress("demo", "here", "nowhere", "http://127.0.0.1:1/")
+
+
+def address(queue: TestQueue) -> QueueAddress:
+    _, project, _, location, _, name = queue.name.split("/")
+    url = queue.worker.url(name)
+    return QueueAddress(project, location, name, url, api_endpoint=queue.server.endpoint)
+
+
+@contextmanager
+def adapter(where: QueueAddress, *, timeout: float = 10) -> Iterator[CloudTasksQueue]:
+    queue = CloudTasksQueue(where, timeout=timeout, pause=lambda _: None)
+    try:
+        yield queue
+    finally:
+        queue.close()
+
+
+@pytest.fixture
+def queue(tasks_queue: TestQueue) -> Iterator[CloudTasksQueue]:
+    with adapter(address(tasks_queue)) as made:
+        yield made
+
+
+@pytest.fixture
+def strike(tasks_queue: TestQueue) -> Iterator[TestQueue]:
+    yield tasks_queue
+    tasks_queue.server.control("DELETE", "/faults")
+
+
+def tasks(count: int) -> list[QueueTask]:
+    return [QueueTask(f"task-{number}", {"automation_task_id": number}) for number in range(count)]
+
+
+def test_each_task_arrives_as_json_under_its_name(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
+    assert queue.enqueue(tasks(100)) == []
+    calls = tasks_queue.worker.calls(tasks_queue.name.rpartition("/")[2], 100)
+    arrived = {call.headers["X-CloudTasks-TaskName"]: json.loads(call.body) for call in calls}
+    assert arrived == {task.name: task.body for task in tasks(100)}
+    assert {(call.method, call.headers["Content-Type"]) for call in calls} == {("POST", "application/json")}
+
+
+def test_a_name_that_is_taken_counts_as_created(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
+    twice = [*tasks(3), *tasks(3)]
+    assert queue.enqueue(twice) == []
+    assert queue.enqueue(twice) == []
+    tasks_queue.ended(tasks_queue.path("task-2"))
+    assert len(tasks_queue.worker.calls(tasks_queue.name.rpartition("/")[2], 3)) == 3
+
+
+def test_nothing_to_enqueue_is_no_failure(queue: CloudTasksQueue) -> None:
+    assert queue.enqueue([]) == []
+
+
+def test_the_schedule_time_is_kept(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
+    later = datetime.now(UTC) + timedelta(hours=3)
+    queue.enqueue([QueueTask("later", {}, later)])
+    assert tasks_queue.client.get_task(name=tasks_queue.path("later")).schedule_time == later
+
+
+@pytest.mark.parametrize("audience", [None, "https://automate.example"])
+def test_identity_and_deadline_are_put_on_the_task(tasks_queue: TestQueue, audience: str | None) -> None:
+    plain = address(tasks_queue)
+    tasks_queue.client.pause_queue(name=tasks_queue.name)
+    who = "queue@demo.iam.gserviceaccount.com"
+    with adapter(replace(plain, service_account=who, audience=audience, dispatch_deadline=90)) as queue:
+        assert queue.enqueue(tasks(1)) == []
+    task = tasks_queue.client.get_task(name=tasks_queue.path("task-0"))
+    assert task.dispatch_deadline == timedelta(seconds=90)
+    assert task.http_request.oidc_token.service_account_email == who
+    assert task.http_request.oidc_token.audience == (audience or plain.target_url)
+
+
+def test_tasks_are_started_in_the_given_order(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
+    tasks_queue.client.pause_queue(name=tasks_queue.name)
+    queue.enqueue(tasks(200))
+    listed = [task.name.rpartition("-")[2] for task in tasks_queue.client.list_tasks(parent=tasks_queue.name)]
+    out_of_place = [abs(int(number) - place) for place, number in enumerate(listed)]
+    assert max(out_of_place) <= 64  # what was in flight together may change places
+
+
+def test_at_least_32_calls_are_in_flight_at_once() -> None:
+    together = threading.Barrier(32)
+
+    def meet(request: types.CreateTaskRequest, _: grpc.ServicerContext) -> types.Task:
+        together.wait(10)  # breaks, and fails the call, when fewer than 32 come
+        return request.task
+
+    with answering(meet) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
+        assert queue.enqueue(tasks(64)) == []
+
+
+@pytest.mark.parametrize("kind", ["call_refused", "call_lost"])
+def test_a_short_outage_is_ridden_out(strike: TestQueue, queue: CloudTasksQueue, kind: str) -> None:
+    strike.server.inject({"kind": kind, "queue": strike.name.rpartition("/")[2], "times": 20})
+    assert queue.enqueue(tasks(30)) == []
+    strike.worker.calls(strike.name.rpartition("/")[2], 30)
+
+
+def test_retries_are_bounded_and_what_failed_is_said(strike: TestQueue, queue: CloudTasksQueue) -> None:
+    strike.server.inject({"kind": "call_refused", "queue": strike.name.rpartition("/")[2]})
+    expected = "Cloud Tasks answered UNAVAILABLE: Injected fault: nothing was created."
+    assert queue.enqueue(tasks(2)) == [EnqueueFailure("task-0", expected), EnqueueFailure("task-1", expected)]
+    assert strike.server.control("GET", "/faults")["faults"][0]["struck"] == 2 * ATTEMPTS
+
+
+def test_the_pauses_between_attempts_double() -> None:
+    pauses: list[float] = []
+    queue = CloudTasksQueue(replace(NOWHERE, api_endpoint=f"127.0.0.1:{free_port()}"), pause=pauses.append)
+    assert [failure.name for failure in queue.enqueue(tasks(3))] == ["task-0", "task-1", "task-2"]
+    assert pauses == [0.25, 0.5, 1.0]
+    queue.close()
+
+
+def test_one_bad_task_does_not_hold_up_the_others(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
+    too_large = QueueTask("too-large", {"text": "x" * 110_000})
+    failures = queue.enqueue([*tasks(1), too_large, QueueTask("bad name", {}), QueueTask("last", {})])
+    assert [failure.name for failure in failures] == ["too-large", "bad name"]
+    assert failures[0].message == "Cloud Tasks answered INVALID_ARGUMENT: Task size too large"
+    tasks_queue.worker.calls(tasks_queue.name.rpartition("/")[2], 2)
+
+
+def test_a_call_that_hangs_is_given_up_after_its_timeout_and_tried_again() -> None:
+    asked: list[str] = []
+    over = threading.Event()
+
+    def hang_once(request: types.CreateTaskRequest, _: grpc.ServicerContext) -> types.Task:
+        asked.append(request.task.name)
+        if len(asked) == 1:
+            over.wait(10)
+        return request.task
+
+    with (
+        answering(hang_once) as endpoint,
+        adapter(replace(NOWHERE, api_endpoint=endpoint), timeout=0.5) as queue,
+    ):
+        assert queue.enqueue(tasks(1)) == []
+        over.set()
+    assert asked == [f"{NOWHERE.path}/tasks/task-0"] * 2
+
+
+def test_a_refusal_that_will_last_is_not_tried_again() -> None:
+    asked: list[str] = []
+
+    def forbid(request: types.CreateTaskRequest, context: grpc.ServicerContext) -> NoReturn:
+        asked.append(request.task.name)
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
+
+    with answering(forbid) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
+        expected = EnqueueFailure("task-0", "Cloud Tasks answered PERMISSION_DENIED: not yours")
+        assert queue.enqueue(tasks(1)) == [expected]
+    assert len(asked) == 1
+
+
+def test_a_missing_queue_is_said_for_each_task(tasks_queue: TestQueue) -> None:
+    with adapter(replace(address(tasks_queue), queue="missing")) as queue:
+        failures = queue.enqueue(tasks(2))
+    assert [failure.message.startswith("Cloud Tasks answered NOT_FOUND: Queue") for failure in failures] == [
+        True
+    ] * 2
+
+
+def test_exists_tells_whether_the_queue_still_holds_the_task(
+    tasks_queue: TestQueue, queue: CloudTasksQueue
+) -> None:
+    tasks_queue.client.pause_queue(name=tasks_queue.name)
+    queue.enqueue(tasks(1))
+    assert queue.exists("task-0")
+    assert not queue.exists("never")
+    tasks_queue.client.delete_task(name=tasks_queue.path("task-0"))
+    assert not queue.exists("task-0")
+
+
+def test_a_queue_that_cannot_be_asked_says_so() -> None:
+    with (
+        adapter(replace(NOWHERE, api_endpoint=f"127.0.0.1:{free_port()}"), timeout=0.5) as queue,
+        pytest.raises(QueueUnavailable, match="could not say whether task task-0 exists"),
+    ):
+        queue.exists("task-0")
+
+
+def test_a_server_that_was_restarted_is_reached_again(tmp_path: Path, tasks_worker: Worker) -> None:
+    with running(tmp_path / "tasks.db") as server:
+        made = create_queue(server, tasks_worker)
+        port = int(server.endpoint.rpartition(":")[2])
+        with adapter(address(made)) as queue:
+            assert queue.enqueue(tasks(1)) == []
+            server.kill()
+            assert len(queue.enqueue(tasks(2))) == 2
+            with running(tmp_path / "tasks.db", "--port", str(port)):
+                eventually(lambda: queue.enqueue(tasks(2)) == [])
+
+
+def test_a_closed_adapter_opens_a_new_connection_when_it_is_used_again(queue: CloudTasksQueue) -> None:
+    assert queue.enqueue(tasks(1)) == []
+    queue.close()
+    queue.close()
+    assert queue.enqueue(tasks(1)) == []
+
+
+def test_without_credentials_the_real_service_s_failures_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file.json")
+    with adapter(NOWHERE) as queue:
+        (failure,) = queue.enqueue(tasks(1))
+        assert failure.message.startswith("no credentials for Cloud Tasks: ")
+        with pytest.raises(QueueUnavailable):
+            queue.exists("task-0")
+
+
+def test_importing_and_building_the_adapter_does_not_import_the_client() -> None:
+    code = (
+        "import sys; from shared.cloud.tasks import *; "
+        "CloudTasksQueue(QueueAddress('p', 'l', 'q', 'http://x')); "
+        "print([name for name in sys.modules if name.startswith(('google.cloud.', 'grpc', 'google.auth'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
