@@ -1,0 +1,80 @@
+from dataclasses import replace
+from pathlib import Path
+
+from infra.local.local_settings import ROOT, read_local_settings
+from infra.local.stack.cloud import Cloud
+from infra.local.stack.plan import Part
+
+SETTINGS = read_local_settings({})
+CLOUD = Cloud(
+    state_dir=Path("/srv/stack"),
+    ports=SETTINGS.ports,
+    intake=ROOT / "data" / "parts_intake.jsonl",
+    catalogue=ROOT / "data" / "parts_catalog.jsonl",
+    jwt_secret="s" * 32,
+    settings=SETTINGS,
+    environment={},
+)
+
+
+def parts_of(cloud: Cloud) -> dict[str, Part]:
+    return {part.name: part for part in cloud.plan().parts}
+
+
+def test_the_queue_starts_last_and_stops_first_so_that_no_attempt_meets_an_absent_function() -> None:
+    parts = parts_of(CLOUD)
+    functions = {"orchestrate", "automate", "fallback", "workflow"}
+
+    assert functions | {"rest", "digikey"} <= parts["tasks"].after
+    assert parts["tasks"].tier > max(parts[name].tier for name in functions)
+    assert min(parts[name].tier for name in functions) > max(parts[name].tier for name in ("rest", "digikey"))
+    assert parts["rest"].tier > parts["postgres"].tier
+
+
+def test_each_port_is_used_by_one_part() -> None:
+    used = [port for part in CLOUD.plan().parts for port in part.ports.values()]
+
+    assert sorted(used) == sorted(SETTINGS.ports.values())
+
+
+def test_the_secrets_of_the_store_are_on_no_command_line_of_a_server() -> None:
+    assert not any(CLOUD.jwt_secret in argument for part in CLOUD.plan().parts for argument in part.argv)
+
+
+def test_a_database_of_the_users_own_replaces_postgres() -> None:
+    url = "postgresql://me@db.example/parts"
+    cloud = replace(CLOUD, settings=replace(SETTINGS, database_url=url))
+    migrations = next(job for job in cloud.plan().jobs if job.name == "migrations")
+
+    assert "postgres" not in parts_of(cloud)
+    assert parts_of(cloud)["rest"].environment["DATABASE_URL"] == url
+    assert (url in migrations.argv, migrations.after) == (True, frozenset())
+
+
+def test_only_a_test_has_postgres_skip_its_syncs() -> None:
+    fast = replace(CLOUD, settings=replace(SETTINGS, postgres_fast=True))
+
+    assert "--fast" in parts_of(fast)["postgres"].argv
+    assert "--fast" not in parts_of(CLOUD)["postgres"].argv
+
+
+def test_the_parts_data_is_loaded_again_for_other_contents_but_not_for_another_port(tmp_path: Path) -> None:
+    def fingerprint(cloud: Cloud) -> str:
+        return next(job for job in cloud.plan().jobs if job.name == "parts-data").fingerprint()
+
+    intake = tmp_path / "intake.jsonl"
+    intake.write_text("{}\n")
+    first = fingerprint(replace(CLOUD, intake=intake))
+    moved = fingerprint(replace(CLOUD, intake=intake, ports={**SETTINGS.ports, "bigquery": 9999}))
+    intake.write_text('{"pn": "A"}\n')
+
+    assert moved == first
+    assert fingerprint(replace(CLOUD, intake=intake)) != first
+
+
+def test_a_changed_setting_of_the_functions_changes_their_fingerprints_and_no_others() -> None:
+    before, after = parts_of(CLOUD), parts_of(replace(CLOUD, environment={"WORKFLOW_MAX_BATCH_SIZE": "7"}))
+
+    changed = {name for name, part in after.items() if part.fingerprint() != before[name].fingerprint()}
+
+    assert changed == {"orchestrate", "automate", "fallback", "workflow"}
