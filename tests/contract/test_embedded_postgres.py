@@ -15,13 +15,13 @@ import psycopg
 import pytest
 
 from infra.local.postgres import place as placing
+from infra.local.postgres.cluster import _run as run_set_up
 from infra.local.postgres.errors import (
     AlreadyRunning,
     InstallationMissing,
     PlaceUnusable,
     SetUpFailed,
 )
-from infra.local.postgres.cluster import _run as run_set_up
 from infra.local.postgres.installation import Installation, copied, packaged
 from infra.local.postgres.occupancy import occupy, processes_in
 from infra.local.postgres.place import Place, place_for

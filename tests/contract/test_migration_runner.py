@@ -51,7 +51,8 @@ def test_it_goes_on_where_the_supabase_cli_stopped(
     with bare_database.connect() as connection:  # what `supabase db push` leaves
         connection.execute(
             "create schema supabase_migrations;"
-            "create table supabase_migrations.schema_migrations (version text primary key, statements text[], name text);"
+            "create table supabase_migrations.schema_migrations"
+            " (version text primary key, statements text[], name text);"
             "create table a (n int);"
         )
         connection.execute(

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,8 +72,7 @@ def test_when_postgres_is_killed_in_traffic_callers_get_503_and_after_its_return
     assert stored <= kept, "what was answered with 200 is there"
 
 
-def wait_for(condition: "object") -> None:
-    assert callable(condition)
+def wait_for(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
     while not condition():
         pause.wait(0.01)

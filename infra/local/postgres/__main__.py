@@ -53,11 +53,18 @@ def remove(place: Place) -> None:
 
 def serve(place: Place, host: str, port: int, *, fast: bool) -> NoReturn:
     place.create()
-    occupy(place.lock, place.data)
-    _refuse_taken(host, port)
-    installation = place.installation()
-    prepare(place, installation, fast=fast)
-    program = installation.program("postgres")
+    lock = occupy(place.lock, place.data)
+    try:
+        _refuse_taken(host, port)
+        installation = place.installation()
+        prepare(place, installation, fast=fast)
+    except StartRefused:
+        os.close(lock)
+        raise
+    _become(installation.program("postgres"), place, host, port)
+
+
+def _become(program: Path, place: Place, host: str, port: int) -> NoReturn:
     os.chdir(place.folder)
     if place.owner is not None:
         os.setgroups([])
