@@ -8,7 +8,8 @@ from pydantic import Field, field_validator
 from shared import settings, wiring
 from shared.enrichment.naming import BATCH_ID, batch_id_of
 from shared.enrichment.orchestrate import Order
-from shared.routing import DEFAULT_POLICY, Route, available_policies, load_policy
+from shared.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
+from shared.routing.route import Route
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import endpoint
 from shared.web.scheduler import schedule_time

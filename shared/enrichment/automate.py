@@ -19,7 +19,7 @@ from shared.enrichment.ports import (
 )
 from shared.enrichment.store import Claim, ClaimOutcome, WorkerStore
 from shared.errors import StoreRefused
-from shared.routing import manufacturer_key
+from shared.routing.identity import manufacturer_key
 from shared.workflow_config import WorkflowConfig
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.enrichment.ports import SourceRow
 from shared.enrichment.store import Identity
-from shared.routing import PartRecord, Rejected, read_record
+from shared.routing.record import PartRecord, Rejected, read_record
 
 
 @dataclass(frozen=True)

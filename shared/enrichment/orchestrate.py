@@ -16,7 +16,10 @@ from shared.enrichment.ports import FinishedRow, QueueTask, RecordSource, Source
 from shared.enrichment.store import Known, KnownRecord, OpenedTask, OpeningStore
 from shared.enrichment.tally import Tally
 from shared.errors import RetryLater, SourceUnavailable
-from shared.routing import Decision, History, Policy, Route, decide
+from shared.routing.decision import Decision, decide
+from shared.routing.features import History
+from shared.routing.policy import Policy
+from shared.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 
 FAILURE_WINDOW = timedelta(days=7)

@@ -4,18 +4,12 @@ import json
 
 import pytest
 
-from shared.routing import (
-    Decision,
-    History,
-    PartRecord,
-    Policy,
-    Route,
-    TaskPriority,
-    decide,
-    load_policy,
-    read_record,
-)
-from shared.routing.policy_file import parse_policy
+from shared.routing.decision import Decision, decide
+from shared.routing.features import History
+from shared.routing.policy import Policy
+from shared.routing.policy_file import load_policy, parse_policy
+from shared.routing.record import PartRecord, read_record
+from shared.routing.route import Route, TaskPriority
 from shared.workflow_config import WorkflowConfig
 
 SCORED = read_record({"pn": "LM317T", "priority_score": {"score": 0.5}})  # reliability .5, completeness .3

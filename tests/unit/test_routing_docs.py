@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import shared.routing
-from shared.routing import available_policies, load_policy
 from shared.routing.completeness import WEIGHTS
 from shared.routing.condition import NUMERIC_FEATURES, OPERATORS
-from shared.routing.policy_file import parse_policy
+from shared.routing.policy_file import available_policies, load_policy, parse_policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")
 
@@ -52,8 +50,3 @@ def test_every_feature_and_operator_is_on_the_page(name: str) -> None:
 @pytest.mark.parametrize(("field", "weight"), WEIGHTS.items())
 def test_every_weight_is_on_the_page(field: str, weight: int) -> None:
     assert f"{field} .{weight:02d}" in PAGE
-
-
-def test_every_public_name_exists() -> None:
-    assert sorted(shared.routing.__all__) == sorted(set(shared.routing.__all__))
-    assert [name for name in shared.routing.__all__ if not hasattr(shared.routing, name)] == []

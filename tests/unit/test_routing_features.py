@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing import History, PartRecord, Route, read_record
 from shared.routing.completeness import WEIGHTS, completeness, is_filled
-from shared.routing.features import exact, features_of, reliability_of
+from shared.routing.features import History, exact, features_of, reliability_of
+from shared.routing.record import PartRecord, read_record
+from shared.routing.route import Route
 
 FILLED: dict[str, Any] = {
     "pn": "LM317T",

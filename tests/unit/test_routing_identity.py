@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing import manufacturer_key, record_key
-from shared.routing.identity import part_number_key
+from shared.routing.identity import manufacturer_key, part_number_key, record_key
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import PolicyInvalid
-from shared.routing import available_policies, load_policy, read_policy
-from shared.routing.policy_file import parse_policy
+from shared.routing.policy_file import available_policies, load_policy, parse_policy, read_policy
 
 
 def rule(name: str = "x", **changed: str) -> str:

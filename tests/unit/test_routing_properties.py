@@ -7,8 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing import Decision, History, PartRecord, Policy, Route, decide, load_policy, read_record
-from shared.routing.record import COLUMNS
+from shared.routing.decision import Decision, decide
+from shared.routing.features import History
+from shared.routing.policy import Policy
+from shared.routing.policy_file import load_policy
+from shared.routing.record import COLUMNS, PartRecord, read_record
+from shared.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 
 CONFIG = WorkflowConfig()
