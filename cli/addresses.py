@@ -1,0 +1,110 @@
+"""Where the functions are. A flag beats a variable, and a function's own address beats the base of all.
+
+1. `--orchestrate-url`, `--workflow-url`       used as they are
+2. `--url`                                     with the function's name appended
+3. `SWITCHYARD_ORCHESTRATE_URL`, ..._WORKFLOW_URL  used as they are
+4. `SWITCHYARD_URL`                            with the function's name appended
+5. the running local cloud, out of its state.json
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import httpx
+
+from cli.failures import NotReached, WrongUsage
+
+START_IT = "start the local cloud with `make up`, or say where the functions are with --url"
+
+
+class Function(StrEnum):
+    ORCHESTRATE = "orchestrate"
+    WORKFLOW = "workflow"
+
+    @property
+    def variable(self) -> str:
+        return f"SWITCHYARD_{self.upper()}_URL"
+
+
+@dataclass(frozen=True)
+class Address:
+    """`url` has no slash at its end; `advice` is what to do when nobody answers there."""
+
+    function: Function
+    url: str
+    advice: str
+
+    @property
+    def is_loopback(self) -> bool:
+        return urlsplit(self.url).hostname in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def is_private(self) -> bool:
+        """Whether a secret may be sent there."""
+        return self.is_loopback or urlsplit(self.url).scheme == "https"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user says: the base of all functions, and addresses of single ones."""
+
+    base: str | None
+    single: Mapping[Function, str | None]
+
+
+def locate(
+    function: Function,
+    flags: Given,
+    environment: Mapping[str, str],
+    local: Callable[[], Mapping[str, str]],
+) -> Address:
+    """`local` gives the addresses of the local cloud's functions. Raises WrongUsage and NotReached."""
+    candidates = (
+        (flags.single.get(function), f"--{function}-url", ""),
+        (flags.base, "--url", f"/{function}"),
+        (environment.get(function.variable) or None, function.variable, ""),
+        (environment.get("SWITCHYARD_URL") or None, "SWITCHYARD_URL", f"/{function}"),
+    )
+    for text, name, path in candidates:
+        if text is not None:
+            url = checked_url(text, name) + path
+            address = Address(function, url, f"check {name} and the network")
+            return Address(function, url, LOCAL_ADVICE) if address.is_loopback else address
+    found = local().get(function)
+    if found is None:
+        raise NotReached(f"{function}: no local cloud is running here; {START_IT}")
+    return Address(function, checked_url(found, "the local cloud's address"), LOCAL_ADVICE)
+
+
+LOCAL_ADVICE = "is the local cloud running? `make up` starts it"
+
+
+def checked_url(text: str, name: str) -> str:
+    """Raises WrongUsage, which does not repeat the text: it may hold a password."""
+    try:
+        url = httpx.URL(text.strip())
+    except httpx.InvalidURL as error:
+        raise WrongUsage(f"{name}: this is no address ({error})") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise WrongUsage(f"{name}: an address begins with https:// (or http://) and a host")
+    if url.userinfo or url.query or url.fragment:
+        raise WrongUsage(f"{name}: an address holds no user, query or fragment")
+    return str(url).rstrip("/")
+
+
+def local_functions() -> dict[str, str]:
+    """Function name to URL, as the local cloud wrote them down. Raises WrongUsage and NotReached."""
+    from infra.local.local_settings import read_local_settings  # noqa: PLC0415 - only this way needs it
+    from infra.local.stack.errors import StateUnreadable  # noqa: PLC0415 - the same
+    from infra.local.stack.state import read_state  # noqa: PLC0415 - the same
+    from shared.errors import SettingsInvalid  # noqa: PLC0415 - the same
+
+    try:
+        state = read_state(read_local_settings().state_dir)
+    except SettingsInvalid as error:
+        raise WrongUsage(f"settings of the local cloud: {error.detail}") from error
+    except (StateUnreadable, OSError) as error:
+        raise NotReached(f"the local cloud's state cannot be read: {error}") from error
+    return {name: part.url for name, part in state.parts.items()}

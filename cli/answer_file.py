@@ -1,0 +1,84 @@
+"""`--output`: the whole answer as JSON, in a file that appears at once or not at all."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cli.failures import WrongUsage
+
+STANDARD_OUTPUT = Path("-")
+
+
+class AnswerFile:
+    """Opened before the call, so that a path that cannot be written is found before anything happens.
+
+    Without a `write` inside the `with`, nothing is left behind and what stood there before still does.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._target: Path | None = None
+        self._draft: Path | None = None
+
+    @property
+    def replaces_summary(self) -> bool:
+        return self._path == STANDARD_OUTPUT
+
+    def __enter__(self) -> Self:
+        if self._path is not None and not self.replaces_summary:
+            try:
+                self._open(Path(os.path.realpath(self._path)))
+            except (OSError, ValueError) as error:
+                raise _unwritable(self._path, error) from error
+        return self
+
+    def _open(self, target: Path) -> None:
+        if target.is_dir():
+            raise IsADirectoryError("it is a directory")
+        self._target = target
+        if target.exists() and not target.is_file():
+            return  # a device or a pipe: written straight, for it cannot be replaced
+        draft = target.with_name(f".{target.name[:200]}.{os.getpid()}")
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        self._draft = draft
+        if target.exists():
+            if not os.access(target, os.W_OK):
+                raise PermissionError("it is write-protected")
+            shutil.copymode(target, draft)
+
+    def write(self, answer: dict[str, Any]) -> None:
+        if self.replaces_summary:
+            plain = not sys.stdout.encoding.lower().startswith("utf")
+            sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=plain) + "\n")
+            sys.stdout.flush()
+        elif self._path and self._target:
+            text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+            try:
+                self._replace(self._target, text.encode("utf-8", "replace"))
+            except OSError as error:
+                raise _unwritable(self._path, error) from error
+
+    def _replace(self, target: Path, content: bytes) -> None:
+        with (self._draft or target).open("wb") as file:
+            file.write(content)
+            file.flush()
+            if self._draft:
+                os.fsync(file.fileno())
+        if self._draft:
+            self._draft.replace(target)
+            self._draft = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._draft:
+            self._draft.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> WrongUsage:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return WrongUsage(f"cannot write {path}: {reason[:1].lower() + reason[1:]}")

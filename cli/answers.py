@@ -1,0 +1,135 @@
+"""What the functions answer, as far as the summaries need it. More fields may come; a missing one is an error."""
+
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cli.failures import NotReached
+
+TaskCounts = dict[str, int]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+A = TypeVar("A", bound=Answer)
+
+
+def parsed(model: type[A], answer: dict[str, Any]) -> A:
+    """Raises NotReached: what answers so is another version, or another thing."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise NotReached(
+            f"the answer cannot be understood ({place}: {first['msg']}); is the function of the same version?"
+        ) from None
+
+
+class RuleCount(Answer):
+    rule: str
+    route: str
+    records: int
+
+
+class BatchStatus(Answer):
+    """`automation` and `manual` count tasks by state. `closed_at` is empty while more may be opened."""
+
+    batch_id: str
+    state: str
+    automation: TaskCounts
+    manual: TaskCounts
+    taken: int
+    policy: str | None
+    trigger: str | None
+    decisions: list[RuleCount]
+    fallback_batches: list[str]
+    parent_batch_id: str | None = None
+    created_at: datetime
+    closed_at: datetime | None
+    finished_at: datetime | None
+
+
+class RunReport(Answer):
+    """`started` is false when the batch was there before: then there is `status` and no count."""
+
+    batch_id: str
+    started: bool
+    read: int = 0
+    opened: int = 0
+    automation: int = 0
+    manual: int = 0
+    rejected: int = 0
+    skipped: TaskCounts = Field(default_factory=dict)
+    not_enqueued: int = 0
+    daily_limit_reached: bool = False
+    source_exhausted: bool = False
+    notes: list[str] = Field(default_factory=list)
+    status: BatchStatus | None = None
+
+
+class ShownDecision(Answer):
+    pn: str | None
+    manufacturer: str | None
+    route: str
+    priority: str
+    rule: str
+    reason: str
+    confidence: float
+
+
+class DryRun(Answer):
+    decisions: list[ShownDecision]
+
+
+class ManualTask(Answer):
+    id: str
+    batch_id: str
+    pn: str | None
+    manufacturer: str | None
+    type: str
+    priority: str
+    state: str
+    reason: str | None
+    cause: str | None = None
+    attempts: int | None = None
+    assignee: str | None = None
+    claimed_until: datetime | None = None
+    due_at: datetime | None = None
+    note: str | None = None
+    created_at: datetime
+
+
+class Pending(Answer):
+    manual_tasks: list[ManualTask]
+
+
+class Configuration(Answer):
+    workflow: dict[str, Any]
+    settings: dict[str, Any]
+
+
+class Equation(Answer):
+    """Where all records that were taken are; it balances when none is missing. `lost` have no place any more."""
+
+    taken: int
+    completed: int
+    with_a_person: int
+    in_flight: int
+    failed: int
+    rejected: int
+    lost: int = 0
+    balanced: bool
+    batch_id: str | None = None
+    day: date | None = None
+
+    @property
+    def accounted_for(self) -> int:
+        return self.completed + self.with_a_person + self.in_flight + self.failed + self.rejected
+
+    @property
+    def holds(self) -> bool:
+        return self.balanced and self.taken == self.accounted_for and self.lost == 0

@@ -1,0 +1,239 @@
+"""What may be typed: commands, options and their ranges. Everything wrong here is found before any call."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from cli.failures import WrongUsage
+from cli.values import (
+    batch_id,
+    day,
+    known_batch_id,
+    link,
+    named_value,
+    number,
+    person,
+    policy_name,
+    product_field,
+    share,
+    task_id,
+    text,
+    token,
+    whole,
+)
+from shared.routing.route import TaskPriority
+
+DESCRIPTION = (
+    "Run, watch and account for the part records, through the deployed functions or the local cloud."
+)
+
+EPILOG = """\
+examples:
+  python run_workflow.py run --limit 50                     take 50 records in
+  python run_workflow.py run --limit 5 --dry-run            show what would be decided, change nothing
+  python run_workflow.py watch batch_1790000000_1a2b        live progress, until automation has nothing left to do
+  python run_workflow.py status batch_1790000000_1a2b --output status.json
+  python run_workflow.py pending --priority high --limit 10
+  python run_workflow.py claim TASK --as ana
+  python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
+  python run_workflow.py reconcile --day 2026-11-22         today's records when nothing is given
+  python run_workflow.py config --show
+  SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
+    python run_workflow.py --url https://REGION-PROJECT.cloudfunctions.net pending
+
+exit status:
+  0    done
+  1    the answer is bad news: the batch failed, or the equation does not balance
+  2    wrong usage, found before any call; or the --output file cannot be written
+  3    no answer: the function is not there, too slow, or not available now
+  4    the function refused: unknown batch or task, claimed by somebody else, not allowed, invalid
+  130  interrupted with Ctrl+C
+
+Options of the connection may stand before or after the command. docs/cli.md has more.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, where argparse would put the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WrongUsage.status, f"{self.prog}: {message} (--help says more)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(
+        prog="run_workflow.py",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_connection()],
+        allow_abbrev=False,
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    _run(_command(commands, "run", "take records in: decide each one, and start the work"))
+    status = _command(commands, "status", "where a batch stands")
+    status.add_argument("batch", metavar="BATCH", type=known_batch_id)
+    _pending(_command(commands, "pending", "manual tasks that nobody holds, most urgent first"))
+    config = _command(commands, "config", "the configuration in force, without secrets")
+    config.add_argument("--show", action="store_true", help="show it (the default)")
+    _reconcile(_command(commands, "reconcile", "account for every record: an equation that must balance"))
+    _watch(_command(commands, "watch", "live progress of a batch"))
+    _manual_tasks(commands)
+    return top
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, about: str
+) -> argparse.ArgumentParser:
+    made = commands.add_parser(
+        name, help=about, description=about, parents=[_connection()], allow_abbrev=False
+    )
+    made.add_argument(
+        "--output",
+        metavar="FILE",
+        type=_output,
+        help="write the whole answer there as JSON; - for standard output, in place of the summary",
+    )
+    return made
+
+
+def _connection() -> argparse.ArgumentParser:
+    """Suppressed defaults: what stands before the command must not be undone by what does not stand after it."""
+    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    group = options.add_argument_group("connection")
+    group.add_argument("--url", help="where the functions are, /NAME is appended (default: the local cloud)")
+    group.add_argument("--orchestrate-url", metavar="URL", help="where `orchestrate` alone is")
+    group.add_argument("--workflow-url", metavar="URL", help="where `workflow` alone is")
+    group.add_argument(
+        "--token", type=token, help="identity token of the caller (better: SWITCHYARD_TOKEN); never shown"
+    )
+    group.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=number(0.001, 3600),
+        help="longest wait for one answer (default: 540 for run, 30 for the others)",
+    )
+    return options
+
+
+def _run(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--limit", type=whole(1, 100_000), default=100, help="records to open (default: %(default)s)"
+    )
+    forced = run.add_mutually_exclusive_group()
+    forced.add_argument(
+        "--force-manual",
+        action="store_const",
+        const="manual",
+        dest="force",
+        help="give every record to a person",
+    )
+    forced.add_argument(
+        "--force-automation",
+        action="store_const",
+        const="automation",
+        dest="force",
+        help="give every record to automation",
+    )
+    run.add_argument(
+        "--priority-threshold",
+        metavar="SCORE",
+        type=share,
+        help="least score of a record, 0 to 1 (default: the function's configuration)",
+    )
+    run.add_argument(
+        "--policy", type=policy_name, help="decide by this policy, such as flow or score (default: flow)"
+    )
+    run.add_argument(
+        "--batch-id",
+        metavar="ID",
+        type=batch_id,
+        help="name of the batch (default: a new one); a name that was used before starts nothing",
+    )
+    run.add_argument("--dry-run", action="store_true", help="show the decisions, change nothing")
+
+
+def _pending(pending: argparse.ArgumentParser) -> None:
+    pending.add_argument(
+        "--limit", type=whole(1, 1000), default=50, help="at most so many (default: %(default)s)"
+    )
+    pending.add_argument("--priority", choices=[str(priority) for priority in TaskPriority])
+
+
+def _reconcile(reconcile: argparse.ArgumentParser) -> None:
+    which = reconcile.add_mutually_exclusive_group()
+    which.add_argument("--batch", type=known_batch_id)
+    which.add_argument(
+        "--day", metavar="YYYY-MM-DD", type=day, help="batches begun on that UTC day (default: today)"
+    )
+
+
+def _watch(watch: argparse.ArgumentParser) -> None:
+    watch.add_argument("batch", metavar="BATCH", type=known_batch_id)
+    watch.add_argument(
+        "--until-ended", action="store_true", help="go on until people are done as well, not automation alone"
+    )
+    watch.add_argument(
+        "--interval",
+        metavar="SECONDS",
+        type=number(0.01, 3600),
+        default=1.0,
+        help="between two looks (default: %(default)s)",
+    )
+    watch.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=number(0, 86_400),
+        default=60.0,
+        help="how long the function may be away in between (default: %(default)s)",
+    )
+
+
+def _manual_tasks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    claim = _command(commands, "claim", "take a manual task, or renew the claim")
+    release = _command(commands, "release", "give a manual task back")
+    complete = _command(
+        commands, "complete", "finish a manual task, and write the edited fields into the product"
+    )
+    fail = _command(commands, "fail", "end a manual task that cannot be done")
+    for command in (claim, release, complete, fail):
+        command.add_argument("task", metavar="TASK", type=task_id, help="id of the manual task")
+        command.add_argument(
+            "--as", metavar="NAME", dest="assignee", type=person, required=True, help="who you are"
+        )
+    for command, required in ((release, False), (complete, False), (fail, True)):
+        command.add_argument("--note", type=text, required=required, help="what to keep with the task")
+    complete.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        dest="fields",
+        action="append",
+        default=[],
+        type=product_field,
+        help="category, description or manufacturer; may be repeated",
+    )
+    complete.add_argument(
+        "--attribute",
+        metavar="NAME=VALUE",
+        dest="attributes",
+        action="append",
+        default=[],
+        type=named_value,
+        help="an attribute of the part; may be repeated",
+    )
+    for name, about in (("doc", "link to a datasheet"), ("image", "link to a picture")):
+        complete.add_argument(
+            f"--{name}",
+            metavar="URL",
+            dest=f"{name}s",
+            action="append",
+            default=[],
+            type=link,
+            help=f"{about}; may be repeated",
+        )
+
+
+def _output(given: str) -> Path:
+    if not given:
+        raise argparse.ArgumentTypeError("give a file, or - for standard output")
+    return Path(given)

@@ -1,0 +1,136 @@
+"""What each command does: one call, one summary, one exit status."""
+
+import uuid
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cli.answer_file import AnswerFile
+from cli.answers import (
+    BatchStatus,
+    Configuration,
+    DryRun,
+    Equation,
+    ManualTask,
+    Pending,
+    RunReport,
+    parsed,
+)
+from cli.failures import BAD_NEWS, OK, NoAnswer, WrongUsage
+from cli.functions import Functions
+from cli.screen import Screen
+from cli.values import once
+from cli.views.batches import show_batch
+from cli.views.configuration import show_configuration
+from cli.views.manual_tasks import show_pending, show_task
+from cli.views.reconciliation import show_equation
+from cli.views.runs import show_dry_run, show_run
+from cli.watch import Watching, display, watch
+from shared.enrichment.naming import batch_id_of
+
+Json = dict[str, Any]
+
+_DONE = {"claim": "claimed", "release": "released", "complete": "completed", "fail": "ended as failed"}
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Each returns the exit status. `tell` is for what is not part of the answer."""
+
+    functions: Functions
+    screen: Screen
+    file: AnswerFile
+    tell: Callable[[str], None]
+
+    def run(self, given: Namespace) -> int:
+        order = order_of(given)
+        try:
+            answer = self.functions.run(order)
+        except (KeyboardInterrupt, NoAnswer):
+            if not given.dry_run:
+                self.tell(f"it may have begun: `run_workflow.py status {order['batch_id']}` tells")
+            raise
+        if given.dry_run:
+            trial = parsed(DryRun, answer)
+            return self._told(answer, lambda: show_dry_run(self.screen, trial))
+        report = parsed(RunReport, answer)
+        failed = report.status is not None and report.status.state == "failed"
+        return self._told(answer, lambda: show_run(self.screen, report), bad=failed)
+
+    def status(self, given: Namespace) -> int:
+        return self._batch(self.functions.batch(given.batch))
+
+    def watch(self, given: Namespace) -> int:
+        watching = Watching(given.interval, given.patience, given.until_ended)
+        screen = None if self.file.replaces_summary else self.screen
+        with display(screen) as show:
+            answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.tell)
+        return self._batch(answer)
+
+    def pending(self, given: Namespace) -> int:
+        answer = self.functions.pending(given.limit, given.priority)
+        found = parsed(Pending, answer)
+        return self._told(answer, lambda: show_pending(self.screen, found))
+
+    def config(self, _given: Namespace) -> int:
+        answer = self.functions.config()
+        found = parsed(Configuration, answer)
+        return self._told(answer, lambda: show_configuration(self.screen, found))
+
+    def reconcile(self, given: Namespace) -> int:
+        day = None if given.batch else given.day or datetime.now(UTC).date()
+        answer = self.functions.reconcile(given.batch, day)
+        equation = parsed(Equation, answer)
+        return self._told(answer, lambda: show_equation(self.screen, equation), bad=not equation.holds)
+
+    def act(self, given: Namespace) -> int:
+        answer = self.functions.act(given.task, given.command, action_of(given))
+        task = parsed(ManualTask, answer)
+        return self._told(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
+
+    claim = release = complete = fail = act
+
+    def _batch(self, answer: Json) -> int:
+        batch = parsed(BatchStatus, answer)
+        return self._told(answer, lambda: show_batch(self.screen, batch), bad=batch.state == "failed")
+
+    def _told(self, answer: Json, show: Callable[[], None], *, bad: bool = False) -> int:
+        """The summary comes first: a full disk must not keep it back."""
+        if not self.file.replaces_summary:
+            show()
+        self.file.write(answer)
+        return BAD_NEWS if bad else OK
+
+
+def order_of(given: Namespace) -> Json:
+    """The request to `orchestrate`. A batch id is always sent, so that a repeated call starts nothing twice."""
+    order: Json = {
+        "limit": given.limit,
+        "priority_threshold": given.priority_threshold,
+        "force": given.force,
+        "policy": given.policy,
+        "batch_id": given.batch_id or batch_id_of(datetime.now(UTC), uuid.uuid4().hex),
+        "dry_run": given.dry_run or None,
+    }
+    return {name: value for name, value in order.items() if value is not None}
+
+
+def action_of(given: Namespace) -> Json:
+    """The request about a manual task. Raises WrongUsage for a field that is given twice."""
+    body: Json = {"assignee": given.assignee}
+    if getattr(given, "note", None):
+        body["note"] = given.note
+    if given.command == "complete":
+        try:
+            fields: Json = {
+                **once(given.fields, "--set"),
+                "attributes": once(given.attributes, "--attribute"),
+                "docs": given.docs,
+                "images": given.images,
+            }
+        except ArgumentTypeError as error:
+            raise WrongUsage(str(error)) from None
+        body["fields"] = {name: value for name, value in fields.items() if value}
+    return body

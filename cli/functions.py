@@ -1,0 +1,83 @@
+"""The calls that the commands make, by what they ask for. Shapes of the answers: cli/answers.py."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import date
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from cli.addresses import Address, Function
+from cli.client import Call, Client
+
+RUN_TIMEOUT = 540.0
+TIMEOUT = 30.0
+
+Json = dict[str, Any]
+
+
+class Functions:
+    """Use it in a `with`. `locate` is asked for a function's address when it is first called."""
+
+    def __init__(
+        self,
+        locate: Callable[[Function], Address],
+        token: str | None,
+        *,
+        timeout: float | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._locate = locate
+        self._token = token
+        self._timeout = timeout
+        self._tell = tell
+        self._clients: dict[Function, Client] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def run(self, order: Mapping[str, Any]) -> Json:
+        """Repeatable: a batch id is always sent, and the same id twice starts nothing; a dry run changes nothing."""
+        return self._client(Function.ORCHESTRATE).answer(
+            Call("POST", "", self._timeout or RUN_TIMEOUT, repeatable=True, body=order)
+        )
+
+    def batch(self, batch_id: str) -> Json:
+        return self._get(f"/batches/{quote(batch_id, safe='')}")
+
+    def pending(self, limit: int, priority: str | None) -> Json:
+        return self._get("/manual-tasks", {"limit": limit} | ({"priority": priority} if priority else {}))
+
+    def config(self) -> Json:
+        return self._get("/config")
+
+    def reconcile(self, batch_id: str | None, day: date | None) -> Json:
+        return self._get("/reconcile", {"batch": batch_id} if batch_id else {"day": str(day)})
+
+    def act(self, task_id: str, action: str, body: Mapping[str, Any]) -> Json:
+        """Only a claim can be repeated: the second `complete` would be told that the task has ended."""
+        return self._client(Function.WORKFLOW).answer(
+            Call(
+                "POST",
+                f"/manual-tasks/{task_id}/{action}",
+                self._timeout or TIMEOUT,
+                repeatable=action == "claim",
+                body=body,
+            )
+        )
+
+    def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
+        call = Call("GET", path, self._timeout or TIMEOUT, repeatable=True, query=query)
+        return self._client(Function.WORKFLOW).answer(call)
+
+    def _client(self, function: Function) -> Client:
+        if function not in self._clients:
+            client = Client(self._locate(function), self._token, tell=self._tell)
+            self._clients[function] = self._open.enter_context(client)
+        return self._clients[function]

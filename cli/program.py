@@ -1,0 +1,76 @@
+"""From the command line to the exit status: builds the parts, and tells every failure in one place."""
+
+import io
+import os
+import sys
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+
+from cli.addresses import Address, Function, Given, local_functions, locate
+from cli.answer_file import AnswerFile
+from cli.arguments import parser
+from cli.commands import Commands
+from cli.failures import BROKEN_PIPE, INTERRUPTED, Failure, WrongUsage
+from cli.functions import Functions
+from cli.screen import Screen, shown
+from cli.values import token as checked_token
+
+TOKEN_VARIABLE = "SWITCHYARD_TOKEN"  # noqa: S105 - the variable's name
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a part's text must not fail at a narrow encoding
+    given = parser().parse_args(argv)
+    complaints = Screen(sys.stderr)
+    try:
+        return _run(given, complaints)
+    except Failure as failure:
+        text = "\n".join(map(shown, str(failure).splitlines()))
+        complaints.line(f"{complaints.symbol('bad')} {text}", style="red")
+        return failure.status
+    except KeyboardInterrupt:
+        complaints.line("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read has enough; Python would try to flush once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _run(given: Namespace, complaints: Screen) -> int:
+    screen = Screen(sys.stdout)
+    with AnswerFile(given.output) as file:
+        # on a terminal both are one, and a notice must not cross a bar that is being drawn
+        notices = screen if screen.is_terminal and not file.replaces_summary else complaints
+
+        def tell(text: str) -> None:
+            notices.line(shown(text), style="yellow")
+
+        timeout = getattr(given, "timeout", None)
+        with Functions(_locator(given), _token(given), timeout=timeout, tell=tell) as functions:
+            commands = Commands(functions, screen, file, tell)
+            command: Callable[[Namespace], int] = getattr(commands, given.command)
+            status = command(given)
+            sys.stdout.flush()  # a reader that has left is noticed here
+            return status
+
+
+def _locator(given: Namespace) -> Callable[[Function], Address]:
+    single = {
+        Function.ORCHESTRATE: getattr(given, "orchestrate_url", None),
+        Function.WORKFLOW: getattr(given, "workflow_url", None),
+    }
+    flags = Given(getattr(given, "url", None), single)
+    return lambda function: locate(function, flags, os.environ, local_functions)
+
+
+def _token(given: Namespace) -> str | None:
+    found: str | None = getattr(given, "token", None)
+    if found is not None or not os.environ.get(TOKEN_VARIABLE, "").strip():
+        return found
+    try:
+        return checked_token(os.environ[TOKEN_VARIABLE])
+    except ArgumentTypeError as error:
+        raise WrongUsage(f"{TOKEN_VARIABLE}: {error}") from None

@@ -1,0 +1,111 @@
+"""Looks at a batch again and again until nothing is left to see."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from cli.answers import BatchStatus, parsed
+from cli.failures import NotReached
+from cli.progress import Progress, Share, progress_of
+from cli.screen import Screen
+
+Show = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Watching:
+    """`interval` and `patience` in seconds."""
+
+    interval: float
+    patience: float
+    until_ended: bool
+
+    def is_over(self, progress: Progress) -> bool:
+        return progress.ended if self.until_ended else progress.automation_ended
+
+
+class Reader(Protocol):
+    def __call__(self) -> dict[str, Any]:
+        """The batch's status now. Raises NotReached and Refused."""
+        ...
+
+
+def watch(read: Reader, watching: Watching, show: Show, tell: Callable[[str], None]) -> dict[str, Any]:
+    """The last status. Raises NotReached at once when the first look fails, later when patience has run out."""
+    answer = read()
+    while True:
+        progress = progress_of(parsed(BatchStatus, answer), datetime.now(UTC))
+        show(progress)
+        if watching.is_over(progress):
+            return answer
+        time.sleep(watching.interval)
+        answer = _read_patiently(read, watching, tell)
+
+
+def _read_patiently(read: Reader, watching: Watching, tell: Callable[[str], None]) -> dict[str, Any]:
+    deadline = time.monotonic() + watching.patience
+    while True:
+        try:
+            return read()
+        except NotReached as failure:
+            if time.monotonic() >= deadline:
+                raise
+            tell(f"{failure}; still watching")
+            time.sleep(watching.interval)
+
+
+@contextmanager
+def display(screen: Screen | None) -> Iterator[Show]:
+    """Bars on a terminal, lines in a pipe, nothing without a screen."""
+    if screen is None:
+        yield lambda _progress: None
+        return
+    if not screen.is_terminal:
+        yield _lines(screen)
+        return
+    with Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[words]}"),
+        TimeElapsedColumn(),
+        console=screen.console,
+    ) as bars:
+        yield _bars(bars, screen)
+
+
+def _bars(bars: Bars, screen: Screen) -> Show:
+    rows = {
+        name: bars.add_task(screen.symbol(name), total=None, words="") for name in ("automation", "person")
+    }
+
+    def show(progress: Progress) -> None:
+        shares: dict[str, Share] = {"automation": progress.automation, "person": progress.people}
+        for name, share in shares.items():
+            bars.update(
+                rows[name],
+                total=share.total or None,
+                completed=share.ended,
+                words=share.in_words,
+            )
+
+    return show
+
+
+def _lines(screen: Screen) -> Show:
+    """One line for each change."""
+    last = ""
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        if progress.in_words != last:
+            last = progress.in_words
+            screen.line(last)
+
+    return show

@@ -1,0 +1,226 @@
+"""The record line in process, for notebooks and scripts: `await run_workflow(limit=50)`.
+
+The same use cases as behind the deployed functions, built from the environment's settings or from parts given. They are
+synchronous and run in a thread each. A call that is cancelled returns at once and its use case goes on to its end, as
+behind a function whose caller hung up: a second call with the same `batch_id` finds what became of it.
+"""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Annotated, Any, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from shared import wiring
+from shared.clock import Clock, system_clock
+from shared.enrichment.naming import BATCH_ID, batch_id_of
+from shared.enrichment.orchestrate import Orchestrator, Order
+from shared.enrichment.ports import RecordSource, TaskQueue
+from shared.enrichment.store import OpeningStore, ReportStore, ReviewStore
+from shared.errors import FieldError, InvalidRequest
+from shared.routing import DEFAULT_POLICY, Policy, Route, TaskPriority, available_policies, load_policy
+from shared.workflow_config import WorkflowConfig
+
+__all__ = [
+    "WorkflowConfig",
+    "WorkflowOrchestrator",
+    "get_pending_manual_tasks",
+    "get_workflow_status",
+    "run_workflow",
+]
+
+Json = dict[str, Any]
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+REPROCESS_AFTER = timedelta(days=30)
+"""Where neither the caller nor the environment says."""
+
+_wiring_lock = threading.Lock()  # concurrent first calls must not build a client twice
+
+
+class WorkflowStore(OpeningStore, ReviewStore, ReportStore, Protocol):
+    """What one database serves here."""
+
+
+class WorkflowOrchestrator:
+    """What is given takes the place of what the environment says; `config` that of its `WORKFLOW_*` variables.
+
+    With source, store and queue given, nothing is read from the environment. One instance serves concurrent calls.
+    """
+
+    def __init__(
+        self,
+        config: WorkflowConfig | None = None,
+        *,
+        source: RecordSource | None = None,
+        store: WorkflowStore | None = None,
+        queue: TaskQueue | None = None,
+        clock: Clock | None = None,
+        reprocess_after: timedelta | None = None,
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._reprocess_after = reprocess_after
+
+    async def run(
+        self,
+        limit: int = 100,
+        *,
+        priority_threshold: float | None = None,
+        force: Route | str | None = None,
+        batch_id: str | None = None,
+        policy: Policy | str = DEFAULT_POLICY,
+        dry_run: bool = False,
+    ) -> Json:
+        """What `orchestrate` answers. Raises InvalidRequest, SourceUnavailable, StoreUnavailable."""
+        request = _validated(
+            RunRequest, limit=limit, priority_threshold=priority_threshold, force=force, batch_id=batch_id
+        )
+        chosen = _policy(policy)
+        return await asyncio.to_thread(self._run, request, chosen, dry_run=dry_run)
+
+    async def status(self, batch_id: str) -> Json:
+        """Raises NotFound."""
+        return await self._ask(lambda store: store.batch_status(batch_id))
+
+    async def pending_manual_tasks(
+        self, limit: int = 50, priority: TaskPriority | str | None = None
+    ) -> list[Json]:
+        """Most urgent first. Raises InvalidRequest."""
+        request = _validated(PendingRequest, limit=limit, priority=priority)
+        wanted = request.priority and str(request.priority)
+        return await self._ask(lambda store: store.pending_manual_tasks(request.limit, wanted))
+
+    async def reconcile(self, batch_id: str | None = None, day: date | None = None) -> Json:
+        """Of a batch, or of the batches begun on a UTC day, without either today's. Raises NotFound, InvalidRequest."""
+        if batch_id is not None and day is not None:
+            raise InvalidRequest(
+                "give either batch_id or day", [FieldError("day", "goes not with a batch_id")]
+            )
+        if batch_id is None and day is None:
+            day = (self._clock or system_clock)().date()
+        return await self._ask(lambda store: store.reconcile(batch_id, day))
+
+    def _run(self, request: "RunRequest", policy: Policy, *, dry_run: bool) -> Json:
+        orchestrator = self._orchestrator()
+        threshold = request.priority_threshold
+        order = Order(
+            batch_id=request.batch_id or batch_id_of(orchestrator.clock(), uuid.uuid4().hex),
+            trigger="manual",
+            limit=request.limit,
+            threshold=orchestrator.config.manual_priority_threshold if threshold is None else threshold,
+            policy=policy,
+            force=request.force,
+        )
+        if dry_run:
+            return {"dry_run": True, "decisions": orchestrator.preview(order)}
+        return orchestrator.run(order).to_json()
+
+    async def _ask(self, question: Callable[[WorkflowStore], T]) -> T:
+        return await asyncio.to_thread(lambda: question(self._opened_store()))
+
+    def _opened_store(self) -> WorkflowStore:
+        if self._store is not None:
+            return self._store
+        with _wiring_lock:
+            return wiring.record_store()
+
+    def _orchestrator(self) -> Orchestrator:
+        if self._source is not None and self._store is not None and self._queue is not None:
+            return Orchestrator(
+                self._source,
+                self._store,
+                self._queue,
+                self._config or WorkflowConfig(),
+                self._clock or system_clock,
+                REPROCESS_AFTER if self._reprocess_after is None else self._reprocess_after,
+            )
+        with _wiring_lock:
+            wired = wiring.orchestrator()
+        return replace(
+            wired,
+            source=self._source or wired.source,
+            store=self._store or wired.store,
+            queue=self._queue or wired.queue,
+            config=self._config or wired.config,
+            clock=self._clock or wired.clock,
+            reprocess_after=wired.reprocess_after if self._reprocess_after is None else self._reprocess_after,
+        )
+
+
+async def run_workflow(
+    limit: int = 100,
+    *,
+    priority_threshold: float | None = None,
+    force: Route | str | None = None,
+    batch_id: str | None = None,
+    policy: Policy | str = DEFAULT_POLICY,
+    dry_run: bool = False,
+    config: WorkflowConfig | None = None,
+) -> Json:
+    """See WorkflowOrchestrator.run."""
+    return await WorkflowOrchestrator(config).run(
+        limit,
+        priority_threshold=priority_threshold,
+        force=force,
+        batch_id=batch_id,
+        policy=policy,
+        dry_run=dry_run,
+    )
+
+
+async def get_workflow_status(batch_id: str) -> Json:
+    """See WorkflowOrchestrator.status."""
+    return await WorkflowOrchestrator().status(batch_id)
+
+
+async def get_pending_manual_tasks(limit: int = 50, priority: TaskPriority | str | None = None) -> list[Json]:
+    """See WorkflowOrchestrator.pending_manual_tasks."""
+    return await WorkflowOrchestrator().pending_manual_tasks(limit, priority)
+
+
+class RunRequest(BaseModel):
+    """With the bounds of the function `orchestrate`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    priority_threshold: Annotated[StrictFloat, Field(ge=0, le=1)] | None
+    force: Route | None
+    batch_id: Annotated[StrictStr, Field(pattern=f"^{BATCH_ID}$")] | None
+
+
+class PendingRequest(BaseModel):
+    """With the bounds of the function `workflow`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: Annotated[StrictInt, Field(ge=1, le=1000)]
+    priority: TaskPriority | None
+
+
+def _policy(policy: Policy | str) -> Policy:
+    """Raises InvalidRequest for a name that no policy has."""
+    if isinstance(policy, Policy):
+        return policy
+    if policy not in available_policies():
+        message = f"there is no policy {policy!r}; there are {', '.join(available_policies())}"
+        raise InvalidRequest(f"policy: {message}", [FieldError("policy", message)])
+    return load_policy(policy)
+
+
+def _validated(model: type[M], **values: object) -> M:
+    """Raises InvalidRequest."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        fields = [FieldError(str(item["loc"][0]), item["msg"]) for item in error.errors()]
+        raise InvalidRequest("; ".join(f"{item.field}: {item.message}" for item in fields), fields) from None
