@@ -1,0 +1,128 @@
+import json
+import os
+import shlex
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from infra.local.local_settings import PORT_OFFSETS, port_variable
+from infra.local.postgres.place import place_for
+from infra.local.stack import LocalStack
+from infra.local.stack.errors import InputUnreadable
+from infra.local.stack.overview import PartState, look
+from tests.stack_support import PROJECT
+
+FAST = {"LOCAL_POSTGRES_FAST": "true"}
+ROWS = [{"pn": f"PART-{number}", "priority_score": {"score": 0.9}} for number in range(3)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    LocalStack(tmp_path / "state").purge()
+
+
+@pytest.fixture
+def intake(tmp_path: Path) -> Path:
+    file = tmp_path / "intake.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return file
+
+
+def decisions(stack: LocalStack) -> list[str]:
+    """Part numbers, as a dry run of the running stack decides them."""
+    request = urllib.request.Request(
+        stack.url("orchestrate"),
+        data=b'{"dry_run": true}',
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return sorted(decision["pn"] for decision in json.load(response)["decisions"])
+
+
+def test_the_whole_stack_decides_on_the_given_records_and_survives_the_death_of_any_part(
+    folder: Path, intake: Path
+) -> None:
+    with LocalStack(folder / "state", intake=intake, environment=FAST) as stack:
+        assert decisions(stack) == ["PART-0", "PART-1", "PART-2"]
+        assert stack.environment["TASKS_API_ENDPOINT"] == stack.url("tasks")
+
+        for name in list(stack.state.names):
+            stack.kill(name)
+            assert {p.name for p in look(stack.state).parts if p.state is PartState.DEAD} == {name}
+            stack.restart(name)
+        assert look(stack.state).exit_status == 0
+        assert decisions(stack) == ["PART-0", "PART-1", "PART-2"]
+
+        intake.write_text(intake.read_text() + '{"pn": "PART-3", "priority_score": {"score": 0.9}}\n')
+        assert stack.start() == []
+        assert decisions(stack) == ["PART-0", "PART-1", "PART-2", "PART-3"]
+
+    assert look(stack.state).exit_status == 3
+
+
+def test_a_missing_input_is_named_before_anything_starts(folder: Path) -> None:
+    stack = LocalStack(folder / "state", catalogue=folder / "nowhere.jsonl")
+
+    with pytest.raises(InputUnreadable, match=r"The catalogue file .*/nowhere\.jsonl cannot be read"):
+        stack.start()
+
+    assert stack.stop() == []
+
+
+def test_the_command_line_from_up_to_purge(folder: Path, intake: Path) -> None:
+    state_dir = folder / "state"
+    ports = {port_variable(name): "0" for name in PORT_OFFSETS}
+    environment = {**os.environ, **FAST, **ports, "LOCAL_STATE_DIR": str(state_dir), "INTAKE": str(intake)}
+
+    def local(*arguments: str, status: int = 0) -> str:
+        return run([sys.executable, "-m", "infra.local", *arguments], environment, status)
+
+    assert "The stack is not running" in local("status", status=3)
+    assert "Nothing was running" in local("down")
+
+    first = local("up")
+    assert "Started postgres, bigquery" in first
+    for line in first.splitlines():
+        if line.startswith("    curl "):
+            json.loads(run(shlex.split(line), environment))
+
+    assert "The stack runs already." in local("up")
+    assert json.loads(local("status", "--json"))["running"] is True
+    assert "SUPABASE_URL=http://127.0.0.1:" in local("env")
+    assert "rest ready" in local("logs", "rest", "-n", "5")
+
+    local("kill", "digikey")
+    assert "dead" in local("status", status=1)
+    assert "Started digikey in" in local("up")
+    local("restart", "digikey")
+    assert "running" in local("status")
+
+    assert "No part is called 'nothing'" in local("restart", "nothing", status=1)
+    environment["LOCAL_PORT_BASE"] = "high"
+    assert "LOCAL_PORT_BASE" in local("status", status=2)
+    del environment["LOCAL_PORT_BASE"]
+
+    purged = local("down", "--purge")
+    assert "Stopped postgres, bigquery" in purged
+    assert not state_dir.exists()
+    assert not place_for(state_dir / "postgres").folder.exists()
+
+
+def run(command: list[str], environment: Mapping[str, str], status: int = 0) -> str:
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=environment,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+    )
+    assert done.returncode == status, done.stdout
+    return done.stdout
