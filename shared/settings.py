@@ -21,7 +21,13 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 class Settings(BaseModel):
     """One group. Each field's alias is its environment variable."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # a function pays only for the groups that it reads
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

@@ -13,6 +13,8 @@ from shared.clock import system_clock
 from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
@@ -37,6 +39,13 @@ def workflow_config() -> WorkflowConfig:
 
 
 @cache
+def tls() -> "SSLContext":
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+@cache
 def record_store() -> "SupabaseRecordStore":
     from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
     from shared.cloud.supabase import SupabaseRpc
@@ -53,7 +62,7 @@ def record_store() -> "SupabaseRecordStore":
         due_medium=review.due_medium,
         due_low=review.due_low,
     )
-    rpc = SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout)
+    rpc = SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=tls)
     return SupabaseRecordStore(rpc, times, max_attempts=workflow_config().automation_retry_attempts)
 
 
@@ -94,6 +103,7 @@ def catalogue() -> "DigiKeyCatalogue":
         base_url=vendor.base_url,
         locale=DigiKeyLocale(vendor.site, vendor.language, vendor.currency),
         bounds=CallBounds(read=vendor.timeout, total=vendor.timeout),
+        tls=tls(),
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import Conflict, NotFound, StoreRefused, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from ssl import SSLContext
 
     from postgrest import SyncPostgrestClient
     from postgrest.exceptions import APIError
@@ -35,12 +36,18 @@ starting up, too many connections, serialisation failure, deadlock, connection f
 
 
 class SupabaseRpc:
-    """One Supabase project, one connection pool, built on the first call. `timeout` in seconds bounds each try."""
+    """One Supabase project, one connection pool, built on the first call. `timeout` in seconds bounds each try.
 
-    def __init__(self, url: str, key: str, *, timeout: float) -> None:
+    `tls` gives a context to share: each costs 20 ms and more.
+    """
+
+    def __init__(
+        self, url: str, key: str, *, timeout: float, tls: "Callable[[], SSLContext] | None" = None
+    ) -> None:
         self._url = url.rstrip("/") + "/rest/v1"
         self._key = key
         self._timeout = timeout
+        self._tls = tls
 
     def call(self, function: str, arguments: "Mapping[str, Any]") -> Any:  # noqa: ANN401 - JSON, as the function returns it
         """Raises NotFound and Conflict as the function words them, StoreUnavailable, StoreRefused."""
@@ -71,7 +78,12 @@ class SupabaseRpc:
         from postgrest import SyncPostgrestClient
 
         headers = {"apikey": self._key, "Authorization": f"Bearer {self._key}"}
-        session = httpx.Client(base_url=self._url, headers=headers, timeout=self._timeout)
+        session = httpx.Client(
+            base_url=self._url,
+            headers=headers,
+            timeout=self._timeout,
+            verify=self._tls() if self._tls else True,
+        )
         return SyncPostgrestClient(self._url, headers=headers, http_client=session, retry_enabled=False)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ _CORRELATION = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 class RequestModel(BaseModel):
     """A request body or query. An unknown field is an error: a misspelt option must not pass for a default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class NoInput(RequestModel):
@@ -42,7 +42,8 @@ class Answer:
 
 def correlation_of(headers: Headers) -> str:
     """The caller's id when it is well formed, else the platform's trace id, else a new one."""
-    for name in (CORRELATION_HEADER, "X-Cloud-Trace-Context"):
-        if found := _CORRELATION.match(headers.get(name, "")):
-            return found.group() if name == CORRELATION_HEADER else found.group().partition("/")[0]
+    trace_id = headers.get("X-Cloud-Trace-Context", "").partition("/")[0]
+    for given in (headers.get(CORRELATION_HEADER, ""), trace_id):
+        if _CORRELATION.fullmatch(given):
+            return given
     return uuid.uuid4().hex
