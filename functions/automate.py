@@ -1,13 +1,15 @@
 """Completes one record at DigiKey. POST, one delivery of Cloud Tasks each."""
 
 import math
+from http import HTTPStatus
 from uuid import UUID
 
 from shared import settings, wiring
 from shared.enrichment.automate import Delivery
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.delivery import delivery_number
-from shared.web.function import endpoint
+from shared.web.function import FIRST_ERROR, endpoint
+from shared.web.problem import problem_body
 
 wiring.require(
     settings.StoreSettings, settings.QueueSettings, settings.DeliverySettings, settings.CatalogueSettings
@@ -26,4 +28,9 @@ def automate(request: AutomateRequest, call: Call) -> Answer:
     reply = wiring.worker().work(delivery)
     told = {"automation_task_id": str(delivery.task_id), "outcome": reply.outcome, "detail": reply.detail}
     headers = {} if reply.retry_after is None else {"Retry-After": str(max(1, math.ceil(reply.retry_after)))}
-    return Answer(told, reply.status, headers, logged=told | {"delivery": number})
+    logged = told | {"delivery": number}
+    if reply.status >= FIRST_ERROR:
+        told |= problem_body(
+            reply.status, HTTPStatus(reply.status).phrase, reply.outcome, reply.detail or reply.outcome
+        )
+    return Answer(told, reply.status, headers, logged=logged)

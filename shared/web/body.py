@@ -14,6 +14,9 @@ T = TypeVar("T", bound=RequestModel)
 LIMIT = 1_000_000
 """Bytes of a request body; the largest legitimate one, a completed manual task, is far below it."""
 
+TOLD = 50
+"""Wrong fields that an answer names; the caller decides how many there are."""
+
 
 def read_body(model: type[T], raw: bytes, media_type: str) -> T:
     """An empty body is an empty object. Raises UnsupportedMediaType, UnreadableBody, InvalidRequest."""
@@ -34,6 +37,15 @@ def read_body(model: type[T], raw: bytes, media_type: str) -> T:
     return _validated(lambda: model.model_validate_json(raw, strict=True))
 
 
+def refuse_query(query: Mapping[str, list[str]]) -> None:
+    """An option that is put into the address of a POST must not pass for one that was heard. Raises InvalidRequest."""
+    if query:
+        raise InvalidRequest(
+            "this call takes its input from the body",
+            [FieldError(name[:200], "belongs into the body") for name in list(query)[:TOLD]],
+        )
+
+
 def read_query(model: type[T], query: Mapping[str, list[str]]) -> T:
     """Raises InvalidRequest, also for a parameter given twice."""
     repeated = [
@@ -50,9 +62,12 @@ def _validated(validate: Callable[[], T]) -> T:
     try:
         return validate()
     except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        if wrong[0]["type"] == "json_invalid":  # pydantic's parser is stricter than json: nesting, lone surrogates
+            raise UnreadableBody(f"the body cannot be read: {wrong[0]['msg']}") from None
         fields = [
-            FieldError(".".join(str(part) for part in item["loc"]) or "(request)", item["msg"])
-            for item in error.errors()
+            FieldError(".".join(str(part) for part in item["loc"])[:200] or "(request)", item["msg"][:500])
+            for item in wrong[:TOLD]
         ]
         raise InvalidRequest(
             "; ".join(f"{item.field}: {item.message}" for item in fields)[:2000], fields

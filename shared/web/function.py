@@ -11,17 +11,18 @@ from typing import Any, TypeVar
 
 import flask
 
-from shared.errors import MethodNotAllowed, NotFound, SwitchyardError
-from shared.web.body import read_body, read_query
+from shared.errors import Conflict, MethodNotAllowed, NotFound, SwitchyardError
+from shared.settings import LogSettings
+from shared.web.body import read_body, read_query, refuse_query
 from shared.web.call import CORRELATION_HEADER, Answer, Call, NoInput, RequestModel, correlation_of
 from shared.web.log import log, start_logging
-from shared.web.problem import MEDIA_TYPE, Problem, problem_of, unexpected
+from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, Problem, problem_of, unexpected
 
 T = TypeVar("T", bound=RequestModel)
 Handler = Callable[[Any, Call], Answer]
 HttpFunction = Callable[[flask.Request], flask.Response]
 
-INTERNAL_ERROR = 500
+FIRST_ERROR = 400
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,13 @@ class Route:
     def read(self, request: flask.Request) -> RequestModel:
         if self.method == "GET":
             return read_query(self.model, request.args.to_dict(flat=False))
+        refuse_query(request.args.to_dict(flat=False))
         return read_body(self.model, request.get_data(), request.mimetype)
 
 
-def http_function(name: str, routes: Sequence[Route], *, log_level: str = "INFO") -> HttpFunction:
-    """One deployed function out of routes. Every one of them also answers `GET /health`."""
-    start_logging(log_level)
+def http_function(name: str, routes: Sequence[Route]) -> HttpFunction:
+    """One deployed function out of routes. Every one of them also answers `GET /health`. Raises SettingsInvalid."""
+    start_logging(LogSettings.from_environment().level)
     health = Route(
         "GET", "/health", NoInput, lambda _input, _call: Answer({"status": "ok", "function": name})
     )
@@ -59,12 +61,16 @@ def http_function(name: str, routes: Sequence[Route], *, log_level: str = "INFO"
         failed = False
         try:
             answer = _answer(table, request, correlation_id)
-            response = _response(answer.status, answer.body, answer.headers, "application/json")
+            media_type = MEDIA_TYPE if answer.status >= FIRST_ERROR else "application/json"
+            response = _response(answer.status, answer.body, answer.headers, media_type)
             facts.update(answer.logged)
         except SwitchyardError as error:
             response = _problem_response(problem_of(error))
-            facts.update(code=error.code, detail=error.detail)
-            severity = logging.ERROR if error.status == INTERNAL_ERROR else logging.WARNING
+            facts.update(code=error.code)
+            if not isinstance(error, Conflict):  # it names the person who holds the task
+                facts.update(detail=error.detail)
+            failed = error.status == INTERNAL_ERROR
+            severity = logging.ERROR if failed else logging.WARNING
         except Exception:  # noqa: BLE001 - the outermost edge: the caller gets a clean 500 and the log the rest
             response = _problem_response(unexpected())
             severity, failed = logging.ERROR, True

@@ -17,14 +17,18 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+INTERNAL_ERROR = 500
+INSIDE = "something went wrong here; the log holds the details under the correlation id"
+"""What a caller learns of a fault of ours: nothing of its inside."""
+
+
+def problem_body(status: int, title: str, code: str, detail: str) -> dict[str, Any]:
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+
+
 def problem_of(error: SwitchyardError) -> Problem:
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-    }
+    detail = INSIDE if error.status == INTERNAL_ERROR else error.detail
+    body = problem_body(error.status, error.title, error.code, detail)
     headers: dict[str, str] = {}
     if isinstance(error, InvalidRequest):
         body["errors"] = [{"field": item.field, "message": item.message} for item in error.fields]
@@ -36,7 +40,4 @@ def problem_of(error: SwitchyardError) -> Problem:
 
 
 def unexpected() -> Problem:
-    """What a caller learns of a fault of ours: nothing of its inside."""
-    return problem_of(
-        SwitchyardError("something went wrong here; the log holds the details under the correlation id")
-    )
+    return problem_of(SwitchyardError(INSIDE))
