@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from ssl import SSLContext
 
+    from httpx import Response
     from postgrest import SyncPostgrestClient
     from postgrest.exceptions import APIError
 
@@ -29,10 +30,21 @@ UNAVAILABLE_CODES = (
     "53300",
     "40001",
     "40P01",
+    "55P03",
+    "57014",
     "08006",
 )
 """PostgREST: no connection, internal connection fault, no schema cache, no free connection. Postgres: shut down,
-starting up, too many connections, serialisation failure, deadlock, connection failure."""
+starting up, too many connections, serialisation failure, deadlock, lock not free, statement timeout, connection
+failure."""
+
+OUTAGES = frozenset({429, 502, 503, 504, *range(520, 531)})
+"""Statuses that say "later" whatever the body holds: the gateways before PostgREST (Kong, Cloudflare with its 52x) word
+theirs without a code. PostgREST's own 503 and 504 are all of this kind."""
+
+
+class _Outage(Exception):
+    pass
 
 
 class SupabaseRpc:
@@ -51,22 +63,29 @@ class SupabaseRpc:
 
     def call(self, function: str, arguments: "Mapping[str, Any]") -> Any:  # noqa: ANN401 - JSON, as the function returns it
         """Raises NotFound and Conflict as the function words them, StoreUnavailable, StoreRefused."""
-        from httpx import InvalidURL, TransportError
+        from httpx import InvalidURL, RequestError
         from postgrest.exceptions import APIError
 
         pause = FIRST_PAUSE
         failure = ""
         for left in reversed(range(TRIES)):
             try:
-                return self._client.rpc(function, dict(arguments)).execute().data
+                answer = self._client.rpc(function, dict(arguments)).execute().data
+                if not isinstance(answer, str):
+                    return answer
+                failure = f"{function}: an answer that is not JSON"  # which the client hands out as a text
             except APIError as error:
-                if not _is_passing(error):
+                if error.code not in UNAVAILABLE_CODES:
                     raise _refusal(function, error) from error
                 failure = f"{function}: {error.message}"
-            except TransportError as error:
+            except _Outage as error:
+                failure = f"{function}: {error}"
+            except RequestError as error:
                 failure = f"{function}: {type(error).__name__}"
             except InvalidURL as error:
                 raise StoreRefused(f"the store's address cannot be used: {error}") from error
+            except ValueError as error:  # before anything was sent: a number or text that JSON cannot hold
+                raise StoreRefused(f"{function}: the arguments cannot be sent: {error}") from error
             if left:
                 time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
                 pause *= 2
@@ -83,6 +102,7 @@ class SupabaseRpc:
             headers=headers,
             timeout=self._timeout,
             verify=self._tls() if self._tls else True,
+            event_hooks={"response": [_refuse_outage]},
         )
         return SyncPostgrestClient(self._url, headers=headers, http_client=session, retry_enabled=False)
 
@@ -91,9 +111,10 @@ class SupabaseRpc:
             self._client.aclose()
 
 
-def _is_passing(error: "APIError") -> bool:
-    """An answer that is no PostgREST error at all comes from what stands before it, such as a proxy."""
-    return error.code in UNAVAILABLE_CODES or str(error.code) in {"502", "503", "504"}
+def _refuse_outage(response: "Response") -> None:
+    if response.status_code in OUTAGES:
+        response.read()  # so that the connection can be used again
+        raise _Outage(f"HTTP {response.status_code}")
 
 
 def _refusal(function: str, error: "APIError") -> Exception:
