@@ -17,7 +17,7 @@ create type automation_state as enum (
 
 create type manual_state as enum (
     'initialized', -- -> processing
-    'processing',  -- -> completed, failed, initialized (released)
+    'processing',  -- -> completed, failed, initialized (released), processing (another person took an expired claim)
     'completed',   -- the end
     'failed'       -- the end
 );
@@ -33,7 +33,7 @@ create type error_category as enum (
 create type hand_over as enum ('none', 'due', 'done', 'off');
 
 create table batches (
-    id text primary key check (id ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
+    id text primary key check (id ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,108}$'),
     parent_batch_id text references batches (id), -- set for `<batch>_fallback`
     run_id uuid, -- the call that began it: repeating that call is not a second call
     trigger text not null, -- scheduler, manual, fallback
@@ -43,7 +43,8 @@ create table batches (
     taken integer not null default 0 check (taken >= 0), -- source records taken in, counted when they are opened
     counts jsonb not null default '{}', -- what orchestrate reports: read, skipped by reason, not enqueued
     created_at timestamptz not null,
-    closed_at timestamptz -- when orchestrate had no more to open
+    closed_at timestamptz, -- when orchestrate had no more to open
+    constraint room_for_fallback check (parent_batch_id is not null or length(id) <= 100)
 );
 create index batches_by_day on batches (created_at);
 create index batches_by_parent on batches (parent_batch_id) where parent_batch_id is not null;
@@ -70,6 +71,7 @@ create table records (
     check ((completed_at is null) = (completed_hash is null))
 );
 create index records_ledger_due on records (completed_at) where ledger_due;
+create index records_ledger_due_by_hash on records (completed_hash) where ledger_due;
 
 create table decisions (
     id uuid primary key default gen_random_uuid(),
@@ -116,6 +118,8 @@ create table automation_tasks (
     not_before timestamptz, -- the vendor's daily limit: no delivery may work on it earlier
     lease_owner uuid,
     lease_until timestamptz,
+    attempt_counted boolean not null default false, -- the present lease counted an attempt
+    released_by uuid, -- who held the last lease that was given back: repeating that call is not a second one
     vendor_answer jsonb,
     error_category error_category,
     error_message text,
@@ -170,6 +174,7 @@ create table manual_tasks (
 );
 create unique index one_manual_task_per_automation_task on manual_tasks (automation_task_id)
 where automation_task_id is not null;
+create unique index one_own_manual_task_per_decision on manual_tasks (decision_id) where automation_task_id is null;
 create unique index one_open_manual_task_per_record on manual_tasks (record_key)
 where state in ('initialized', 'processing');
 create index manual_tasks_by_batch on manual_tasks (batch_id, state);

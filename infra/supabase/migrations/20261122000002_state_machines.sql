@@ -14,7 +14,7 @@ create function manual_arrow_is_legal(from_state manual_state, to_state manual_s
 language sql immutable set search_path = public, pg_temp
 return case from_state
     when 'initialized' then to_state = 'processing'
-    when 'processing' then to_state in ('completed', 'failed', 'initialized')
+    when 'processing' then true -- to itself: another person took an expired claim
     else false
 end;
 
@@ -36,7 +36,8 @@ begin
     values (
         'automation', new.id, new.batch_id, case when tg_op = 'UPDATE' then old.state::text end, new.state,
         jsonb_strip_nulls(jsonb_build_object(
-            'attempts', new.attempts, 'owner', new.lease_owner, 'category', new.error_category, 'message', new.error_message
+            'attempts', new.attempts, 'owner', coalesce(new.lease_owner, case when tg_op = 'UPDATE' then old.lease_owner end),
+            'category', new.error_category, 'message', new.error_message
         )),
         new.updated_at
     );
@@ -54,7 +55,7 @@ begin
         if new.state <> 'initialized' then
             raise exception 'a manual task begins as initialized, not as %', new.state using errcode = 'check_violation';
         end if;
-    elsif new.state = old.state then
+    elsif new.state = old.state and new.assignee is not distinct from old.assignee then
         return null;
     elsif not manual_arrow_is_legal(old.state, new.state) then
         raise exception 'manual task %: % -> % is no arrow', new.id, old.state, new.state
@@ -63,7 +64,10 @@ begin
     insert into task_events (task_kind, task_id, batch_id, from_state, to_state, detail, at)
     values (
         'manual', new.id, new.batch_id, case when tg_op = 'UPDATE' then old.state::text end, new.state,
-        jsonb_strip_nulls(jsonb_build_object('assignee', new.assignee, 'note', new.note, 'cause', new.cause)),
+        jsonb_strip_nulls(jsonb_build_object(
+            'assignee', coalesce(new.assignee, case when tg_op = 'UPDATE' then old.assignee end), 'note', new.note,
+            'cause', new.cause
+        )),
         new.updated_at
     );
     return null;
@@ -108,3 +112,5 @@ $$;
 
 create trigger task_events_append_only before update or delete on task_events
 for each row execute function refuse_rewriting();
+create trigger task_events_are_kept before truncate on task_events
+for each statement execute function refuse_rewriting();

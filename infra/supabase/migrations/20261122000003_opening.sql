@@ -92,7 +92,7 @@ create function items_to_open(p_items jsonb) returns table (
     route route, priority task_priority, rule text, reason text, confidence numeric, features jsonb, comparisons jsonb,
     policy text, policy_version text
 )
-language sql immutable set search_path = public, pg_temp
+language sql immutable rows 100 set search_path = public, pg_temp
 begin atomic
     select i.place, r.*
     from jsonb_array_elements(p_items) with ordinality as i (item, place)
@@ -105,7 +105,8 @@ end;
 
 -- Opens records, in the order given, as far as the day's quota goes: the insert is the claim, and decision and task stand or
 -- fall with it. `p_items` is as `items_to_open` reads it, one per record; `p_rejected` is [{pn, manufacturer, reason,
--- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. Repeating a call opens nothing more and returns the same.
+-- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. Repeating a call opens nothing more and returns the
+-- same.
 -- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}.
 create function open_tasks(
     p_batch_id text,
@@ -235,9 +236,12 @@ create function note_progress(
 ) returns void
 language plpgsql set search_path = public, pg_temp as $$
 begin
+    -- rows are locked in one order everywhere, so that no two runs can wait for each other
+    perform from automation_tasks where id = any (p_enqueued) order by id for update;
     update automation_tasks
     set enqueued_at = p_now, sweep_after = p_now + make_interval(secs => p_patience_seconds), updated_at = p_now
     where id = any (p_enqueued) and state = 'initialized' and enqueued_at is null and generation = 0;
+    perform from records where ledger_due and completed_hash = any (p_ledgered) order by record_key for update;
     update records set ledger_due = false where ledger_due and completed_hash = any (p_ledgered);
     update batches
     set counts = p_counts, closed_at = case when p_closed then p_now end

@@ -31,7 +31,7 @@ begin
         outcome := 'leased';
     elsif task.not_before > p_now then
         outcome := 'postponed';
-    elsif task.vendor_answer is null and task.attempts >= p_max_attempts and not repeated then
+    elsif task.vendor_answer is null and task.attempts >= p_max_attempts and not (repeated and task.attempt_counted) then
         outcome := 'spent';
     else
         outcome := 'claimed';
@@ -40,6 +40,7 @@ begin
         update automation_tasks
         set state = case when state = 'initialized' then 'processing' else state end,
             attempts = attempts + (outcome = 'claimed' and vendor_answer is null and not repeated)::integer,
+            attempt_counted = case when repeated then attempt_counted else outcome = 'claimed' and vendor_answer is null end,
             deliveries = deliveries + (not repeated)::integer,
             enqueued_at = coalesce(enqueued_at, p_now),
             not_before = null,
@@ -74,7 +75,19 @@ begin
 end
 $$;
 
--- Counts one finished automation task of a manufacturer; reliability is made of these counts.
+-- Makes the rows of manufacturers that were never seen; `p_names` is {key: name}, the empty key is no manufacturer.
+create function know_manufacturers(p_names jsonb) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    insert into manufacturers (key, name)
+    select seen.key, seen.value from jsonb_each_text(p_names) as seen
+    where seen.key <> '' and not exists (select from manufacturers as m where m.key = seen.key)
+    order by seen.key
+    on conflict (key) do nothing;
+end;
+
+-- Counts one finished automation task of a manufacturer; reliability is made of these counts. Many tasks share the row,
+-- and it stays locked until the transaction ends: to be called last.
 create function count_manufacturer(p_key text, p_name text, p_success boolean) returns void
 language sql set search_path = public, pg_temp
 begin atomic
@@ -94,12 +107,10 @@ declare
     product uuid;
     maker bigint;
 begin
+    perform know_manufacturers(
+        jsonb_build_object(coalesce(p_product ->> 'manufacturer_key', ''), p_product ->> 'manufacturer')
+    );
     select id into maker from manufacturers where key = p_product ->> 'manufacturer_key';
-    if not found and p_product ->> 'manufacturer_key' <> '' then
-        insert into manufacturers (key, name) values (p_product ->> 'manufacturer_key', p_product ->> 'manufacturer')
-        on conflict (key) do update set name = manufacturers.name
-        returning id into maker;
-    end if;
     insert into products as p (
         record_key, pn, manufacturer_id, category, description, vendor, vendor_pn, url, unit_price, currency, status, source,
         task_id, created_at, updated_at
@@ -147,17 +158,30 @@ begin
     if task.state is distinct from 'data_finished' or task.lease_owner is distinct from p_owner then
         return false;
     end if;
-    -- a record without a manufacturer has no history to add to: the vendor's name for it is not the source's
-    perform count_manufacturer(task.manufacturer_key, task.manufacturer, true);
+    -- both in one call, which takes them in order: two tasks could otherwise wait for each other's new manufacturer
+    perform know_manufacturers(
+        jsonb_build_object(coalesce(p_product ->> 'manufacturer_key', ''), p_product ->> 'manufacturer')
+        || jsonb_build_object(coalesce(task.manufacturer_key, ''), task.manufacturer)
+    );
     perform write_product(task.record_key, task.id, 'automation', p_product, p_now);
     update automation_tasks set state = 'supabase_finished', updated_at = p_now where id = p_task_id;
     update automation_tasks
     set state = 'completed', lease_owner = null, lease_until = null, sweep_after = null, finished_at = p_now,
         updated_at = p_now
     where id = p_task_id;
+    -- a record without a manufacturer has no history to add to: the vendor's name for it is not the source's
+    perform count_manufacturer(task.manufacturer_key, task.manufacturer, true);
     return true;
 end
 $$;
+
+-- True when `p_owner` was the last to give this task back: its call is repeated because the answer was lost.
+create function was_released_by(p_task_id uuid, p_owner uuid) returns boolean
+language sql stable set search_path = public, pg_temp
+return exists (
+    select from automation_tasks
+    where id = p_task_id and released_by = p_owner and lease_owner is null and state not in ('completed', 'failed')
+);
 
 -- Gives the task back to the queue after a failed delivery. `p_refund` takes back the attempt that the claim counted.
 create function release_automation_task(
@@ -173,12 +197,12 @@ create function release_automation_task(
 language plpgsql set search_path = public, pg_temp as $$
 begin
     update automation_tasks
-    set attempts = attempts - (p_refund and attempts > 0)::integer,
+    set attempts = attempts - (p_refund and attempt_counted)::integer, attempt_counted = false, released_by = p_owner,
         lease_owner = null, lease_until = null, error_category = p_category, error_message = p_message,
         error_answer = coalesce(p_answer, error_answer),
         sweep_after = p_now + make_interval(secs => p_patience_seconds), updated_at = p_now
     where id = p_task_id and lease_owner = p_owner and state not in ('completed', 'failed');
-    return found;
+    return found or was_released_by(p_task_id, p_owner);
 end
 $$;
 
@@ -193,15 +217,23 @@ create function postpone_automation_task(
     p_grace_seconds double precision,
     p_now timestamptz default clock_timestamp()
 ) returns integer
-language sql set search_path = public, pg_temp
-begin atomic
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    next_generation integer;
+begin
     update automation_tasks
-    set generation = generation + 1, attempts = attempts - (p_refund and attempts > 0)::integer, enqueued_at = null,
-        not_before = p_until, lease_owner = null, lease_until = null, error_category = 'rate_limited',
-        error_message = p_message, sweep_after = p_now + make_interval(secs => p_grace_seconds), updated_at = p_now
+    set generation = generation + 1, attempts = attempts - (p_refund and attempt_counted)::integer, attempt_counted = false,
+        released_by = p_owner, enqueued_at = null, not_before = p_until, lease_owner = null, lease_until = null,
+        error_category = 'rate_limited', error_message = p_message,
+        sweep_after = p_now + make_interval(secs => p_grace_seconds), updated_at = p_now
     where id = p_task_id and lease_owner = p_owner and state not in ('completed', 'failed')
-    returning generation;
-end;
+    returning generation into next_generation;
+    if not found and was_released_by(p_task_id, p_owner) then
+        select generation into next_generation from automation_tasks where id = p_task_id;
+    end if;
+    return next_generation;
+end
+$$;
 
 -- The queue holds these generations: `p_tasks` is [{id, generation}]. A task that moved meanwhile is left alone.
 create function note_enqueued(
@@ -209,6 +241,8 @@ create function note_enqueued(
 ) returns void
 language sql set search_path = public, pg_temp
 begin atomic
+    select from automation_tasks
+    where id in (select id from jsonb_to_recordset(p_tasks) as told (id uuid)) order by id for update;
     update automation_tasks as t
     set enqueued_at = p_now, updated_at = p_now,
         sweep_after = greatest(p_now, not_before) + make_interval(secs => p_patience_seconds)

@@ -21,7 +21,7 @@ begin
     if task.hand_over = 'off' then
         return jsonb_build_object('outcome', 'off');
     end if;
-    fallback_batch := left(task.batch_id, 119) || '_fallback';
+    fallback_batch := task.batch_id || '_fallback';
     insert into batches (id, parent_batch_id, trigger, created_at, closed_at)
     values (fallback_batch, task.batch_id, 'fallback', p_now, p_now)
     on conflict (id) do nothing;
@@ -56,7 +56,7 @@ return (
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', id, 'state', state, 'generation', generation, 'deliveries', deliveries, 'attempts', attempts,
         'enqueued', enqueued_at is not null, 'answered', vendor_answer is not null, 'not_before', not_before
-    ) order by sweep_after), '[]')
+    ) order by sweep_after, id), '[]')
     from (
         select * from automation_tasks where sweep_after <= p_now order by sweep_after limit p_limit
     ) as due
@@ -70,6 +70,7 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
     extended integer;
 begin
+    perform from automation_tasks where id = any (p_task_ids) order by id for update;
     update automation_tasks set sweep_after = p_now + make_interval(secs => p_patience_seconds)
     where id = any (p_task_ids) and sweep_after <= p_now;
     get diagnostics extended = row_count;

@@ -37,7 +37,19 @@ begin
 end
 $$;
 
--- The same, for what only the present owner may do.
+-- What became of a task that this person has ended before, null when they have not: the call is then a repetition, because
+-- its answer was lost. Waits for a call that is still at work.
+create function manual_task_ended_by(p_task_id uuid, p_assignee text, p_state manual_state) returns manual_tasks
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    task manual_tasks;
+begin
+    select * into task from manual_tasks where id = p_task_id for update;
+    return case when task.state = p_state and task.assignee = p_assignee then task end;
+end
+$$;
+
+-- The same as `take_manual_task`, for what only the present owner may do.
 create function take_own_manual_task(p_task_id uuid, p_assignee text, p_now timestamptz) returns manual_tasks
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -72,8 +84,17 @@ create function release_manual_task(
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    task manual_tasks := take_own_manual_task(p_task_id, p_assignee, p_now);
+    task manual_tasks := take_manual_task(p_task_id, p_assignee, p_now);
+    released_by text;
 begin
+    if task.state = 'initialized' then
+        select detail ->> 'assignee' into released_by from task_events
+        where task_id = p_task_id order by id desc limit 1;
+        if released_by = p_assignee then -- this call again, because its answer was lost
+            return manual_task_view(task);
+        end if;
+    end if;
+    task := take_own_manual_task(p_task_id, p_assignee, p_now);
     update manual_tasks
     set state = 'initialized', assignee = null, claimed_until = null, note = coalesce(p_note, note), updated_at = p_now
     where id = p_task_id
@@ -107,12 +128,19 @@ return (
         where kept.id is null and value is not null and not coalesce(p_fields -> 'attributes', '{}') ? key
     ),
 
+    fields as (select * from (values ('docs', 'datasheet'), ('images', 'photo')) as f (field, kind)),
+
     media as (
         select d.kind, d.url, d.title from document_media as d inner join kept on d.product_id = kept.id
         union
-        select added.kind, url #>> '{}', null
-        from (values ('docs', 'datasheet'), ('images', 'photo')) as added (field, kind),
-            jsonb_array_elements(coalesce(p_fields -> added.field, '[]')) as url
+        select fields.kind, link #>> '{}', null
+        from fields, jsonb_array_elements(coalesce(p_fields -> fields.field, '[]')) as link
+        union
+        select fields.kind, link #>> '{}', null
+        from fields, kept, jsonb_array_elements(case jsonb_typeof(task.source_record -> fields.field)
+            when 'array' then task.source_record -> fields.field else '[]'
+        end) as link
+        where kept.id is null and link #>> '{}' is not null
     )
 
     select jsonb_build_object(
@@ -126,7 +154,8 @@ return (
             select jsonb_agg(jsonb_build_object('name', name, 'value', value)) from attributes where value is not null
         ), '[]'),
         'media', coalesce((
-            select jsonb_agg(jsonb_build_object('kind', kind, 'url', url, 'title', title)) from media
+            -- of two entries of one address, the first is written: the one with a title
+            select jsonb_agg(jsonb_build_object('kind', kind, 'url', url, 'title', title) order by title nulls last) from media
         ), '[]'),
         'extras', coalesce((select extras from product_extras where product_id = kept.id), '{}')
     )
@@ -144,15 +173,19 @@ create function complete_manual_task(
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    task manual_tasks := take_own_manual_task(p_task_id, p_assignee, p_now);
-    product jsonb := edited_product(task, p_fields);
+    task manual_tasks := manual_task_ended_by(p_task_id, p_assignee, 'completed');
+    product jsonb;
     product_id uuid;
 begin
-    product := product || jsonb_build_object('manufacturer_key', coalesce(
+    if task.edited_fields = p_fields then
+        return manual_task_view(task);
+    end if;
+    task := take_own_manual_task(p_task_id, p_assignee, p_now);
+    product := edited_product(task, p_fields) || jsonb_build_object('manufacturer_key', coalesce(
         p_manufacturer_key,
         (select m.key from products as p inner join manufacturers as m on m.id = p.manufacturer_id
          where p.record_key = task.record_key),
-        split_part(task.record_key, '|', 2)
+        replace(replace(split_part(task.record_key, '|', 2), '%7C', '|'), '%25', '%') -- as the key was escaped
     ));
     product_id := write_product(task.record_key, task.id, 'manual', product, p_now);
     update manual_tasks
@@ -169,8 +202,12 @@ create function fail_manual_task(
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    task manual_tasks := take_own_manual_task(p_task_id, p_assignee, p_now);
+    task manual_tasks := manual_task_ended_by(p_task_id, p_assignee, 'failed');
 begin
+    if task.note = p_note then
+        return manual_task_view(task);
+    end if;
+    task := take_own_manual_task(p_task_id, p_assignee, p_now);
     update manual_tasks
     set state = 'failed', claimed_until = null, note = p_note, finished_at = p_now, updated_at = p_now
     where id = p_task_id

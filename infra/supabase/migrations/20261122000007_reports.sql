@@ -67,6 +67,9 @@ language plpgsql stable set search_path = public, pg_temp as $$
 declare
     sides jsonb;
 begin
+    if (p_batch_id is null) = (p_day is null) then
+        raise exception 'give either a batch or a day' using errcode = 'PT400';
+    end if;
     if p_batch_id is not null and not exists (select from batches where id = p_batch_id) then
         raise exception 'no batch %', p_batch_id using errcode = 'PT404';
     end if;
@@ -85,7 +88,8 @@ begin
                     when 'completed' then 'completed' when 'failed' then 'failed' else 'with_a_person'
                 end
             when task.state = 'completed' then 'completed'
-            when task.state = 'failed' and task.hand_over = 'off' then 'failed'
+            when task.state = 'failed' then
+                case task.hand_over when 'off' then 'failed' when 'due' then 'in_flight' else 'lost' end
             when task.state is not null then 'in_flight'
             when d.route = 'rejected' then 'rejected'
             else 'lost'
@@ -103,12 +107,13 @@ begin
         'with_a_person', count(*) filter (where place = 'with_a_person'),
         'in_flight', count(*) filter (where place = 'in_flight'),
         'failed', count(*) filter (where place = 'failed'),
-        'rejected', count(*) filter (where place = 'rejected')
+        'rejected', count(*) filter (where place = 'rejected'),
+        'lost', count(*) filter (where place = 'lost') -- decided, and no task of it is left
     )
     into sides from places;
     return sides || jsonb_build_object(
-        'balanced', (sides ->> 'taken')::bigint = (
-            select sum(value::bigint) from jsonb_each_text(sides) where key <> 'taken'
+        'balanced', sides -> 'lost' = '0' and (sides ->> 'taken')::bigint = (
+            select sum(value::bigint) from jsonb_each_text(sides) where key not in ('taken', 'lost')
         ),
         'batch_id', p_batch_id, 'day', p_day
     );
@@ -132,9 +137,9 @@ return (
                 from document_media as d where d.product_id = p.id
             )
         )
-    )), '[]')
+    ) order by task.finished_at desc, task.id), '[]')
     from (
-        select id, record_key, source_record from automation_tasks
+        select id, record_key, source_record, finished_at from automation_tasks
         where batch_id = p_batch_id and state = 'completed'
         order by finished_at desc, id limit p_limit
     ) as task

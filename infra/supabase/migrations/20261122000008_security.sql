@@ -5,7 +5,7 @@ declare
 begin
     for item in select tablename as name from pg_tables where schemaname = 'public' loop
         execute format('alter table public.%I enable row level security', item.name);
-        execute format('revoke all on public.%I from public, anon, authenticated', item.name);
+        execute format('revoke all on public.%I from public, anon, authenticated, service_role', item.name);
         execute format('grant select, insert, update, delete on public.%I to service_role', item.name);
     end loop;
     for item in
@@ -18,5 +18,6 @@ begin
     end loop;
 end
 $$;
-grant usage on schema public to service_role;
+revoke all on all sequences in schema public from public, anon, authenticated, service_role;
 grant usage on all sequences in schema public to service_role;
+grant usage on schema public to service_role;

@@ -1,0 +1,272 @@
+"""The SQL functions of the record line as tests call them."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from tests.contract.schema_rows import ATTEMPTS, CLAIM, DUE, GRACE, LEASE, NOW, OWNER, PATIENCE, Json, product
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Calls made at `now` over one connection, with the rights of the service key."""
+
+    connection: psycopg.Connection
+    now: datetime = NOW
+
+    def later(self, **duration: float) -> Self:
+        return replace(self, now=self.now + timedelta(**duration))
+
+    def call(self, function: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON, or what the function returns
+        """Without `p_now` when `now_` is given as None: for functions that know no time."""
+        if arguments.pop("now_", True):
+            arguments["now"] = self.now
+        named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(f"p_{n}")) for n in arguments)
+        statement = sql.SQL("select {}({})").format(sql.Identifier(function), named)
+        row = self.connection.execute(statement, [_adapted(value) for value in arguments.values()]).fetchone()
+        assert row is not None
+        return row[0]
+
+    def all(self, query: str, *parameters: object) -> list[Json]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query.encode(), parameters).fetchall()
+
+    def one(self, query: str, *parameters: object) -> Json:
+        (row,) = self.all(query, *parameters)
+        return row
+
+    def task(self, task_id: UUID) -> Json:
+        return self.one("select * from automation_tasks where id = %s", task_id)
+
+    def manual(self, task_id: UUID) -> Json:
+        return self.one("select * from manual_tasks where id = %s", task_id)
+
+    def record(self, pn: str) -> Json:
+        return self.one("select * from records where pn = %s", pn)
+
+    def events(self, task_id: UUID) -> list[tuple[str | None, str]]:
+        found = self.all(
+            "select from_state, to_state from task_events where task_id = %s order by id", task_id
+        )
+        return [(event["from_state"], event["to_state"]) for event in found]
+
+    # --- orchestrate
+
+    def begin(self, batch: str = "b1", run: UUID | None = None, *, ledger_limit: int = 10) -> Json:
+        begun: Json = self.call(
+            "begin_batch",
+            batch_id=batch,
+            run_id=run or uuid.uuid4(),
+            trigger="manual",
+            request={},
+            policy="flow",
+            policy_version="1",
+            ledger_limit=ledger_limit,
+        )
+        return begun
+
+    def open(
+        self,
+        *items: Json,
+        batch: str = "b1",
+        rejected: Sequence[Json] = (),
+        daily_limit: int = 1000,
+        manual_batch_size: int = 50,
+    ) -> Json:
+        opened: Json = self.call(
+            "open_tasks",
+            batch_id=batch,
+            items=Jsonb(items),
+            rejected=Jsonb(rejected),
+            daily_limit=daily_limit,
+            manual_batch_size=manual_batch_size,
+            due_seconds=DUE,
+            sweep_grace_seconds=GRACE,
+            completed_after=self.now - timedelta(days=30),
+        )
+        return opened
+
+    def known(self, *items: Json, rejected: Sequence[str] = ()) -> Json:
+        known: Json = self.call(
+            "read_known",
+            records=Jsonb(items),
+            rejected=list(rejected),
+            completed_after=self.now - timedelta(days=30),
+            failed_after=self.now - timedelta(days=7),
+        )
+        return known
+
+    def progress(
+        self,
+        *enqueued: UUID,
+        batch: str = "b1",
+        counts: Json | None = None,
+        ledgered: Sequence[str] = (),
+        closed: bool = False,
+    ) -> None:
+        self.call(
+            "note_progress",
+            batch_id=batch,
+            enqueued=list(enqueued),
+            counts=counts or {},
+            ledgered=list(ledgered),
+            patience_seconds=PATIENCE,
+            closed=closed,
+        )
+
+    # --- automate
+
+    def claim(self, task: UUID, owner: UUID = OWNER) -> Json:
+        claim: Json = self.call(
+            "claim_automation_task",
+            task_id=task,
+            owner=owner,
+            lease_seconds=LEASE,
+            max_attempts=ATTEMPTS,
+            patience_seconds=PATIENCE,
+        )
+        return claim
+
+    def save(self, task: UUID, owner: UUID = OWNER, answer: Json | None = None) -> bool:
+        return bool(self.call("save_vendor_answer", task_id=task, owner=owner, answer=answer or {"a": 1}))
+
+    def finish(self, task: UUID, owner: UUID = OWNER, written: Json | None = None) -> bool:
+        return bool(
+            self.call("finish_automation_task", task_id=task, owner=owner, product=written or product())
+        )
+
+    def release(
+        self, task: UUID, owner: UUID = OWNER, *, refund: bool = False, message: str = "slow"
+    ) -> bool:
+        return bool(
+            self.call(
+                "release_automation_task",
+                task_id=task,
+                owner=owner,
+                category="timeout",
+                message=message,
+                answer=None,
+                refund=refund,
+                patience_seconds=PATIENCE,
+            )
+        )
+
+    def postpone(self, task: UUID, until: datetime, owner: UUID = OWNER) -> int | None:
+        generation: int | None = self.call(
+            "postpone_automation_task",
+            task_id=task,
+            owner=owner,
+            until=until,
+            message="tomorrow",
+            refund=True,
+            grace_seconds=GRACE,
+        )
+        return generation
+
+    def fail(
+        self, task: UUID, owner: UUID = OWNER, *, to_manual: bool = True, category: str = "not_found"
+    ) -> bool:
+        return bool(
+            self.call(
+                "fail_automation_task",
+                task_id=task,
+                owner=owner,
+                category=category,
+                message="no such part",
+                answer=Jsonb({"Products": []}),
+                to_manual=to_manual,
+                grace_seconds=GRACE,
+            )
+        )
+
+    def enqueued(self, task: UUID, generation: int) -> None:
+        tasks = Jsonb([{"id": str(task), "generation": generation}])
+        self.call("note_enqueued", tasks=tasks, patience_seconds=PATIENCE)
+
+    # --- fallback
+
+    def fall_back(self, task: UUID) -> Json:
+        handed: Json = self.call("create_fallback_task", task_id=task, due_seconds=DUE)
+        return handed
+
+    def candidates(self, limit: int = 100) -> list[Json]:
+        found: list[Json] = self.call("sweep_candidates", limit=limit)
+        return found
+
+    def extend(self, *tasks: UUID) -> int:
+        return int(self.call("extend_patience", task_ids=list(tasks), patience_seconds=PATIENCE))
+
+    def renew(self, task: UUID, generation: int) -> int | None:
+        renewed: int | None = self.call(
+            "renew_generation", task_id=task, generation=generation, grace_seconds=GRACE
+        )
+        return renewed
+
+    def lose(self, task: UUID, generation: int, *, to_manual: bool = True) -> bool:
+        return bool(
+            self.call(
+                "fail_lost_task",
+                task_id=task,
+                generation=generation,
+                message="lost",
+                to_manual=to_manual,
+                grace_seconds=GRACE,
+            )
+        )
+
+    # --- people
+
+    def take(self, task: UUID, assignee: str = "ana") -> Json:
+        taken: Json = self.call("claim_manual_task", task_id=task, assignee=assignee, claim_seconds=CLAIM)
+        return taken
+
+    def give_back(self, task: UUID, assignee: str = "ana", note: str | None = None) -> Json:
+        returned: Json = self.call("release_manual_task", task_id=task, assignee=assignee, note=note)
+        return returned
+
+    def complete(
+        self,
+        task: UUID,
+        assignee: str = "ana",
+        fields: Json | None = None,
+        manufacturer_key: str | None = None,
+    ) -> Json:
+        completed: Json = self.call(
+            "complete_manual_task",
+            task_id=task,
+            assignee=assignee,
+            fields=fields or {},
+            manufacturer_key=manufacturer_key,
+            note=None,
+        )
+        return completed
+
+    def give_up(self, task: UUID, assignee: str = "ana", note: str = "no data sheet") -> Json:
+        failed: Json = self.call("fail_manual_task", task_id=task, assignee=assignee, note=note)
+        return failed
+
+    def pending(self, limit: int = 100, priority: str | None = None) -> list[Json]:
+        tasks: list[Json] = self.call("pending_manual_tasks", limit=limit, priority=priority)
+        return tasks
+
+    # --- reports
+
+    def status(self, batch: str = "b1") -> Json:
+        report: Json = self.call("batch_status", batch_id=batch)
+        return report
+
+    def reconcile(self, batch: str | None = "b1", day: str | None = None) -> Json:
+        sides: Json = self.call("reconcile", batch_id=batch, day=day, now_=None)
+        return sides
+
+
+def _adapted(value: object) -> object:
+    return Jsonb(value) if isinstance(value, dict) else value
