@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, about: str
+    commands: "argparse._SubParsersAction[Parser]", name: str, about: str
 ) -> argparse.ArgumentParser:
     made = commands.add_parser(
         name, help=about, description=about, parents=[_connection()], allow_abbrev=False
@@ -97,9 +97,9 @@ def _command(
     return made
 
 
-def _connection() -> argparse.ArgumentParser:
+def _connection() -> Parser:
     """Suppressed defaults: what stands before the command must not be undone by what does not stand after it."""
-    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    options = Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     group = options.add_argument_group("connection")
     group.add_argument("--url", help="where the functions are, /NAME is appended (default: the local cloud)")
     group.add_argument("--orchestrate-url", metavar="URL", help="where `orchestrate` alone is")
@@ -189,7 +189,7 @@ def _watch(watch: argparse.ArgumentParser) -> None:
     )
 
 
-def _manual_tasks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
     claim = _command(commands, "claim", "take a manual task, or renew the claim")
     release = _command(commands, "release", "give a manual task back")
     complete = _command(

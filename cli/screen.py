@@ -16,10 +16,10 @@ SYMBOLS = {
     "bad": ("❌", "[failed]"),
     "warning": ("⚠️ ", "[warning]"),
     "working": ("⏳", "[in progress]"),
-    "automation": ("🤖", "automation:"),
-    "person": ("🧑", "people:"),
+    "automation": ("🤖 automation:", "automation:"),
+    "person": ("🧑 people:", "people:"),
     "trial": ("🔍", "[dry run]"),
-    "skipped": ("⏭️ ", "skipped:"),
+    "skipped": ("⏭️  skipped:", "skipped:"),
 }
 """Each on a terminal, and where emojis cannot be shown."""
 
@@ -36,6 +36,8 @@ class _Console(Console):
 class Screen:
     def __init__(self, stream: TextIO) -> None:
         self.console = _Console(file=stream, markup=False, emoji=False, highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = PLAIN_WIDTH
         self.is_terminal = self.console.is_terminal and not self.console.is_dumb_terminal
         self._emojis = self.is_terminal and self.console.encoding.startswith("utf")
 
@@ -53,17 +55,20 @@ class Screen:
         if title:
             self.line()
             self.line(title, style="bold")
-        if self.is_terminal:
-            table = Table(box=box.ROUNDED if self._emojis else box.ASCII, header_style="bold")
-            width = None
-        else:
-            table = Table(box=None, pad_edge=False)
-            width = PLAIN_WIDTH
-        for column in columns:
-            table.add_column(column, no_wrap=not self.is_terminal, overflow="fold")
+        frame = (box.ROUNDED if self._emojis else box.ASCII) if self.is_terminal else None
+        table = Table(box=frame, header_style="bold", pad_edge=self.is_terminal)
+        for number, column in enumerate(columns):
+            # the first is what the next command is given: to be copied whole
+            table.add_column(column, no_wrap=number == 0 or not self.is_terminal, overflow="fold")
         for row in rows:
             table.add_row(*(Text(shown(cell)) for cell in row))
-        self.console.print(table, width=width)
+        if self.is_terminal:
+            self.console.print(table)
+            return
+        with self.console.capture() as captured:
+            self.console.print(table)
+        for line in captured.get().splitlines():
+            self.line(line.rstrip())
 
 
 def shown(value: object) -> str:

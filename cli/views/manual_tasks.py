@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from cli.answers import ManualTask, Pending
 from cli.screen import Screen, shown
 from cli.views.batches import state_in_words
@@ -10,6 +12,9 @@ def show_pending(screen: Screen, pending: Pending) -> None:
         screen.line(f"{screen.symbol('done')} no manual task is waiting")
         return
     screen.line(f"{screen.symbol('person')} {len(tasks)} manual tasks, most urgent first", style="bold")
+    if screen.is_terminal:
+        _list(screen, tasks)
+        return
     screen.table(
         ("task", "priority", "part", "manufacturer", "type", "why", "due"),
         [
@@ -44,6 +49,15 @@ def show_task(screen: Screen, task: ManualTask, done: str) -> None:
     for name, value in facts.items():
         if value:
             screen.line(f"  {name}: {shown(value)}")
+
+
+def _list(screen: Screen, tasks: Sequence[ManualTask]) -> None:
+    """A terminal is too narrow for an id and a reason side by side."""
+    for task in tasks:
+        screen.line()
+        screen.line(f"{shown(task.id)}  {shown(task.priority)}, due {moment(task.due_at)}", style="bold")
+        screen.line(f"  {shown(task.pn)} {shown(task.manufacturer)}, {state_in_words(task.type)}")
+        screen.line(f"  {_why(task)}")
 
 
 def _why(task: ManualTask) -> str:
