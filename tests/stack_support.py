@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +73,7 @@ class StandIns:
     def alive(self) -> list[int]:
         """Processes among all that were ever noted, children included, that still run."""
         pids = [int(line.split()[2]) for line in self._notes() if not line.startswith("ran")]
-        return [pid for pid in pids if _runs(pid)]
+        return running_pids(pids)
 
     def _notes(self) -> list[str]:
         file = self.folder / "events"
@@ -100,6 +100,10 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.02)
+
+
+def running_pids(pids: Iterable[int]) -> list[int]:
+    return [pid for pid in pids if _runs(pid)]
 
 
 def _runs(pid: int) -> bool:

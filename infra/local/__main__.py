@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complaints.line(str(problem))
         return 1
     except StackInterrupted as interruption:
-        complaints.line(f"{str(interruption).capitalize()}: all that was started is stopped again.")
+        complaints.line(f"{interruption}: all that was started is stopped again.")
         return 128 + interruption.signal_number
     except KeyboardInterrupt:
         return 130

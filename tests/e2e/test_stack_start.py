@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.stack import process
 from infra.local.stack.errors import PartFailed, PortsTaken, StackBusy, StateUnreadable
 from infra.local.stack.lock import stack_lock
 from infra.local.stack.plan import Plan
@@ -210,3 +211,17 @@ def test_what_a_killed_start_leaves_is_found_by_down_and_by_the_next_start(stack
 
     assert sorted(stack.supervisor.stop()) == ["a", "b"]
     assert stack.alive() == []
+
+
+def test_a_long_log_is_put_aside_when_its_part_starts(
+    stack: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_LOG_BYTES", 10)
+    log = stack.folder / "state" / "logs" / "a.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("words of an earlier run\n")
+
+    stack.supervisor.start(Plan((stack.part("a"),)))
+
+    assert (log.parent / "a.log.1").read_text() == "words of an earlier run\n"
+    assert "earlier" not in log.read_text()

@@ -14,7 +14,7 @@ def test_a_signal_waits_until_it_is_asked_for_and_the_handlers_come_back() -> No
         interruption.check()
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(StackInterrupted, match="interrupted by SIGTERM") as interrupted:
+        with pytest.raises(StackInterrupted, match="Interrupted by SIGTERM") as interrupted:
             interruption.check()
 
     assert interrupted.value.signal_number == signal.SIGTERM

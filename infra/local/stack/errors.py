@@ -57,5 +57,5 @@ class StackInterrupted(KeyboardInterrupt):
     """Everything that this start had begun is stopped again by the time it is raised."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"interrupted by {signal.Signals(signal_number).name}")
+        super().__init__(f"Interrupted by {signal.Signals(signal_number).name}")
         self.signal_number = signal_number

@@ -1,0 +1,72 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.local_settings import PORT_OFFSETS, port_variable
+from infra.local.postgres.place import place_for
+from infra.local.stack.plan import Plan
+from infra.local.stack.state import read_state
+from tests.stack_support import PROJECT, StandIns, running_pids, stand_ins
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[StandIns]:
+    with stand_ins(tmp_path) as stack:
+        yield stack
+
+
+def begin(state_dir: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "infra.local", *arguments],
+        cwd=PROJECT,
+        env={
+            **os.environ,
+            **{port_variable(name): "0" for name in PORT_OFFSETS},
+            "LOCAL_STATE_DIR": str(state_dir),
+            "LOCAL_POSTGRES_FAST": "true",
+        },
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def test_ctrl_c_during_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    try:
+        with begin(state_dir, "up") as up:
+            assert up.stdout is not None
+            up.stdout.readline()
+            started = [record.pid for record in read_state(state_dir).parts.values()]
+            up.send_signal(signal.SIGINT)
+            output, _ = up.communicate(timeout=60)
+
+        assert up.returncode == 128 + signal.SIGINT
+        assert "Interrupted by SIGINT: all that was started is stopped again." in output
+        assert len(started) > 1
+        assert running_pids(started) == []
+        assert read_state(state_dir).parts == {}
+    finally:
+        place_for(state_dir / "postgres").remove()
+
+
+def test_a_log_can_be_followed_until_ctrl_c(stack: StandIns) -> None:
+    stack.supervisor.start(Plan((stack.part("a"),)))
+    log = Path(stack.supervisor.record("a").log)
+    log.write_text("first\nsecond\n")
+
+    with begin(stack.folder / "state", "logs", "a", "--lines", "1", "--follow") as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == "second\n"
+        with log.open("a") as file:
+            file.write("third\n")
+        assert follower.stdout.readline() == "third\n"
+        follower.send_signal(signal.SIGINT)
+        follower.communicate(timeout=60)
+
+    assert follower.returncode == 128 + signal.SIGINT
