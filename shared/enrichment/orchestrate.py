@@ -15,7 +15,7 @@ from shared.enrichment.naming import automation_task_name
 from shared.enrichment.ports import FinishedRow, QueueTask, RecordSource, SourceRow, TaskQueue
 from shared.enrichment.store import Known, KnownRecord, OpenedTask, OpeningStore
 from shared.enrichment.tally import Tally
-from shared.errors import RetryLater, SourceUnavailable
+from shared.errors import SourceUnavailable, SwitchyardError
 from shared.routing.decision import Decision, decide
 from shared.routing.features import History
 from shared.routing.policy import Policy
@@ -66,10 +66,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A chunk's records that are to be opened, with their decisions; `complete` when none was left untouched."""
+    """A chunk's records that are to be opened, with their decisions; `rest` is what there was no room for."""
 
     items: Sequence[tuple[Candidate, Decision]]
-    complete: bool
+    rest: Sequence[Candidate] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Orchestrator:
     reprocess_after: timedelta
 
     def run(self, order: Order) -> Report:
-        """Raises SourceUnavailable and StoreUnavailable; what was opened before stays opened and is worked on."""
+        """Raises SourceUnavailable, StoreUnavailable, StoreRefused; what was opened before stays and is worked on."""
         pages = self._pages(order)
         first = next(
             pages, []
@@ -109,7 +109,7 @@ class Orchestrator:
                     enqueued = []
             else:
                 tally.source_exhausted = True
-        except RetryLater as error:
+        except SwitchyardError as error:
             tally.notes.append(error.detail)
             self._note(order, tally, enqueued, closed=True)
             raise
@@ -153,7 +153,10 @@ class Orchestrator:
             page = next(rest, None)
 
     def _take(self, intake: Intake, order: Order, tally: Tally) -> list[uuid.UUID]:
-        """Opens one chunk and enqueues it. Returns the tasks that are in the queue."""
+        """Opens one chunk and enqueues it. Returns the tasks that are in the queue.
+
+        Goes on with the rest of the chunk when other runs claimed some of what this one had chosen.
+        """
         known = self._known(intake)
         room = min(order.limit - tally.opened, self.config.max_daily_tasks - known.daily_used)
         chosen = self._choose(intake, known, order, room, tally)
@@ -162,7 +165,7 @@ class Orchestrator:
         ]
         tally.read += len(intake.refusals)
         tally.skipped["rejected_before"] += len(intake.refusals) - len(refusals)
-        tally.daily_limit_reached = not chosen.complete and len(chosen.items) < order.limit - tally.opened
+        tally.daily_limit_reached = bool(chosen.rest) and len(chosen.items) < order.limit - tally.opened
         if not chosen.items and not refusals:
             return []
         opened = self.store.open_tasks(
@@ -179,7 +182,10 @@ class Orchestrator:
         tally.skipped["claimed_elsewhere"] += opened.claimed_elsewhere
         tally.read -= opened.over_limit  # untouched: a later run finds them again
         tally.daily_limit_reached |= opened.over_limit > 0
-        return self._enqueue(opened.automation, tally)
+        enqueued = self._enqueue(opened.automation, tally)
+        if chosen.rest and tally.opened < order.limit and not tally.daily_limit_reached:
+            enqueued += self._take(Intake(chosen.rest, (), 0), order, tally)
+        return enqueued
 
     def _known(self, intake: Intake) -> Known:
         return self.store.read_known(
@@ -191,10 +197,10 @@ class Orchestrator:
 
     def _choose(self, intake: Intake, known: Known, order: Order, room: int, tally: Tally) -> Chosen:
         items: list[tuple[Candidate, Decision]] = []
-        for candidate in intake.candidates:
+        for place, candidate in enumerate(intake.candidates):
             record = known.records.get(candidate.record.key, KnownRecord())
             if record.skip is None and len(items) >= room:
-                return Chosen(items, complete=False)
+                return Chosen(items, intake.candidates[place:])
             tally.read += 1
             if record.skip is None:
                 decision = decide(
@@ -207,7 +213,7 @@ class Orchestrator:
                 items.append((candidate, decision))
             else:
                 tally.skipped[record.skip] += 1
-        return Chosen(items, complete=True)
+        return Chosen(items)
 
     def _enqueue(self, opened: Sequence[OpenedTask], tally: Tally) -> list[uuid.UUID]:
         by_name = {automation_task_name(task.id, 0): task.id for task in opened}

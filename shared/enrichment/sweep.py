@@ -10,6 +10,7 @@ from enum import StrEnum
 from shared.enrichment.naming import automation_task_name
 from shared.enrichment.ports import QueueTask, TaskQueue
 from shared.enrichment.store import HandOverStore, SweepCandidate
+from shared.errors import StoreRefused
 from shared.workflow_config import WorkflowConfig
 
 MAX_GENERATIONS = 5
@@ -36,6 +37,10 @@ def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
     return Rescue.RENEW if untouched and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
 
 
+def _needs_the_queue(candidate: SweepCandidate) -> bool:
+    return candidate.state != "failed"
+
+
 @dataclass(frozen=True)
 class Sweeper:
     store: HandOverStore
@@ -45,16 +50,19 @@ class Sweeper:
     def sweep(self, limit: int) -> dict[str, int]:
         """Looks at `limit` tasks at most, the longest overdue first. Returns how many met which end.
 
-        Raises StoreUnavailable and QueueUnavailable; what was done before stays done.
+        Raises StoreUnavailable and QueueUnavailable; what was done before stays done. A StoreRefused comes at the end:
+        one task that the store will not take must not hold up the others.
         """
         candidates = self.store.sweep_candidates(limit)
         plan: dict[Rescue, list[SweepCandidate]] = {rescue: [] for rescue in Rescue}
-        for candidate in candidates:
-            plan[self._rescue(candidate)].append(candidate)
-        for candidate in plan[Rescue.HAND_OVER]:
-            self.store.create_fallback_task(candidate.id)
-        for candidate in plan[Rescue.DEAD_LETTER]:
-            self._dead_letter(candidate)
+        refusals: list[StoreRefused] = []
+        for candidate in sorted(candidates, key=_needs_the_queue):
+            rescue = self._rescue(candidate)
+            plan[rescue].append(candidate)
+            try:
+                self._give_to_a_person(candidate, rescue)
+            except StoreRefused as refusal:
+                refusals.append(refusal)
         if waiting := plan[Rescue.WAIT]:
             self.store.extend_patience([candidate.id for candidate in waiting])
         due = {candidate: candidate.generation for candidate in plan[Rescue.ENQUEUE]}
@@ -62,6 +70,8 @@ class Sweeper:
             if (generation := self.store.renew_generation(candidate.id, candidate.generation)) is not None:
                 due[candidate] = generation
         not_enqueued = self._enqueue(due)
+        if refusals:
+            raise refusals[0]
         return {"looked_at": len(candidates), "not_enqueued": not_enqueued} | {
             str(rescue): len(found) for rescue, found in plan.items()
         }
@@ -70,6 +80,12 @@ class Sweeper:
         asked = candidate.enqueued and candidate.state != "failed"
         name = automation_task_name(candidate.id, candidate.generation)
         return rescue_of(candidate, queued=asked and self.queue.exists(name))
+
+    def _give_to_a_person(self, candidate: SweepCandidate, rescue: Rescue) -> None:
+        if rescue is Rescue.HAND_OVER:
+            self.store.create_fallback_task(candidate.id)
+        elif rescue is Rescue.DEAD_LETTER:
+            self._dead_letter(candidate)
 
     def _dead_letter(self, candidate: SweepCandidate) -> None:
         to_manual = self.config.automation_failure_to_manual

@@ -63,7 +63,7 @@ def _validated(validate: Callable[[], T]) -> T:
         return validate()
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False, include_input=False)
-        if wrong[0]["type"] == "json_invalid":  # pydantic's parser is stricter than json: nesting, lone surrogates
+        if wrong[0]["type"] == "json_invalid":  # pydantic is stricter than json: nesting, lone surrogates
             raise UnreadableBody(f"the body cannot be read: {wrong[0]['msg']}") from None
         fields = [
             FieldError(".".join(str(part) for part in item["loc"])[:200] or "(request)", item["msg"][:500])

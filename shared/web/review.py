@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Protocol, Self
-from urllib.parse import unquote
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
@@ -139,7 +138,7 @@ def _task(call: Call) -> UUID:
 
 
 def _batch(call: Call) -> str:
-    text = unquote(call.path["id"])
+    text = call.path["id"]
     if "\x00" in text:
         raise NotFound("no batch has such a name")
     return text

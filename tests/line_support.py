@@ -1,0 +1,97 @@
+"""The record line on in-memory ports: what stands around the use cases, for tests that need no database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.enrichment.automate import Delivery, Reply, Worker
+from shared.enrichment.orchestrate import Orchestrator, Order, Report
+from shared.enrichment.ports import JsonObject, LookUp
+from shared.enrichment.store import WorkerStore
+from shared.enrichment.sweep import Sweeper
+from shared.routing.policy_file import load_policy
+from shared.routing.route import Route
+from shared.workflow_config import WorkflowConfig
+from tests.memory.catalogue import InMemoryCatalogue
+from tests.memory.clock import SettableClock
+from tests.memory.record_source import InMemoryRecordSource
+from tests.memory.record_store import InMemoryRecordStore
+from tests.memory.rows import Manual, Task
+from tests.memory.task_queue import InMemoryTaskQueue
+
+ANSWER = {"category": "Logic"}
+
+
+def part(pn: object, score: object = 0.9, **fields: object) -> dict[str, Any]:
+    """A row that the policy `flow` sends to automation."""
+    return {"pn": pn, "manufacturer": "TI", "priority_score": {"score": score}, **fields}
+
+
+def parts(count: int) -> list[dict[str, Any]]:
+    return [part(f"P{number:03}") for number in range(count)]
+
+
+def order(
+    batch_id: str = "b", *, limit: int = 100, force: Route | None = None, policy: str = "flow"
+) -> Order:
+    return Order(batch_id, "manual", limit, 0.5, load_policy(policy), force)
+
+
+@dataclass
+class Line:
+    rows: Sequence[JsonObject] = ()
+    config: WorkflowConfig = field(default_factory=WorkflowConfig)
+    clock: SettableClock = field(default_factory=SettableClock)
+
+    def __post_init__(self) -> None:
+        self.source = InMemoryRecordSource(self.rows)
+        self.store = InMemoryRecordStore(self.clock, self.config.automation_retry_attempts)
+        self.queue = InMemoryTaskQueue()
+        self.dead_letters = InMemoryTaskQueue()
+        self.catalogue = InMemoryCatalogue({str(row.get("pn")): ANSWER for row in self.rows})
+
+    @property
+    def orchestrator(self) -> Orchestrator:
+        return Orchestrator(
+            self.source, self.store, self.queue, self.config, self.clock, reprocess_after=timedelta(days=30)
+        )
+
+    def run(self, batch_id: str = "b", **asked: Any) -> Report:  # noqa: ANN401 - as `order` takes them
+        return self.orchestrator.run(order(batch_id, **asked))
+
+    def worker(self, store: WorkerStore | None = None) -> Worker:
+        return Worker(store or self.store, self.catalogue, self.queue, self.dead_letters, self.config)
+
+    def work(self, task: Task, number: int = 1, *, last: bool = False) -> Reply:
+        return self.worker().work(Delivery(task.id, number, last))
+
+    def sweep(self, limit: int = 100) -> dict[str, int]:
+        return Sweeper(self.store, self.queue, self.config).sweep(limit)
+
+    def opened(self, *outcomes: LookUp) -> Task:
+        """One task, opened by a run and in the queue; the vendor will answer it with `outcomes`, then well."""
+        self.source.rows[:] = [part("A")]
+        self.catalogue.parts = {"A": ANSWER}
+        self.catalogue.planned = list(outcomes)
+        self.run()
+        (task,) = self.store.tasks.values()
+        return task
+
+    def task_named(self, task_id: object) -> Task:
+        return self.store.tasks[UUID(str(task_id))]
+
+    @property
+    def manual(self) -> list[Manual]:
+        return list(self.store.manual.values())
+
+
+def told(report: Report) -> dict[str, Any]:
+    assert report.tally is not None
+    return report.tally.to_json()
+
+
+def balanced(report: Report) -> bool:
+    counts = told(report)
+    return bool(counts["read"] == counts["opened"] + counts["rejected"] + sum(counts["skipped"].values()))

@@ -1,0 +1,252 @@
+"""The sweep finds what nobody would come back to, and does no harm to what is on its way."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.enrichment.automate import Delivery
+from shared.enrichment.ports import DailyLimited, ErrorCategory, Refused, Unavailable
+from shared.enrichment.store import Handover, SweepCandidate
+from shared.enrichment.sweep import MAX_GENERATIONS, Rescue, Sweeper, rescue_of
+from shared.errors import QueueUnavailable, StoreRefused
+from shared.workflow_config import WorkflowConfig
+from tests.line_support import Line, parts
+from tests.memory.record_store import TIMES, InMemoryRecordStore
+
+UNKNOWN = Refused(ErrorCategory.NOT_FOUND, "no such part")
+NOTHING = {
+    "looked_at": 0,
+    "not_enqueued": 0,
+    "handed_over": 0,
+    "enqueued": 0,
+    "still_queued": 0,
+    "renewed": 0,
+    "dead_lettered": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "enqueued", "queued", "deliveries", "answered", "generation", "rescue"),
+    [
+        ("failed",        True,  False, 1, False, 0,               Rescue.HAND_OVER),
+        ("failed",        False, True,  0, False, 0,               Rescue.HAND_OVER),
+        ("initialized",   False, False, 0, False, 0,               Rescue.ENQUEUE),
+        ("processing",    False, False, 3, False, 1,               Rescue.ENQUEUE),
+        ("initialized",   True,  True,  0, False, 0,               Rescue.WAIT),
+        ("processing",    True,  True,  3, False, 0,               Rescue.WAIT),
+        ("initialized",   True,  False, 0, False, 0,               Rescue.RENEW),
+        ("initialized",   True,  False, 0, False, MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("data_finished", True,  False, 3, True,  0,               Rescue.RENEW),
+        ("data_finished", True,  False, 3, True,  MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("processing",    True,  False, 1, False, 0,               Rescue.DEAD_LETTER),
+    ],
+)  # fmt: skip
+def test_each_task_has_its_rescue(
+    *,
+    state: str,
+    enqueued: bool,
+    queued: bool,
+    deliveries: int,
+    answered: bool,
+    generation: int,
+    rescue: Rescue,
+) -> None:
+    candidate = SweepCandidate(uuid4(), state, generation, deliveries, deliveries, enqueued, answered)
+    assert rescue_of(candidate, queued=queued) is rescue
+
+
+def test_a_line_in_good_order_needs_no_sweep() -> None:
+    line = Line()
+    line.work(line.opened())
+    line.clock.advance(days=1)
+    assert line.sweep() == NOTHING
+
+
+def test_what_the_queue_did_not_take_is_enqueued_once_it_can() -> None:
+    line = Line()
+    line.queue.down = True
+    task = line.opened()
+    line.clock.advance(seconds=TIMES.grace)
+    assert line.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1, "not_enqueued": 1}
+    line.queue.down = False
+    assert line.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1}
+    assert line.queue.task_ids == [str(task.id)]
+    assert line.sweep() == NOTHING
+    assert line.work(task).outcome == "completed"
+
+
+def test_a_task_that_the_queue_still_has_is_left_to_it() -> None:
+    line = Line()
+    line.opened()
+    line.clock.advance(seconds=TIMES.patience)
+    assert line.sweep() == NOTHING | {"looked_at": 1, "still_queued": 1}
+    assert line.sweep() == NOTHING
+    assert len(line.queue.tasks) == 1
+
+
+def test_a_task_that_the_queue_lost_undelivered_gets_a_new_generation() -> None:
+    line = Line()
+    task = line.opened()
+    (lost,) = line.queue.tasks
+    line.queue.drop(lost)
+    line.clock.advance(seconds=TIMES.patience)
+    assert line.sweep() == NOTHING | {"looked_at": 1, "renewed": 1}
+    assert line.queue.tasks.keys() != {lost}
+    assert line.queue.task_ids == [str(task.id)]
+    assert task.state == "initialized"
+
+
+def test_a_task_that_is_lost_again_and_again_goes_to_a_person() -> None:
+    line = Line()
+    task = line.opened()
+    for _ in range(MAX_GENERATIONS):
+        line.queue.tasks.clear()
+        line.clock.advance(seconds=TIMES.patience)
+        assert line.sweep()["renewed"] == 1
+    line.queue.tasks.clear()
+    line.clock.advance(seconds=TIMES.patience)
+    assert line.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
+    assert (task.state, task.category) == ("failed", ErrorCategory.LOST)
+    assert [manual.automation for manual in line.manual] == [task]
+
+
+def test_a_task_that_is_lost_after_a_delivery_goes_to_a_person_with_what_was_known() -> None:
+    line = Line()
+    task = line.opened(Unavailable(ErrorCategory.TIMEOUT, "slow"))
+    assert line.work(task).status == 503
+    line.queue.tasks.clear()
+    line.clock.advance(seconds=TIMES.patience)
+    assert line.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
+    assert (task.category, [manual.cause for manual in line.manual]) == (
+        ErrorCategory.TIMEOUT,
+        [ErrorCategory.TIMEOUT],
+    )
+
+
+def test_a_saved_answer_is_not_lost_with_the_queue_task() -> None:
+    line = Line()
+    task = line.opened()
+    owner = uuid4()
+    line.store.claim_automation_task(task.id, owner)
+    line.store.save_vendor_answer(task.id, owner, {"category": "Logic"})
+    line.queue.tasks.clear()
+    line.clock.advance(seconds=TIMES.lease + TIMES.patience)
+    assert line.sweep()["renewed"] == 1
+    assert line.work(task).outcome == "completed"
+    assert line.catalogue.asked == [], "the vendor was asked before the crash"
+
+
+def test_a_postponed_task_is_enqueued_for_its_time() -> None:
+    line = Line()
+    task = line.opened()
+    until = line.clock() + timedelta(hours=5)
+    line.catalogue.planned = [DailyLimited("enough", until)]
+    line.queue.tasks.clear()
+    line.queue.capacity = 0
+    assert line.work(task).status == 503
+    line.queue.capacity = None
+    line.clock.advance(seconds=TIMES.grace)
+    assert line.sweep()["enqueued"] == 1
+    assert [queued.schedule_time for queued in line.queue.tasks.values()] == [until]
+
+
+def test_a_dead_letter_that_got_lost_becomes_a_manual_task() -> None:
+    line = Line()
+    task = line.opened(UNKNOWN)
+    assert line.work(task).outcome == "dead_lettered"
+    line.dead_letters.tasks.clear()
+    line.clock.advance(seconds=TIMES.grace)
+    assert line.sweep() == NOTHING | {"looked_at": 1, "handed_over": 1}
+    assert [manual.automation for manual in line.manual] == [task]
+    assert line.sweep() == NOTHING
+
+
+def test_dead_letters_are_handed_over_while_the_queue_is_down() -> None:
+    line = Line(parts(2))
+    line.catalogue.planned = [UNKNOWN]
+    line.run()
+    dead, alive = line.store.tasks.values()
+    line.work(dead)
+    line.clock.advance(seconds=TIMES.patience)
+    line.queue.down = True
+    with pytest.raises(QueueUnavailable):
+        line.sweep()
+    assert [manual.automation for manual in line.manual] == [dead]
+    assert alive.state == "initialized"
+
+
+def test_without_hand_over_a_lost_task_stays_failed() -> None:
+    line = Line(config=WorkflowConfig(automation_failure_to_manual=False))
+    task = line.opened()
+    line.store.claim_automation_task(task.id, uuid4())
+    line.queue.tasks.clear()
+    line.clock.advance(seconds=TIMES.lease + TIMES.patience)
+    assert line.sweep()["dead_lettered"] == 1
+    assert (task.state, line.manual) == ("failed", [])
+    assert line.sweep() == NOTHING
+
+
+def test_a_sweep_is_bounded() -> None:
+    line = Line(parts(5))
+    line.queue.down = True
+    line.run()
+    line.queue.down = False
+    line.clock.advance(seconds=TIMES.grace)
+    assert [line.sweep(2)["enqueued"] for _ in range(4)] == [2, 2, 1, 0]
+    assert len(line.queue.tasks) == 5
+
+
+@dataclass
+class Meanwhile(InMemoryRecordStore):
+    """A worker comes back to each task after the sweep has looked at it, and before the sweep acts."""
+
+    line: Line | None = None
+
+    def sweep_candidates(self, limit: int) -> list[SweepCandidate]:
+        found = list(super().sweep_candidates(limit))
+        assert self.line is not None
+        for each in found:
+            self.line.worker(self).work(Delivery(each.id, 1, last=False))
+        return found
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_a_task_that_moves_while_it_is_swept_is_left_alone(*, delivered: bool) -> None:
+    line = Line()
+    line.store = Meanwhile(line.clock, line=line)
+    task = line.opened()
+    if delivered:
+        line.store.claim_automation_task(task.id, uuid4())
+    line.queue.tasks.clear()
+    line.clock.advance(seconds=TIMES.lease + TIMES.patience)
+    line.sweep()
+    assert (task.state, line.manual, line.queue.tasks) == ("completed", [], {})
+
+
+@dataclass
+class Picky(InMemoryRecordStore):
+    refused: UUID | None = None
+
+    def create_fallback_task(self, task_id: UUID) -> Handover:
+        if task_id == self.refused:
+            raise StoreRefused("create_fallback_task: 22P05: no such text")
+        return super().create_fallback_task(task_id)
+
+
+def test_one_task_that_the_store_refuses_does_not_hold_up_the_others() -> None:
+    line = Line(parts(3))
+    line.store = store = Picky(line.clock)
+    line.catalogue.planned = [UNKNOWN, UNKNOWN]
+    line.run()
+    first, second, third = line.store.tasks.values()
+    store.refused = first.id
+    line.work(first)
+    line.work(second)
+    line.queue.tasks.clear()
+    line.clock.advance(seconds=TIMES.patience)
+    with pytest.raises(StoreRefused):
+        Sweeper(store, line.queue, line.config).sweep(10)
+    assert [manual.automation for manual in line.manual] == [second]
+    assert line.queue.task_ids == [str(third.id)]
