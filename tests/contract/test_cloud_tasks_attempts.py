@@ -39,6 +39,26 @@ def test_an_unreachable_worker_is_a_failed_delivery(tasks_queue_of: QueueOf) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://exa mple.invalid/", f"http://{'a' * 64}.invalid/", "https://127.0.0.1:1/", "http://x\x01y/"],
+)
+def test_a_url_that_leads_nowhere_is_a_failed_delivery(tasks_queue_of: QueueOf, url: str) -> None:
+    queue = tasks_queue_of(retry_config=retry_config(max_attempts=1))
+    assert [row["verdict"] for row in queue.ended(queue.add(http={"url": url}))] == ["exhausted"]
+
+
+def test_a_header_that_cannot_be_sent_is_a_failed_delivery(tasks_queue_of: QueueOf) -> None:
+    queue = tasks_queue_of(retry_config=retry_config(max_attempts=1))
+    task = queue.add(http={"headers": {"X-Broken": "a\r\nb"}})
+    assert [row["verdict"] for row in queue.ended(task)] == ["exhausted"]
+
+
+def test_an_answer_that_claims_a_wrong_encoding_is_an_answer(tasks_queue: TestQueue) -> None:
+    task = tasks_queue.add(Answer(200, {"Content-Encoding": "gzip"}))
+    assert [row["verdict"] for row in tasks_queue.ended(task)] == ["succeeded"]
+
+
 def test_an_exhausted_task_is_deleted_without_a_word(tasks_queue_of: QueueOf) -> None:
     queue = tasks_queue_of(retry_config=retry_config(max_attempts=3, **FAST))
     task = queue.add(Answer(500))

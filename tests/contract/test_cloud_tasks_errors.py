@@ -278,6 +278,17 @@ def test_a_refusal_without_a_recording_says_what_is_wrong(
     assert text in got_text
 
 
+@pytest.mark.parametrize(
+    "url", ["http://", "http:///path", "http://[::1", "http://example.com:99999/", "http://example.com:0/"]
+)
+def test_a_url_that_cannot_be_reached_by_anybody_is_refused(tasks_queue: TestQueue, url: str) -> None:
+    text = "HttpRequest.url must name a host and a port that can exist."
+    assert refusal(lambda q: create_task(q, http_request={"url": url}), tasks_queue) == (
+        "INVALID_ARGUMENT",
+        text,
+    )
+
+
 def test_a_task_of_just_below_100_kb_is_taken(tasks_queue: TestQueue) -> None:
     body = b"x" * 101_000
     task = tasks_queue.add(http={"body": body})

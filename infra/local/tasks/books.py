@@ -13,7 +13,8 @@ _SENT = (
     " VALUES (?, ?, ?, ?, ?, ?, 'in flight', ?)"
 )
 _ENDED = "UPDATE deliveries SET answered = ?, status = ?, verdict = ?, delay = ? WHERE id = ?"
-_RECENT = f"SELECT {', '.join(_COLUMNS)} FROM deliveries WHERE ? IN ('', task) ORDER BY id DESC LIMIT ?"  # noqa: S608  # constants
+_RECENT = f"SELECT {', '.join(_COLUMNS)} FROM deliveries ORDER BY id DESC LIMIT ?"  # noqa: S608  # constants
+_OF_TASK = _RECENT.replace("ORDER BY", "WHERE task = ? ORDER BY")
 _INTERRUPTED = "UPDATE deliveries SET verdict = 'interrupted' WHERE verdict = 'in flight'"
 _PRUNE = "DELETE FROM deliveries WHERE id <= ?"
 
@@ -49,5 +50,6 @@ class Books:
 
     async def recent(self, task: str, limit: int) -> list[dict[str, Any]]:
         """Oldest first; `task` is a full name, or empty for all."""
-        rows = await self._journal.read(_RECENT, task, limit)
+        query = (_OF_TASK, task, limit) if task else (_RECENT, limit)
+        rows = await self._journal.read(*query)
         return [dict(zip(_COLUMNS, row, strict=True)) for row in reversed(rows)]

@@ -44,8 +44,8 @@ class Courier:
                 return await self._exchange(target, headers)
         except TimeoutError:
             return DEADLINE_PASSED
-        except (httpx.TransportError, httpx.InvalidURL):
-            return UNREACHABLE
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError):
+            return UNREACHABLE  # the last: a host name that the resolver cannot take
 
     async def _exchange(self, target: HttpRequestMessage, headers: list[tuple[str, str]]) -> Outcome:
         request = httpx.Request(
@@ -57,7 +57,8 @@ class Courier:
         )
         response = await self._transport.handle_async_request(request)
         try:
-            await response.aread()
+            async for _ in response.aiter_raw():
+                pass
         finally:
             await response.aclose()
         return Outcome(

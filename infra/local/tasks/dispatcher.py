@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 
 from infra.local.tasks.books import Books
 from infra.local.tasks.delivery import Courier
@@ -15,6 +16,7 @@ from infra.local.tasks.retry import retry_delay
 
 _HOUSEKEEPING = 60.0
 _SHORTEST_WAIT = 0.001
+_LONGEST_WAIT = 60.0
 
 Headers = list[tuple[str, str]]
 
@@ -26,44 +28,50 @@ class Dispatcher:
         self._courier = courier
         self._faults = faults
         self._wake = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._by_hand: list[tuple[LiveQueue, LiveTask]] = []
+        self._deliveries: asyncio.TaskGroup | None = None
 
     def wake(self) -> None:
         """Something changed: a task came, a slot became free, a queue was resumed."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Dispatches until cancelled."""
-        clock = self._registry.clock
-        kept_house = clock()
-        while True:
-            self._wake.clear()
-            if clock() - kept_house >= _HOUSEKEEPING:
-                kept_house = clock()
-                self._registry.expire()
-                self._books.prune()
-            waits = [self._drain(queue) for queue in self._registry.queues.values()]
-            wait = min((wait for wait in waits if wait is not None), default=_HOUSEKEEPING)
-            try:
-                async with asyncio.timeout(max(_SHORTEST_WAIT, min(wait, _HOUSEKEEPING))):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        """Dispatches until cancelled; then gives up what is in flight, which is due again at the next start.
 
-    async def stop(self) -> None:
-        """Gives up what is in flight: it is due again at the next start."""
-        for delivery in self._under_way:
-            delivery.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        A bug in a delivery ends the server: better than a task that waits for ever and nobody knows.
+        """
+        async with asyncio.TaskGroup() as self._deliveries:
+            while True:
+                self._wake.clear()
+                wait = self._dispatch_due()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+
+    async def keep_house(self) -> None:
+        """Forgets what is too old, every minute until cancelled."""
+        while True:
+            self._registry.expire()
+            self._books.prune()
+            await asyncio.sleep(_HOUSEKEEPING)
 
     def run_now(self, queue: LiveQueue, task: LiveTask) -> None:
         """Dispatches whatever the queue's state, rate and concurrency, even a task that is in flight."""
         task.progress = rescheduled(task.progress, self._registry.clock())
         queue.unschedule(task)
-        self._dispatch(queue, task)
+        self._by_hand.append((queue, task))
+        self.wake()
+
+    def _dispatch_due(self) -> float:
+        """Starts all that may start now; returns the seconds until more may."""
+        for queue, task in self._by_hand:
+            self._dispatch(queue, task)
+        self._by_hand.clear()
+        waits = [self._drain(queue) for queue in self._registry.queues.values()]
+        return max(_SHORTEST_WAIT, min((wait for wait in waits if wait is not None), default=_LONGEST_WAIT))
 
     def _drain(self, queue: LiveQueue) -> float | None:
-        """Starts all that may start now; returns what `LiveQueue.next` says after that."""
+        """Returns what `LiveQueue.next` says after the last task that may start."""
         while isinstance(found := queue.next(self._registry.clock()), LiveTask):
             late = None if found.late else self._faults.draw(FaultKind.LATE_DELIVERY, short_id(queue.name))
             found.late = late is not None
@@ -88,9 +96,8 @@ class Dispatcher:
             self._start(self._deliver_again(queue, task, headers, twin))
 
     def _start(self, delivery: Coroutine[None, None, None]) -> None:
-        started = asyncio.create_task(delivery)
-        self._under_way.add(started)
-        started.add_done_callback(self._under_way.discard)
+        assert self._deliveries, "tasks are dispatched by `run` alone"
+        self._deliveries.create_task(delivery)
 
     def _enter(self, task: LiveTask, now: float, fault: Fault | None) -> int:
         progress = task.progress

@@ -96,7 +96,11 @@ class Journal:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            _resolve(batch, error)
+            if len(batch) == 1:
+                _resolve(batch, error)
+                return
+            for entry in batch:  # one that cannot be written must not take the others with it
+                self._commit([entry])
         else:
             _resolve(batch, results)
 

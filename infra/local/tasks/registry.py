@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sqlite3
 from collections.abc import Callable
 
 from infra.local.tasks import names, refusals, validation
@@ -98,7 +99,11 @@ class Registry:
         task = LiveTask(definition, Progress(created=now, scheduled=scheduled), next(self._seq))
         queue.tasks[name] = task
         row = (task.seq, name, queue.name, definition.SerializeToString(), _json(task.progress))
-        await self._journal.write((_PUT_TASK, row))
+        try:
+            await self._journal.write((_PUT_TASK, row))
+        except sqlite3.Error:
+            queue.remove(task)
+            raise
         if not task.ended:  # it may have been purged meanwhile
             queue.schedule(task, scheduled)
         return task

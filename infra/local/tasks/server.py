@@ -75,6 +75,7 @@ async def _serve(options: Options, journal: Journal, control_socket: socket.sock
     await server.start()
     control = _ControlServer(_config(control_app(registry, books, faults)))
     dispatching = asyncio.create_task(dispatcher.run())
+    housekeeping = asyncio.create_task(dispatcher.keep_house())
     controlling = asyncio.create_task(control.serve([control_socket]))
     try:
         stopped = _on_signal()
@@ -82,17 +83,19 @@ async def _serve(options: Options, journal: Journal, control_socket: socket.sock
             f"Cloud Tasks ready on {options.host}:{port}, control on http://{options.host}:{control_socket.getsockname()[1]}",
             flush=True,
         )
-        await asyncio.wait({dispatching, controlling, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {dispatching, housekeeping, controlling, stopped}, return_when=asyncio.FIRST_COMPLETED
+        )
     finally:
         await server.stop(_GRACE)
         control.should_exit = True
         dispatching.cancel()
-        await asyncio.gather(dispatching, return_exceptions=True)
-        await dispatcher.stop()
-        await controlling
+        housekeeping.cancel()
+        ended = await asyncio.gather(dispatching, housekeeping, controlling, return_exceptions=True)
         await courier.close()
-    if not dispatching.cancelled():
-        dispatching.result()
+    for end in ended:
+        if isinstance(end, Exception):
+            raise end
 
 
 def _on_signal() -> "asyncio.Future[None]":

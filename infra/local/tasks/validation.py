@@ -1,6 +1,7 @@
 """Requests made into what the service stores: checked, with its defaults filled in; PURE. Raises Refused."""
 
 import uuid
+from urllib.parse import urlsplit
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -152,10 +153,20 @@ def _fill_http_request(task: TaskMessage) -> None:
         raise refusals.url_without_scheme()
     if len(request.url) > limits.MAX_URL:
         raise refusals.ours(f"HttpRequest.url must be at most {limits.MAX_URL} characters long.")
+    if not _has_host_and_port(request.url):
+        raise refusals.ours("HttpRequest.url must name a host and a port that can exist.")
     request.http_method = request.http_method or _POST
     if request.body and _HTTP_METHOD.values_by_number[request.http_method].name not in _METHODS_WITH_BODY:
         raise refusals.ours("HttpRequest.body is allowed only with the methods POST, PUT and PATCH.")
     request.headers["User-Agent"] = USER_AGENT
+
+
+def _has_host_and_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port above 65535, or brackets around no address
+        return False
 
 
 def _first_delivery(task: TaskMessage, now: float) -> float:
