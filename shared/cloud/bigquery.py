@@ -27,7 +27,7 @@ end within the first window, and a scan of everything takes a number of queries 
 LEDGER_BATCH = 40_000
 """Rows of one load job into the ledger: below 5 MB, which the client sends as a single request."""
 
-UPLOAD_RETRIES = 3
+UPLOAD_RETRIES = 2
 
 _TABLE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 _COLUMNS = ("pn", "manufacturer", "category", "description", "specs", "docs", "images", "priority_score")
@@ -64,7 +64,8 @@ class BigQuerySource:
 
     `table` and `ledger_table` are `project.dataset.table`; without a ledger nothing is left out and nothing remembered.
     `api_endpoint` points at an emulator, which is given no credentials. `timeout` in seconds bounds each request, the
-    wait for its result, and its retries; `first_window` is how many rows the first query may return. Raises SettingsInvalid for what a later attempt cannot mend.
+    wait for its result, and its retries; `first_window` is how many rows the first query may return. Raises
+    SettingsInvalid for what a later attempt cannot mend.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class BigQuerySource:
         self._first_window = first_window
         self._lock = threading.Lock()
         self._client: bigquery.Client | None = None
-        self._ledger_made = False
+        self._ledger_found = False
 
     def pages(
         self, *, threshold: float, page_size: int, finished_after: datetime
@@ -140,7 +141,6 @@ class BigQuerySource:
     def _query(self, window: _Window, page_size: int, ledger: str | None) -> Any:  # noqa: ANN401 - a RowIterator; its pages are untyped
         client = self._connected()
         from google.cloud import bigquery
-        from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 
         score, pn, content_hash = window.position or (None, None, None)
         parameters = [
@@ -157,16 +157,16 @@ class BigQuerySource:
                 bigquery.ScalarQueryParameter("finished_after", "TIMESTAMP", window.finished_after)
             )
         retry = bigquery.DEFAULT_RETRY.with_timeout(self._timeout)
-        job_retry = DEFAULT_JOB_RETRY.with_timeout(self._timeout)
         # As a job of its own, not by `query_and_wait`: the emulator reports that one's failures as empty results.
+        # Without retrying whole jobs, which the client would do for ten minutes whatever the timeout says.
         job = client.query(
             _ROWS_SQL.read_text(encoding="utf-8").format(table=self._table, finished=finished),
             job_config=bigquery.QueryJobConfig(query_parameters=parameters),
             timeout=self._timeout,
             retry=retry,
-            job_retry=job_retry,
+            job_retry=None,
         )
-        return job.result(page_size=page_size, timeout=self._timeout, retry=retry, job_retry=job_retry)
+        return job.result(page_size=page_size, timeout=self._timeout, retry=retry, job_retry=None)
 
     def _append(self, ledger: str, finished: Sequence[FinishedRow]) -> None:
         with _told_readably(ledger):
@@ -178,11 +178,8 @@ class BigQuerySource:
                 bigquery.SchemaField("finished_at", "TIMESTAMP", mode="REQUIRED"),
             ]
             retry = bigquery.DEFAULT_RETRY.with_timeout(self._timeout)
-            if not self._ledger_made:
-                table = bigquery.Table(ledger, schema=schema)
-                table.time_partitioning = bigquery.TimePartitioning(field="finished_at")
-                client.create_table(table, exists_ok=True, retry=retry, timeout=self._timeout)
-                self._ledger_made = True
+            if not self._ledger_found:
+                self._find_or_make(ledger, schema)
             lines = b"".join(_ledger_line(row) for row in finished)
             client.load_table_from_file(
                 io.BytesIO(lines),
@@ -196,6 +193,21 @@ class BigQuerySource:
                     schema=schema,
                 ),
             ).result(timeout=self._timeout, retry=retry)
+
+    def _find_or_make(self, ledger: str, schema: "Sequence[bigquery.SchemaField]") -> None:
+        from google.api_core.exceptions import NotFound
+        from google.cloud import bigquery
+
+        client = self._connected()
+        bounds: Any = {"retry": bigquery.DEFAULT_RETRY.with_timeout(self._timeout), "timeout": self._timeout}
+        table = bigquery.Table(ledger, schema=schema)
+        table.time_partitioning = bigquery.TimePartitioning(field="finished_at")
+        try:
+            client.get_table(table, **bounds)
+        except NotFound:
+            client.get_dataset(bigquery.DatasetReference(table.project, table.dataset_id), **bounds)
+            client.create_table(table, exists_ok=True, **bounds)
+        self._ledger_found = True
 
     def _connected(self) -> "bigquery.Client":
         with self._lock:

@@ -1,0 +1,282 @@
+import importlib
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.api_core import exceptions
+from google.cloud import bigquery
+
+from shared.cloud.bigquery import BigQuerySource, _failure
+from shared.enrichment.ports import FinishedRow, SourceRow
+from shared.errors import SettingsInvalid, SourceUnavailable, SwitchyardError
+from tests.bigquery_support import PROJECT, Emulator, running_emulator
+from tests.ports import free_port
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=30)
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with running_emulator(tmp_path_factory.mktemp("bigquery")) as running:
+        yield running
+
+
+class Place:
+    """A source table and a ledger of its own, with as many sources on them as a test asks for."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        number = next(_numbers)
+        self.table = f"{PROJECT}.parts.source_{number}"
+        self.ledger = f"{PROJECT}.parts.source_ledger_{number}"
+        self._emulator = emulator
+        self._folder = folder
+        self._opened: list[BigQuerySource] = []
+
+    def source(self, **settings: Any) -> BigQuerySource:  # noqa: ANN401 - any keyword of the source
+        arguments = {"ledger_table": self.ledger, "api_endpoint": self._emulator.endpoint, **settings}
+        source = BigQuerySource(self.table, project=PROJECT, **arguments)
+        self._opened.append(source)
+        return source
+
+    def put(self, *rows: dict[str, Any]) -> None:
+        self._emulator.fill(self.table, rows, self._folder)
+
+    def close(self) -> None:
+        for source in self._opened:
+            source.close()
+
+
+@pytest.fixture
+def place(emulator: Emulator, tmp_path: Path) -> Iterator[Place]:
+    opened = Place(emulator, tmp_path)
+    yield opened
+    opened.close()
+
+
+def part(pn: str, score: float = 0.5) -> dict[str, Any]:
+    return {"pn": pn, "priority_score": {"score": score}}
+
+
+def read(source: BigQuerySource, *, threshold: float = 0, page_size: int = 3) -> list[SourceRow]:
+    pages = source.pages(threshold=threshold, page_size=page_size, finished_after=BEFORE)
+    return list(itertools.chain.from_iterable(pages))
+
+
+def part_numbers(source: BigQuerySource, *, page_size: int = 3) -> list[str]:
+    return [row.values["pn"] for row in read(source, page_size=page_size)]
+
+
+@pytest.mark.parametrize("first_window", [1, 2, 5, 20])
+def test_a_source_larger_than_a_window_is_read_whole_and_in_order(place: Place, first_window: int) -> None:
+    rows = [part(f"P{number:02}", score=(number % 4) / 4) for number in range(40)]
+    place.put(*rows)
+    expected = sorted(rows, key=lambda row: (-row["priority_score"]["score"], row["pn"]))
+    assert part_numbers(place.source(first_window=first_window)) == [row["pn"] for row in expected]
+
+
+def test_rows_that_are_all_alike_are_each_offered_once_across_windows(place: Place) -> None:
+    place.put(part("FIRST", 0.9), *[part("SAME")] * 9, part("Z"))
+    assert part_numbers(place.source(first_window=1)) == ["FIRST", *["SAME"] * 9, "Z"]
+
+
+def test_rows_finished_while_the_source_is_read_do_not_shift_the_rest(place: Place) -> None:
+    place.put(*(part(f"P{number}") for number in range(8)))
+    source = place.source(first_window=2)
+    seen: list[str] = []
+    for page in source.pages(threshold=0, page_size=2, finished_after=BEFORE):
+        seen += [row.values["pn"] for row in page]
+        source.remember([FinishedRow(row.content_hash, NOW) for row in page])
+    assert seen == [f"P{number}" for number in range(8)]
+    assert read(source) == []
+
+
+def test_a_run_that_ends_within_the_first_window_asks_one_query(place: Place, emulator: Emulator) -> None:
+    place.put(*(part(f"P{number:03}") for number in range(300)))
+    source = place.source()
+    source.remember([FinishedRow("other", NOW)])
+
+    def queries() -> int:
+        with emulator.client() as client:
+            return sum(place.table in getattr(job, "query", "") for job in client.list_jobs(max_results=1000))
+
+    before = queries()
+    assert len(list(source.pages(threshold=0, page_size=100, finished_after=BEFORE))) == 3
+    assert queries() == before + 1
+
+
+def test_a_nan_score_counts_as_zero_and_leaves_no_nan_in_the_row(place: Place, emulator: Emulator) -> None:
+    place.put(part("ONE", 1.0))
+    emulator.rows(
+        f"INSERT INTO `{place.table}` (pn, priority_score) VALUES ('NAN', STRUCT(CAST('NaN' AS FLOAT64)))"
+    )
+    source = place.source()
+    assert [row.values["priority_score"] for row in read(source)] == [{"score": 1.0}, {"score": None}]
+    assert [row.values["pn"] for row in read(source, threshold=0.1)] == ["ONE"]
+
+
+@pytest.mark.parametrize(("text", "value"), [('{"a": 1}', {"a": 1}), ("not json", "not json"), (None, None)])
+def test_specs_kept_as_text_arrive_as_the_json_they_hold(
+    place: Place, emulator: Emulator, text: str | None, value: object
+) -> None:
+    columns = "pn STRING, manufacturer STRING, category STRING, description STRING, specs STRING"
+    arrays = "docs ARRAY<STRING>, images ARRAY<STRING>, priority_score STRUCT<score FLOAT64>"
+    with emulator.client() as client:
+        client.create_dataset("parts", exists_ok=True)
+    emulator.rows(f"CREATE TABLE `{place.table}` ({columns}, {arrays})")
+    specs = "NULL" if text is None else f"'{text}'"
+    emulator.rows(f"INSERT INTO `{place.table}` (pn, specs) VALUES ('A', {specs})")
+    assert [row.values["specs"] for row in read(place.source())] == [value]
+
+
+def test_the_ledger_is_created_by_the_first_row_to_remember(place: Place, emulator: Emulator) -> None:
+    place.put(part("A"))
+    source = place.source()
+    [row] = read(source)
+    with emulator.client() as client:
+        with pytest.raises(exceptions.NotFound):
+            client.get_table(place.ledger)
+        source.remember([FinishedRow(row.content_hash, NOW)])
+        assert client.get_table(place.ledger).num_rows == 1
+    assert read(source) == []
+    place.source().remember([FinishedRow(row.content_hash, NOW)])
+    assert read(place.source()) == []
+
+
+def test_many_finished_rows_are_remembered_in_bounded_batches(
+    place: Place, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.import_module("shared.cloud.bigquery"), "LEDGER_BATCH", 4)
+    place.put(part("A"))
+    place.source().remember([FinishedRow(f"hash {number}", NOW) for number in range(10)])
+    assert emulator.rows(f"SELECT COUNT(DISTINCT content_hash) AS n FROM `{place.ledger}`") == [{"n": 10}]
+
+
+def test_without_a_ledger_nothing_is_left_out(place: Place) -> None:
+    place.put(part("A"))
+    source = place.source(ledger_table=None)
+    source.remember([FinishedRow(read(source)[0].content_hash, NOW)])
+    assert part_numbers(source) == ["A"]
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+def test_a_missing_source_table_is_named(place: Place, *, ledger: bool) -> None:
+    source = place.source() if ledger else place.source(ledger_table=None)
+    with pytest.raises(SettingsInvalid, match=f"no table {place.table}"):
+        read(source)
+
+
+def test_a_ledger_in_a_missing_dataset_is_named(place: Place) -> None:
+    source = place.source(ledger_table=f"{PROJECT}.nowhere.ledger")
+    with pytest.raises(SettingsInvalid, match=rf"no table {PROJECT}\.nowhere\.ledger"):
+        source.remember([FinishedRow("hash", NOW)])
+
+
+def test_a_table_without_the_expected_columns_is_named(place: Place, emulator: Emulator) -> None:
+    with emulator.client() as client:
+        client.create_dataset("parts", exists_ok=True)
+        client.create_table(bigquery.Table(place.table, schema=[bigquery.SchemaField("pn", "STRING")]))
+    with pytest.raises(SettingsInvalid, match=f"cannot use {place.table} as it is"):
+        read(place.source())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.b.c` WHERE 1=1; --", "a.b", "a.b.c.d", "a.b.", "", "a.b.c\n", "a.b-c.d", "`a.b.c`", "ä.b.c"],
+)  # fmt: skip
+def test_a_name_that_could_leave_its_quotes_never_enters_the_query(name: str) -> None:
+    with pytest.raises(SettingsInvalid, match="source table"):
+        BigQuerySource(name, project=PROJECT)
+    with pytest.raises(SettingsInvalid, match="ledger table"):
+        BigQuerySource("a.b.c", project=PROJECT, ledger_table=name)
+
+
+def test_a_source_that_cannot_be_reached_says_so_within_its_timeout() -> None:
+    source = BigQuerySource(
+        "a.b.c",
+        project="a",
+        ledger_table="a.b.d",
+        api_endpoint=f"http://127.0.0.1:{free_port()}",
+        timeout=0.2,
+    )
+    with pytest.raises(SourceUnavailable, match=r"could not be asked about a\.b\.c"):
+        read(source)
+    with pytest.raises(SourceUnavailable, match=r"could not be asked about a\.b\.d"):
+        source.remember([FinishedRow("hash", NOW)])
+    source.close()
+
+
+def test_a_source_that_goes_away_while_it_is_read_says_so(tmp_path: Path) -> None:
+    with running_emulator(tmp_path / "data") as mortal:
+        place = Place(mortal, tmp_path)
+        place.put(*(part(f"P{number}") for number in range(9)))
+        source = place.source(timeout=5)
+        source.remember([FinishedRow("hash", NOW)])
+        pages = source.pages(threshold=0, page_size=3, finished_after=BEFORE)
+        assert len(next(pages)) == 3
+        mortal.process.kill()
+        mortal.process.wait(60)
+        with pytest.raises(SourceUnavailable, match=f"could not be asked about {place.table}"):
+            next(pages)
+        with pytest.raises(SourceUnavailable, match=f"could not be asked about {place.ledger}"):
+            source.remember([FinishedRow("hash", NOW)])
+        place.close()
+
+
+def test_a_source_that_was_closed_opens_again_when_it_is_asked(place: Place) -> None:
+    place.put(part("A"))
+    source = place.source()
+    source.close()
+    assert part_numbers(source) == ["A"]
+    source.close()
+    assert part_numbers(source) == ["A"]
+
+
+def test_the_client_is_imported_by_the_first_call_and_not_before() -> None:
+    look = (
+        "import sys; from shared.cloud.bigquery import BigQuerySource; BigQuerySource('a.b.c', project='a');"
+        "sys.exit(bool({'google.cloud.bigquery', 'requests'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", look], check=False, timeout=60).returncode == 0
+
+
+DENIED = [{"reason": "accessDenied"}]
+api: Any = exceptions  # neither library has types
+auth: Any = importlib.import_module("google.auth.exceptions")
+
+
+@pytest.mark.parametrize(
+    ("problem", "error", "text"),
+    [
+        (api.NotFound("gone"), SettingsInvalid, "has no table a.b.c, or not its dataset: gone"),
+        (api.BadRequest("Unrecognized name"), SettingsInvalid, "as it is: Unrecognized name"),
+        (api.Forbidden("no", errors=DENIED), SettingsInvalid, "no right to use a.b.c in BigQuery: no"),
+        (api.Forbidden("quota", errors=[{"reason": "quotaExceeded"}]), SourceUnavailable, "quota"),
+        (api.ServiceUnavailable("down"), SourceUnavailable, "down"),
+        (api.RetryError("60 s", cause=api.BadGateway("x")), SourceUnavailable, "60 s"),
+        (requests.ConnectionError("refused"), SourceUnavailable, "refused"),
+        (auth.TransportError("no route"), SourceUnavailable, "no route"),
+        (
+            auth.DefaultCredentialsError("none found"),
+            SettingsInvalid,
+            "no credentials for BigQuery: none found",
+        ),
+        (TimeoutError(), SourceUnavailable, "could not be asked about a.b.c: TimeoutError"),
+        (api.InternalServerError("x" * 5000), SourceUnavailable, "x" * 300),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_every_failure_becomes_one_of_ours(
+    problem: Exception, error: type[SwitchyardError], text: str
+) -> None:
+    failure = _failure("a.b.c", problem)
+    assert type(failure) is error
+    assert failure.detail.endswith(text)
