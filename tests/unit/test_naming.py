@@ -24,3 +24,33 @@ def test_the_same_moment_and_seed_name_the_same_batch() -> None:
 @given(second=st.integers(0, 2**35), seed=st.text())
 def test_every_batch_name_of_ours_is_one_that_a_caller_may_use(second: int, seed: str) -> None:
     assert re.fullmatch(BATCH_ID, batch_id_of(datetime.fromtimestamp(second, UTC), seed))
+
+
+@pytest.mark.parametrize("name", ["a", "Nightly-2026.11", "batch_1_ab:cd", "9" * 100])
+def test_a_caller_may_name_a_batch(name: str) -> None:
+    assert re.fullmatch(BATCH_ID, name)
+
+
+@pytest.mark.parametrize("name", ["", "_a", "-a", "a b", "a/b", "ä", "9" * 101, "a\n", "a\x00"])
+def test_some_names_are_refused(name: str) -> None:
+    assert not re.fullmatch(BATCH_ID, name)
+
+
+@given(task_id=st.uuids(), generation=st.integers(0, 1000))
+def test_queue_tasks_get_names_that_cloud_tasks_takes(task_id: UUID, generation: int) -> None:
+    for name in (automation_task_name(task_id, generation), dead_letter_name(task_id)):
+        assert CLOUD_TASKS_ID.fullmatch(name)
+
+
+def test_each_generation_and_the_dead_letter_have_a_name_of_their_own() -> None:
+    task_id = uuid4()
+    names = {automation_task_name(task_id, generation) for generation in range(10)}
+    assert len(names | {dead_letter_name(task_id)}) == 11
+    assert automation_task_name(task_id, 0) == automation_task_name(task_id, 0)
+
+
+def test_names_do_not_follow_the_order_of_the_ids() -> None:
+    """Cloud Tasks asks for names that do not start alike."""
+    names = [automation_task_name(UUID(int=number), 0) for number in range(20)]
+    assert names != sorted(names)
+    assert len({name[0] for name in names}) > 5
