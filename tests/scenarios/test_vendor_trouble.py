@@ -1,0 +1,99 @@
+import pytest
+
+from tests.scenarios_support import LOOK_UPS, RecordLine
+
+RECORDS = 30
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause", "settings"),
+    [
+        ({"kind": "error_before", "status": 503, "path": "/"}, "vendor_error", {}),
+        ({"kind": "error_before", "status": 500, "path": LOOK_UPS}, "vendor_error", {}),
+        (
+            {"kind": "timeout", "seconds": 60, "effect": "none", "path": LOOK_UPS},
+            "timeout",
+            {"DIGIKEY_TIMEOUT_SECONDS": "0.2"},
+        ),
+    ],
+    ids=["down", "failing", "silent"],
+)
+def test_with_digikey_down_for_the_whole_run_people_get_everything(
+    line: RecordLine, fault: dict[str, object], cause: str, settings: dict[str, str]
+) -> None:
+    with line.deployed("automate", **settings):
+        line.disturb("digikey", fault)
+        batch = line.started(RECORDS)
+        line.drain(batch)
+    parts = [place.pn for place in line.places(batch)]
+    places = line.assert_accounted_for([batch], parts)
+    assert {(place.state, place.cause, place.attempts) for place in places} == {("failed", cause, 3)}
+    assert line.reconcile(batch)["with_a_person"] == RECORDS
+    pending = line.rows(
+        "select attempts, reason, last_vendor_answer from manual_tasks where batch_id = %s",
+        f"{batch}_fallback",
+    )
+    assert {task["attempts"] for task in pending} == {3}
+    assert all("attempt 3 of 3" in task["reason"] for task in pending)
+
+
+def test_digikey_killed_for_the_whole_run_and_back_for_the_next(line: RecordLine) -> None:
+    line.kill("digikey")
+    batch = line.started(RECORDS)
+    line.drain(batch)
+    line.restart("digikey")
+    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    assert {(place.cause, place.attempts) for place in places} == {("vendor_error", 3)}
+
+    after = line.started(RECORDS)
+    line.drain(after)
+    assert line.reconcile(after)["completed"] == RECORDS
+
+
+def test_the_daily_limit_reached_in_a_run_lets_the_rest_wait_and_spends_nobodys_attempts(
+    line: RecordLine,
+) -> None:
+    allowed = 10
+    limits = line.vendor_limits(daily=allowed, reset_day=True, resets_in=8)
+    batch = line.started(RECORDS)
+    line.drain(batch)
+
+    parts = [place.pn for place in line.places(batch)]
+    places = line.assert_accounted_for([batch], parts)
+    assert {(place.state, place.attempts) for place in places if place.state == "completed"} == {
+        ("completed", 1)
+    }
+    counted = [call for pn in parts for call in line.calls(pn) if call["counted"]]
+    before = [call for call in counted if call["time"] < limits["resets_at"]]
+    assert len(before) == allowed
+    refused = [call for pn in parts for call in line.calls(pn) if call["outcome"] == "daily_limited"]
+    assert refused
+    assert len({call["pn"] for call in refused if call["time"] < limits["resets_at"]}) == len(
+        [call for call in refused if call["time"] < limits["resets_at"]]
+    ), "each was told once, then waited"
+
+
+def test_a_burst_limit_slows_the_run_and_costs_no_attempt(line: RecordLine) -> None:
+    line.disturb(
+        "digikey", {"kind": "rate_limited", "limit": "burst", "seconds": 1, "every": 3, "path": LOOK_UPS}
+    )
+    batch = line.started(RECORDS)
+    line.drain(batch)
+    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
+    assert line.struck("digikey") > 0
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "error_after", "malformed"])
+def test_answers_of_digikey_that_get_lost_are_asked_for_again_within_the_budget(
+    line: RecordLine, kind: str
+) -> None:
+    status = {"status": 502} if kind == "error_after" else {}
+    line.disturb("digikey", {"kind": kind, "probability": 0.3, "path": LOOK_UPS} | status, seed=7)
+    batch = line.started(RECORDS)
+    line.drain(batch)
+    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    assert line.struck("digikey") > 0
+    if kind == "malformed":
+        assert {place.cause for place in places if place.state == "failed"} == {"invalid_response"}
+    assert {place.state for place in places} >= {"completed"}

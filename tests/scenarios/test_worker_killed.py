@@ -1,0 +1,63 @@
+import pytest
+
+from tests.scenarios_support import LOOK_UPS, RecordLine, held_after, held_before, row, rpc, wait_until
+
+AT_ONCE = 5
+RECORDS = 15
+
+
+@pytest.mark.parametrize(
+    ("part", "fault", "look_ups_of_the_held"),
+    [
+        pytest.param("rest", held_before(rpc("claim_automation_task")), 1, id="before the claim"),
+        pytest.param("rest", held_after(rpc("claim_automation_task")), 1, id="before the vendor call"),
+        pytest.param("digikey", held_before(LOOK_UPS), 1, id="during the vendor call"),
+        pytest.param("digikey", held_after(LOOK_UPS), 2, id="after the vendor call"),
+        pytest.param("rest", held_before(rpc("save_vendor_answer")), 2, id="before saving the answer"),
+        pytest.param("rest", held_after(rpc("save_vendor_answer")), 1, id="after saving the answer"),
+        pytest.param("rest", held_before(rpc("finish_automation_task")), 1, id="before storing the product"),
+        pytest.param("rest", held_after(rpc("finish_automation_task")), 1, id="after storing the product"),
+    ],
+)
+def test_a_worker_killed(
+    line: RecordLine, part: str, fault: dict[str, object], look_ups_of_the_held: int
+) -> None:
+    line.disturb(part, fault)
+    parts = line.offer_parts(RECORDS)
+    batch = line.batch()
+    line.orchestrate(batch)
+    wait_until(lambda: line.struck(part) == AT_ONCE)
+    line.kill("automate")
+    line.undisturb(part)
+    line.restart("automate")
+
+    line.drain(batch)
+    places = line.assert_accounted_for([batch], parts)
+    assert {place.state for place in places} == {"completed"}
+    looked_up = [line.looked_up()[pn] for pn in parts]
+    assert sorted(looked_up) == [1] * (RECORDS - AT_ONCE) + [look_ups_of_the_held] * AT_ONCE
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(held_before(rpc("fail_automation_task")), id="before the dead letter"),
+        pytest.param(
+            held_after(rpc("fail_automation_task")), id="between marking the failure and sending it"
+        ),
+    ],
+)
+def test_a_worker_killed_while_it_gives_up_a_record(line: RecordLine, fault: dict[str, object]) -> None:
+    line.disturb("rest", fault)
+    unknown = [f"UNKNOWN-{pn}" for pn in line.fresh_parts(AT_ONCE)]
+    line.offer([row(pn) for pn in unknown])
+    batch = line.batch()
+    line.orchestrate(batch)
+    wait_until(lambda: line.struck("rest") == AT_ONCE)
+    line.kill("automate")
+    line.undisturb("rest")
+    line.restart("automate")
+
+    line.drain(batch)
+    places = line.assert_accounted_for([batch], unknown)
+    assert {(place.state, place.cause) for place in places} == {("failed", "not_found")}

@@ -1,0 +1,352 @@
+"""The record line on a laptop cloud of its own: what scenario tests do to it and what they ask of it afterwards."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+import httpx
+import psycopg
+from google.cloud.tasks_v2 import CloudTasksClient
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+from psycopg.rows import dict_row
+
+from infra.local.bigquery.loader import LoadReport, connected, load_intake
+from infra.local.postgres import database_url
+from infra.local.stack import LocalStack
+
+LEASE_S = 2
+WAITS: Mapping[str, str] = {
+    "LOCAL_POSTGRES_FAST": "1",
+    "AUTOMATION_LEASE_SECONDS": str(LEASE_S),
+    "SWEEP_GRACE_SECONDS": "1",
+    "SWEEP_PATIENCE_SECONDS": "2",
+    "SUPABASE_TIMEOUT_SECONDS": "8",
+    "TASKS_TIMEOUT_SECONDS": "3",
+    "DIGIKEY_TIMEOUT_SECONDS": "10",
+    "BIGQUERY_TIMEOUT_SECONDS": "6",
+    "WORKFLOW_MAX_DAILY_TASKS": "1000000",
+}
+"""What is minutes in the cloud is seconds here. A held call outlasts the test's look at it, a lease hardly."""
+
+LOOK_UPS = "/products/v4/search"
+MAKER = "Murata Electronics"
+EVERY_PART = (
+    "postgres",
+    "bigquery",
+    "digikey",
+    "rest",
+    "orchestrate",
+    "automate",
+    "fallback",
+    "workflow",
+    "tasks",
+)
+
+Json = dict[str, Any]
+
+
+def rpc(function: str) -> str:
+    return f"/rest/v1/rpc/{function}"
+
+
+def held_before(path: str) -> Json:
+    """A fault that keeps callers waiting for an effect that never comes."""
+    return {"kind": "timeout", "path": path, "seconds": 60, "effect": "none"}
+
+
+def held_after(path: str) -> Json:
+    """A fault that lets the effect happen and keeps its answer from the callers."""
+    return {"kind": "timeout", "path": path, "seconds": 60, "effect": "before"}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """As long as the test's own time limit allows."""
+    while not condition():
+        time.sleep(0.03)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one record of a batch is, by the tables that a user reads."""
+
+    pn: str
+    state: str
+    products: int
+    manual_tasks: int
+    cause: str | None
+    attempts: int
+
+
+@dataclass
+class RecordLine:
+    stack: LocalStack
+    folder: Path
+    http: httpx.Client
+    catalogue: Sequence[str]
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(32))
+
+    # --- records --------------------------------------------------------------------------------------------
+
+    def fresh_parts(self, count: int) -> list[str]:
+        """Part numbers that the vendor knows and no test has used."""
+        return [self.catalogue[next(self.numbers)] for _ in range(count)]
+
+    def offer(self, rows: Sequence[Mapping[str, object] | str]) -> LoadReport:
+        """Makes these the source's only rows, through the real loader; a text is a line as it stands in the file."""
+        path = self.folder / "offer.jsonl"
+        path.write_text(
+            "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),
+            encoding="utf-8",
+        )
+        environment = self.stack.environment
+        with connected(environment["BIGQUERY_API_ENDPOINT"], environment["GOOGLE_CLOUD_PROJECT"]) as client:
+            return load_intake(client, environment["BIGQUERY_TABLE"], path)
+
+    def offer_parts(self, count: int) -> list[str]:
+        parts = self.fresh_parts(count)
+        self.offer([row(pn) for pn in parts])
+        return parts
+
+    def batch(self) -> str:
+        """A name for a batch that no test has used."""
+        return f"scenario-{next(self.numbers)}"
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def url(self, part: str) -> str:
+        return self.stack.url(part)
+
+    def post(self, function: str, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        return self.http.post(self.url(function), json=body, headers=headers)
+
+    def orchestrate(self, batch: str, limit: int = 1000, **request: object) -> httpx.Response:
+        asked = {"batch_id": batch, "limit": limit, "force": "automation", "priority_threshold": 0}
+        return self.post("orchestrate", {k: v for k, v in (asked | request).items() if v is not None})
+
+    def begin(self, batch: str, limit: int = 1000, **request: object) -> Future[httpx.Response]:
+        """An `orchestrate` that is going on; what becomes of its answer is the caller's."""
+        return self.background.submit(self.orchestrate, batch, limit, **request)
+
+    def started(self, parts: int, **request: object) -> str:
+        """A batch of fresh parts that `orchestrate` has taken in."""
+        self.offer_parts(parts)
+        batch = self.batch()
+        report = self.orchestrate(batch, **request).raise_for_status().json()
+        assert report["opened"] == parts, report
+        return batch
+
+    def sweep(self) -> Json | None:
+        """One firing of Scheduler; None when the function could not do it now."""
+        try:
+            answer = self.post("fallback", {"sweep": True})
+        except httpx.TransportError:
+            return None
+        assert answer.status_code in {200, 503}, answer.text
+        return cast("Json", answer.json()["swept"]) if answer.is_success else None
+
+    def reconcile(self, batch: str) -> Json:
+        answer = self.http.get(f"{self.url('workflow')}/reconcile", params={"batch": batch})
+        return cast("Json", answer.raise_for_status().json())
+
+    def drain(self, *batches: str) -> None:
+        """Fires the sweep as Scheduler does, until every record has an end and both queues are empty."""
+
+        def drained() -> bool:
+            self.sweep()
+            return not any(self.reconcile(batch)["in_flight"] for batch in batches)
+
+        wait_until(drained)
+        wait_until(lambda: self.depth("automation") == self.depth("dead-letter") == 0)
+
+    # --- faults ---------------------------------------------------------------------------------------------
+
+    def kill(self, *parts: str) -> None:
+        for part in parts:
+            self.stack.kill(part)
+
+    def restart(self, *parts: str) -> None:
+        for part in parts:
+            self.stack.restart(part)
+
+    def disturb(self, part: str, *faults: Mapping[str, object], seed: int = 1) -> None:
+        """Of `rest` and `digikey`, as `infra/local/faults.py` names them; of `tasks`, as its own `faults.py` does."""
+        order = {"seed": seed, "faults": faults}
+        if part == "tasks":
+            self.http.post(f"{self.control}/faults", json=order).raise_for_status()
+        else:
+            self.http.put(f"{self.url(part)}/_control/faults", json=order).raise_for_status()
+
+    def struck(self, part: str) -> int:
+        """How many requests the faults of the part have struck."""
+        place = f"{self.control}/faults" if part == "tasks" else f"{self.url(part)}/_control/faults"
+        report = self.http.get(place).raise_for_status().json()
+        return sum(fault["struck"] for fault in report["faults"])
+
+    def undisturb(self, *parts: str) -> None:
+        for part in parts:
+            self.disturb(part)
+
+    def vendor_limits(self, **limits: object) -> Json:
+        answer = self.http.put(f"{self.url('digikey')}/_control/limits", json=limits)
+        return cast("Json", answer.raise_for_status().json())
+
+    def calm(self) -> None:
+        """Everything runs, nothing is disturbed, limited or paused."""
+        self.stack.start()
+        self.undisturb("rest", "digikey", "tasks")
+        self.vendor_limits(burst=1_000_000, daily=1_000_000, reset_day=True)
+        with self.queues() as (client, path):
+            client.resume_queue(name=path("automation"))
+            client.resume_queue(name=path("dead-letter"))
+
+    @contextmanager
+    def deployed(self, *functions: str, **environment: str) -> Iterator[None]:
+        """These functions with other settings."""
+        changed = LocalStack(self.folder / "stack", environment={**WAITS, **environment})
+        for function in functions:
+            changed.restart(function)
+        try:
+            yield
+        finally:
+            self.restart(*functions)
+
+    # --- the queue ------------------------------------------------------------------------------------------
+
+    @property
+    def control(self) -> str:
+        return f"http://127.0.0.1:{self.stack.state.ports['tasks-control']}"
+
+    @contextmanager
+    def queues(self) -> Iterator[tuple[CloudTasksClient, Callable[[str], str]]]:
+        """The official client, and the full name of a queue."""
+        environment = self.stack.environment
+        project, location = environment["GOOGLE_CLOUD_PROJECT"], environment["TASKS_LOCATION"]
+        with grpc.insecure_channel(environment["TASKS_API_ENDPOINT"]) as channel:
+            client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+            yield client, lambda queue: CloudTasksClient.queue_path(project, location, queue)
+
+    def pause(self, queue: str = "automation") -> None:
+        with self.queues() as (client, path):
+            client.pause_queue(name=path(queue))
+
+    def resume(self, queue: str = "automation") -> None:
+        with self.queues() as (client, path):
+            client.resume_queue(name=path(queue))
+
+    def queue_state(self, queue: str) -> Json:
+        report = self.http.get(f"{self.control}/queues").raise_for_status().json()
+        return next(each for each in report["queues"] if each["name"].endswith(f"/{queue}"))
+
+    def depth(self, queue: str = "automation") -> int:
+        return int(self.queue_state(queue)["depth"])
+
+    # --- what is there afterwards ---------------------------------------------------------------------------
+
+    def rows(self, query: str, *values: object) -> list[Json]:
+        url = database_url(self.stack.state.ports["postgres"])
+        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def count(self, query: str, *values: object) -> int:
+        return int(self.rows(f"select count(*) as found from {query}", *values)[0]["found"])
+
+    def tasks_in(self, batch: str, state: str) -> int:
+        return self.count("automation_tasks where batch_id = %s and state::text = %s", batch, state)
+
+    def places(self, *batches: str) -> list[Place]:
+        """Every record of the batches that was to be automated."""
+        found = self.rows(
+            """
+            select
+                t.pn, t.state::text, t.attempts,
+                (select count(*) from products as p where p.record_key = t.record_key) as products,
+                (select count(*) from manual_tasks as m where m.record_key = t.record_key) as manual_tasks,
+                (select max(m.cause::text) from manual_tasks as m where m.automation_task_id = t.id) as cause
+            from automation_tasks as t where t.batch_id = any (%s) order by t.pn
+            """,
+            list(batches),
+        )
+        return [Place(**each) for each in found]
+
+    def calls(self, pn: str) -> list[Json]:
+        """What DigiKey's books hold on one part, in order."""
+        books = self.http.get(f"{self.url('digikey')}/_control/books", params={"pn": pn})
+        return cast("list[Json]", books.raise_for_status().json()["calls"])
+
+    def looked_up(self) -> Mapping[str, int]:
+        """Successful look-ups by part number, as DigiKey's books have them."""
+        books = self.http.get(f"{self.url('digikey')}/_control/books").raise_for_status().json()
+        return cast("Mapping[str, int]", books["looked_up"])
+
+    def assert_accounted_for(self, batches: Sequence[str], parts: Sequence[str]) -> list[Place]:
+        """Each part entered once and has exactly one end; the vendor was never asked about what was saved."""
+        equations = [self.reconcile(batch) for batch in batches]
+        assert all(equation["balanced"] for equation in equations), equations
+        assert sum(equation["taken"] for equation in equations) == len(parts), equations
+        places = self.places(*batches)
+        assert [place.pn for place in places] == sorted(parts)
+        wrong = [place for place in places if not _has_one_end(place)]
+        assert not wrong
+        self._assert_vendor_was_spared(batches, places)
+        return places
+
+    def _assert_vendor_was_spared(self, batches: Sequence[str], places: Sequence[Place]) -> None:
+        saved = {
+            each["pn"]: each["at"].isoformat()
+            for each in self.rows(
+                """
+                select t.pn, min(e.at at time zone 'UTC') as at
+                from task_events as e inner join automation_tasks as t on t.id = e.task_id
+                where t.batch_id = any (%s) and e.to_state = 'data_finished' group by t.pn
+                """,
+                list(batches),
+            )
+        }
+        looked_up = self.looked_up()
+        budget = int(self.stack.environment.get("WORKFLOW_AUTOMATION_RETRY_ATTEMPTS", "3"))
+        for place in places:
+            assert place.attempts <= budget, place
+            assert looked_up.get(place.pn, 0) <= place.attempts, place
+            if place.pn in saved and looked_up[place.pn] > 1:
+                late = [call for call in self.calls(place.pn) if call["time"].split("+")[0] > saved[place.pn]]
+                assert not late, (place, late)
+
+
+def row(pn: str | None, **fields: object) -> Json:
+    """A source row that automation takes."""
+    return {"pn": pn, "manufacturer": MAKER, "priority_score": {"score": 0.9}} | fields
+
+
+def _has_one_end(place: Place) -> bool:
+    ends = {"completed": (1, 0), "failed": (0, 1)}
+    return (place.products, place.manual_tasks) == ends.get(place.state)
+
+
+@contextmanager
+def running_record_line(folder: Path, known_parts: int = 4000) -> Iterator[RecordLine]:
+    parts = [f"SC{number:05}" for number in range(known_parts)]
+    catalogue = folder / "catalogue.jsonl"
+    catalogue.write_text(
+        "".join(json.dumps({"pn": pn, "manufacturer": MAKER, "category": "Capacitor"}) + "\n" for pn in parts)
+    )
+    intake = folder / "intake.jsonl"
+    intake.write_text(json.dumps(row("FIRST-LOAD")) + "\n")
+    stack = LocalStack(folder / "stack", intake=intake, catalogue=catalogue, environment=WAITS)
+    try:
+        stack.start()
+        with httpx.Client(trust_env=False, timeout=120) as http:
+            line = RecordLine(stack, folder, http, parts)
+            try:
+                yield line
+            finally:
+                line.background.shutdown()
+    finally:
+        stack.purge()
