@@ -41,7 +41,7 @@ $(STAMP): requirements-dev.txt
 	    echo "venv: '$$chosen -m venv' failed; on Debian and Ubuntu the package python3-venv holds it" >&2; exit 1; }; \
 	fi; \
 	echo "venv: installing requirements-dev.txt (about 600 MB, a minute or two the first time)"; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -r requirements-dev.txt; \
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input -r requirements-dev.txt; \
 	echo "venv: ready"
 	@touch $@
 
@@ -74,7 +74,7 @@ bench: venv ## measure the budgets of the record line, as ratios to their floors
 	@$(BIN)/python -m infra.bench
 
 lock: venv ## compile requirements*.in into the pinned requirements*.txt
-	@[ -x $(UV_VENV)/bin/uv ] || { $(BIN)/python -m venv $(UV_VENV) && $(UV_VENV)/bin/pip install -q --disable-pip-version-check uv; }
+	@[ -x $(UV_VENV)/bin/uv ] || { $(BIN)/python -m venv $(UV_VENV) && $(UV_VENV)/bin/pip install -qq --disable-pip-version-check uv; }
 	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 	  requirements-dev.in -o requirements-dev.txt
 	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
