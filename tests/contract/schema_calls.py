@@ -1,7 +1,7 @@
 """The SQL functions of the record line as tests call them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -75,7 +75,8 @@ class Calls:
 
     def open(
         self,
-        *items: Json,
+        items: Sequence[Json],
+        *,
         batch: str = "b1",
         rejected: Sequence[Json] = (),
         daily_limit: int = 1000,
@@ -84,7 +85,7 @@ class Calls:
         opened: Json = self.call(
             "open_tasks",
             batch_id=batch,
-            items=Jsonb(items),
+            items=Jsonb(list(items)),
             rejected=Jsonb(rejected),
             daily_limit=daily_limit,
             manual_batch_size=manual_batch_size,
@@ -188,8 +189,11 @@ class Calls:
         )
 
     def enqueued(self, task: UUID, generation: int) -> None:
-        tasks = Jsonb([{"id": str(task), "generation": generation}])
-        self.call("note_enqueued", tasks=tasks, patience_seconds=PATIENCE)
+        self.note_many({task: generation})
+
+    def note_many(self, generations: Mapping[UUID, int]) -> None:
+        tasks = [{"id": str(task), "generation": generation} for task, generation in generations.items()]
+        self.call("note_enqueued", tasks=Jsonb(tasks), patience_seconds=PATIENCE)
 
     # --- fallback
 

@@ -22,12 +22,12 @@ class RecordLine(Calls):
     def automation(self, pn: str = "LM317T", *, batch: str = "b1", fields: Json | None = None) -> UUID:
         """An opened automation task; the batch is begun when it is not there."""
         self.begin(batch)
-        return UUID(self.open(item(pn, **(fields or {})), batch=batch)["automation"][0]["id"])
+        return UUID(self.open([item(pn, **(fields or {}))], batch=batch)["automation"][0]["id"])
 
     def person(self, pn: str = "LM317T", *, batch: str = "b1", fields: Json | None = None) -> UUID:
         """An opened manual task; the batch is begun when it is not there."""
         self.begin(batch)
-        assert self.open(item(pn, "manual", **(fields or {})), batch=batch)["manual"] >= 1
+        assert self.open([item(pn, "manual", **(fields or {}))], batch=batch)["manual"] >= 1
         found = self.one("select id from manual_tasks where pn = %s order by created_at desc limit 1", pn)
         return UUID(str(found["id"]))
 

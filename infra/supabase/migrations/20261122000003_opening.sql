@@ -128,6 +128,7 @@ declare
     automation jsonb;
     manual integer;
     placed integer := 0;
+    batch_size integer := greatest(p_manual_batch_size, 1);
     inserted integer;
     refused integer;
     opened integer;
@@ -196,10 +197,10 @@ begin
         from items_to_open(p_items) as item
         inner join decisions as d using (record_key)
         where d.batch_id = p_batch_id and item.route = 'manual' and record_key = any (claimed)
-        order by item.place offset placed limit p_manual_batch_size;
+        order by item.place offset placed limit batch_size;
         get diagnostics inserted = row_count;
         placed := placed + inserted;
-        exit when inserted < p_manual_batch_size;
+        exit when inserted < batch_size;
     end loop;
 
     update daily_usage set used = used + cardinality(claimed) where day = today;

@@ -1,0 +1,134 @@
+"""Everything at once: whoever locks what, nobody waits in a circle."""
+
+import random
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.contract.schema_rows import Json, item, product
+from tests.contract.schema_support import RecordLine, at_once, lines
+from tests.postgres_support import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CALLERS = 16
+MAKERS = ("TI", "Bosch", "Vishay")
+
+
+def opened(line: RecordLine, batch: str, *, content: str = "") -> list[UUID]:
+    """Sixty automation tasks of few manufacturers; `content` changes what the rows say."""
+    line.begin(batch)
+    items = [item(f"P{n}", manufacturer=MAKERS[n % 3], content_hash=f"P{n}{content}") for n in range(60)]
+    return [UUID(task["id"]) for task in line.open(items, batch=batch)["automation"]]
+
+
+def life(tasks: list[UUID], seed: int, line: RecordLine) -> None:
+    """Brings some tasks to an end, each in one of five ways, with new manufacturers in every order."""
+    chance = random.Random(seed)
+    for task in tasks:
+        owner = uuid.uuid4()
+        if line.claim(task, owner)["outcome"] != "claimed":
+            continue
+        names = chance.sample([*MAKERS, f"new {chance.randrange(4)}"], 1)
+        match chance.randrange(5):
+            case 0 | 1:
+                line.save(task, owner)
+                line.finish(task, owner, product(names[0]))
+            case 2:
+                line.fail(task, owner, to_manual=False)
+            case 3:
+                line.fail(task, owner)
+                manual = UUID(line.fall_back(task)["manual_task_id"])
+                line.take(manual)
+                line.complete(manual, fields={"manufacturer": names[0]}, manufacturer_key=names[0].lower())
+            case _:
+                line.release(task, owner, refund=True)
+
+
+def orchestration(tasks: list[UUID], seed: int, line: RecordLine) -> None:
+    """Opens what others have finished, tells what is enqueued and what the ledger knows, in any order."""
+    batch = f"other-{seed}"
+    begun = line.begin(batch, ledger_limit=100)
+    shuffled = random.Random(seed).sample(tasks, len(tasks))
+    hashes = [row["content_hash"] for row in reversed(begun["finished"])]
+    items = [
+        item(f"P{n}", manufacturer=MAKERS[n % 3], content_hash=f"P{n}-{seed}") for n in reversed(range(60))
+    ]
+    line.open(items, batch=batch)
+    line.progress(*shuffled, batch=batch, ledgered=hashes, closed=True)
+
+
+def sweeping(tasks: list[UUID], seed: int, line: RecordLine) -> None:
+    late = line.later(hours=1)
+    due = [UUID(candidate["id"]) for candidate in late.candidates()]
+    random.Random(seed).shuffle(due)
+    late.extend(*due)
+    late.note_many(dict.fromkeys(reversed(tasks), 0))
+
+
+def test_a_mixed_crowd_meets_no_deadlock_and_every_record_stays_accounted_for(
+    database: Database, service_connection: psycopg.Connection
+) -> None:
+    line = RecordLine(service_connection)
+    tasks = opened(line, "b1")
+    work: list[Callable[[RecordLine], None]] = []
+    for seed in range(CALLERS):
+        mine = random.Random(seed).sample(tasks, len(tasks))
+        work.append(partial((life, life, orchestration, sweeping)[seed % 4], mine, seed))
+    assert at_once(database, work) == [None] * CALLERS
+    assert line.reconcile(None, "2026-03-02")["balanced"]
+    assert line.all("select id from batches where not (reconcile(id) -> 'balanced')::boolean") == []
+    counted = line.one("select sum(attempts) as ended from manufacturers")
+    ended = line.one("select count(*) as ended from automation_tasks where state in ('completed', 'failed')")
+    assert counted == ended
+
+
+def test_two_tasks_with_each_other_s_new_manufacturers_both_finish(database: Database) -> None:
+    with lines(database, 1) as (line,):
+        line.begin()
+        makers = [f"maker {number}" for number in range(20)]
+        found = line.open([item(f"P{n}", manufacturer=maker) for n, maker in enumerate(makers)])
+        tasks = [UUID(task["id"]) for task in found["automation"]]
+        for task in tasks:
+            line.claim(task)
+            line.save(task)
+    finishing: list[Callable[[RecordLine], bool]] = [
+        partial(RecordLine.finish, task=task, written=product(maker))
+        for task, maker in zip(tasks, reversed(makers), strict=True)
+    ]
+    assert at_once(database, finishing) == [True] * 20
+
+
+@pytest.mark.parametrize("end", ["finish", "fail"])
+def test_a_transaction_that_ends_a_task_locks_the_shared_manufacturer_last(
+    database: Database, end: str
+) -> None:
+    """Whoever waits for the manufacturer has done all else: nothing that it holds is wanted by who it waits for."""
+    with lines(database, 1) as (line,), database.connect(autocommit=False) as holder:
+        first, second = line.saved("P1"), line.saved("P2")
+        line.finish(first)
+        holder.execute("select from manufacturers for no key update")
+        line.connection.execute("set lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable) as waiting:
+            line.finish(second) if end == "finish" else line.fail(second)
+        assert "count_manufacturer" in (waiting.value.diag.context or "")
+        holder.rollback()
+        line.connection.execute("reset lock_timeout")
+        assert line.finish(second) if end == "finish" else line.fail(second)
+
+
+def test_readers_of_a_product_s_manufacturer_do_not_wait_for_its_counts(database: Database) -> None:
+    with lines(database, 1) as (line,), database.connect(autocommit=False) as holder:
+        written: Json = {"manufacturer": "TI"}
+        line.completed("P1", fields=written)
+        manual = line.person("P2", fields=written)
+        holder.execute("update manufacturers set attempts = attempts + 1")
+        line.connection.execute("set lock_timeout = '50ms'")
+        line.take(manual)
+        assert line.complete(manual)["state"] == "completed"
+        holder.rollback()
