@@ -70,9 +70,9 @@ class Line:
     def sweep(self, limit: int = 100) -> dict[str, int]:
         return Sweeper(self.store, self.queue, self.config).sweep(limit)
 
-    def opened(self, *outcomes: LookUp) -> Task:
+    def opened(self, *outcomes: LookUp, **fields: object) -> Task:
         """One task, opened by a run and in the queue; the vendor will answer it with `outcomes`, then well."""
-        self.source.rows[:] = [part("A")]
+        self.source.rows[:] = [part("A", **fields)]
         self.catalogue.parts = {"A": ANSWER}
         self.catalogue.planned = list(outcomes)
         self.run()
@@ -85,6 +85,10 @@ class Line:
     @property
     def manual(self) -> list[Manual]:
         return list(self.store.manual.values())
+
+    @property
+    def work_items(self) -> list[Task | Manual]:
+        return [*self.store.tasks.values(), *self.store.manual.values()]
 
 
 def told(report: Report) -> dict[str, Any]:

@@ -1,0 +1,217 @@
+"""A run that something fails under loses nothing and doubles nothing; what is left is the sweep's."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from shared.enrichment.ports import FinishedRow, JsonObject, SourceRow
+from shared.enrichment.store import Opened
+from shared.errors import SourceUnavailable, StoreRefused, StoreUnavailable
+from shared.routing.route import Route
+from shared.workflow_config import WorkflowConfig
+from tests.line_support import Line, balanced, order, part, parts, told
+from tests.memory.record_source import InMemoryRecordSource
+from tests.memory.record_store import TIMES, InMemoryRecordStore
+
+
+class Failing(InMemoryRecordSource):
+    """Answers so many pages, then no more; and its ledger may be out of order."""
+
+    good_pages = 0
+    ledger_down = False
+
+    def pages(
+        self, *, threshold: float, page_size: int, finished_after: datetime
+    ) -> Iterator[Sequence[SourceRow]]:
+        whole = super().pages(threshold=threshold, page_size=page_size, finished_after=finished_after)
+        for number, page in enumerate(whole):
+            if number == self.good_pages:
+                raise SourceUnavailable("BigQuery is away")
+            yield page
+
+    def remember(self, finished: Sequence[FinishedRow]) -> None:
+        if self.ledger_down:
+            raise SourceUnavailable("the ledger is away")
+        super().remember(finished)
+
+
+def test_a_source_that_is_down_leaves_the_batch_name_free() -> None:
+    line = Line()
+    line.source = source = Failing(parts(3))
+    with pytest.raises(SourceUnavailable):
+        line.run()
+    assert line.store.batches == {}
+    source.good_pages = 9
+    assert told(line.run())["opened"] == 3
+
+
+def test_a_source_that_goes_down_later_leaves_a_closed_batch_that_is_worked_on() -> None:
+    line = Line(config=WorkflowConfig(max_batch_size=2))
+    line.source = source = Failing(parts(5))
+    source.good_pages = 2
+    with pytest.raises(SourceUnavailable):
+        line.run()
+    batch = line.store.batches["b"]
+    assert (batch.closed, batch.counts["opened"], batch.counts["notes"]) == (True, 4, ["BigQuery is away"])
+    assert len(line.queue.tasks) == 4
+    source.good_pages = 9
+    assert told(line.run("next"))["opened"] == 1
+
+
+def test_what_a_queue_that_is_down_does_not_take_is_reported_and_left_to_the_sweep() -> None:
+    line = Line(parts(3))
+    line.queue.down = True
+    report = line.run()
+    assert balanced(report)
+    assert (told(report)["automation"], told(report)["not_enqueued"]) == (3, 3)
+    assert told(report)["notes"] == ["3 tasks wait for the sweep: the queue is down"]
+    line.queue.down = False
+    line.clock.advance(seconds=TIMES.grace)
+    assert line.sweep()["enqueued"] == 3
+    assert len(line.queue.tasks) == 3
+
+
+def test_a_queue_that_takes_a_part_gets_the_rest_from_the_sweep_and_no_task_twice() -> None:
+    line = Line(parts(5), WorkflowConfig(max_batch_size=2))
+    line.queue.capacity = 3
+    assert told(line.run())["not_enqueued"] == 2
+    assert len(line.queue.tasks) == 3
+    line.queue.capacity = None
+    line.clock.advance(seconds=TIMES.grace)
+    assert line.sweep()["enqueued"] == 2
+    assert sorted(line.queue.task_ids) == sorted(map(str, line.store.tasks))
+
+
+def test_the_same_batch_twice_starts_nothing_and_returns_its_state() -> None:
+    line = Line(parts(2))
+    assert line.run().started
+    line.source.rows.extend(parts(9))
+    again = line.run()
+    assert again.to_json() == {
+        "batch_id": "b",
+        "started": False,
+        "status": {"batch_id": "b", "taken": 2, "tasks": 2},
+    }
+    assert len(line.store.tasks) == 2
+
+
+def test_a_report_says_what_was_done() -> None:
+    line = Line([part("A"), part(None)])
+    assert line.run().to_json() == {
+        "batch_id": "b",
+        "started": True,
+        "read": 2,
+        "opened": 1,
+        "automation": 1,
+        "manual": 0,
+        "rejected": 1,
+        "skipped": {"repeated": 0, "rejected_before": 0, "claimed_elsewhere": 0},
+        "not_enqueued": 0,
+        "daily_limit_reached": False,
+        "source_exhausted": True,
+        "notes": [],
+    }
+
+
+def test_a_preview_shows_the_decisions_and_changes_nothing() -> None:
+    line = Line([part("A"), part(None), part("A"), part("B", 0.6, manufacturer=None)])
+    before = (dict(line.store.batches), dict(line.store.tasks), dict(line.store.used))
+    decisions = line.orchestrator.preview(order())
+    assert [(shown["pn"], shown["manufacturer"], shown["rule"]) for shown in decisions] == [
+        ("A", "TI", "partial_strong"),
+        ("B", None, "sparse"),
+    ]
+    assert (line.store.batches, line.store.tasks, line.store.used) == before
+    assert (line.queue.tasks, line.store.records) == ({}, {})
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize("limit", [1, 2, 5, 9])
+def test_a_preview_shows_what_the_run_then_does(size: int, limit: int) -> None:
+    line = Line(parts(6), WorkflowConfig(max_batch_size=size))
+    line.run("earlier", limit=1)
+    shown = [decision["pn"] for decision in line.orchestrator.preview(order(limit=limit))]
+    line.run("b", limit=limit)
+    assert shown == [task.item["pn"] for task in line.store.tasks.values() if task.batch_id == "b"]
+
+
+def test_a_preview_of_nothing_is_empty() -> None:
+    assert Line().orchestrator.preview(order(force=Route.MANUAL)) == []
+
+
+def test_finished_rows_are_told_to_the_ledger_once() -> None:
+    line = Line()
+    task = line.opened()
+    line.work(task)
+    line.run("c")
+    assert [row.content_hash for row in line.source.ledger] == [task.item["content_hash"]]
+    assert told(line.run("d"))["read"] == 0, "the source leaves out what the ledger holds"
+    assert len(line.source.ledger) == 1
+
+
+def test_a_ledger_that_fails_does_not_fail_the_run_and_learns_later() -> None:
+    line = Line()
+    line.work(line.opened())
+    line.source = source = Failing(line.source.rows)
+    source.good_pages, source.ledger_down = 9, True
+    assert told(line.run("c"))["notes"] == ["the source's ledger learns of 1 rows later: the ledger is away"]
+    source.ledger_down = False
+    assert told(line.run("d"))["notes"] == []
+    assert len(source.ledger) == 1
+
+
+@dataclass
+class Breaking(InMemoryRecordStore):
+    """Opens one chunk, then fails as told."""
+
+    error: Exception | None = None
+    opened: int = 0
+
+    def open_tasks(self, batch_id: str, items: Sequence[JsonObject], *rest: Any, **limits: Any) -> Opened:  # noqa: ANN401 - passed on
+        self.opened += 1
+        if self.opened == 2 and self.error:
+            raise self.error
+        return super().open_tasks(batch_id, items, *rest, **limits)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("the database is away"), StoreRefused("open_tasks: no")])
+def test_a_store_that_fails_midway_leaves_a_closed_batch_that_is_worked_on(error: Exception) -> None:
+    line = Line(parts(4), WorkflowConfig(max_batch_size=2))
+    line.store = Breaking(line.clock, error=error)
+    with pytest.raises(type(error)):
+        line.run()
+    assert (line.store.batches["b"].closed, len(line.queue.tasks)) == (True, 2)
+    assert told(line.run("next"))["opened"] == 2
+
+
+@dataclass
+class Forgetful(InMemoryRecordStore):
+    """The note of progress gets lost, as after a crash."""
+
+    def note_progress(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - whatever was to be noted
+        raise StoreUnavailable("the database is away")
+
+
+@pytest.mark.parametrize("taken", ["queued", "worked on"])
+def test_a_run_that_dies_before_its_note_doubles_nothing(taken: str) -> None:
+    line = Line(parts(2))
+    line.store = Forgetful(line.clock)
+    with pytest.raises(StoreUnavailable):
+        line.run()
+    if taken == "worked on":
+        for name, task in list(line.queue.tasks.items()):
+            line.work(line.task_named(task.body["automation_task_id"]))
+            line.queue.drop(name)
+    line.clock.advance(seconds=TIMES.grace)
+    line.sweep()
+    assert len(line.queue.tasks) == (2 if taken == "queued" else 0)
+    assert len(line.store.tasks) == 2
+
+
+def test_each_chunk_is_noted_as_enqueued() -> None:
+    line = Line(parts(5), WorkflowConfig(max_batch_size=2))
+    line.run()
+    assert [task.enqueued for task in line.store.tasks.values()] == [True] * 5
