@@ -1,0 +1,224 @@
+"""`orchestrate` beside the same calls made with the bare clients, with more records, and with a long history."""
+
+import json
+import resource
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from statistics import median
+from typing import Any
+
+import httpx
+from google.cloud import bigquery
+from google.cloud.tasks_v2 import HttpMethod, HttpRequest, Task
+from postgrest import SyncPostgrestClient
+
+from infra.bench.laboratory import Laboratory, bare_tasks_client, order
+from infra.bench.table import Row, alternately, at_most
+from infra.local.local_settings import ROOT
+from shared.cloud.bigquery import FIRST_WINDOW, BigQuerySource
+from shared.enrichment.ports import FinishedRow
+from shared.settings import StoreSettings
+
+ROUNDS = 7
+MEGABYTE = 1_000_000
+MEMORY_BUDGET = 100
+DATABASE_CALLS = 4
+FEW, MANY = 100, 10_000
+HISTORY, PARTS = 100_000, 1_000_000
+ROWS_SQL = (ROOT / "shared" / "cloud" / "source_rows.sql").read_text(encoding="utf-8")
+
+
+@contextmanager
+def paused_queue(lab: Laboratory) -> Iterator[None]:
+    """Tasks wait, so that no worker takes part in the measurement."""
+    client = bare_tasks_client(lab.address)
+    client.pause_queue(name=lab.address.path)
+    try:
+        yield
+    finally:
+        client.purge_queue(name=lab.address.path)
+        client.resume_queue(name=lab.address.path)
+        client.transport.close()  # type: ignore[no-untyped-call]  # the client library leaves it so
+
+
+def measure_few(lab: Laboratory) -> list[Row]:
+    source = lab.source()
+    source.remember(
+        [FinishedRow("nothing", datetime.now(UTC))]
+    )  # makes the ledger, which exists in any later run
+    orchestrator = lab.orchestrator(source)
+    counts: list[tuple[int, int, int]] = []
+
+    def ours(turn: int) -> float:
+        lab.forget()
+        begun = time.perf_counter()
+        orchestrator.run(order(f"ours-{turn}", FEW))
+        taken = time.perf_counter() - begun
+        counts.append((len(lab.queries), len(lab.rpc.calls), len(lab.queue.tasks)))
+        return taken
+
+    with paused_queue(lab), bare_calls(lab) as floor:
+        measured, bare = alternately(ROUNDS, ours, floor)
+    queries, calls, tasks = counts[-1]
+    source.close()
+    return [
+        Row("orchestrate of 100: BigQuery queries", "1", str(queries), "", queries == 1),
+        Row(
+            "orchestrate of 100: database calls",
+            f"<= {DATABASE_CALLS}",
+            str(calls),
+            "",
+            calls <= DATABASE_CALLS,
+        ),
+        at_most(f"orchestrate of 100 ({tasks} tasks) to the same bare client calls", 1.3, measured, bare),
+    ]
+
+
+@contextmanager
+def bare_calls(lab: Laboratory) -> Iterator[Callable[[int], float]]:
+    """The calls that the run before made, made again with the clients alone."""
+    store = StoreSettings.from_environment(lab.environment)
+    key = store.key.get_secret_value()
+    headers = {"apikey": key, "Authorization": f"Bearer {key}"}
+    reader = lab.source()
+    client = reader._connected()  # noqa: SLF001 - the same client, without what we put around it
+    tasks_client = bare_tasks_client(lab.address)
+    pool = ThreadPoolExecutor(64)
+    with httpx.Client(base_url=f"{store.url}/rest/v1", headers=headers, timeout=60) as session:
+        rest = SyncPostgrestClient(f"{store.url}/rest/v1", headers=headers, http_client=session)
+
+        def create(name: str) -> None:
+            request = HttpRequest(
+                http_method=HttpMethod.POST,
+                url=lab.address.target_url,
+                headers={"Content-Type": "application/json"},
+                body=json.dumps({"automation_task_id": name}).encode(),
+            )
+            task = Task(name=f"{lab.address.path}/tasks/{name}", http_request=request)
+            tasks_client.create_task(parent=lab.address.path, task=task)
+
+        def floor(turn: int) -> float:
+            calls, tasks = list(lab.rpc.calls), len(lab.queue.tasks)
+            lab.forget()
+            names = [uuid.uuid4().hex for _ in range(tasks)]
+            begun = time.perf_counter()
+            _read_page(client, lab)
+            for function, arguments in calls:
+                rest.rpc(function, _renamed(arguments, f"bare-{turn}")).execute()
+            list(pool.map(create, names))
+            return time.perf_counter() - begun
+
+        yield floor
+    pool.shutdown()
+    tasks_client.transport.close()  # type: ignore[no-untyped-call]  # the client library leaves it so
+    reader.close()
+
+
+def _renamed(arguments: dict[str, Any], batch: str) -> dict[str, Any]:
+    return arguments | {"p_batch_id": batch} if "p_batch_id" in arguments else arguments
+
+
+def _read_page(client: bigquery.Client, lab: Laboratory) -> None:
+    names = {"threshold": "FLOAT64", "after_score": "FLOAT64", "after_pn": "STRING", "after_hash": "STRING"}
+    parameters = [
+        bigquery.ScalarQueryParameter(name, kind, 0.0 if name == "threshold" else None)
+        for name, kind in names.items()
+    ]
+    parameters.append(bigquery.ScalarQueryParameter("row_limit", "INT64", FIRST_WINDOW))
+    query = ROWS_SQL.format(table=lab.table, finished=f"SELECT content_hash FROM `{lab.ledger}`")
+    job = client.query(query, job_config=bigquery.QueryJobConfig(query_parameters=parameters))
+    next(iter(job.result(page_size=FEW).pages))
+
+
+def measure_many(lab: Laboratory) -> list[Row]:
+    """Cost per record, and memory: the peak of the process grows by what the larger run needed beyond the small one."""
+    table = copies(lab, "many", 4)
+    source = lab.source(table)
+    orchestrator = lab.orchestrator(source)
+
+    def run(limit: int, turn: int) -> float:
+        lab.forget()
+        begun = time.perf_counter()
+        report = orchestrator.run(order(f"run-{limit}-{turn}", limit))
+        taken = time.perf_counter() - begun
+        assert report.tally is not None
+        assert report.tally.opened == limit, report
+        return taken / limit
+
+    with paused_queue(lab):
+        few = median([run(FEW, turn) for turn in range(ROUNDS)][1:])
+        before = peak_megabytes()
+        many = median(run(MANY, turn) for turn in range(3))
+        grown = peak_megabytes() - before
+    source.close()
+    return [
+        at_most("orchestrate of 10,000: cost per record to that of 100", 1.2, many * 1000, few * 1000),
+        Row(
+            "orchestrate of 10,000: memory",
+            f"<= +{MEMORY_BUDGET} MB",
+            f"+{grown:.0f} MB",
+            "peak",
+            grown <= MEMORY_BUDGET,
+        ),
+    ]
+
+
+def measure_history(lab: Laboratory) -> list[Row]:
+    """A run that has to step over what was finished before, beside a first run on the same rows."""
+    table = copies(lab, "history", PARTS // 5000)
+    fresh, worn = lab.source(table, f"{table}_first_ledger"), lab.source(table, f"{table}_ledger")
+    fresh.remember([FinishedRow("nothing", datetime.now(UTC))])
+    worn.remember([FinishedRow("nothing", datetime.now(UTC))])
+    remember_best(lab, table, f"{table}_ledger")
+
+    def timed(source: BigQuerySource, name: str) -> Callable[[int], float]:
+        def run(turn: int) -> float:
+            lab.forget()
+            begun = time.perf_counter()
+            lab.orchestrator(source).run(order(f"{name}-{turn}", FEW))
+            return time.perf_counter() - begun
+
+        return run
+
+    with paused_queue(lab):
+        later, first = alternately(3, timed(worn, "later"), timed(fresh, "first"))
+    fresh.close()
+    worn.close()
+    what = f"orchestrate of 100 with {HISTORY:,} of {PARTS:,} rows finished, to a first run"
+    return [at_most(what, 2, later, first)]
+
+
+def copies(lab: Laboratory, name: str, times: int) -> str:
+    """The real parts so often, each time with part numbers of their own."""
+    table = f"{lab.table}_{name}"
+    reader = lab.source()
+    reader._connected().query(  # noqa: SLF001 - the laboratory's own tables
+        f"""CREATE OR REPLACE TABLE `{table}` AS
+        SELECT * REPLACE (CONCAT(pn, '-', CAST(n AS STRING)) AS pn)
+        FROM `{lab.table}`, UNNEST(GENERATE_ARRAY(1, {times})) AS n"""
+    ).result()
+    reader.close()
+    return table
+
+
+def remember_best(lab: Laboratory, table: str, ledger: str) -> None:
+    """As if the first rows in order had all been finished."""
+    source = lab.source(table, ledger)
+    hashes: list[str] = []
+    for page in source.pages(threshold=0, page_size=10_000, finished_after=datetime.now(UTC)):
+        hashes += [row.content_hash for row in page]
+        if len(hashes) >= HISTORY:
+            break
+    source.remember([FinishedRow(content_hash, datetime.now(UTC)) for content_hash in hashes[:HISTORY]])
+    source.close()
+
+
+def peak_megabytes() -> float:
+    """Of this process: kilobytes on Linux, bytes on macOS."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MEGABYTE if sys.platform == "darwin" else peak * 1024 / MEGABYTE

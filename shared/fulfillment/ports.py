@@ -1,0 +1,288 @@
+"""What the order line needs from outside, as interfaces. The adapters live in `shared/vendors` and `shared/cloud`.
+
+A vendor's refusal is data. Calls that change something answer with one of
+
+- Done       the vendor did it
+- Refused    the vendor will not; nothing was done, and repeating cannot help
+- Unclear    no answer, or none that can be read: it may have been done; ask before doing it again
+- NotSent    nothing was sent, or the vendor turned it away unread (429): it was not done, and can be tried later
+
+while calls that only read raise VendorUnavailable when they cannot.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+JsonObject = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The vendor did it."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """`code` is the vendor's, where it gives one."""
+
+    message: str
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """It may or may not have been done."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """`retry_after` in seconds, where the vendor says so."""
+
+    message: str
+    retry_after: float | None = None
+
+
+# --- the marketplace ------------------------------------------------------------------------------------------
+
+
+class MarketplaceState(StrEnum):
+    """Order states of Mirakl that matter here, in their order; any other text is possible and is kept as it is."""
+
+    STAGING = "STAGING"
+    WAITING_ACCEPTANCE = "WAITING_ACCEPTANCE"
+    WAITING_DEBIT = "WAITING_DEBIT"
+    WAITING_DEBIT_PAYMENT = "WAITING_DEBIT_PAYMENT"
+    SHIPPING = "SHIPPING"
+    SHIPPED = "SHIPPED"
+    TO_COLLECT = "TO_COLLECT"
+    RECEIVED = "RECEIVED"
+    CLOSED = "CLOSED"
+    REFUSED = "REFUSED"
+    CANCELED = "CANCELED"
+
+
+@dataclass(frozen=True)
+class Address:
+    """As the marketplace has it: nothing shortened, nothing mapped. `country` is ISO 3166 alpha-3."""
+
+    name: str
+    company: str | None
+    street_1: str
+    street_2: str | None
+    city: str
+    state: str | None
+    postal_code: str | None
+    country: str
+    phone: str | None
+    additional_info: str | None = None
+
+
+@dataclass(frozen=True)
+class OrderLine:
+    line_id: str
+    sku: str
+    quantity: int
+    title: str
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class MarketplaceOrder:
+    """`state` is the marketplace's text, see MarketplaceState. The address is None until the order ships."""
+
+    order_id: str
+    commercial_id: str
+    state: str
+    created_at: datetime
+    updated_at: datetime
+    currency: str
+    total: Decimal
+    lines: Sequence[OrderLine]
+    address: Address | None
+    ship_before: datetime | None = None
+    can_ship: bool = False
+    carrier_code: str | None = None
+    carrier_name: str | None = None
+    tracking_number: str | None = None
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """`carrier_code` names a carrier that the marketplace knows, else `carrier_name` and `url` describe it."""
+
+    number: str
+    carrier_code: str | None
+    carrier_name: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    message_id: str
+    sender: str
+    sender_type: str
+    body: str
+    sent_at: datetime
+    attachments: Sequence[JsonObject] = ()
+
+
+@dataclass(frozen=True)
+class Thread:
+    """`order_ids` are the orders that it is about; `messages` the last ones, at most 100 (M11)."""
+
+    thread_id: str
+    topic: str
+    created_at: datetime
+    updated_at: datetime
+    order_ids: Sequence[str]
+    messages: Sequence[Message]
+    reply_needed_since: datetime | None = None
+
+
+class Marketplace(Protocol):
+    def waiting_orders(self) -> Iterator[Sequence[MarketplaceOrder]]:
+        """Orders that wait for acceptance, in pages of up to 100. Raises VendorUnavailable."""
+        ...
+
+    def orders(self, order_ids: Sequence[str]) -> Sequence[MarketplaceOrder]:
+        """These orders as they stand, asked for in groups of up to 100; unknown ones are left out.
+
+        Raises VendorUnavailable.
+        """
+        ...
+
+    def accept(self, order_id: str, line_ids: Sequence[str]) -> Done | Refused | Unclear | NotSent:
+        """Accepts all lines of an order (OR21)."""
+        ...
+
+    def set_tracking(self, order_id: str, tracking: Tracking) -> Done | Refused | Unclear | NotSent:
+        """OR23; a repeat replaces."""
+        ...
+
+    def ship(self, order_id: str) -> Done | Refused | Unclear | NotSent:
+        """OR24; refused unless the order is in SHIPPING."""
+        ...
+
+    def threads(self, updated_since: datetime) -> Iterator[Sequence[Thread]]:
+        """Threads modified at or after a moment, with their messages, page by page. Raises VendorUnavailable."""
+        ...
+
+
+# --- the carrier ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Party:
+    """An address as the carrier takes it: every line within its limits, `country` alpha-2, `postal_code` A1A1A1."""
+
+    name: str | None
+    company: str | None
+    phone: str | None
+    line_1: str
+    line_2: str | None
+    city: str
+    province: str
+    postal_code: str
+    country: str = "CA"
+    additional_info: str | None = None
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Kilograms with up to 3 decimals; centimetres with up to 1."""
+
+    weight: Decimal
+    length: Decimal
+    width: Decimal
+    height: Decimal
+
+
+@dataclass(frozen=True)
+class LabelRequest:
+    """`request_id` is the idempotency key, at most 32 characters; `reference` is printed on the label (35)."""
+
+    request_id: str
+    reference: str
+    service_code: str
+    destination: Party
+    parcel: Parcel
+    options: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Bought:
+    """A label that exists at the carrier and costs `price`. `usable` is false for one that the carrier suspended."""
+
+    shipment_id: str
+    tracking_number: str | None
+    label_link: str | None
+    price: Decimal | None
+    usable: bool
+    status: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The carrier has no shipment of that request id."""
+
+
+@dataclass(frozen=True)
+class Pdf:
+    content: bytes
+
+
+@dataclass(frozen=True)
+class NotReady:
+    """The carrier is still making the label: ask again."""
+
+    message: str = "the label is not made yet"
+
+
+@dataclass(frozen=True)
+class UndoCall:
+    """What a person would send to get the money back: prepared, never sent by a stage."""
+
+    method: str
+    url: str
+    body: str | None
+    note: str
+
+
+class Carrier(Protocol):
+    name: str
+
+    def buy(self, request: LabelRequest) -> Bought | Refused | Unclear | NotSent:
+        """Buys one label. Never repeats by itself. After Unclear only `find` may follow."""
+        ...
+
+    def find(self, request_id: str) -> Bought | Unknown | Unclear:
+        """Asks what became of a request. `Unknown` is what the carrier knows now: it may still be at it."""
+        ...
+
+    def fetch_label(self, link: str) -> Pdf | NotReady | Refused | Unclear:
+        """The label's PDF; the same one each time."""
+        ...
+
+    def undo(self, bought: Bought) -> UndoCall:
+        """The void or refund call of a shipment; pure."""
+        ...
+
+
+# --- the shelf for labels -----------------------------------------------------------------------------------------
+
+
+class LabelShelf(Protocol):
+    def put(self, path: str, content: bytes) -> None:
+        """Stores a PDF; the same path again replaces it. Raises StoreUnavailable."""
+        ...
+
+    def get(self, path: str) -> bytes:
+        """Raises NotFound and StoreUnavailable."""
+        ...
