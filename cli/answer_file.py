@@ -53,7 +53,9 @@ class AnswerFile:
     def write(self, answer: dict[str, Any]) -> None:
         if self.replaces_summary:
             plain = not sys.stdout.encoding.lower().startswith("utf")
-            sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=plain) + "\n")
+            # piece by piece: an unbuffered stream drops what a pipe does not take of one large write
+            json.dump(answer, sys.stdout, indent=2, ensure_ascii=plain)
+            sys.stdout.write("\n")
             sys.stdout.flush()
         elif self._path and self._target:
             text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"

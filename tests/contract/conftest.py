@@ -1,7 +1,9 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.tasks_support.process import TasksServer, running
 from tests.contract.tasks_support.queue import TestQueue, create_queue
 from tests.contract.tasks_support.worker import Worker, working
@@ -30,3 +32,15 @@ def tasks_queue_of(tasks_server: TasksServer, tasks_worker: Worker) -> Callable[
 @pytest.fixture
 def tasks_queue(tasks_queue_of: Callable[..., TestQueue]) -> TestQueue:
     return tasks_queue_of()
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def functions() -> Iterator[FunctionsStandIn]:
+    """What `orchestrate` and `workflow` answer is scripted by the test."""
+    with standing_in() as stand_in:
+        yield stand_in

@@ -1,0 +1,272 @@
+"""The command line as a user starts it, and a server that answers as the functions do and keeps what it was asked."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+PROJECT = Path(__file__).parents[1]
+COMMAND = (sys.executable, str(PROJECT / "run_workflow.py"))
+"""What a user types before the arguments."""
+
+TASK = "3f0c2f5e-6f0b-4d56-9a53-5d3c1f6f2b11"
+_FOREIGN = (
+    "SWITCHYARD_",
+    "LOCAL_",
+    "WORKFLOW_",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLUMNS",
+    "TERM",
+    "TTY_",
+    "PYTHONIO",
+)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """`fault`: `hang up` without an answer, `stall` until the server ends, or `drip` one byte at a time."""
+
+    status: int = 200
+    body: object = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: Any
+    at: float
+
+
+class FunctionsStandIn:
+    """`script` what a path answers, in turn; the last goes on for ever."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._scripts: dict[str, list[Scripted]] = {}
+        self._closing = threading.Event()
+        self._called = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def script(self, path: str, *answers: Scripted | object) -> None:
+        """What is not `Scripted` is the body of a 200."""
+        self._scripts[path] = [
+            each if isinstance(each, Scripted) else Scripted(body=each) for each in answers
+        ]
+
+    def wait_for_a_call(self) -> None:
+        assert self._called.wait(60), "nobody called"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _next(self, path: str) -> Scripted:
+        missing = problem(404, "not_found", f"there is nothing at {path}")
+        answers = self._scripts.get(path, [missing])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        stand_in = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_one(self) -> None:
+                parts = urlsplit(self.path)
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                stand_in.asked.append(
+                    Asked(
+                        self.command,
+                        parts.path,
+                        parse_qs(parts.query),
+                        dict(self.headers),
+                        json.loads(raw) if raw else None,
+                        time.monotonic(),
+                    )
+                )
+                stand_in._called.set()
+                stand_in._answer(self, stand_in._next(parts.path))
+
+            do_GET = do_POST = handle_one  # noqa: N815 - the names that http.server calls
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+    def _answer(self, to: BaseHTTPRequestHandler, scripted: Scripted) -> None:
+        if scripted.fault == "stall":
+            self._closing.wait(60)
+        if scripted.fault in ("stall", "hang up"):
+            to.close_connection = True
+            return
+        raw = scripted.body if isinstance(scripted.body, bytes) else json.dumps(scripted.body).encode()
+        to.send_response(scripted.status)
+        to.send_header("Content-Length", str(len(raw)))
+        for name, value in scripted.headers.items():
+            to.send_header(name, value)
+        to.end_headers()
+        if scripted.fault != "drip":
+            to.wfile.write(raw)
+            return
+        for byte in raw:
+            try:
+                to.wfile.write(bytes([byte]))
+            except OSError:  # the caller had enough
+                return
+            self._closing.wait(0.05)
+
+
+@contextmanager
+def standing_in() -> Iterator[FunctionsStandIn]:
+    server = FunctionsStandIn()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs commands, each a process, in a folder without a local cloud."""
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        return own | {"LOCAL_STATE_DIR": str(self.folder / "state")} | dict(self.variables)
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Scripted:
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": "A title",
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return Scripted(status, body, {"Content-Type": "application/problem+json", **(headers or {})})
+
+
+def batch(state: str = "in_progress", **changes: object) -> dict[str, object]:
+    """As `GET /batches/{id}` answers."""
+    return {
+        "batch_id": "b1",
+        "state": state,
+        "automation": {"completed": 2, "failed": 1},
+        "manual": {"initialized": 1},
+        "taken": 4,
+        "counts": {},
+        "trigger": "manual",
+        "request": {},
+        "policy": "flow",
+        "policy_version": "1",
+        "parent_batch_id": None,
+        "created_at": "2026-11-22T10:00:00+00:00",
+        "closed_at": "2026-11-22T10:00:05+00:00",
+        "finished_at": "2026-11-22T10:01:00+00:00",
+        "decisions": [{"rule": "sparse", "route": "automation", "records": 3}],
+        "fallback_batches": ["b1_fallback"],
+    } | changes
+
+
+def report(**changes: object) -> dict[str, object]:
+    """As `orchestrate` answers."""
+    return {
+        "batch_id": "b1",
+        "started": True,
+        "read": 62,
+        "opened": 50,
+        "automation": 30,
+        "manual": 20,
+        "rejected": 2,
+        "skipped": {"in_flight": 10, "repeated": 0},
+        "not_enqueued": 0,
+        "daily_limit_reached": False,
+        "source_exhausted": False,
+        "notes": [],
+    } | changes
+
+
+def manual_task(**changes: object) -> dict[str, object]:
+    return {
+        "id": TASK,
+        "batch_id": "b1",
+        "pn": "NE555",
+        "manufacturer": "TI",
+        "type": "automation_fallback",
+        "priority": "high",
+        "state": "initialized",
+        "reason": "the vendor does not know it",
+        "cause": "not_found",
+        "attempts": 1,
+        "assignee": None,
+        "claimed_until": None,
+        "due_at": "2026-11-23T10:00:00+00:00",
+        "note": None,
+        "created_at": "2026-11-22T10:00:00+00:00",
+    } | changes
+
+
+def equation(**changes: object) -> dict[str, object]:
+    return {
+        "taken": 10,
+        "completed": 5,
+        "with_a_person": 2,
+        "in_flight": 1,
+        "failed": 1,
+        "rejected": 1,
+        "lost": 0,
+        "balanced": True,
+        "batch_id": "b1",
+        "day": None,
+    } | changes

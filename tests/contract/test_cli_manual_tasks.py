@@ -1,0 +1,107 @@
+import pytest
+
+from tests.cli_support import TASK, CommandLine, FunctionsStandIn, Scripted, manual_task, problem
+
+
+def test_claim_says_who_claims_and_until_when_it_holds(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    claimed = manual_task(state="processing", assignee="ana", claimed_until="2026-11-22T11:00:00+00:00")
+    functions.script(f"/workflow/manual-tasks/{TASK}/claim", claimed)
+
+    done = cli.run("claim", TASK, "--as", " ana ", "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    assert functions.asked[0].body == {"assignee": "ana"}
+    assert done.stdout.startswith("[ok] claimed: NE555 TI\n")
+    assert "  by: ana\n" in done.stdout
+    assert "  claimed until: 2026-11-22 11:00:00Z\n" in done.stdout
+    assert "note" not in done.stdout
+
+
+def test_complete_sends_every_edited_field(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script(f"/workflow/manual-tasks/{TASK}/complete", manual_task(state="completed", note="done"))
+
+    done = cli.run(
+        "complete",
+        TASK,
+        *("--as", "ana", "--note", "from the datasheet", "--url", functions.url),
+        *("--set", "category=Timers", "--set", "description=a=b", "--set", "manufacturer=Texas Instruments"),
+        *("--attribute", "pitch=2.54 mm", "--attribute", "pins=8"),
+        *("--doc", "https://x.y/a.pdf", "--doc", "https://x.y/b.pdf", "--image", "http://x.y/c.png"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert functions.asked[0].body == {
+        "assignee": "ana",
+        "note": "from the datasheet",
+        "fields": {
+            "category": "Timers",
+            "description": "a=b",
+            "manufacturer": "Texas Instruments",
+            "attributes": {"pitch": "2.54 mm", "pins": "8"},
+            "docs": ["https://x.y/a.pdf", "https://x.y/b.pdf"],
+            "images": ["http://x.y/c.png"],
+        },
+    }
+    assert "[ok] completed" in done.stdout
+    assert "  note: done\n" in done.stdout
+
+
+def test_complete_without_edits_sends_none(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script(f"/workflow/manual-tasks/{TASK}/complete", manual_task(state="completed"))
+
+    cli.run("complete", TASK, "--as", "ana", "--url", functions.url)
+
+    assert functions.asked[0].body == {"assignee": "ana", "fields": {}}
+
+
+@pytest.mark.parametrize(
+    ("command", "note", "done_in_words"),
+    [
+        ("release", ("--note", "not mine"), "released"),
+        ("release", (), "released"),
+        ("fail", ("--note", "gone"), "failed"),
+    ],
+)
+def test_release_and_fail_carry_the_note(
+    cli: CommandLine, functions: FunctionsStandIn, command: str, note: tuple[str, ...], done_in_words: str
+) -> None:
+    functions.script(f"/workflow/manual-tasks/{TASK}/{command}", manual_task())
+
+    done = cli.run(command, TASK, "--as", "ana", *note, "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    assert functions.asked[0].body == {"assignee": "ana"} | ({"note": note[1]} if note else {})
+    assert done_in_words in done.stdout
+
+
+def test_a_task_that_somebody_else_holds_is_refused_with_the_owners_name(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    conflict = problem(409, "conflict", "manual task is claimed by bob until 11:00")
+    functions.script(f"/workflow/manual-tasks/{TASK}/claim", conflict)
+
+    done = cli.run("claim", TASK, "--as", "ana", "--url", functions.url)
+
+    assert done.returncode == 4
+    assert done.stderr == "[failed] workflow refused: manual task is claimed by bob until 11:00 (conflict)\n"
+
+
+@pytest.mark.parametrize("fault", [Scripted(fault="hang up"), problem(503, "store_unavailable", "later")])
+def test_an_ending_of_a_task_is_never_sent_twice(
+    cli: CommandLine, functions: FunctionsStandIn, fault: Scripted
+) -> None:
+    functions.script(f"/workflow/manual-tasks/{TASK}/complete", fault)
+
+    done = cli.run("complete", TASK, "--as", "ana", "--url", functions.url)
+
+    assert done.returncode == 3
+    assert len(functions.asked) == 1
+
+
+def test_a_claim_is_sent_again_when_its_answer_was_lost(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script(f"/workflow/manual-tasks/{TASK}/claim", Scripted(fault="hang up"), manual_task())
+
+    assert cli.run("claim", TASK, "--as", "ana", "--url", functions.url).returncode == 0
+    assert len(functions.asked) == 2

@@ -1,0 +1,205 @@
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli_support import (
+    COMMAND,
+    TASK,
+    CommandLine,
+    FunctionsStandIn,
+    batch,
+    equation,
+    manual_task,
+    problem,
+    report,
+)
+
+STATUS = "/workflow/batches/b1"
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "arguments"),
+    [
+        ("/orchestrate", report(), ["run"]),
+        (STATUS, batch(), ["status", "b1"]),
+        (STATUS, batch("completed"), ["watch", "b1"]),
+        ("/workflow/manual-tasks", {"manual_tasks": [manual_task()]}, ["pending"]),
+        ("/workflow/config", {"workflow": {}, "settings": {}}, ["config", "--show"]),
+        ("/workflow/reconcile", equation(), ["reconcile"]),
+        (f"/workflow/manual-tasks/{TASK}/claim", manual_task(), ["claim", TASK, "--as", "ana"]),
+        (f"/workflow/manual-tasks/{TASK}/release", manual_task(), ["release", TASK, "--as", "ana"]),
+        (f"/workflow/manual-tasks/{TASK}/complete", manual_task(), ["complete", TASK, "--as", "ana"]),
+        (f"/workflow/manual-tasks/{TASK}/fail", manual_task(), ["fail", TASK, "--as", "ana", "--note", "no"]),
+    ],
+)
+def test_every_command_writes_its_whole_answer_to_a_file_or_to_standard_output(
+    cli: CommandLine, functions: FunctionsStandIn, path: str, answer: object, arguments: list[str]
+) -> None:
+    functions.script(path, answer)
+
+    to_file = cli.run(*arguments, "--output", "answer.json", "--url", functions.url)
+    to_stdout = cli.run(*arguments, "--output", "-", "--url", functions.url)
+
+    assert to_file.returncode == to_stdout.returncode == 0, to_file.stderr + to_stdout.stderr
+    assert json.loads((cli.folder / "answer.json").read_text()) == answer
+    assert to_file.stdout
+    assert json.loads(to_stdout.stdout) == answer
+    assert to_stdout.stderr == ""
+
+
+@pytest.fixture
+def answering(functions: FunctionsStandIn) -> FunctionsStandIn:
+    functions.script(STATUS, batch(policy="flöw ✓"))
+    return functions
+
+
+def test_a_file_that_was_there_is_replaced_and_keeps_its_rights(
+    cli: CommandLine, answering: FunctionsStandIn
+) -> None:
+    real, link = cli.folder / "real.json", cli.folder / "link.json"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+
+    done = cli.run("status", "b1", "--output", "link.json", "--url", answering.url)
+
+    assert done.returncode == 0, done.stderr
+    assert link.is_symlink()
+    assert "flöw ✓" in real.read_text(encoding="utf-8")
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in cli.folder.iterdir()) == ["link.json", "real.json"]
+
+
+def test_without_an_answer_the_file_stays_as_it_was(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script(STATUS, problem(404, "not_found", "no batch b1"))
+    (cli.folder / "a.json").write_text("old")
+
+    for name in ("a.json", "new.json"):
+        assert cli.run("status", "b1", "--output", name, "--url", functions.url).returncode == 4
+
+    assert (cli.folder / "a.json").read_text() == "old"
+    assert [path.name for path in cli.folder.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".", "it is a directory"),
+        ("missing/a.json", "no such file or directory"),
+        ("file/a.json", "not a directory"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_refused_before_anything_is_called(
+    cli: CommandLine, answering: FunctionsStandIn, path: str, reason: str
+) -> None:
+    (cli.folder / "file").touch()
+
+    done = cli.run("status", "b1", "--output", path, "--url", answering.url)
+
+    assert done.returncode == 2
+    assert done.stderr == f"[failed] cannot write {Path(path)}: {reason}\n"
+    assert answering.asked == []
+
+
+def test_a_device_is_written_and_not_replaced(cli: CommandLine, answering: FunctionsStandIn) -> None:
+    done = cli.run("status", "b1", "--output", "/dev/null", "--url", answering.url)
+
+    assert done.returncode == 0, done.stderr
+    assert not Path("/dev/null").is_file()
+
+
+def test_in_a_pipe_our_own_words_are_ascii_and_narrow_encodings_do_no_harm(
+    cli: CommandLine, answering: FunctionsStandIn
+) -> None:
+    plain = cli.run("status", "b1", "--url", answering.url, PYTHONIOENCODING="ascii")
+    as_json = cli.run("status", "b1", "--output", "-", "--url", answering.url, PYTHONIOENCODING="ascii")
+
+    assert r"policy fl\xf6w \u2713" in plain.stdout
+    assert plain.stdout.isascii()
+    assert json.loads(as_json.stdout)["policy"] == "flöw ✓"
+
+
+def on_a_terminal(cli: CommandLine, *arguments: str, **variables: str) -> tuple[int, str]:
+    """Exit status, and what a terminal of 100 columns was sent."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=cli.environment | {"TERM": "xterm-256color", "COLUMNS": "100"} | variables,
+            cwd=cli.folder,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown = bytearray()
+        try:
+            while chunk := terminal.read(4096):
+                shown += chunk
+        except OSError:  # Linux says so where others say that the file has ended
+            pass
+        return process.wait(), shown.decode()
+
+
+def test_a_terminal_gets_emojis_colours_and_frames(cli: CommandLine, answering: FunctionsStandIn) -> None:
+    status, shown = on_a_terminal(cli, "status", "b1", "--url", answering.url)
+
+    assert status == 0
+    assert "⏳ b1: in progress" in shown
+    assert "\x1b[1m" in shown
+    assert "╭" in shown
+
+
+def test_no_color_is_honoured(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script("/workflow/reconcile", equation())
+
+    _, coloured = on_a_terminal(cli, "reconcile", "--url", functions.url)
+    _, plain = on_a_terminal(cli, "reconcile", "--url", functions.url, NO_COLOR="1")
+
+    assert "\x1b[32m" in coloured
+    assert "\x1b[3" not in plain
+
+
+def test_a_terminal_that_knows_no_emojis_gets_none(cli: CommandLine, answering: FunctionsStandIn) -> None:
+    _, narrow = on_a_terminal(cli, "status", "b1", "--url", answering.url, PYTHONIOENCODING="ascii")
+    _, dumb = on_a_terminal(cli, "status", "b1", "--url", answering.url, TERM="dumb")
+
+    assert "[in progress] b1" in narrow
+    assert narrow.isascii()
+    assert "[in progress] b1" in dumb
+
+
+def test_on_a_terminal_ids_of_pending_tasks_are_never_broken(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/workflow/manual-tasks", {"manual_tasks": [manual_task()]})
+
+    _, shown = on_a_terminal(cli, "pending", "--url", functions.url, COLUMNS="40")
+
+    assert f"{TASK}  high, due 2026-11-23 10:00:00Z" in shown
+    assert "NE555 TI, automation fallback" in shown
+
+
+def test_a_reader_that_has_enough_ends_the_command_without_a_word(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    tasks = [manual_task() for _ in range(1000)]
+    functions.script("/workflow/manual-tasks", {"manual_tasks": tasks})
+
+    for arguments in (["pending"], ["pending", "--output", "-"]):
+        with subprocess.Popen(
+            [*COMMAND, *arguments, "--url", functions.url],
+            env=cli.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.read(10)
+            process.stdout.close()
+            assert process.stderr.read() == b""
+            assert process.wait() == 141

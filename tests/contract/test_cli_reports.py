@@ -1,0 +1,164 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.cli_support import TASK, CommandLine, FunctionsStandIn, batch, equation, manual_task
+
+
+def test_status_shows_the_tasks_by_state_and_the_decisions_by_rule(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/workflow/batches/b1", batch("completed_with_failures"))
+
+    done = cli.run("status", "b1", "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "[warning] b1: completed with failures",
+        "4 records taken, policy flow, by manual",
+        "automation: 2 completed, 1 failed",
+        "people: 1 initialized",
+        "begun 2026-11-22 10:00:00Z, last task ended 2026-11-22 10:01:00Z",
+        "",
+        "Decisions",
+        "rule    route       records",
+        "sparse  automation  3",
+        "",
+        "handed to people: b1_fallback",
+    ]
+
+
+def test_status_of_a_fallback_batch_says_whose_it_is(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    answer = batch(
+        batch_id="b1_fallback",
+        automation={},
+        decisions=[],
+        policy=None,
+        finished_at=None,
+        fallback_batches=[],
+        parent_batch_id="b1",
+    )
+    functions.script("/workflow/batches/b1_fallback", answer)
+
+    done = cli.run("status", "b1_fallback", "--url", functions.url)
+
+    assert "automation: none" in done.stdout
+    assert "still open" in done.stdout
+    assert "could not finish in b1\n" in done.stdout
+    assert "Decisions" not in done.stdout
+
+
+@pytest.mark.parametrize(("state", "status"), [("failed", 1), ("completed", 0), ("in_progress", 0)])
+def test_only_a_failed_batch_is_bad_news(
+    cli: CommandLine, functions: FunctionsStandIn, state: str, status: int
+) -> None:
+    functions.script("/workflow/batches/b1", batch(state))
+
+    assert cli.run("status", "b1", "--url", functions.url).returncode == status
+
+
+def test_pending_lists_the_waiting_tasks_with_their_reasons(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    plain = manual_task(type="workflow_generated", cause=None, reason="complete data", pn=None)
+    functions.script("/workflow/manual-tasks", {"manual_tasks": [manual_task(), plain]})
+
+    done = cli.run("pending", "--limit", "7", "--priority", "high", "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    assert functions.asked[0].query == {"limit": ["7"], "priority": ["high"]}
+    _, _, first, second = done.stdout.splitlines()
+    assert "the vendor does not know it (after 1 attempts: not_found)  2026-11-23 10:00:00Z" in first
+    assert second.split() == [
+        TASK,
+        "high",
+        "-",
+        "TI",
+        *"workflow generated complete data 2026-11-23 10:00:00Z".split(),
+    ]
+
+
+def test_pending_without_tasks_says_so(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script("/workflow/manual-tasks", {"manual_tasks": []})
+
+    done = cli.run("pending", "--url", functions.url)
+
+    assert functions.asked[0].query == {"limit": ["50"]}
+    assert done.stdout == "[ok] no manual task is waiting\n"
+
+
+@pytest.mark.parametrize("arguments", [("config",), ("config", "--show")])
+def test_config_shows_what_the_function_shows(
+    cli: CommandLine, functions: FunctionsStandIn, arguments: tuple[str, ...]
+) -> None:
+    shown = {
+        "workflow": {"max_daily_tasks": 1000, "automation_failure_to_manual": True},
+        "settings": {"KEY": "****"},
+    }
+    functions.script("/workflow/config", shown)
+
+    done = cli.run(*arguments, "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["automation_failure_to_manual", "true"] in lines
+    assert ["max_daily_tasks", "1000"] in lines
+    assert ["KEY", "****"] in lines
+
+
+def test_reconcile_prints_the_equation_of_a_batch(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script("/workflow/reconcile", equation())
+
+    done = cli.run("reconcile", "--batch", "b1", "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    assert functions.asked[0].query == {"batch": ["b1"]}
+    assert done.stdout.splitlines() == [
+        "b1",
+        "10 taken = 5 completed + 2 with a person + 1 in flight + 1 failed + 1 rejected",
+        "[ok] balanced: every record is accounted for",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"balanced": False, "completed": 4},
+        {"balanced": True, "completed": 4},  # the sum is done here once more
+        {"balanced": False, "completed": 4, "lost": 1},
+    ],
+)
+def test_an_equation_that_does_not_balance_is_bad_news(
+    cli: CommandLine, functions: FunctionsStandIn, changes: dict[str, object]
+) -> None:
+    functions.script("/workflow/reconcile", equation(**changes))
+
+    done = cli.run("reconcile", "--batch", "b1", "--output", "equation.json", "--url", functions.url)
+
+    assert done.returncode == 1
+    assert (
+        f"NOT balanced: 1 of the records taken have no place ({changes.get('lost', 0)} lost)" in done.stdout
+    )
+    assert json.loads((cli.folder / "equation.json").read_text())["completed"] == 4
+
+
+def test_reconcile_takes_a_day(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script("/workflow/reconcile", equation(batch_id=None, day="2026-11-20"))
+
+    done = cli.run("reconcile", "--day", "2026-11-20", "--url", functions.url)
+
+    assert functions.asked[0].query == {"day": ["2026-11-20"]}
+    assert done.stdout.startswith("batches begun on 2026-11-20 (UTC)\n")
+
+
+def test_reconcile_is_about_today_when_nothing_is_given(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/workflow/reconcile", equation(batch_id=None, day="2026-11-20"))
+    before = datetime.now(UTC).date()
+
+    cli.run("reconcile", "--url", functions.url)
+
+    after = datetime.now(UTC).date()
+    assert functions.asked[0].query["day"][0] in {str(before), str(after)}
