@@ -75,7 +75,7 @@ def test_pending_lists_the_waiting_tasks_with_their_reasons(
         "high",
         "-",
         "TI",
-        *"workflow generated complete data 2026-11-23 10:00:00Z".split(),
+        *["workflow", "generated", "complete", "data", "2026-11-23", "10:00:00Z"],
     ]
 
 

@@ -1,0 +1,78 @@
+from collections.abc import Mapping
+
+import pytest
+
+from cli.addresses import Address, Function, Given, checked_url, locate
+from cli.client import Client
+from cli.failures import WrongUsage
+
+NOTHING = Given(None, {})
+
+
+def no_cloud() -> Mapping[str, str]:
+    raise AssertionError("nobody asks for the local cloud")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "an address begins with https://"),
+        ("example.com", "an address begins with https://"),
+        ("ftp://example.com", "an address begins with https://"),
+        ("https://", "an address begins with https://"),
+        ("https://ana:secret@example.com", "no user, query or fragment"),
+        ("https://example.com?key=secret", "no user, query or fragment"),
+        ("https://example.com#secret", "no user, query or fragment"),
+        ("https://example.com:secret", "this is no address"),
+        ("https://exa\x00mple.com", "this is no address"),
+    ],
+)
+def test_what_is_no_address_is_refused_without_its_secrets(text: str, told: str) -> None:
+    with pytest.raises(WrongUsage, match="--url: ") as refusal:
+        locate(Function.WORKFLOW, Given(text, {}), {}, no_cloud)
+
+    assert told in str(refusal.value)
+
+
+def test_an_empty_flag_is_no_address_and_an_empty_variable_is_none() -> None:
+    with pytest.raises(WrongUsage):
+        locate(Function.WORKFLOW, Given(None, {Function.WORKFLOW: ""}), {}, no_cloud)
+
+    found = locate(
+        Function.WORKFLOW,
+        NOTHING,
+        {"SWITCHYARD_URL": "", "SWITCHYARD_WORKFLOW_URL": ""},
+        lambda: {"workflow": "http://127.0.0.1:1/"},
+    )
+    assert found.url == "http://127.0.0.1:1"
+
+
+def test_the_functions_name_is_appended_to_a_region() -> None:
+    region = "https://us-central1-p.cloudfunctions.net/"
+
+    assert locate(Function.ORCHESTRATE, Given(region, {}), {}, no_cloud).url == f"{region}orchestrate"
+    assert checked_url(f" {region} ", "--url") == region.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("https://example.com", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost", True),
+        ("http://[::1]:8080", True),
+        ("http://example.com", False),
+        ("http://127.0.0.1.example.com", False),
+    ],
+)
+def test_a_token_goes_over_https_or_to_this_machine(url: str, private: bool) -> None:  # noqa: FBT001 - a table's column
+    address = Address(Function.WORKFLOW, url, "")
+
+    if private:
+        with Client(address, "secret", tell=print) as client:
+            assert client.address is address
+    else:
+        with pytest.raises(WrongUsage, match="over https only"):
+            Client(address, "secret", tell=print)
+        with Client(address, None, tell=print):
+            pass

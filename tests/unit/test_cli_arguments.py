@@ -1,0 +1,114 @@
+from collections.abc import Sequence
+from datetime import date
+
+import pytest
+
+from cli.arguments import parser
+from cli.commands import action_of, order_of
+from cli.failures import WrongUsage
+from tests.cli_support import TASK
+
+AS_ANA = ("--as", "ana")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "COMMAND"),
+        (("dance",), "invalid choice: 'dance'"),
+        (("run", "--limit", "0"), "'0' is no whole number from 1 to 100000"),
+        (("run", "--limit", "100001"), "no whole number"),
+        (("run", "--limit", "1.5"), "no whole number"),
+        (("run", "--limit", "٣"), "no whole number"),
+        (("run", "--limit", "9" * 5000), "no whole number"),
+        (("run", "--priority-threshold", "1.01"), "no number from 0 to 1"),
+        (("run", "--priority-threshold", "nan"), "no number from 0 to 1"),
+        (("run", "--priority-threshold", "high"), "no number from 0 to 1"),
+        (("run", "--force-manual", "--force-automation"), "not allowed with"),
+        (("run", "--force"), "unrecognized arguments: --force"),
+        (("run", "--policy", "a b"), "cannot name a policy"),
+        (("run", "--batch-id", "-b"), "--batch-id"),
+        (("run", "--batch-id", "a b"), "cannot name a batch"),
+        (("run", "--batch-id", "b" * 101), "cannot name a batch"),
+        (("run", "--output", ""), "give a file"),
+        (("run", "--timeout", "0"), "no number from 0.001 to 3600"),
+        (("run", "--timeout", "inf"), "no number from 0.001 to 3600"),
+        (("status",), "BATCH"),
+        (("status", "../config"), "cannot name a batch"),
+        (("status", "_fallback"), "cannot name a batch"),
+        (("watch", "b1", "--interval", "0"), "no number from 0.01 to 3600"),
+        (("watch", "b1", "--patience", "-1"), "no number from 0 to 86400"),
+        (("pending", "--limit", "1001"), "no whole number from 1 to 1000"),
+        (("pending", "--priority", "urgent"), "invalid choice: 'urgent'"),
+        (("reconcile", "--day", "2026-02-30"), "is no day; write YYYY-MM-DD"),
+        (("reconcile", "--day", "20261122"), "is no day; write YYYY-MM-DD"),
+        (("reconcile", "--day", "2026-11-22", "--batch", "b1"), "not allowed with"),
+        (("claim", TASK), "--as"),
+        (("claim", "17", *AS_ANA), "'17' is no task id; `pending` lists them"),
+        (("claim", TASK, "--as", "  "), "give a text of 1 to 200 characters"),
+        (("claim", TASK, "--as", "a" * 201), "give a text of 1 to 200 characters"),
+        (("claim", TASK, "--as", "a\x00"), "give a text of 1 to 200 characters"),
+        (("claim", TASK, "--as", "\udcff"), "give a text of 1 to 200 characters"),
+        (("fail", TASK, *AS_ANA), "--note"),
+        (("fail", TASK, *AS_ANA, "--note", ""), "give a text of 1 to 10000 characters"),
+        (("complete", TASK, *AS_ANA, "--set", "category"), "not of the form name=value"),
+        (("complete", TASK, *AS_ANA, "--set", "category= "), "not of the form name=value"),
+        (
+            ("complete", TASK, *AS_ANA, "--set", "pn=X"),
+            "'pn' is no field; there are category, description, manufacturer",
+        ),
+        (
+            ("complete", TASK, *AS_ANA, "--set", f"manufacturer={'m' * 201}"),
+            "give a text of 1 to 200 characters",
+        ),
+        (("complete", TASK, *AS_ANA, "--attribute", "=8"), "not of the form name=value"),
+        (("complete", TASK, *AS_ANA, "--doc", "ftp://x.y"), "is no link"),
+        (("complete", TASK, *AS_ANA, "--doc", f"https://x.y/{'a' * 2000}"), "is no link"),
+        (("complete", TASK, *AS_ANA, "--image", "https://x.y/a b"), "is no link"),
+        (("pending", "--token", ""), "this is no token"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: Sequence[str], told: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(arguments)
+
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert line.endswith("(--help says more)")
+
+
+def test_a_token_that_is_none_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["pending", "--token", "my secret"])
+
+    assert "secret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--set", "--attribute"])
+def test_a_field_that_is_given_twice_is_refused(option: str) -> None:
+    given = parser().parse_args(["complete", TASK, *AS_ANA, option, "category=A", option, "category=B"])
+
+    with pytest.raises(WrongUsage, match=f"{option}: 'category' was given twice"):
+        action_of(given)
+
+
+def test_an_order_holds_only_what_was_given_and_a_name_for_the_batch() -> None:
+    first = order_of(parser().parse_args(["run", "--priority-threshold", "0"]))
+    second = order_of(parser().parse_args(["run"]))
+
+    assert first.keys() == {"limit", "priority_threshold", "batch_id"}
+    assert first["priority_threshold"] == 0
+    assert first["batch_id"] != second["batch_id"]
+
+
+def test_values_are_read_as_what_they_are() -> None:
+    read = parser().parse_args
+
+    assert read(["run", "--limit", "+7"]).limit == 7
+    assert read(["reconcile", "--day", "2026-02-28"]).day == date(2026, 2, 28)
+    assert read(["status", "b1_fallback"]).batch == "b1_fallback"
+    assert read(["claim", TASK.upper(), *AS_ANA]).task == TASK
+    assert read(["pending", "--token", " abc \n"]).token == "abc"

@@ -1,0 +1,64 @@
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from cli.addresses import Address, Function
+from cli.failures import Refused
+from cli.replies import Reply, read_answer, retry_after
+from cli.screen import shown
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0),
+        (" 17 ", 17),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Thu, 01 Jan 1970 00:00:00", 0),
+        ("soon", None),
+        ("-3", None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": header}) == seconds
+
+
+def test_a_date_to_come_is_a_wait() -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+    assert 0 < (retry_after({"Retry-After": soon}) or 0) <= 3600
+    assert retry_after({}) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[" * 100_000, b'"text"', b'{"detail": "no code"}'])
+def test_what_is_no_problem_of_ours_is_not_taken_for_one(content: bytes) -> None:
+    assert Reply(400, {}, content).problem is None
+
+
+@pytest.mark.parametrize("errors", ["no list", [], None])
+def test_a_problem_without_fields_is_told_by_its_detail(errors: object) -> None:
+    reply = Reply(422, {}, b"")
+    reply.__dict__["json"] = {"detail": "wrong", "code": "invalid_request", "errors": errors}
+
+    with pytest.raises(Refused, match=r"wrong \(invalid_request\)"):
+        read_answer(reply, Address(Function.WORKFLOW, "http://127.0.0.1:1", ""))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (3, "3"),
+        ("plain", "plain"),
+        ("Ω ✓ 日本", "Ω ✓ 日本"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("two\nlines\r", r"two\nlines\r"),
+        ("right\u202eto left", r"right\u202eto left"),
+        ("\u2028", r"\u2028"),
+        ("\ud83d", r"\ud83d"),
+    ],
+)
+def test_values_cannot_steer_the_terminal(value: object, text: str) -> None:
+    assert shown(value) == text
