@@ -43,8 +43,10 @@ class RecordLine(Calls):
         assert self.finish(task)
         return task
 
-    def failed(self, pn: str = "LM317T", *, to_manual: bool = True, fields: Json | None = None) -> UUID:
-        task = self.automation(pn, fields=fields)
+    def failed(
+        self, pn: str = "LM317T", *, to_manual: bool = True, batch: str = "b1", fields: Json | None = None
+    ) -> UUID:
+        task = self.automation(pn, batch=batch, fields=fields)
         self.claim(task)
         assert self.fail(task, to_manual=to_manual)
         return task

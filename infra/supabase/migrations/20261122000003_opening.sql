@@ -74,7 +74,7 @@ return (
             select coalesce(jsonb_object_agg(
                 key, jsonb_build_object('attempts', attempts, 'successes', successes)
             ), '{}')
-            from manufacturers where key in (select manufacturer_key from asked)
+            from manufacturers where key = any (array(select manufacturer_key from asked))
         ),
         'rejected_before', (
             select coalesce(jsonb_agg(distinct content_hash), '[]')

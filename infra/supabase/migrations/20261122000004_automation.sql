@@ -80,9 +80,7 @@ create function know_manufacturers(p_names jsonb) returns void
 language sql set search_path = public, pg_temp
 begin atomic
     insert into manufacturers (key, name)
-    select seen.key, seen.value from jsonb_each_text(p_names) as seen
-    where seen.key <> '' and not exists (select from manufacturers as m where m.key = seen.key)
-    order by seen.key
+    select key, value from jsonb_each_text(p_names) where key <> '' order by key
     on conflict (key) do nothing;
 end;
 

@@ -95,10 +95,17 @@ begin
             else 'lost'
         end as place
         from chosen
-        inner join decisions as d on d.batch_id = chosen.id
-        left join automation_tasks as task on task.decision_id = d.id
-        left join manual_tasks as fallback on fallback.automation_task_id = task.id
-        left join manual_tasks as own on own.decision_id = d.id and own.automation_task_id is null
+        -- looked up one by one (that is what the offset and the limits say): a day is bounded, history is not
+        cross join lateral (select * from decisions where batch_id = chosen.id offset 0) as d
+        left join lateral (
+            select t.id, t.state, t.hand_over from automation_tasks as t where t.decision_id = d.id limit 1
+        ) as task on true
+        left join lateral (
+            select m.state from manual_tasks as m where m.automation_task_id = task.id limit 1
+        ) as fallback on true
+        left join lateral (
+            select m.state from manual_tasks as m where m.decision_id = d.id and m.automation_task_id is null limit 1
+        ) as own on true
     )
 
     select jsonb_build_object(

@@ -1,0 +1,250 @@
+import uuid
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from tests.contract.schema_rows import CLAIM, DUE, NOW, Json, item, product
+from tests.contract.schema_support import RecordLine
+
+UNKNOWN = uuid.UUID(int=404)
+SOURCE: Json = {
+    "pn": "LM317T",
+    "manufacturer": "Texas Instruments",
+    "category": "Regulators",
+    "description": "from the source",
+    "specs": {"Voltage": "37 V", "Current": "1 A", "Empty": None},
+    "docs": ["https://source.example/a.pdf"],
+    "images": ["https://source.example/a.jpg"],
+}
+
+
+@pytest.fixture
+def line(service_connection: psycopg.Connection) -> RecordLine:
+    return RecordLine(service_connection)
+
+
+def stored(line: RecordLine) -> Json:
+    """The one product, as people see it."""
+    found = line.one(
+        "select p.*, m.name as manufacturer, m.key from products as p"
+        " left join manufacturers as m on m.id = p.manufacturer_id"
+    )
+    found["attributes"] = {
+        row["name"]: row["value"] for row in line.all("select name, value from product_attributes")
+    }
+    found["media"] = {
+        (row["kind"], row["url"]): row["title"] for row in line.all("select * from document_media")
+    }
+    return found
+
+
+def test_a_manual_task_begins_due_by_its_priority_and_with_nobody(line: RecordLine) -> None:
+    for priority, seconds in DUE.items():
+        row = line.manual(line.person(f"P {priority}", fields={"priority": priority}))
+        assert row["due_at"] == NOW + timedelta(seconds=seconds)
+        assert (row["type"], row["state"], row["assignee"]) == ("workflow_generated", "initialized", None)
+
+
+def test_a_claim_shows_the_record_and_why_a_person_should_look(line: RecordLine) -> None:
+    task = line.person(fields={"source_record": SOURCE})
+    claim = line.take(task)
+    assert (claim["state"], claim["assignee"]) == ("processing", "ana")
+    assert claim["claimed_until"] == "2026-03-02T13:00:00+00:00"
+    assert claim["source_record"] == SOURCE
+    assert claim["decision"] == {
+        "rule": "sparse",
+        "reason": "a reason",
+        "confidence": 0.8,
+        "features": {"priority": 0.5},
+        "comparisons": [],
+        "policy": "flow",
+        "policy_version": "1",
+    }
+
+
+def test_the_same_person_renews_a_claim(line: RecordLine) -> None:
+    task = line.person()
+    line.take(task)
+    assert line.later(minutes=30).take(task)["claimed_until"] == "2026-03-02T13:30:00+00:00"
+
+
+def test_another_person_gets_the_task_exactly_when_the_claim_ends(line: RecordLine) -> None:
+    task = line.person()
+    line.take(task, "ana")
+    with pytest.raises(psycopg.Error, match="is claimed by ana until 2026-03-02T13:00:00Z") as refusal:
+        line.later(seconds=CLAIM - 1).take(task, "bo")
+    assert refusal.value.sqlstate == "PT409"
+    later = line.later(seconds=CLAIM)
+    assert later.take(task, "bo")["assignee"] == "bo"
+    with pytest.raises(psycopg.Error, match="is claimed by bo"):
+        later.complete(task, "ana")
+
+
+def test_who_let_a_claim_run_out_may_still_complete_when_nobody_took_it(line: RecordLine) -> None:
+    task = line.person()
+    line.take(task)
+    assert line.later(days=2).complete(task)["state"] == "completed"
+
+
+def test_only_who_holds_the_claim_can_act(line: RecordLine) -> None:
+    task = line.person()
+    actions = (RecordLine.give_back, RecordLine.complete, RecordLine.give_up)
+    for action in actions:
+        with pytest.raises(psycopg.Error, match="is not claimed by ana: claim it first") as refusal:
+            action(line, task, "ana")
+        assert refusal.value.sqlstate == "PT409"
+    line.take(task, "bo")
+    later = line.later(days=1)
+    for action in actions:
+        with pytest.raises(psycopg.Error, match="is claimed by bo until"):
+            action(line, task, "ana")
+        with pytest.raises(psycopg.Error, match="is not claimed by ana: claim it first"):
+            action(later, task, "ana")
+    assert line.manual(task)["assignee"] == "bo"
+
+
+def test_an_unknown_task_is_not_found(line: RecordLine) -> None:
+    for action in (line.take, line.give_back, line.complete, line.give_up):
+        with pytest.raises(psycopg.Error, match=f"no manual task {UNKNOWN}") as refusal:
+            action(UNKNOWN)
+        assert refusal.value.sqlstate == "PT404"
+
+
+def test_a_released_task_is_pending_again_and_keeps_the_note(line: RecordLine) -> None:
+    task = line.person()
+    line.take(task)
+    assert line.pending() == []
+    released = line.give_back(task, note="needs the data sheet")
+    assert (released["state"], released["assignee"], released["claimed_until"]) == ("initialized", None, None)
+    assert [pending["note"] for pending in line.pending()] == ["needs the data sheet"]
+    line.take(task, "bo")
+    assert line.give_back(task, "bo")["note"] == "needs the data sheet"
+
+
+def test_completing_writes_the_edited_fields_over_the_source(line: RecordLine) -> None:
+    task = line.person(fields={"source_record": SOURCE})
+    line.take(task)
+    edited: Json = {
+        "description": "edited",
+        "attributes": {"Voltage": "40 V", "Package": "TO-220"},
+        "docs": ["https://person.example/b.pdf"],
+    }
+    done = line.complete(task, fields=edited)
+    result = stored(line)
+    assert (done["state"], done["edited_fields"]) == ("completed", edited)
+    assert done["result"] == {"product_id": str(result["id"])}
+    assert (result["description"], result["category"]) == ("edited", "Regulators")
+    assert (result["manufacturer"], result["key"]) == ("Texas Instruments", "texas instruments")
+    assert (result["source"], result["task_id"]) == ("manual", task)
+    assert result["attributes"] == {"Voltage": "40 V", "Package": "TO-220", "Current": "1 A"}
+    assert result["media"] == {
+        ("datasheet", "https://person.example/b.pdf"): None,
+        ("datasheet", "https://source.example/a.pdf"): None,
+        ("photo", "https://source.example/a.jpg"): None,
+    }
+
+
+def test_completing_writes_the_edited_fields_over_the_product_that_is_there(line: RecordLine) -> None:
+    line.completed(fields={"source_record": SOURCE})
+    later = line.later(days=31)
+    task = later.person(batch="b2", fields={"source_record": SOURCE})
+    later.take(task)
+    sheet = "https://vendor.example/a.pdf"
+    later.complete(task, fields={"category": "ICs", "attributes": {"Package": "TO-220"}, "docs": [sheet]})
+    result = stored(later)
+    assert (result["category"], result["description"]) == ("ICs", "Linear regulator")
+    assert (result["vendor_pn"], str(result["unit_price"])) == ("296-LM317T", "0.8125")
+    assert result["manufacturer"] == "TI"
+    assert result["attributes"] == {"Voltage": "37 V", "Package": "TO-220"}
+    assert result["media"] == {("datasheet", sheet): "Sheet"}
+    assert line.one("select extras from product_extras") == {"extras": {"lead_weeks": 6}}
+
+
+def test_an_edited_manufacturer_is_known_from_then_on(line: RecordLine) -> None:
+    task = line.person(fields={"source_record": SOURCE})
+    line.take(task)
+    line.complete(task, fields={"manufacturer": "onsemi"}, manufacturer_key="onsemi")
+    assert stored(line)["manufacturer"] == "onsemi"
+    assert line.known(item("LM317T", manufacturer="onsemi"))["manufacturers"] == {
+        "onsemi": {"attempts": 0, "successes": 0}
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"), [("A|B", "a%7cb"), ("100% Parts", "100%25 parts"), ("%7C", "%257c")]
+)
+def test_a_manufacturer_s_key_is_read_back_as_it_was_before_it_was_escaped(
+    line: RecordLine, name: str, escaped: str
+) -> None:
+    escaped = escaped.replace("%7cb", "%7Cb")
+    task = line.person(fields={"manufacturer": name, "record_key": f"LM317T|{escaped}"})
+    line.take(task)
+    line.complete(task)
+    assert stored(line)["key"] == name.lower()
+
+
+def test_a_record_without_a_manufacturer_is_completed_without_one(line: RecordLine) -> None:
+    task = line.person(fields={"manufacturer": None})
+    line.take(task)
+    line.complete(task)
+    assert stored(line)["manufacturer_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("specs", "docs"), [(None, None), ([], "https://one.example"), ("text", {}), (5, [None])]
+)
+def test_a_malformed_source_row_does_not_keep_a_person_from_completing(
+    line: RecordLine, specs: object, docs: object
+) -> None:
+    task = line.person(fields={"source_record": SOURCE | {"specs": specs, "docs": docs, "images": docs}})
+    line.take(task)
+    assert line.complete(task)["state"] == "completed"
+    assert (stored(line)["attributes"], stored(line)["media"]) == ({}, {})
+
+
+def test_giving_up_ends_the_task_with_its_note(line: RecordLine) -> None:
+    task = line.person()
+    line.take(task)
+    failed = line.give_up(task, note="no data sheet")
+    assert (failed["state"], failed["note"], failed["assignee"]) == ("failed", "no data sheet", "ana")
+    assert line.all("select * from products") == []
+    with pytest.raises(psycopg.Error, match="is already failed") as refusal:
+        line.take(task)
+    assert refusal.value.sqlstate == "PT409"
+
+
+def test_pending_work_comes_by_priority_then_age_and_hides_what_is_held(line: RecordLine) -> None:
+    for age, (pn, priority) in enumerate(
+        [("P1", "low"), ("P2", "high"), ("P3", "medium"), ("P4", "high"), ("P5", "high")]
+    ):
+        line.later(seconds=age).person(pn, fields={"priority": priority})
+    held = line.one("select id from manual_tasks where pn = 'P4'")["id"]
+    line.take(held)
+
+    def parts(tasks: list[Json]) -> list[str]:
+        return [task["pn"] for task in tasks]
+
+    assert parts(line.pending()) == ["P2", "P5", "P3", "P1"]
+    assert parts(line.pending(limit=2)) == ["P2", "P5"]
+    assert parts(line.pending(priority="medium")) == ["P3"]
+    assert parts(line.later(seconds=CLAIM).pending(priority="high")) == ["P2", "P4", "P5"]
+
+
+def test_a_fallback_s_completion_completes_the_record(line: RecordLine) -> None:
+    manual = line.fallback("P1")
+    assert line.record("P1")["open"]
+    line.take(manual)
+    line.complete(manual, fields={"category": "ICs"})
+    record = line.record("P1")
+    assert (record["open"], record["completed_at"], record["ledger_due"]) == (False, NOW, True)
+
+
+def test_what_a_person_wrote_is_among_the_vendor_s_columns_untouched(line: RecordLine) -> None:
+    line.completed()
+    later = line.later(days=31)
+    task = later.person(batch="b2")
+    later.take(task)
+    later.complete(task, fields={"description": "edited"})
+    untouched = ("vendor", "vendor_pn", "url", "currency", "status")
+    assert {name: stored(line)[name] for name in untouched} == {name: product()[name] for name in untouched}

@@ -1,0 +1,230 @@
+"""With a hundred thousand records behind it, no call reads a big table from end to end."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.contract.schema_rows import NOW, OTHER, OWNER, Json, item
+from tests.contract.schema_support import RecordLine
+from tests.postgres_support import Database, PostgresServer
+
+BIG = {
+    "records",
+    "decisions",
+    "automation_tasks",
+    "manual_tasks",
+    "task_events",
+    "products",
+    "product_attributes",
+    "document_media",
+    "product_extras",
+    "manufacturers",
+}
+
+
+@pytest.fixture(scope="module")
+def history(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Database]:
+    with postgres_server.database(migrated_template) as database:
+        with database.connect() as owner:
+            owner.execute(Path(__file__).with_name("schema_history.sql").read_bytes())
+        yield database
+
+
+class Plans:
+    """Those of every statement that is run over a connection, also inside of functions and constraints."""
+
+    def __init__(self, connection: psycopg.Connection, mode: str) -> None:
+        self.found: list[Json] = []
+        connection.execute("load 'auto_explain'")
+        for setting, value in {
+            "auto_explain.log_min_duration": "0",
+            "auto_explain.log_nested_statements": "on",
+            "auto_explain.log_format": "json",
+            "auto_explain.log_level": "notice",
+            "plan_cache_mode": mode,
+        }.items():
+            connection.execute("select set_config(%s, %s, false)", (setting, value))
+        connection.add_notice_handler(self._read)
+
+    def _read(self, notice: psycopg.errors.Diagnostic) -> None:
+        text = notice.message_primary or ""
+        if "plan:\n" in text:
+            self.found.append(json.loads(text.split("plan:\n", 1)[1]))
+
+    def nodes(self) -> list[Json]:
+        """Each with its statement's text."""
+        return [
+            node | {"statement": plan["Query Text"]} for plan in self.found for node in _below(plan["Plan"])
+        ]
+
+    def read_whole(self) -> list[tuple[str, str]]:
+        return [
+            (node["Relation Name"], node["statement"])
+            for node in self.nodes()
+            if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG
+        ]
+
+    def indexes(self) -> set[str]:
+        """Those that rows were looked up by, also to find out whether they are there already."""
+        nodes = self.nodes()
+        looked_up = {node["Index Name"] for node in nodes if "Index Name" in node}
+        return looked_up.union(*(node.get("Conflict Arbiter Indexes", ()) for node in nodes))
+
+
+def _below(node: Json) -> Iterator[Json]:
+    yield node
+    for inner in node.get("Plans", []):
+        yield from _below(inner)
+
+
+def task(number: int) -> UUID:
+    """The automation task of record `number`; those above 99000 are open."""
+    return named(f"task {number}")
+
+
+def named(name: str) -> UUID:
+    return UUID(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest())
+
+
+def known_items(count: int = 100) -> list[Json]:
+    """Half of them finished long ago, half never seen."""
+    old = [
+        item(f"P{n}", manufacturer=f"Maker {n % 20000}", content_hash="new")
+        for n in range(1000, 1000 + count // 2)
+    ]
+    new = [item(f"N{n}", "manual" if n % 3 else "automation") for n in range(count // 2)]
+    return old + new
+
+
+def worked(line: RecordLine) -> None:
+    line.claim(task(99001))
+    line.save(task(99001))
+    line.finish(task(99001))
+
+
+def dead_lettered(line: RecordLine) -> None:
+    line.claim(task(99002))
+    line.fail(task(99002))
+    line.fall_back(task(99002))
+
+
+def released(line: RecordLine) -> None:
+    line.claim(task(99003))
+    line.release(task(99003))
+    line.claim(task(99003), OTHER)
+    line.postpone(task(99003), NOW, OTHER)
+    line.note_many({task(99003): 1})
+
+
+def swept(line: RecordLine) -> None:
+    assert len(line.candidates(50)) == 50
+    line.extend(*[task(99000 + n) for n in range(10, 15)])
+    assert line.renew(task(99021), 0) == 1
+    assert line.lose(task(99022), 0)
+
+
+def opened(line: RecordLine) -> None:
+    line.begin("now")
+    answer = line.open(known_items(), batch="now")
+    assert (len(answer["automation"]), answer["manual"]) == (67, 33)
+
+
+def progressed(line: RecordLine) -> None:
+    line.begin("now")
+    enqueued = [task(n) for n in range(99100, 99200) if n % 10 < 7]
+    line.progress(*enqueued, batch="now", ledgered=[f"hash {n}" for n in range(97001, 97500)], closed=True)
+
+
+def reviewed(line: RecordLine) -> None:
+    line.take(named("manual 99007"))
+    line.give_back(named("manual 99007"))
+    line.give_back(named("manual 99007"))
+    line.take(named("manual 99007"))
+    line.complete(named("manual 99007"), fields={"category": "ICs"})
+    line.take(named("manual 99008"))
+    line.give_up(named("manual 99008"))
+
+
+def listed(line: RecordLine) -> None:
+    assert len(line.pending(50)) == 50
+    assert len(line.pending(50, "low")) == 50
+
+
+CALLS: dict[str, tuple[Callable[[RecordLine], Any], set[str]]] = {
+    "begin_batch": (lambda line: line.begin("now", ledger_limit=2000), {"records_ledger_due"}),
+    "read_known": (
+        lambda line: line.known(*known_items(), rejected=["rejected 7"]),
+        {
+            "records_pkey",
+            "automation_failures_by_record",
+            "one_open_manual_task_per_record",
+            "rejections_by_row",
+        },
+    ),
+    "open_tasks": (opened, {"records_pkey", "one_decision_per_record_and_batch"}),
+    "note_progress": (progressed, {"automation_tasks_pkey", "records_ledger_due_by_hash"}),
+    "a worker's claim, save and finish": (worked, {"automation_tasks_pkey", "products_record_key_key"}),
+    "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
+    "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
+    "the sweep": (swept, {"automation_tasks_to_sweep"}),
+    "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task"}),
+    "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
+    "batch_status": (
+        lambda line: line.status("b990"),
+        {"automation_tasks_by_batch", "manual_tasks_by_batch", "decisions_by_batch", "batches_by_parent"},
+    ),
+    "reconcile of a batch": (
+        lambda line: line.reconcile("b990"),
+        {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
+    ),
+    "reconcile of a day": (lambda line: line.reconcile(None, "2026-02-27"), {"batches_by_day"}),
+    "recent_products": (
+        lambda line: line.call("recent_products", batch_id="b980", limit=5, now_=None),
+        {"automation_tasks_by_batch", "products_record_key_key"},
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_reaches_big_tables_by_index_alone(history: Database, call: str, mode: str) -> None:
+    made, expected = CALLS[call]
+    with history.connect(autocommit=False) as connection:
+        plans = Plans(connection, mode)
+        made(RecordLine(connection))
+        connection.rollback()
+    assert plans.read_whole() == []
+    assert plans.indexes() >= expected
+
+
+def test_a_plan_that_reads_a_whole_table_is_noticed(history: Database) -> None:
+    with history.connect(autocommit=False) as connection:
+        plans = Plans(connection, "auto")
+        connection.execute("select count(*) from automation_tasks where error_message = 'x'")
+        connection.rollback()
+    assert [relation for relation, _ in plans.read_whole()] == ["automation_tasks"]
+
+
+def test_the_history_is_as_the_real_functions_see_one(history: Database) -> None:
+    with history.connect(role="service_role") as connection:
+        line = RecordLine(connection)
+        assert line.reconcile("b990")["balanced"]
+        assert line.reconcile(None, "2026-02-27") == {
+            "taken": 1010,
+            "completed": 1000,
+            "with_a_person": 0,
+            "in_flight": 0,
+            "failed": 0,
+            "rejected": 10,
+            "lost": 0,
+            "balanced": True,
+            "batch_id": None,
+            "day": "2026-02-27",
+        }
+        assert line.task(task(99001))["lease_owner"] != OWNER

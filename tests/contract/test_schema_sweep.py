@@ -1,0 +1,230 @@
+import uuid
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.contract.schema_rows import GRACE, LEASE, NOW, OTHER, OWNER, PATIENCE, item
+from tests.contract.schema_support import RecordLine
+
+
+@pytest.fixture
+def line(service_connection: psycopg.Connection) -> RecordLine:
+    return RecordLine(service_connection)
+
+
+def due_after(line: RecordLine, task: UUID) -> float:
+    """Seconds from now at which the sweep first sees the task; it is checked to be exactly then."""
+    sweep_after = line.task(task)["sweep_after"]
+    seconds = (sweep_after - line.now).total_seconds()
+    seen = [
+        [candidate["id"] for candidate in line.later(seconds=moment).candidates()]
+        for moment in (seconds - 0.001, seconds)
+    ]
+    assert seen == [[], [str(task)]]
+    return float(seconds)
+
+
+def test_a_task_that_was_never_enqueued_is_due_after_the_grace(line: RecordLine) -> None:
+    task = line.automation()
+    assert due_after(line, task) == GRACE
+    (candidate,) = line.later(seconds=GRACE).candidates()
+    assert candidate == {
+        "id": str(task),
+        "state": "initialized",
+        "generation": 0,
+        "deliveries": 0,
+        "attempts": 0,
+        "enqueued": False,
+        "answered": False,
+        "not_before": None,
+    }
+
+
+def test_an_enqueued_task_is_due_after_the_patience(line: RecordLine) -> None:
+    task = line.automation()
+    line.progress(task)
+    assert due_after(line, task) == PATIENCE
+    (candidate,) = line.later(seconds=PATIENCE).candidates()
+    assert candidate["enqueued"]
+
+
+def test_a_claimed_task_is_due_when_lease_and_patience_ran_out(line: RecordLine) -> None:
+    task = line.automation()
+    line.claim(task)
+    assert due_after(line, task) == LEASE + PATIENCE
+    (candidate,) = line.later(seconds=LEASE + PATIENCE).candidates()
+    assert (candidate["state"], candidate["deliveries"], candidate["attempts"]) == ("processing", 1, 1)
+    assert candidate["enqueued"]
+
+
+def test_a_released_task_is_due_after_the_patience(line: RecordLine) -> None:
+    task = line.automation()
+    line.claim(task)
+    line.release(task)
+    assert due_after(line, task) == PATIENCE
+
+
+def test_a_task_with_a_saved_answer_says_so(line: RecordLine) -> None:
+    task = line.saved()
+    assert due_after(line, task) == LEASE + PATIENCE
+    (candidate,) = line.later(seconds=LEASE + PATIENCE).candidates()
+    assert (candidate["state"], candidate["answered"]) == ("data_finished", True)
+
+
+def test_a_postponed_task_is_due_after_the_grace_and_once_enqueued_after_its_time(line: RecordLine) -> None:
+    task = line.automation()
+    line.claim(task)
+    until = NOW + timedelta(hours=2)
+    line.postpone(task, until)
+    assert due_after(line, task) == GRACE
+    (candidate,) = line.later(seconds=GRACE).candidates()
+    assert (candidate["enqueued"], candidate["not_before"]) == (False, "2026-03-02T14:00:00+00:00")
+    line.enqueued(task, 1)
+    assert due_after(line, task) == 2 * 3600 + PATIENCE
+
+
+def test_a_dead_letter_is_due_after_the_grace_until_a_person_has_it(line: RecordLine) -> None:
+    task = line.failed()
+    assert due_after(line, task) == GRACE
+    line.fall_back(task)
+    assert line.task(task)["hand_over"] == "done"
+    assert line.later(days=365).candidates() == []
+
+
+def test_what_ended_is_never_due(line: RecordLine) -> None:
+    line.completed("P1")
+    line.failed("P2", to_manual=False)
+    line.person("P3")
+    assert line.later(days=365).candidates() == []
+
+
+def test_the_longest_overdue_come_first_and_no_more_than_asked_for(line: RecordLine) -> None:
+    line.begin()
+    for age in (1, 3, 2):
+        line.later(minutes=-age).open([item(f"P{age}")])
+    found = line.later(hours=1).candidates(limit=2)
+    assert [line.task(UUID(candidate["id"]))["pn"] for candidate in found] == ["P3", "P2"]
+
+
+def test_patience_is_extended_only_for_what_is_still_due(line: RecordLine) -> None:
+    overdue, moved = line.automation("P1"), line.automation("P2")
+    later = line.later(hours=1)
+    assert len(later.candidates()) == 2
+    later.claim(moved)
+    assert later.extend(overdue, moved, uuid.UUID(int=404)) == 1
+    assert due_after(later, overdue) == PATIENCE
+    assert later.extend(overdue) == 0
+
+
+def test_a_lost_generation_is_renewed_once(line: RecordLine) -> None:
+    task = line.automation()
+    line.progress(task)
+    assert line.renew(task, 0) is None
+    later = line.later(seconds=PATIENCE)
+    assert later.renew(task, 7) is None
+    assert later.renew(task, 0) == 1
+    assert later.renew(task, 0) is None
+    row = later.task(task)
+    assert (row["generation"], row["enqueued_at"], row["state"]) == (1, None, "initialized")
+    assert due_after(later, task) == GRACE
+
+
+def test_renewing_takes_the_lease_from_a_worker_that_is_gone(line: RecordLine) -> None:
+    task = line.saved()
+    later = line.later(seconds=LEASE + PATIENCE)
+    assert later.renew(task, 0) == 1
+    assert not later.finish(task, OWNER)
+    assert later.claim(task, OTHER)["outcome"] == "claimed"
+
+
+def test_a_renewed_task_that_is_enqueued_anew_is_told_by_its_generation(line: RecordLine) -> None:
+    task = line.automation()
+    later = line.later(hours=1)
+    later.progress(task)
+    assert later.later(hours=1).renew(task, 0) == 1
+    later.progress(task)
+    assert later.task(task)["enqueued_at"] is None
+    later.enqueued(task, 1)
+    assert later.task(task)["enqueued_at"] == later.now
+
+
+def test_a_task_lost_after_its_delivery_is_dead_lettered_with_its_last_error(line: RecordLine) -> None:
+    task = line.automation()
+    line.claim(task)
+    line.release(task, message="no answer")
+    assert not line.lose(task, 0)
+    later = line.later(seconds=PATIENCE)
+    assert not later.lose(task, 1)
+    assert later.lose(task, 0)
+    row = later.task(task)
+    assert (row["state"], row["hand_over"], row["error_category"]) == ("failed", "due", "timeout")
+    assert row["error_message"] == "lost; before that: no answer"
+    assert not later.lose(task, 0)
+
+
+def test_a_task_lost_without_any_error_is_called_lost(line: RecordLine) -> None:
+    task = line.automation()
+    line.claim(task)
+    assert line.later(seconds=LEASE + PATIENCE).lose(task, 0, to_manual=False)
+    row = line.task(task)
+    assert (row["error_category"], row["error_message"], row["hand_over"]) == ("lost", "lost", "off")
+    assert not line.record("LM317T")["open"]
+
+
+def test_a_task_that_moved_meanwhile_is_neither_renewed_nor_lost(line: RecordLine) -> None:
+    task = line.automation()
+    later = line.later(hours=1)
+    assert len(later.candidates()) == 1
+    later.claim(task)
+    before = later.task(task)
+    assert later.renew(task, 0) is None
+    assert not later.lose(task, 0)
+    assert later.task(task) == before
+
+
+def test_a_task_that_is_not_failed_gets_no_manual_task(line: RecordLine) -> None:
+    running, completed = line.automation("P1"), line.completed("P2")
+    off = line.failed("P3", to_manual=False)
+    assert line.fall_back(running) == {"outcome": "not_failed", "state": "initialized"}
+    assert line.fall_back(completed) == {"outcome": "not_failed", "state": "completed"}
+    assert line.fall_back(off) == {"outcome": "off"}
+    assert line.all("select * from manual_tasks") == []
+    assert line.all("select * from batches where id = 'b1_fallback'") == []
+
+
+def test_a_fallback_task_carries_all_that_a_person_needs(line: RecordLine) -> None:
+    task = line.failed("LM317T", fields={"priority": "high"})
+    handed = line.fall_back(task)
+    assert (handed["outcome"], handed["batch_id"]) == ("created", "b1_fallback")
+    manual = line.manual(UUID(handed["manual_task_id"]))
+    expected = {
+        "automation_task_id": task,
+        "type": "automation_fallback",
+        "priority": "high",
+        "cause": "not_found",
+        "attempts": 1,
+        "reason": "automation failed (not_found): no such part",
+        "last_vendor_answer": {"Products": []},
+        "due_at": NOW + timedelta(hours=1),
+        "state": "initialized",
+    }
+    assert {name: manual[name] for name in expected} == expected
+    assert manual["source_record"] == line.task(task)["source_record"]
+    assert line.one("select parent_batch_id, trigger from batches where id = 'b1_fallback'") == {
+        "parent_batch_id": "b1",
+        "trigger": "fallback",
+    }
+
+
+def test_the_longest_batch_name_has_room_for_its_fallback(line: RecordLine) -> None:
+    name = "b" * 100
+    task = line.automation(batch=name)
+    line.claim(task)
+    line.fail(task)
+    assert line.fall_back(task)["batch_id"] == f"{name}_fallback"
+    with pytest.raises(psycopg.errors.CheckViolation, match="room_for_fallback"):
+        line.begin("b" * 101)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        line.begin("a/b")
