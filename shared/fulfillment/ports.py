@@ -145,12 +145,42 @@ class Thread:
     reply_needed_since: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Malformed:
+    """An order or a thread that cannot be read; `ident` is its id where that much can.
+
+    `problem` names fields, never what they hold: no personal data.
+    """
+
+    ident: str | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class OrderPage:
+    """What could be read, and what could not: one malformed order never hides the others."""
+
+    orders: Sequence[MarketplaceOrder]
+    problems: Sequence[Malformed] = ()
+
+
+@dataclass(frozen=True)
+class ThreadPage:
+    """A thread with a malformed message stands in both: with its other messages, and as a problem."""
+
+    threads: Sequence[Thread]
+    problems: Sequence[Malformed] = ()
+
+
 class Marketplace(Protocol):
-    def waiting_orders(self) -> Iterator[Sequence[MarketplaceOrder]]:
-        """Orders that wait for acceptance, in pages of up to 100. Raises VendorUnavailable."""
+    def waiting_orders(self) -> Iterator[OrderPage]:
+        """Orders that wait for acceptance, oldest first, in pages of up to 100. Raises VendorUnavailable.
+
+        Read all pages before accepting: the marketplace counts pages over what waits at the moment.
+        """
         ...
 
-    def orders(self, order_ids: Sequence[str]) -> Sequence[MarketplaceOrder]:
+    def orders(self, order_ids: Sequence[str]) -> OrderPage:
         """These orders as they stand, asked for in groups of up to 100; unknown ones are left out.
 
         Raises VendorUnavailable.
@@ -169,8 +199,11 @@ class Marketplace(Protocol):
         """OR24; refused unless the order is in SHIPPING."""
         ...
 
-    def threads(self, updated_since: datetime) -> Iterator[Sequence[Thread]]:
-        """Threads modified at or after a moment, with their messages, page by page. Raises VendorUnavailable."""
+    def threads(self, updated_since: datetime) -> Iterator[ThreadPage]:
+        """Threads modified at or after a moment, with their messages, page by page. Raises VendorUnavailable.
+
+        In no particular order: only after the last page has everything up to now been seen.
+        """
         ...
 
 
