@@ -5,7 +5,6 @@ from http import HTTPStatus
 from uuid import UUID
 
 from shared import settings, wiring
-from shared.enrichment.automate import Delivery
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.delivery import delivery_number
 from shared.web.function import FIRST_ERROR, endpoint
@@ -24,9 +23,12 @@ class AutomateRequest(RequestModel):
 @endpoint(AutomateRequest)
 def automate(request: AutomateRequest, call: Call) -> Answer:
     number = delivery_number(call)
-    delivery = Delivery(request.automation_task_id, number, last=number >= MAX_ATTEMPTS)
-    reply = wiring.worker().work(delivery)
-    told = {"automation_task_id": str(delivery.task_id), "outcome": reply.outcome, "detail": reply.detail}
+    reply = wiring.deliver(request.automation_task_id, number, last=number >= MAX_ATTEMPTS)
+    told = {
+        "automation_task_id": str(request.automation_task_id),
+        "outcome": reply.outcome,
+        "detail": reply.detail,
+    }
     headers = {} if reply.retry_after is None else {"Retry-After": str(max(1, math.ceil(reply.retry_after)))}
     logged = told | {"delivery": number}
     if reply.status >= FIRST_ERROR:

@@ -14,10 +14,11 @@ from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+    from uuid import UUID
 
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.tasks import CloudTasksQueue
-    from shared.enrichment.automate import Worker
+    from shared.enrichment.automate import Reply, Worker
     from shared.enrichment.orchestrate import Orchestrator
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
@@ -135,6 +136,13 @@ def worker() -> "Worker":
     from shared.enrichment.automate import Worker
 
     return Worker(record_store(), catalogue(), automation_queue(), dead_letter_queue(), workflow_config())
+
+
+def deliver(task_id: "UUID", number: int, *, last: bool) -> "Reply":
+    """One delivery to the worker, whose import a mere health check need not pay for."""
+    from shared.enrichment.automate import Delivery
+
+    return worker().work(Delivery(task_id, number, last=last))
 
 
 @cache

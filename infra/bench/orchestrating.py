@@ -19,6 +19,7 @@ from postgrest import SyncPostgrestClient
 
 from infra.bench.laboratory import Laboratory, bare_tasks_client, order
 from infra.bench.table import Row, alternately, at_most
+from infra.local.bigquery.loader import intake_schema
 from infra.local.local_settings import ROOT
 from shared.cloud.bigquery import FIRST_WINDOW, BigQuerySource
 from shared.enrichment.ports import FinishedRow
@@ -197,10 +198,13 @@ def copies(lab: Laboratory, name: str, times: int) -> str:
     """The real parts so often, each time with part numbers of their own."""
     table = f"{lab.table}_{name}"
     reader = lab.source()
-    reader._connected().query(  # noqa: SLF001 - the laboratory's own tables
-        f"""CREATE OR REPLACE TABLE `{table}` AS
-        SELECT * REPLACE (CONCAT(pn, '-', CAST(n AS STRING)) AS pn)
-        FROM `{lab.table}`, UNNEST(GENERATE_ARRAY(1, {times})) AS n"""
+    client = reader._connected()  # noqa: SLF001 - the laboratory's own tables
+    client.create_table(bigquery.Table(table, schema=intake_schema()))
+    client.query(
+        f"""INSERT INTO `{table}` (pn, manufacturer, category, description, specs, docs, images, priority_score)
+        SELECT CONCAT(p.pn, '-', CAST(n AS STRING)), p.manufacturer, p.category, p.description, p.specs, p.docs,
+        p.images, p.priority_score
+        FROM `{lab.table}` AS p, UNNEST(GENERATE_ARRAY(1, {times})) AS n"""
     ).result()
     reader.close()
     return table
