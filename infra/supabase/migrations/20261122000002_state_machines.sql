@@ -1,5 +1,6 @@
 -- No code path can take an illegal arrow or skip the audit: these triggers stand between every write and the rows.
 
+-- The arrows of `automation_state`, as its comments draw them.
 create function automation_arrow_is_legal(from_state automation_state, to_state automation_state) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case from_state
@@ -10,6 +11,7 @@ return case from_state
     else false
 end;
 
+-- The arrows of `manual_state`.
 create function manual_arrow_is_legal(from_state manual_state, to_state manual_state) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case from_state
@@ -48,6 +50,7 @@ $$;
 create trigger automation_task_state after insert or update of state on automation_tasks
 for each row execute function guard_automation_state();
 
+-- The same for manual tasks; another person's taking over is an event too.
 create function guard_manual_state() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 begin

@@ -1,5 +1,6 @@
 -- What people do: claim, release, complete and fail manual tasks. A claim is a lease; of two people one wins.
 
+-- A manual task as people see it, with the decision that led to it.
 create function manual_task_view(task manual_tasks) returns jsonb
 language sql stable set search_path = public, pg_temp
 return jsonb_build_object(
@@ -79,6 +80,7 @@ begin
 end
 $$;
 
+-- Gives a claimed task back to whoever comes next.
 create function release_manual_task(
     p_task_id uuid, p_assignee text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -183,8 +185,10 @@ begin
     task := take_own_manual_task(p_task_id, p_assignee, p_now);
     product := edited_product(task, p_fields) || jsonb_build_object('manufacturer_key', coalesce(
         p_manufacturer_key,
-        (select m.key from products as p inner join manufacturers as m on m.id = p.manufacturer_id
-         where p.record_key = task.record_key),
+        (
+            select m.key from products as p inner join manufacturers as m on m.id = p.manufacturer_id
+            where p.record_key = task.record_key
+        ),
         replace(replace(split_part(task.record_key, '|', 2), '%7C', '|'), '%25', '%') -- as the key was escaped
     ));
     product_id := write_product(task.record_key, task.id, 'manual', product, p_now);
@@ -197,6 +201,7 @@ begin
 end
 $$;
 
+-- Ends a task that cannot be completed; the note says why.
 create function fail_manual_task(
     p_task_id uuid, p_assignee text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb

@@ -10,6 +10,7 @@ return case
     else 'completed_with_failures'
 end;
 
+-- One batch: its state, tasks per state, decisions per rule, times.
 create function batch_status(p_batch_id text, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare

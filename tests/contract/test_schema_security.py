@@ -1,0 +1,130 @@
+"""Asked of the database's own catalogue, so that a new table or function is covered the day it is made."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.postgres_support import Database
+
+TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
+FUNCTIONS = (
+    "select p.oid::regprocedure::text from pg_proc as p where p.pronamespace = 'public'::regnamespace"
+    " and not exists (select from pg_depend as d where d.objid = p.oid and d.deptype = 'e')"
+)
+RIGHTS = ("select", "insert", "update", "delete", "truncate", "references", "trigger")
+OUTSIDERS = ("anon", "authenticated")
+
+
+@pytest.fixture
+def owner(database: Database) -> Iterator[psycopg.Connection]:
+    with database.connect() as connection:
+        yield connection
+
+
+def column(connection: psycopg.Connection, query: str, *parameters: object) -> list[str]:
+    return [row[0] for row in connection.execute(query.encode(), parameters)]
+
+
+def test_the_catalogue_shows_the_tables_and_functions_that_are_asked_about(owner: psycopg.Connection) -> None:
+    assert {"batches", "daily_usage", "task_events"} <= set(column(owner, TABLES))
+    assert any(signature.startswith("open_tasks(") for signature in column(owner, FUNCTIONS))
+
+
+@pytest.mark.parametrize("role", OUTSIDERS)
+@pytest.mark.parametrize("privilege", RIGHTS)
+def test_outsiders_have_no_right_on_any_table(owner: psycopg.Connection, role: str, privilege: str) -> None:
+    open_tables = f"select relname from ({TABLES}) as t where has_table_privilege(%s, format('public.%%I', relname), %s)"
+    assert column(owner, open_tables, role, privilege) == []
+
+
+@pytest.mark.parametrize("role", OUTSIDERS)
+def test_outsiders_have_no_right_on_any_sequence(owner: psycopg.Connection, role: str) -> None:
+    query = (
+        "select sequencename from pg_sequences where schemaname = 'public'"
+        " and has_sequence_privilege(%s, format('public.%%I', sequencename), 'usage, select, update')"
+    )
+    assert column(owner, query, role) == []
+
+
+@pytest.mark.parametrize("role", OUTSIDERS)
+def test_outsiders_can_execute_no_function(owner: psycopg.Connection, role: str) -> None:
+    query = f"select f from ({FUNCTIONS}) as functions (f) where has_function_privilege(%s, f, 'execute')"
+    assert column(owner, query, role) == []
+
+
+@pytest.mark.parametrize("role", OUTSIDERS)
+def test_an_outsider_s_query_and_call_are_refused(database: Database, role: str) -> None:
+    with database.connect(role=role) as connection:
+        for table in column(connection, TABLES):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(sql.SQL("select from {}").format(sql.Identifier(table)))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select pending_manual_tasks(1)")
+
+
+def test_the_service_can_read_and_write_every_table(owner: psycopg.Connection) -> None:
+    closed = (
+        f"select relname from ({TABLES}) as t where exists ("
+        "select from unnest(array['select', 'insert', 'update', 'delete']) as privilege"
+        " where not has_table_privilege('service_role', format('public.%%I', relname), privilege))"
+    )
+    assert column(owner, closed) == []
+
+
+def test_the_service_can_execute_every_function(owner: psycopg.Connection) -> None:
+    closed = (
+        f"select f from ({FUNCTIONS}) as functions (f) where not has_function_privilege(%s, f, 'execute')"
+    )
+    assert column(owner, closed, "service_role") == []
+
+
+def test_the_service_can_empty_no_table_and_hang_nothing_on_one(owner: psycopg.Connection) -> None:
+    query = (
+        f"select relname from ({TABLES}) as t"
+        " where has_table_privilege('service_role', format('public.%%I', relname), 'truncate, references, trigger')"
+    )
+    assert column(owner, query) == []
+
+
+def test_row_level_security_is_on_for_every_table_and_no_policy_opens_one(owner: psycopg.Connection) -> None:
+    unguarded = (
+        "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+        " and not relrowsecurity"
+    )
+    assert column(owner, unguarded) == []
+    assert column(owner, "select policyname from pg_policies where schemaname = 'public'") == []
+
+
+@pytest.mark.parametrize("role", OUTSIDERS)
+def test_a_right_given_by_mistake_still_shows_no_row(database: Database, role: str) -> None:
+    with database.connect() as owner:
+        owner.execute("insert into daily_usage values ('2026-03-02', 1, 1)")
+        owner.execute(sql.SQL("grant select on daily_usage to {}").format(sql.Identifier(role)))
+    with database.connect(role=role) as connection:
+        assert connection.execute("select * from daily_usage").fetchall() == []
+
+
+def test_every_function_has_its_search_path_fixed(owner: psycopg.Connection) -> None:
+    query = (
+        f"select f from ({FUNCTIONS}) as functions (f) inner join pg_proc on pg_proc.oid = f::regprocedure"
+        " where not coalesce(proconfig @> array['search_path=public, pg_temp'], false)"
+    )
+    assert column(owner, query) == []
+
+
+def test_no_function_runs_with_its_owner_s_rights(owner: psycopg.Connection) -> None:
+    query = (
+        f"select f from ({FUNCTIONS}) as functions (f) inner join pg_proc on pg_proc.oid = f::regprocedure"
+        " where prosecdef"
+    )
+    assert column(owner, query) == []
+
+
+def test_a_table_that_somebody_puts_in_the_way_is_not_used(database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("create temporary table daily_usage (day date, used integer, quota integer)")
+        connection.execute("insert into pg_temp.daily_usage values (current_date, 99, 99)")
+        answer = connection.execute("select read_known('[]', '{}', now(), now()) ->> 'daily_used'").fetchone()
+    assert answer == ("0",)
