@@ -75,7 +75,7 @@ class Worker:
                 return self._dead_letter(
                     delivery, owner, DeadLetter(claim.error_category or ErrorCategory.LOST, spent)
                 )
-            case ClaimOutcome.CLAIMED:
+            case ClaimOutcome.CLAIMED:  # pragma: no branch - the type checker knows no other
                 return self._complete(delivery, owner, claim)
 
     def _complete(self, delivery: Delivery, owner: UUID, claim: Claim) -> Reply:
@@ -108,7 +108,7 @@ class Worker:
                 if generation is None:
                     return MOVED_ON
                 return self._wait(delivery.task_id, generation, until)
-            case DeadLetter():
+            case DeadLetter():  # pragma: no branch - the type checker knows no other
                 return self._dead_letter(delivery, owner, step)
 
     def _store(self, delivery: Delivery, owner: UUID, claim: Claim, answer: JsonObject) -> Reply:
