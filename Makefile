@@ -54,8 +54,8 @@ down: venv ## stop the laptop cloud; its data stays
 status: venv ## what of the laptop cloud is running
 	@$(LOCAL) status
 
-demo: venv ## run 200 real parts through the whole record line, and account for each (INTAKE, CATALOG as for up)
-	@$(LOCAL) demo
+demo: venv ## run 200 real parts through the whole record line, and account for each (LIMIT=200; INTAKE, CATALOG as for up)
+	@$(LOCAL) demo $(if $(LIMIT),--limit $(LIMIT))
 
 test: venv ## all tests, in parallel, with branch coverage (TEST_OPTIONS="-n 0 -k name" for fewer)
 	$(BIN)/python -m pytest $(TEST_OPTIONS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR)

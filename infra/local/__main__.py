@@ -1,12 +1,14 @@
 """`python -m infra.local`: the laptop cloud from the command line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from cli.values import whole
 from infra.local.local_settings import read_local_settings
 from infra.local.stack.commands import Commands
 from infra.local.stack.display import Display
@@ -14,6 +16,8 @@ from infra.local.stack.errors import StackError, StackInterrupted
 from shared.errors import SettingsInvalid
 
 _USAGE_ERROR = 2
+_BROKEN_PIPE = 141
+"""128 + SIGPIPE, as shells say it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + interruption.signal_number
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # whoever read has enough; Python would try to flush once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+
+
+def _demo(_do: Commands, given: argparse.Namespace) -> int:
+    from infra.local.demo.demonstration import DemoRequest, demonstrate  # noqa: PLC0415 - only this command needs it
+
+    request = DemoRequest(given.limit, given.intake, given.catalogue, given.keep)
+    return demonstrate(request, read_local_settings(), os.environ)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +62,13 @@ def _parser() -> argparse.ArgumentParser:
         help="what the DigiKey sandbox knows, JSON lines (default: $CATALOG, then data/)",
     )
     up.set_defaults(run=lambda do, given: do.up(given.intake, given.catalogue))
+
+    demo = commands.add_parser("demo", help="a batch through the whole record line, on a stack of its own")
+    demo.add_argument("--limit", type=whole(1, 100_000), default=200, help="records (default: 200)")
+    demo.add_argument("--intake", type=Path, help="as for up")
+    demo.add_argument("--catalogue", type=Path, help="as for up")
+    demo.add_argument("--keep", action="store_true", help="leave the stack running")
+    demo.set_defaults(run=_demo)
 
     down = commands.add_parser("down", help="stop everything")
     down.add_argument("--purge", action="store_true", help="and remove all data and logs that it kept")

@@ -1,0 +1,238 @@
+"""The demo from its first line to its last: files, stack, run, queue, account."""
+
+import io
+import json
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.addresses import Address, Function
+from cli.answers import BatchStatus, Equation, Pending, RunReport, parsed
+from cli.failures import Failure
+from cli.functions import Functions
+from cli.screen import Screen, shown
+from cli.views.batches import show_batch
+from cli.views.reconciliation import show_equation
+from infra.local.demo import report
+from infra.local.demo.backstage import Backstage
+from infra.local.demo.drain import Line, Swept, drain
+from infra.local.demo.errors import DemoFailed
+from infra.local.demo.inputs import CATALOGUE, INTAKE, Inputs, check_inputs
+from infra.local.demo.products import most_completed
+from infra.local.demo.progress import shown_progress
+from infra.local.demo.stage import Stage
+from infra.local.local_settings import LocalSettings
+from infra.local.stack import LocalStack
+from shared.workflow_config import WorkflowConfig
+
+_UNAVAILABLE_EVERY, _SLOWED_EVERY = 20, 50
+FAULTS: list[dict[str, Any]] = [
+    {"kind": "error_before", "status": 503, "path": "/products", "every": _UNAVAILABLE_EVERY},
+    {"kind": "rate_limited", "limit": "burst", "seconds": 1, "path": "/products", "every": _SLOWED_EVERY},
+]
+"""What the sandbox is told to get wrong: a line that is never disturbed shows nothing."""
+
+_REAL_BURST_LIMIT = 120
+_MOST_TASKS = 1000
+
+PURPOSES: Mapping[str, str] = {
+    "postgres": "Supabase's database",
+    "migrations": "its tables and SQL functions",
+    "rest": "Supabase's REST interface",
+    "bigquery": "BigQuery",
+    "parts-data": "the part records, into BigQuery",
+    "tasks": "Cloud Tasks",
+    "queues": "its two queues",
+    "digikey": "DigiKey's product API, answering from the catalogue",
+    "orchestrate": "function: decides who completes each record",
+    "automate": "function: looks a part up, stores the product",
+    "fallback": "function: hands to people what automation cannot finish",
+    "workflow": "function: people's tasks, and reports",
+}
+
+
+@dataclass(frozen=True)
+class DemoRequest:
+    limit: int
+    intake: Path | None
+    catalogue: Path | None
+    keep: bool
+
+
+def demonstrate(request: DemoRequest, settings: LocalSettings, environment: Mapping[str, str]) -> int:
+    """Raises StackError, SettingsInvalid, and KeyboardInterrupt after all is stopped again."""
+    begun = time.monotonic()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a part's text must not fail at a narrow encoding
+    screen = Screen(sys.stdout)
+    threshold = WorkflowConfig.from_environment(environment).manual_priority_threshold
+    inputs = check_inputs(
+        request.intake or settings.intake or INTAKE,
+        request.catalogue or settings.catalogue or CATALOGUE,
+        threshold,
+    )
+    _introduce(screen, request, inputs, threshold)
+    stage = Stage(
+        settings.state_dir / "demo",
+        inputs.intake,
+        inputs.catalogue,
+        lambda line: screen.line(_explained(line)),
+    )
+    report.heading(screen, "Starting the laptop cloud")
+    try:
+        with stage.opened(keep=request.keep) as stack:
+            screen.line(f"  {len(stack.state.parts)} processes run after {time.monotonic() - begun:.1f} s")
+            Demonstration(screen, stack, request.limit).perform()
+            if not request.keep:
+                report.heading(screen, "Stopping everything")
+    except (Failure, httpx.HTTPError) as failure:
+        raise DemoFailed(f"{failure}\nThe logs: {_near(stage.logs)}") from failure
+    except DemoFailed as failure:
+        raise DemoFailed(f"{failure}\nThe logs: {_near(stage.logs)}") from failure
+    _say_goodbye(screen, stage, time.monotonic() - begun, kept=request.keep)
+    return 0
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One batch on a running stack."""
+
+    screen: Screen
+    stack: LocalStack
+    limit: int
+
+    def perform(self) -> None:
+        """Raises DemoFailed, cli.failures.Failure and httpx.HTTPError."""
+        with ExitStack() as open_:
+            functions = open_.enter_context(
+                Functions(self._address, None, timeout=None, tell=self._tell_of_trouble)
+            )
+            backstage = open_.enter_context(Backstage(self.stack))
+            backstage.order_faults(FAULTS)
+            batch_id = self._take_in(functions)
+            self._work_through(functions, backstage, batch_id)
+            self._account(functions, backstage, batch_id)
+
+    def _address(self, function: Function) -> Address:
+        return Address(function, self.stack.url(function), "its log says why")
+
+    def _tell_of_trouble(self, text: str) -> None:
+        self.screen.line(f"  {self.screen.symbol('warning')} {shown(text)}", style="yellow")
+
+    def _take_in(self, functions: Functions) -> str:
+        report.heading(self.screen, "Taking records in")
+        order = {"limit": self.limit}
+        body = shlex.quote(json.dumps(order))
+        self.screen.line(
+            f"  curl -X POST -H 'Content-Type: application/json' -d {body} {self.stack.url('orchestrate')}"
+        )
+        begun = time.monotonic()
+        run = parsed(RunReport, functions.run(order))
+        self.screen.line(
+            f"  {run.read} records read, {run.opened} opened in {time.monotonic() - begun:.1f} s:"
+            f" {run.automation} for automation, {run.manual} for people, {run.rejected} rejected"
+        )
+        for note in [
+            *run.notes,
+            *(["the day's limit of tasks is reached"] if run.daily_limit_reached else []),
+        ]:
+            self._tell_of_trouble(note)
+        return run.batch_id
+
+    def _work_through(self, functions: Functions, backstage: Backstage, batch_id: str) -> None:
+        limit = backstage.limits()["burst"]
+        report.heading(self.screen, "Working through the queue")
+        self.screen.line(
+            f"  DigiKey's sandbox takes {limit:,} calls a minute here; a real account has {_REAL_BURST_LIMIT}."
+            f" It answers\n  every {_UNAVAILABLE_EVERY}th look-up with 503,"
+            f" and every {_SLOWED_EVERY}th with 429, on purpose."
+        )
+        work = Line(
+            lambda: parsed(Equation, functions.reconcile(batch_id, None)), backstage.queued, backstage.sweep
+        )
+        begun = time.monotonic()
+        with shown_progress(self.screen) as show:
+            swept = drain(work, show)
+        self.screen.line(f"  drained in {time.monotonic() - begun:.1f} s; {_in_words(swept)}")
+
+    def _account(self, functions: Functions, backstage: Backstage, batch_id: str) -> None:
+        batch = parsed(BatchStatus, functions.batch(batch_id))
+        report.heading(self.screen, "The batch")
+        show_batch(self.screen, batch)
+        if batch.state == "in_progress":
+            self.screen.line(
+                "It stays in progress until people have done their part; automation has nothing left to do."
+            )
+        report.heading(self.screen, "Completed by automation: the record before -> the product after")
+        report.show_products(self.screen, most_completed(backstage.products(batch_id, 100), 3))
+        waiting = parsed(Pending, functions.pending(_MOST_TASKS, None)).manual_tasks
+        report.heading(self.screen, f"Waiting for a person: {len(waiting)} tasks, most urgent first")
+        report.show_manual_tasks(self.screen, waiting)
+        report.heading(self.screen, "The vendor's own books")
+        report.show_books(self.screen, backstage.books(), backstage.struck())
+        report.heading(self.screen, "The account")
+        equation = parsed(Equation, functions.reconcile(batch_id, None))
+        show_equation(self.screen, equation)
+        if not equation.holds:
+            raise DemoFailed("The equation does not balance: this is a defect.")
+
+
+def _introduce(screen: Screen, request: DemoRequest, inputs: Inputs, threshold: float) -> None:
+    screen.line(
+        f"Switchyard: {request.limit} part records through the whole record line, on this machine alone",
+        style="bold",
+    )
+    screen.line(
+        f"  {inputs.records:,} records   {_near(inputs.intake)},"
+        f" {inputs.eligible:,} of them with a score of {threshold:g} or more"
+    )
+    screen.line(f"  {inputs.parts:,} parts     {_near(inputs.catalogue)}, what the DigiKey sandbox knows")
+    if {inputs.intake, inputs.catalogue} & {INTAKE, CATALOGUE}:
+        screen.line("  real parts, from the KiCad symbol libraries (CC BY-SA 4.0; data/README.md)")
+    for warning in inputs.warnings:
+        screen.line(f"  {screen.symbol('warning')} {shown(warning)}", style="yellow")
+
+
+def _explained(line: str) -> str:
+    """The stack's line about a part, with what the part is."""
+    purpose = PURPOSES.get(line[2:].partition(" ")[0])
+    return f"{line}   {purpose}" if purpose else line
+
+
+def _in_words(swept: Swept) -> str:
+    runs = f"the sweep, every 5 minutes in the cloud, ran {swept.runs} times"
+    if not swept.rescued:
+        return f"{runs} and found nothing lost"
+    rescued = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in swept.rescued.items())
+    return f"{runs}: {rescued}"
+
+
+def _near(path: Path) -> str:
+    """Relative to where the person stands, when it lies below."""
+    whole = path.absolute()
+    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
+
+
+def _say_goodbye(screen: Screen, stage: Stage, seconds: float, *, kept: bool) -> None:
+    if kept:
+        where = f"LOCAL_STATE_DIR={shlex.quote(str(stage.state_dir))} .venv/bin/python -m infra.local"
+        screen.line(
+            f"\nDone in {seconds:.1f} s. The stack goes on: `{where} status`, and `down --purge` to end it."
+        )
+    else:
+        screen.line("  done: no process, no data, no port is left")
+        screen.line(f"\nEverything took {seconds:.1f} s. To go on:", style="bold")
+    for command, what in (
+        ("make up", "the same stack, to stay, with curl lines to try"),
+        (".venv/bin/python run_workflow.py --help", "run, watch, pending, claim, reconcile"),
+        ("make demo INTAKE=mine.jsonl CATALOG=theirs.jsonl", "your own data; shapes: data/README.md"),
+        ("docs/architecture.md, docs/operations.md", "how it works, and what to do when it does not"),
+    ):
+        screen.line(f"  {command:<48} {what}")

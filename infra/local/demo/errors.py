@@ -1,0 +1,5 @@
+from infra.local.stack.errors import StackError
+
+
+class DemoFailed(StackError):
+    """Something did not end as it must; the message says what, and where the logs are."""

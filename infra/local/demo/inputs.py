@@ -1,0 +1,99 @@
+"""What the two input files hold, found out before anything is started."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.bigquery.intake import LINE_LIMIT, Row, read_line
+from infra.local.digikey.catalogue import Catalogue, CatalogueEmpty, load
+from infra.local.local_settings import ROOT
+from infra.local.stack.errors import InputUnreadable
+
+INTAKE = ROOT / "data" / "parts_intake.jsonl"
+CATALOGUE = ROOT / "data" / "parts_catalog.jsonl"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """`eligible` of the `records` reach the threshold. `warnings` name what is wrong with single lines."""
+
+    intake: Path
+    catalogue: Path
+    records: int
+    eligible: int
+    parts: int
+    warnings: tuple[str, ...]
+
+
+def check_inputs(intake: Path, catalogue: Path, threshold: float) -> Inputs:
+    """Raises InputUnreadable for a file that cannot be read, or that a run can make nothing of."""
+    try:
+        rows, problems = _read_intake(intake)
+    except OSError as error:
+        raise InputUnreadable(f"The intake file {intake} cannot be read: {error.strerror}.") from error
+    try:
+        parts, bad_rows = load(catalogue)
+    except OSError as error:
+        raise InputUnreadable(f"The catalogue file {catalogue} cannot be read: {error.strerror}.") from error
+    except CatalogueEmpty as error:
+        raise InputUnreadable(f"The catalogue file cannot be used. {error}.") from error
+    eligible = sum(_score(row) >= threshold for row in rows)
+    if not eligible:
+        raise InputUnreadable(_why_nothing(intake, rows, problems, threshold))
+    warnings = [
+        *_told(intake, "", problems),
+        *_told(catalogue, " was left out", [(row.line, row.reason) for row in bad_rows]),
+    ]
+    if not any(_knows(parts, row) for row in rows):
+        warnings.append(f"{catalogue} knows none of these parts: what automation takes will end with people")
+    return Inputs(intake, catalogue, len(rows), eligible, len(parts.parts), tuple(warnings))
+
+
+def _read_intake(path: Path) -> tuple[list[Row], list[tuple[int, str]]]:
+    rows: list[Row] = []
+    problems: list[tuple[int, str]] = []
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        read = read_line(line)
+        problems += [(number, problem) for problem in read.problems]
+        if read.row is not None:
+            rows.append(read.row)
+    return rows, problems
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """No more at once than is needed to see that a line is too long."""
+    with path.open("rb") as file:
+        first = file.readline(LINE_LIMIT + 1)
+        yield first.removeprefix(_BYTE_ORDER_MARK)
+        while line := file.readline(LINE_LIMIT + 1):
+            yield line
+
+
+def _score(row: Row) -> float:
+    return row["priority_score"]["score"] or 0
+
+
+def _knows(catalogue: Catalogue, row: Row) -> bool:
+    return bool(row["pn"] and catalogue.exact(row["pn"].strip()))
+
+
+def _why_nothing(intake: Path, rows: list[Row], problems: list[tuple[int, str]], threshold: float) -> str:
+    if rows:
+        return (
+            f"None of the {len(rows)} records in {intake} would be taken: their priority_score.score is below"
+            f" {threshold:g} (WORKFLOW_MANUAL_PRIORITY_THRESHOLD). Is it an intake file? data/README.md shows one."
+        )
+    first = f" Line {problems[0][0]}: {problems[0][1]}." if problems else ""
+    return f"The intake file {intake} holds no record.{first}"
+
+
+def _told(path: Path, what: str, problems: list[tuple[int, str]]) -> list[str]:
+    """One line for all that is wrong with a file; the logs have every case."""
+    if not problems:
+        return []
+    number, problem = problems[0]
+    more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return [f"{path} line {number}{what}: {problem}{more}"]

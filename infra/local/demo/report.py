@@ -1,0 +1,83 @@
+"""What is told at the end, in lines of at most a hundred columns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cli.answers import ManualTask
+from cli.screen import Screen, shown
+from infra.local.demo.products import Completed
+
+_WIDTH = 100
+_BEFORE, _FIELD = 26, 22
+_SHOWN_CHANGES = 8
+_SHOWN_TASKS = 5
+
+
+def heading(screen: Screen, text: str) -> None:
+    screen.line()
+    screen.line(text, style="bold")
+
+
+def show_products(screen: Screen, products: Sequence[Completed]) -> None:
+    for product in products:
+        screen.line(f"  {shown(product.pn)}")
+        for change in product.changes[:_SHOWN_CHANGES]:
+            field = cut(shown(change.field), _FIELD)
+            before = cut("-" if change.before is None else shown(change.before), _BEFORE)
+            line = f"    {field:<{_FIELD}} {before:<{_BEFORE}} -> {shown(change.after)}"
+            screen.line(cut(line, _WIDTH))
+        if len(product.changes) > _SHOWN_CHANGES:
+            screen.line(f"    ... and {len(product.changes) - _SHOWN_CHANGES} more")
+    if not products:
+        screen.line("  none was completed")
+
+
+def show_manual_tasks(screen: Screen, tasks: Sequence[ManualTask]) -> None:
+    """A few of both kinds, the most urgent first."""
+    dead = [task for task in tasks if task.type == "automation_fallback"]
+    decided = [task for task in tasks if task not in dead]
+    few = max(_SHOWN_TASKS - len(dead), _SHOWN_TASKS // 2 + 1)
+    for title, kind, count in (
+        ("given to a person by decision", decided, few),
+        (
+            "dead letters of automation, with what the vendor said",
+            dead,
+            _SHOWN_TASKS - min(few, len(decided)),
+        ),
+    ):
+        if kind:
+            screen.line(f"  {len(kind)} {title}")
+        for task in kind[:count]:
+            screen.line(cut(f"    {task.priority:<7}{cut(shown(task.pn), 16):<17}{_why(task)}", _WIDTH))
+
+
+def show_books(screen: Screen, books: dict[str, Any], ordered: Sequence[int]) -> None:
+    """`ordered`: how many calls were answered 503 and 429 because the demo had ordered it."""
+    totals: dict[str, int] = books["totals"]
+    unavailable, slowed = ordered
+    found, unknown = len(books["looked_up"]), totals.get("not_found", 0)
+    limited = slowed + totals.get("burst_limited", 0) + totals.get("daily_limited", 0)
+    twice = sum(times > 1 for times in books["delivered"].values())
+    screen.line(
+        f"  {books['calls_in_all']} calls: {found} parts found, {unknown} not found (404),"
+        f" {limited} too many (429), {unavailable} unavailable (503), {totals.get('token', 0)} tokens"
+    )
+    others = {
+        name: calls
+        for name, calls in totals.items()
+        if name not in {"found", "not_found", "fault", "token", "burst_limited", "daily_limited"}
+    }
+    if others:
+        screen.line(f"  also {', '.join(f'{calls} {shown(name)}' for name, calls in sorted(others.items()))}")
+    screen.line(f"  parts looked up again once their answer had arrived: {twice or 'none'}")
+
+
+def cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."
+
+
+def _why(task: ManualTask) -> str:
+    reason = shown(task.reason)
+    if task.cause is None:
+        return reason
+    return reason.removeprefix(f"automation failed ({task.cause}): ").partition(" (request ")[0]

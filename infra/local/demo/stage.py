@@ -1,0 +1,101 @@
+"""A stack for one demo alone, which is gone when the demo is."""
+
+import contextlib
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from infra.local.postgres.place import place_for
+from infra.local.stack import LocalStack
+from infra.local.stack.errors import StackInterrupted
+from infra.local.stack.interruption import deferred_signals
+from infra.local.stack.lock import stack_lock
+from infra.local.stack.startup import Report
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_OVERRIDES = {
+    "DATABASE_URL": "",  # never a database of the user's own: what the demo writes is thrown away
+    "LOCAL_POSTGRES_FAST": "true",  # for the same reason
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`folder` belongs to the demo, not to the stack of `make up`."""
+
+    folder: Path
+    intake: Path
+    catalogue: Path
+    report: Report
+
+    @property
+    def state_dir(self) -> Path:
+        return self.folder / "stack"
+
+    @property
+    def logs(self) -> Path:
+        return self.state_dir / "logs"
+
+    @contextmanager
+    def opened(self, *, keep: bool) -> Iterator[LocalStack]:
+        """Ports are free ones. After an error the logs stay; with `keep`, after success, everything does."""
+        stack = LocalStack(
+            self.state_dir,
+            intake=self.intake,
+            catalogue=self.catalogue,
+            environment=_OVERRIDES,
+            report=self._report,
+        )
+        with stack_lock(self.folder, "demo"), _signals_raise():
+            with deferred_signals():
+                stack.purge()  # what an earlier demo left, kept or killed
+            try:
+                stack.start()
+                yield stack
+            except KeyboardInterrupt:
+                self._leave(stack)
+                raise
+            except BaseException:
+                with deferred_signals():
+                    stack.stop()
+                    place_for(self.state_dir / "postgres").remove()
+                raise
+            if not keep:
+                self._leave(stack)
+
+    def _leave(self, stack: LocalStack) -> None:
+        """A signal meanwhile waits: nothing may be left half stopped."""
+        with deferred_signals():
+            stack.purge()
+            shutil.rmtree(self.folder)
+            with contextlib.suppress(OSError):
+                self.folder.parent.rmdir()  # unless `make up` has something there
+
+    def _report(self, line: str) -> None:
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # whoever stopped reading must not keep the stack from stopping
+            self.report(line)
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the demo as Ctrl+C does."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise StackInterrupted(number)
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # under nohup, SIGHUP stays ignored
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,54 @@
+"""The demo as a process of its own, and what it must not leave behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from infra.local.postgres.place import place_for
+from infra.local.stack.process import STACK_MARK
+from tests.stack_support import PROJECT
+
+COMMAND = (sys.executable, "-m", "infra.local", "demo")
+PATIENCE_S = 240.0
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """That of the tests without what would choose other data or limits."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LOCAL_", "WORKFLOW_")) and name not in {"INTAKE", "CATALOG", "DATABASE_URL"}
+    }
+    return {**kept, "LOCAL_STATE_DIR": str(folder / "state"), **more}
+
+
+def demo(folder: Path, *arguments: str, status: int = 0, **more: str) -> str:
+    """The output of one that ends by itself."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=PROJECT,
+        env=environment(folder, **more),
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes of the demo's stack, its state and its database."""
+    stack = folder / "state" / "demo" / "stack"
+    found = [str(path) for path in (folder / "state", place_for(stack / "postgres").folder) if path.exists()]
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(STACK_MARK) == str(stack) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
