@@ -130,6 +130,28 @@ def test_the_token_of_the_environment_is_sent_and_never_shown(
     assert "secret-2" not in done.stdout + done.stderr
 
 
+def test_a_token_of_the_environment_that_is_none_is_refused_unseen(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    done = cli.run("pending", "--url", functions.url, SWITCHYARD_TOKEN="two words")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("[failed] SWITCHYARD_TOKEN: this is no token")
+    assert "two" not in done.stderr
+    assert functions.asked == []
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_what_runs_here(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script(PENDING, NONE_WAITING)
+    proxy = f"http://127.0.0.1:{free_port()}"
+
+    done = cli.run("pending", "--url", functions.url, HTTP_PROXY=proxy, http_proxy=proxy, NO_PROXY="")
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_a_token_none_is_sent(cli: CommandLine, functions: FunctionsStandIn) -> None:
     functions.script(PENDING, NONE_WAITING)
 

@@ -112,6 +112,28 @@ def test_a_device_is_written_and_not_replaced(cli: CommandLine, answering: Funct
     assert not Path("/dev/null").is_file()
 
 
+def test_a_file_that_is_write_protected_is_left_alone(cli: CommandLine, answering: FunctionsStandIn) -> None:
+    (cli.folder / "a.json").write_text("old")
+    (cli.folder / "a.json").chmod(0o444)
+
+    done = cli.run("status", "b1", "--output", "a.json", "--url", answering.url)
+
+    if os.access(cli.folder / "a.json", os.W_OK):  # root may
+        assert done.returncode == 0
+    else:
+        assert done.stderr == "[failed] cannot write a.json: it is write-protected\n"
+        assert done.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_disk_that_is_full_keeps_no_summary_back(cli: CommandLine, answering: FunctionsStandIn) -> None:
+    done = cli.run("status", "b1", "--output", "/dev/full", "--url", answering.url)
+
+    assert done.returncode == 2
+    assert "b1: in progress" in done.stdout
+    assert done.stderr == "[failed] cannot write /dev/full: no space left on device\n"
+
+
 def test_in_a_pipe_our_own_words_are_ascii_and_narrow_encodings_do_no_harm(
     cli: CommandLine, answering: FunctionsStandIn
 ) -> None:

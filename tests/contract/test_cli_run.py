@@ -63,6 +63,28 @@ def test_a_run_that_is_not_answered_in_time_tells_which_batch_to_ask_for(
     assert "run_workflow.py status b7" in done.stderr
 
 
+def test_a_dry_run_that_is_not_answered_has_begun_nothing(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/orchestrate", Scripted(fault="stall"))
+
+    done = cli.run("run", "--dry-run", "--timeout", "0.2", "--url", functions.url)
+
+    assert done.returncode == 3
+    assert "may have begun" not in done.stderr
+
+
+def test_a_run_that_finds_nothing_says_just_that(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    nothing = {"read": 0, "opened": 0, "automation": 0, "manual": 0, "rejected": 0, "skipped": {}}
+    functions.script("/orchestrate", report(**nothing, source_exhausted=True))
+
+    done = cli.run("run", "--url", functions.url)
+
+    assert "b1: 0 records opened of 0 read" in done.stdout
+    assert "skipped" not in done.stdout
+    assert "[warning]" not in done.stdout
+
+
 def test_a_run_of_a_batch_that_failed_before_is_bad_news(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
