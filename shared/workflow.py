@@ -22,7 +22,9 @@ from shared.enrichment.orchestrate import Orchestrator, Order
 from shared.enrichment.ports import RecordSource, TaskQueue
 from shared.enrichment.store import OpeningStore, ReportStore, ReviewStore
 from shared.errors import FieldError, InvalidRequest
-from shared.routing import DEFAULT_POLICY, Policy, Route, TaskPriority, available_policies, load_policy
+from shared.routing.policy import Policy
+from shared.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
+from shared.routing.route import Route, TaskPriority
 from shared.workflow_config import WorkflowConfig
 
 __all__ = [
