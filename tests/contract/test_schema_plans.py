@@ -138,7 +138,7 @@ def opened(line: RecordLine) -> None:
 def progressed(line: RecordLine) -> None:
     line.begin("now")
     enqueued = [task(n) for n in range(99100, 99200) if n % 10 < 7]
-    line.progress(*enqueued, batch="now", ledgered=[f"hash {n}" for n in range(97001, 97500)], closed=True)
+    line.progress(*enqueued, batch="now", ledgered=[f"hash {n}" for n in range(97001, 97050)], closed=True)
 
 
 def reviewed(line: RecordLine) -> None:

@@ -35,8 +35,8 @@ def test_the_catalogue_shows_the_tables_and_functions_that_are_asked_about(owner
 @pytest.mark.parametrize("role", OUTSIDERS)
 @pytest.mark.parametrize("privilege", RIGHTS)
 def test_outsiders_have_no_right_on_any_table(owner: psycopg.Connection, role: str, privilege: str) -> None:
-    open_tables = f"select relname from ({TABLES}) as t where has_table_privilege(%s, format('public.%%I', relname), %s)"
-    assert column(owner, open_tables, role, privilege) == []
+    query = f"select relname from ({TABLES}) as t where has_table_privilege(%s, format('public.%%I', relname), %s)"
+    assert column(owner, query, role, privilege) == []
 
 
 @pytest.mark.parametrize("role", OUTSIDERS)

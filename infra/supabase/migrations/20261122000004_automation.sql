@@ -76,11 +76,16 @@ end
 $$;
 
 -- Makes the rows of manufacturers that were never seen; `p_names` is {key: name}, the empty key is no manufacturer.
+-- Known ones are left out first: `on conflict` alone would wait for whoever is counting them.
 create function know_manufacturers(p_names jsonb) returns void
 language sql set search_path = public, pg_temp
 begin atomic
     insert into manufacturers (key, name)
-    select key, value from jsonb_each_text(p_names) where key <> '' order by key
+    select key, value from jsonb_each_text(p_names)
+    where key <> '' and key <> all (array(
+        select m.key from manufacturers as m where m.key = any (array(select jsonb_object_keys(p_names)))
+    ))
+    order by key
     on conflict (key) do nothing;
 end;
 
