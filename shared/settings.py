@@ -191,8 +191,12 @@ class ReprocessSettings(Settings):
 
 
 class LogSettings(Settings):
-    level: Annotated[str, StringConstraints(to_upper=True, pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
-        "INFO", alias="LOG_LEVEL", description="least severity that is logged: DEBUG, INFO, WARNING or ERROR"
+    level: Annotated[str, StringConstraints(to_upper=True, pattern=r"(?i)^(DEBUG|INFO|WARNING|ERROR)$")] = (
+        Field(
+            "INFO",
+            alias="LOG_LEVEL",
+            description="least severity that is logged: DEBUG, INFO, WARNING or ERROR",
+        )
     )
 
 

@@ -58,7 +58,7 @@ def http_function(name: str, routes: Sequence[Route]) -> HttpFunction:
         correlation_id = correlation_of(request.headers)
         facts: dict[str, Any] = {}
         severity = logging.INFO
-        failed = False
+        fault: Exception | None = None
         try:
             answer = _answer(table, request, correlation_id)
             media_type = MEDIA_TYPE if answer.status >= FIRST_ERROR else "application/json"
@@ -69,16 +69,17 @@ def http_function(name: str, routes: Sequence[Route]) -> HttpFunction:
             facts.update(code=error.code)
             if not isinstance(error, Conflict):  # it names the person who holds the task
                 facts.update(detail=error.detail)
-            failed = error.status == INTERNAL_ERROR
-            severity = logging.ERROR if failed else logging.WARNING
-        except Exception:  # noqa: BLE001 - the outermost edge: the caller gets a clean 500 and the log the rest
+            severity = logging.WARNING
+            if error.status == INTERNAL_ERROR:
+                severity, fault = logging.ERROR, error
+        except Exception as error:  # noqa: BLE001 - the outermost edge: the caller gets a clean 500 and the log the rest
             response = _problem_response(unexpected())
-            severity, failed = logging.ERROR, True
+            severity, fault = logging.ERROR, error
         response.headers[CORRELATION_HEADER] = correlation_id
         log(
             severity,
             f"{name}: {request.method} {request.path} {response.status_code}",
-            failed=failed,
+            error=fault,
             function=name,
             correlation_id=correlation_id,
             status=response.status_code,

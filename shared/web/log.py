@@ -27,6 +27,6 @@ def start_logging(level: str) -> None:
         LOGGER.addHandler(handler)
 
 
-def log(severity: int, message: str, /, *, failed: bool = False, **facts: object) -> None:
-    """`facts` become fields of the line; with `failed` the exception at hand is added."""
-    LOGGER.log(severity, message, exc_info=failed, extra={"facts": facts})
+def log(severity: int, message: str, /, *, error: Exception | None = None, **facts: object) -> None:
+    """`facts` become fields of the line, and so does the stack trace of `error`."""
+    LOGGER.log(severity, message, exc_info=error, extra={"facts": facts})

@@ -1,0 +1,287 @@
+"""The manners that every function has: statuses, problems, correlation and the log line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from shared.errors import SettingsInvalid
+from shared.web.body import LIMIT, TOLD
+from tests import edge_function
+from tests.edge_function import SECRET
+from tests.web_support import JSON, PROBLEM, Log, logged, served
+
+SOURCE = Path(edge_function.__file__)
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with logged() as log:
+        yield log
+
+
+@pytest.fixture
+def client(log: Log) -> FlaskClient:  # noqa: ARG001 - in place before the function starts its own log
+    return served("edge", SOURCE)
+
+
+def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)
+    body: dict[str, Any] = json.loads(answer.data)
+    assert (body["type"], body["status"], body["code"]) == ("about:blank", status, code)
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def fields(answer: TestResponse) -> dict[str, str]:
+    body = problem(answer, 422, "invalid_request")
+    return {wrong["field"]: wrong["message"] for wrong in body["errors"]}
+
+
+def test_a_good_request_is_answered_in_json(client: FlaskClient) -> None:
+    answer = client.post("/", json={"name": "Ünï"})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JSON)
+    assert "Ünï".encode() in answer.data
+    assert answer.get_json()["count"] == 1
+
+
+def test_a_handler_may_set_status_and_headers(client: FlaskClient) -> None:
+    answer = client.get("/things/a b")
+    assert (answer.status_code, answer.headers["X-Own"], answer.get_json()) == (201, "yes", {"id": "a b"})
+
+
+def test_every_function_tells_its_health(client: FlaskClient) -> None:
+    assert client.get("/health").get_json() == {"status": "ok", "function": "edge"}
+
+
+@pytest.mark.parametrize("path", ["/things", "/things/"])
+def test_a_slash_at_the_end_makes_no_difference(client: FlaskClient, path: str) -> None:
+    assert client.get(path).get_json() == {"limit": 5}
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/things/1/2", "/%00", "/" + "x" * 1000])
+def test_an_unknown_path_is_not_found(client: FlaskClient, path: str) -> None:
+    body = problem(client.get(path), 404, "not_found")
+    assert len(body["detail"]) < 300
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/", "POST"),
+        ("PUT", "/", "POST"),
+        ("DELETE", "/things", "GET, POST"),
+        ("PATCH", "/things/1", "GET"),
+        ("OPTIONS", "/", "POST"),
+        ("POST", "/health", "GET"),
+        ("BREW", "/things", "GET, POST"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(
+    client: FlaskClient, method: str, path: str, allowed: str
+) -> None:
+    answer = client.open(path, method=method)
+    problem(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""]
+)
+def test_a_body_that_is_not_declared_json_is_refused(client: FlaskClient, media_type: str) -> None:
+    answer = client.post("/", data=b'{"name": "a"}', content_type=media_type)
+    assert "application/json" in problem(answer, 415, "unsupported_media_type")["detail"]
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/json", "APPLICATION/JSON; charset=utf-8", "application/merge-patch+json"]
+)
+def test_json_goes_by_several_media_types(client: FlaskClient, media_type: str) -> None:
+    assert client.post("/", data=b'{"name": "a"}', content_type=media_type).status_code == 200
+
+
+DEEP = b'{"name":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+NESTED = b'{"name":' + b"[" * 500 + b"]" * 500 + b"}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nonsense",
+        b'{"name": NaN}',
+        b'{"name": Infinity}',
+        b'{"name": -Infinity}',
+        b'{"count": ' + b"9" * 5000 + b"}",
+        b'{"name": "\\ud800"}',
+        b'{"name": "\xff"}',
+        b"\xef\xbb\xbf{}",
+        b"[]",
+        b'"text"',
+        b"3",
+        b"true",
+        b"null",
+        DEEP,
+        NESTED,
+        b'{"name": "' + b"x" * LIMIT + b'"}',
+    ],
+    ids=range(17),
+)  # fmt: skip
+def test_an_unreadable_body_is_a_bad_request(client: FlaskClient, body: bytes) -> None:
+    answer = client.post("/", data=body, content_type="application/json")
+    assert len(problem(answer, 400, "unreadable_body")["detail"]) < 400
+
+
+def test_a_body_of_exactly_the_limit_is_read(client: FlaskClient) -> None:
+    body = b'{"name": "a"}'
+    answer = client.post("/", data=body + b" " * (LIMIT - len(body)), content_type="application/json")
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"  \n"])
+def test_an_empty_body_is_an_empty_object_of_any_type(client: FlaskClient, body: bytes) -> None:
+    assert fields(client.post("/", data=body, content_type="text/plain")) == {"name": "Field required"}
+
+
+def test_each_wrong_field_is_named(client: FlaskClient) -> None:
+    wrong = fields(
+        client.post("/", json={"name": "too long", "count": 0, "inner": {"a": [1, "b"]}, "nmae": 1})
+    )
+    assert wrong.keys() == {"name", "count", "inner.a.1", "nmae"}
+    assert wrong["nmae"] == "Extra inputs are not permitted"
+
+
+@pytest.mark.parametrize("count", ["1", 1.5, True, None])
+def test_a_value_of_another_type_is_not_converted(client: FlaskClient, count: object) -> None:
+    assert fields(client.post("/", json={"name": "a", "count": count})).keys() == {"count"}
+
+
+def test_the_number_and_length_of_told_errors_is_bounded(client: FlaskClient) -> None:
+    wrong = fields(client.post("/", json={"x" * 1000 + str(number): 1 for number in range(500)}))
+    assert len(wrong) <= TOLD
+    assert max(map(len, wrong)) <= 200
+
+
+def test_a_query_is_validated_like_a_body(client: FlaskClient) -> None:
+    assert client.get("/things?limit=9").get_json() == {"limit": 9}
+    assert fields(client.get("/things?limit=10")).keys() == {"limit"}
+    assert fields(client.get("/things?limit=many")).keys() == {"limit"}
+    assert fields(client.get("/things?limti=1")).keys() == {"limti"}
+    assert fields(client.get("/things?limit=1&limit=2")) == {"limit": "was given more than once"}
+
+
+def test_an_option_in_the_address_of_a_post_is_not_passed_over(client: FlaskClient) -> None:
+    assert fields(client.post("/?count=3", json={"name": "a"})) == {"count": "belongs into the body"}
+
+
+@pytest.mark.parametrize(("kind", "status"), [("not_found", 404), ("conflict", 409)])
+def test_a_refusal_says_what_is_wrong(client: FlaskClient, kind: str, status: int) -> None:
+    body = problem(client.post(f"/fail/{kind}"), status, kind)
+    assert body["detail"] == str(edge_function.RAISED[kind])
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [("store_unavailable", "3"), ("queue_unavailable", "1")])
+def test_a_dependency_that_is_down_is_503_with_a_time_to_come_again(
+    client: FlaskClient, kind: str, seconds: str
+) -> None:
+    answer = client.post(f"/fail/{kind}")
+    problem(answer, 503, kind)
+    assert answer.headers["Retry-After"] == seconds
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("store_refused", "store_refused"), ("settings_invalid", "settings_invalid"), ("bug", "internal")],
+)
+def test_a_fault_of_ours_is_500_without_its_inside_and_logged_with_it(
+    client: FlaskClient, log: Log, kind: str, code: str
+) -> None:
+    answer = client.post(f"/fail/{kind}", headers={"X-Correlation-Id": "abc"})
+    problem(answer, 500, code)
+    assert SECRET.encode() not in answer.data
+    assert b"Traceback" not in answer.data
+    (line,) = log.lines
+    assert (line["severity"], line["status"], line["correlation_id"]) == ("ERROR", 500, "abc")
+    assert "edge_function.py" in line["stack_trace"]
+    assert SECRET in line["stack_trace"]
+
+
+def test_an_answer_that_refuses_is_a_problem_by_its_media_type(client: FlaskClient) -> None:
+    answer = client.post("/refuse")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (409, PROBLEM)
+
+
+@pytest.mark.parametrize("given", ["abc", "A.b:c/d-1_2", "x" * 128])
+def test_a_callers_correlation_id_comes_back_and_is_logged(client: FlaskClient, log: Log, given: str) -> None:
+    answer = client.post("/", json={"name": "a"}, headers={"X-Correlation-Id": given})
+    assert (answer.headers["X-Correlation-Id"], answer.get_json()["id"]) == (given, given)
+    assert log.lines[0]["correlation_id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "ünï", '"; drop', "a\tb"])
+def test_a_bad_correlation_id_is_replaced(client: FlaskClient, given: str) -> None:
+    headers = {"X-Correlation-Id": given.encode().decode("latin-1")}
+    first, second = (client.get("/nothing", headers=headers).headers["X-Correlation-Id"] for _ in range(2))
+    assert first != second
+    assert len(first) == 32
+
+
+def test_without_one_the_platforms_trace_is_the_correlation_id(client: FlaskClient) -> None:
+    trace = {"X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1"}
+    assert (
+        client.get("/health", headers=trace).headers["X-Correlation-Id"] == "105445aa7843bc8bf206b12000100000"
+    )
+    both = trace | {"X-Correlation-Id": "mine"}
+    assert client.get("/health", headers=both).headers["X-Correlation-Id"] == "mine"
+
+
+def test_each_request_writes_one_line(client: FlaskClient, log: Log) -> None:
+    client.get("/things/7")
+    client.get("/nothing")
+    client.post("/", json={})
+    good, lost, wrong = log.lines
+    assert good.pop("duration_ms") >= 0
+    assert good.pop("correlation_id")
+    assert good == {
+        "severity": "INFO",
+        "message": "edge: GET /things/7 201",
+        "function": "edge",
+        "status": 201,
+        "seen": "7",
+    }
+    assert (lost["severity"], lost["status"], lost["code"]) == ("WARNING", 404, "not_found")
+    assert (wrong["status"], wrong["code"], wrong["detail"]) == (
+        422,
+        "invalid_request",
+        "name: Field required",
+    )
+
+
+def test_the_log_does_not_hold_what_was_sent(client: FlaskClient, log: Log) -> None:
+    client.post("/", json={"name": "Ada Lovelace"}, headers={"Authorization": "Bearer hunter2"})
+    client.get("/things?limit=hunter2")
+    client.post("/fail/conflict")
+    assert len(log.lines) == 3
+    for private in ("Ada", "Lovelace", "hunter2"):
+        assert private not in log.text
+
+
+def test_lines_below_the_level_are_not_logged(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "error")
+    client = served("edge", SOURCE)
+    client.get("/health")
+    client.get("/nothing")
+    assert log.lines == []
+    client.post("/fail/bug")
+    assert [line["severity"] for line in log.lines] == ["ERROR"]
+
+
+def test_a_wrong_log_level_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(SettingsInvalid, match="LOG_LEVEL is wrong"):
+        served("edge", SOURCE)
