@@ -13,6 +13,7 @@
 | rate_limited | (limit, seconds) | 429 as the part words it | does not happen |
 | lost_answer | | a closed connection | happens |
 | malformed | | 200 with a body that breaks off | happens |
+| html | (status, effect) | a gateway's web page, 200 unless told | happens before the page, or never |
 """
 
 import asyncio
@@ -26,12 +27,13 @@ from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CONTROL = "/_control/"
+_PAGE = "<!DOCTYPE html><html><body><h1>Access denied</h1><p>injected by the fault plan</p></body></html>"
 _LONGEST = 172_800.0  # seconds; two days, longer than any wait a vendor asks for
 
 
@@ -43,6 +45,7 @@ class FaultKind(StrEnum):
     RATE_LIMITED = "rate_limited"
     LOST_ANSWER = "lost_answer"
     MALFORMED = "malformed"
+    HTML = "html"
 
 
 WITHOUT_TRUE_ANSWER = frozenset(FaultKind) - {FaultKind.LATENCY}
@@ -56,6 +59,7 @@ _KNOBS: dict[FaultKind, tuple[frozenset[str], frozenset[str]]] = {  # kind: (nee
     FaultKind.RATE_LIMITED: (frozenset(), frozenset({"limit", "seconds"})),
     FaultKind.LOST_ANSWER: (frozenset(), frozenset()),
     FaultKind.MALFORMED: (frozenset(), frozenset()),
+    FaultKind.HTML: (frozenset(), frozenset({"status", "effect"})),
 }
 
 
@@ -250,12 +254,14 @@ class FaultyApp:
             case FaultKind.MALFORMED:
                 broken = Response(b'{"answer": {"cut off', 200, media_type="application/json")
                 await broken(scope, receive, send)
+            case FaultKind.HTML:
+                await HTMLResponse(_PAGE, fault.status or 200)(scope, receive, send)
             case _:
                 await self._answer(fault)(scope, receive, send)
 
 
 def _has_effect(fault: Fault) -> bool:
-    if fault.kind is FaultKind.TIMEOUT:
+    if fault.kind in {FaultKind.TIMEOUT, FaultKind.HTML}:
         return fault.effect == "before"
     return fault.kind in {FaultKind.ERROR_AFTER, FaultKind.LOST_ANSWER, FaultKind.MALFORMED}
 

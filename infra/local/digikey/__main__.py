@@ -1,36 +1,19 @@
 import argparse
-import signal
-import socket
 import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
-
-import uvicorn
 
 from infra.local.digikey.app import Sandbox, build_app
 from infra.local.digikey.books import Books
 from infra.local.digikey.catalogue import BadRow, CatalogueEmpty, load
 from infra.local.digikey.limits import Limits
 from infra.local.digikey.tokens import Accounts
-from infra.local.faults import DroppableProtocol, FaultPlan
+from infra.local.faults import FaultPlan
+from infra.local.sandbox.serving import complain, serve
 from shared.clock import system_clock
 
 _MOST_COMPLAINTS = 20  # lines about bad rows; the rest is counted
-
-
-class _Server(uvicorn.Server):
-    """Says once, in one line, that it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready: str) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        print(self._ready, flush=True)  # noqa: T201  # the line that whoever started it waits for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,56 +23,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         catalogue, bad = load(given.catalogue)
         books = Books(given.data_dir)
     except (CatalogueEmpty, OSError, sqlite3.Error) as unusable:
-        _complain(f"digikey sandbox: {unusable}")
+        complain(f"digikey sandbox: {unusable}")
         return 2
     _complain_of_rows(given.catalogue, bad)
     with books:
-        try:
-            listener = socket.create_server((given.host, given.port))
-        except OSError as taken:
-            _complain(f"digikey sandbox: cannot listen on {given.host}:{given.port}: {taken.strerror}")
-            return 1
         limits = Limits(given.burst_limit, given.daily_limit, system_clock())
         accounts = Accounts(given.client_id, given.client_secret, given.token_lifetime)
         facts = {"parts": len(catalogue.parts), "rows_left_out": len(bad), "catalogue": str(given.catalogue)}
         app = build_app(Sandbox(catalogue, books, limits, accounts), FaultPlan(), facts)
-        config = uvicorn.Config(
-            app,
-            http=DroppableProtocol,
-            ws="none",
-            lifespan="off",
-            log_level="critical",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=60,
-        )
-        address = f"http://{given.host}:{listener.getsockname()[1]}"
-        ready = f"digikey sandbox ready on {address} ({len(catalogue.parts)} parts, {len(bad)} rows left out)"
-        with listener:
-            _until_told_to_stop(_Server(config, ready), listener)
-    return 0
-
-
-def _until_told_to_stop(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Being told to is no failure: uvicorn stops in order, then raises the signal again, which ends here."""
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, _leave)
-    server.run(sockets=[listener])
-
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
+        known = f"{len(catalogue.parts)} parts, {len(bad)} rows left out"
+        return serve("digikey sandbox", app, given.host, given.port, known)
 
 
 def _complain_of_rows(path: Path, bad: Sequence[BadRow]) -> None:
     for row in bad[:_MOST_COMPLAINTS]:
-        _complain(f"{path}:{row.line}: left out: {row.reason}")
+        complain(f"{path}:{row.line}: left out: {row.reason}")
     if len(bad) > _MOST_COMPLAINTS:
-        _complain(f"{path}: {len(bad) - _MOST_COMPLAINTS} more rows left out")
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201  # a program's own error line
+        complain(f"{path}: {len(bad) - _MOST_COMPLAINTS} more rows left out")
 
 
 def _parser() -> argparse.ArgumentParser:

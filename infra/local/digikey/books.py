@@ -1,12 +1,12 @@
 """Every call that reached the sandbox, and every token it gave, in SQLite: a SIGKILL loses none of them."""
 
-import sqlite3
-import threading
 from collections import Counter
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from infra.local.sandbox.database import Database
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS calls (
@@ -45,31 +45,12 @@ class Call:
     fault: str | None = None
 
 
-class Books:
+class Books(Database):
     def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(data_dir / "books.sqlite3", isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut may
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        with self._lock:
-            return [dict(row) for row in self._db.execute(query, values)]
+        super().__init__(data_dir / "books.sqlite3", _SCHEMA)
 
     def enter(self, call: Call) -> None:
-        self._rows(
+        self.rows(
             "INSERT INTO calls (time, method, path, status, outcome, pn, client_id, looked_up, counted, fault)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *astuple(call),
@@ -81,7 +62,7 @@ class Books:
         parts: dict[str, dict[str, int]] = {}
         looked_up: Counter[str] = Counter()
         delivered: Counter[str] = Counter()
-        for row in self._rows(
+        for row in self.rows(
             "SELECT pn, outcome, count(*) AS calls, sum(looked_up) AS found,"
             " sum(looked_up AND fault IS NULL) AS arrived"
             " FROM calls WHERE ?1 IS NULL OR pn = ?1 GROUP BY pn, outcome",
@@ -100,7 +81,7 @@ class Books:
             "delivered": dict(+delivered),
         }
         if pn is not None:
-            rows = self._rows("SELECT * FROM calls WHERE pn = ? ORDER BY id", pn)
+            rows = self.rows("SELECT * FROM calls WHERE pn = ? ORDER BY id", pn)
             report["calls"] = [
                 row | {"looked_up": bool(row["looked_up"]), "counted": bool(row["counted"])} for row in rows
             ]
@@ -108,25 +89,25 @@ class Books:
 
     def counted_since(self, moment: datetime) -> dict[str, int]:
         """Calls against the day's limit, per client id."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT client_id, count(*) AS calls FROM calls WHERE counted AND time >= ? GROUP BY client_id",
             moment.isoformat(),
         )
         return {row["client_id"]: row["calls"] for row in rows}
 
     def mark(self, name: str, moment: datetime) -> None:
-        self._rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", name, moment.isoformat())
+        self.rows("INSERT OR REPLACE INTO marks (name, time) VALUES (?, ?)", name, moment.isoformat())
 
     def marked(self, name: str) -> datetime | None:
-        rows = self._rows("SELECT time FROM marks WHERE name = ?", name)
+        rows = self.rows("SELECT time FROM marks WHERE name = ?", name)
         return datetime.fromisoformat(rows[0]["time"]) if rows else None
 
     def keep_token(self, token: str, client_id: str, expires_at: datetime) -> None:
-        self._rows("INSERT INTO tokens VALUES (?, ?, ?)", token, client_id, expires_at.isoformat())
+        self.rows("INSERT INTO tokens VALUES (?, ?, ?)", token, client_id, expires_at.isoformat())
 
     def token_owner(self, token: str, now: datetime) -> str | None:
-        rows = self._rows("SELECT client_id, expires_at FROM tokens WHERE token = ?", token)
+        rows = self.rows("SELECT client_id, expires_at FROM tokens WHERE token = ?", token)
         return rows[0]["client_id"] if rows and datetime.fromisoformat(rows[0]["expires_at"]) > now else None
 
     def revoke_tokens(self) -> None:
-        self._rows("DELETE FROM tokens")
+        self.rows("DELETE FROM tokens")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -12,6 +12,7 @@ from starlette.routing import Route
 from infra.local.digikey.books import Books
 from infra.local.digikey.limits import Limits, midnight_after
 from infra.local.faults import CONTROL, FaultPlan, fault_routes
+from infra.local.sandbox.control import read_order
 from shared.clock import Clock
 
 
@@ -49,13 +50,10 @@ def control_routes(sandbox: Controlled, plan: FaultPlan, health: Mapping[str, An
 
     async def limits(request: Request) -> Response:
         if request.method == "PUT":
-            try:
-                _apply(LimitOrder.model_validate_json(await request.body()), sandbox.limits, sandbox.clock())
-            except ValidationError as wrong:
-                fields = wrong.errors(include_url=False, include_context=False, include_input=False)
-                return JSONResponse(
-                    {"status": 422, "detail": "not an order for limits", "errors": fields}, 422
-                )
+            order = await read_order(request, LimitOrder)
+            if isinstance(order, Response):
+                return order
+            _apply(order, sandbox.limits, sandbox.clock())
             sandbox.note_day()
         return JSONResponse(_state(sandbox.limits))
 

@@ -1,0 +1,1 @@
+"""What the vendor sandboxes share: a server that stops in order, a durable store, a settable clock."""
