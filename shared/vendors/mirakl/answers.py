@@ -1,0 +1,228 @@
+"""The shapes of Mirakl's answers, as far as they are used.
+
+Ids, states and numbers must be right; anything else may be null or absent, even where the vendor's description
+says "required": its own examples hold nulls there. Unknown fields and new states pass.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNSTORABLE = {0: None} | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
+_LARGEST = 10**12
+_PLACES = 8
+
+
+def _storable(value: object) -> object:
+    """Text as a database takes it: without NUL and lone surrogates. Anything else stays what it is."""
+    return value.translate(_UNSTORABLE) if isinstance(value, str) else value
+
+
+def _text(value: object) -> object:
+    """Text that says something; numbers as text, since a postal code or a phone could come as one."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value)
+    clean = _storable(value)
+    return clean if isinstance(clean, str) and clean.strip() else None
+
+
+def _object(value: object) -> object:
+    return value if isinstance(value, dict) else None
+
+
+def _objects(value: object) -> object:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _number(value: object) -> object:
+    """Python counts true as 1."""
+    return None if isinstance(value, bool) else value
+
+
+def _whole(value: object) -> int | None:
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST else None
+    )
+
+
+def _moment(value: object) -> datetime | None:
+    """UTC; the vendor's milliseconds may be missing. What is no date is absent."""
+    try:
+        read = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return read and (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _money(amount: Decimal) -> Decimal:
+    """Cuts what lies below any price's precision, so that no exponent can overflow a column."""
+    if int(amount.as_tuple().exponent) >= -_PLACES:
+        return amount
+    return amount.quantize(Decimal(1).scaleb(-_PLACES))
+
+
+def _ident(value: str) -> str:
+    """An id must fit into an address and into a list that is divided by commas."""
+    is_plain = value.isprintable() and not any(sign in value for sign in ", ") and value.strip(".")
+    if not is_plain:
+        raise ValueError("not an id")
+    return value
+
+
+Ident = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_ident)]
+State = Annotated[str, Field(min_length=1, max_length=100), BeforeValidator(_storable)]
+Text = Annotated[str | None, BeforeValidator(_text)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Money = Annotated[Decimal, BeforeValidator(_number), Field(ge=-_LARGEST, le=_LARGEST), AfterValidator(_money)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0, le=_LARGEST)]
+Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class AddressAnswer(_Answer):
+    firstname: Text = None
+    lastname: Text = None
+    company: Text = None
+    company_2: Text = None
+    street_1: Text = None
+    street_2: Text = None
+    city: Text = None
+    state: Text = None
+    zip_code: Text = None
+    country: Text = None
+    country_iso_code: Text = None
+    phone: Text = None
+    phone_secondary: Text = None
+    additional_info: Text = None
+
+
+class CustomerAnswer(_Answer):
+    shipping_address: Annotated[AddressAnswer | None, BeforeValidator(_object)] = None
+
+
+class LineAnswer(_Answer):
+    order_line_id: Ident
+    offer_sku: Text = None
+    product_title: Text = None
+    quantity: Count
+    price: Money
+
+
+class OrderAnswer(_Answer):
+    """An order without lines cannot be accepted, so it counts as malformed."""
+
+    order_id: Ident
+    commercial_id: Text = None
+    order_state: State
+    created_date: Moment = None
+    last_updated_date: Moment = None
+    currency_iso_code: Text = None
+    total_price: Money
+    shipping_deadline: Moment = None
+    can_shop_ship: Flag = False
+    shipping_carrier_code: Text = None
+    shipping_company: Text = None
+    shipping_tracking: Text = None
+    customer: Annotated[CustomerAnswer | None, BeforeValidator(_object)] = None
+    order_lines: Annotated[tuple[LineAnswer, ...], Field(min_length=1)]
+
+
+class SenderAnswer(_Answer):
+    display_name: Text = None
+    type: Text = None
+
+
+class AttachmentAnswer(_Answer):
+    """No address: the file itself is M13's."""
+
+    id: Text = None
+    name: Text = None
+    size: Annotated[int | None, BeforeValidator(_whole)] = None
+
+
+class MessageAnswer(_Answer):
+    id: Ident
+    body: Annotated[str | None, BeforeValidator(_storable)] = None
+    date_created: Moment = None
+    sender: Annotated[SenderAnswer | None, BeforeValidator(_object)] = Field(default=None, alias="from")
+    attachments: Annotated[tuple[AttachmentAnswer, ...], BeforeValidator(_objects)] = ()
+
+
+class TopicAnswer(_Answer):
+    value: Text = None
+
+
+class EntityAnswer(_Answer):
+    id: Text = None
+    type: Text = None
+
+
+class MetadataAnswer(_Answer):
+    shop_reply_needed_since: Moment = None
+
+
+class ThreadAnswer(_Answer):
+    """Messages stay raw: each is read on its own."""
+
+    id: Ident
+    topic: Annotated[TopicAnswer | None, BeforeValidator(_object)] = None
+    date_created: Moment = None
+    date_updated: Moment = None
+    entities: Annotated[tuple[EntityAnswer, ...], BeforeValidator(_objects)] = ()
+    metadata: Annotated[MetadataAnswer | None, BeforeValidator(_object)] = None
+    messages: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_objects)] = ()
+
+
+class Orders(_Answer):
+    """OR11; the orders stay raw: each is read on its own."""
+
+    orders: tuple[Any, ...]
+    total_count: Count
+
+
+class Threads(_Answer):
+    """M11; the last page has no `next_page_token`."""
+
+    data: tuple[Any, ...]
+    next_page_token: Text = None
+
+
+class CarrierAnswer(_Answer):
+    code: Ident
+    label: Text = None
+    standard_code: Text = None
+    tracking_url: Text = None
+
+
+class Carriers(_Answer):
+    """SH21."""
+
+    carriers: tuple[CarrierAnswer, ...]
+
+
+class Shop(_Answer):
+    """A01, as far as it says whose key it is."""
+
+    shop_id: Count
+    shop_name: Text = None
+    shop_state: Text = None
+    currency_iso_code: Text = None
+
+
+class ErrorItem(_Answer):
+    code: Text = None
+    field: Text = None
+    message: Text = None
+
+
+class ErrorAnswer(_Answer):
+    """Either error shape. How a 400 carries its code is undocumented, so it is looked for in both places."""
+
+    code: Text = None
+    message: Text = None
+    errors: Annotated[tuple[ErrorItem, ...], BeforeValidator(_objects)] = ()

@@ -1,0 +1,262 @@
+import random
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from shared.clock import Clock, system_clock
+from shared.errors import VendorUnavailable
+from shared.fulfillment.ports import (
+    Done,
+    Malformed,
+    MarketplaceOrder,
+    MarketplaceState,
+    NotSent,
+    OrderPage,
+    Refused,
+    ThreadPage,
+    Tracking,
+    Unclear,
+)
+from shared.vendors.mirakl.answers import CarrierAnswer, Carriers, Orders, Shop, Threads
+from shared.vendors.mirakl.mapper import order_page, thread_page
+from shared.vendors.mirakl.responses import Failure, explanation, outcome_of, reading_of
+from shared.vendors.transport import (
+    AnswerLost,
+    CallBounds,
+    NothingSent,
+    Response,
+    Transport,
+    TransportFailure,
+    checked_header_value,
+    masked,
+)
+
+Outcome = Done | Refused | Unclear | NotSent
+_Shape = TypeVar("_Shape", bound=BaseModel)
+
+_ORDERS = "/api/orders"
+_THREADS = "/api/inbox/threads"
+_PAGE = 100  # the most that OR11 takes, as ids and as a page
+_MOST_PAGES = 1000  # of one listing; more is a marketplace that repeats itself
+_REFUSED_WAIT = 300.0  # seconds, after a refusal that only a person can lift
+
+
+@dataclass(frozen=True)
+class MiraklBounds(CallBounds):
+    """`attempts` of a call that only reads; waits in seconds. A 429 with a longer wait is given back at once."""
+
+    attempts: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 15.0
+
+
+class MiraklMarketplace:
+    """The Marketplace port on Mirakl's seller API.
+
+    One per process: threads share its connections. Calls that only read are repeated, a bounded number of times;
+    calls that change something never are. Raises SettingsInvalid for an address or a key that cannot be used.
+    `shop_id` is needed where one key has several shops. `pause` waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        base_url: str = "https://marketplace.bestbuy.ca",
+        shop_id: int | None = None,
+        bounds: MiraklBounds | None = None,
+        clock: Clock = system_clock,
+        pause: Callable[[float], None] = time.sleep,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._bounds = bounds or MiraklBounds()
+        self._transport = Transport("Mirakl", base_url, self._bounds, tls)
+        key = checked_header_value("Mirakl", "API key", api_key)
+        self._secrets = (key,)
+        self._headers = {"Accept": "application/json", "Authorization": key}
+        self._shop = {} if shop_id is None else {"shop_id": str(shop_id)}
+        self._clock = clock
+        self._pause = pause
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- orders ---------------------------------------------------------------------------------------------
+
+    def waiting_orders(self) -> Iterator[OrderPage]:
+        """OR11 by state. An order that another page has shown already is left out."""
+        shown: set[str] = set()
+        for page in range(_MOST_PAGES):
+            query = {
+                "order_state_codes": MarketplaceState.WAITING_ACCEPTANCE.value,
+                "max": str(_PAGE),
+                "offset": str(page * _PAGE),
+                "sort": "dateCreated",
+                "order": "asc",
+            }
+            answer = self._read(_ORDERS, query, Orders)
+            read = order_page(answer.orders, self._clock())
+            yield OrderPage([each for each in read.orders if each.order_id not in shown], read.problems)
+            shown.update(each.order_id for each in read.orders)
+            if not answer.orders or (page + 1) * _PAGE >= answer.total_count:
+                return
+        raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES * _PAGE} waiting orders")
+
+    def orders(self, order_ids: Sequence[str]) -> OrderPage:
+        """OR11 by id. What is no id is a problem, and is not asked for."""
+        wanted = list(dict.fromkeys(order_ids))
+        found: list[MarketplaceOrder] = []
+        problems = [
+            Malformed(None, "cannot be asked for: not an order id") for one in wanted if not _is_id(one)
+        ]
+        wanted = [one for one in wanted if _is_id(one)]
+        for start in range(0, len(wanted), _PAGE):
+            group = wanted[start : start + _PAGE]
+            query = {"order_ids": ",".join(group), "max": str(_PAGE), "offset": "0"}
+            read = order_page(self._read(_ORDERS, query, Orders).orders, self._clock())
+            found += [each for each in read.orders if each.order_id in group]
+            problems += read.problems
+        return OrderPage(found, problems)
+
+    def accept(self, order_id: str, line_ids: Sequence[str]) -> Outcome:
+        """OR21. It must name every line of the order."""
+        lines = [{"id": line_id, "accepted": True} for line_id in line_ids]
+        return self._change(order_id, "accept", json={"order_lines": lines})
+
+    def set_tracking(self, order_id: str, tracking: Tracking) -> Outcome:
+        """OR23. The marketplace makes the address of a registered carrier's tracking page itself."""
+        if tracking.carrier_code:
+            carrier = {"carrier_code": tracking.carrier_code}
+        else:
+            carrier = {"carrier_name": tracking.carrier_name or "", "carrier_url": tracking.url or ""}
+        body = {**carrier, "tracking_number": tracking.number}
+        return self._change(order_id, "tracking", json={name: text for name, text in body.items() if text})
+
+    def ship(self, order_id: str) -> Outcome:
+        """OR24. Without a body."""
+        return self._change(order_id, "ship")
+
+    # --- messages -------------------------------------------------------------------------------------------
+
+    def threads(self, updated_since: datetime) -> Iterator[ThreadPage]:
+        """M11. The next page is asked for by its token alone: the vendor ignores anything beside it."""
+        since = updated_since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        query: dict[str, str] = {
+            "updated_since": since,
+            "with_messages": "true",
+            "limit": str(_PAGE),
+            **self._shop,
+        }
+        tokens: set[str] = set()
+        for _ in range(_MOST_PAGES):
+            answer = self._read_bare(_THREADS, query, Threads)
+            yield thread_page(answer.data, self._clock())
+            token = answer.next_page_token
+            if token is None:
+                return
+            if token in tokens:
+                raise VendorUnavailable("Mirakl repeats a page of the inbox")
+            tokens.add(token)
+            query = {"page_token": token}
+        raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES} pages of the inbox")
+
+    # --- set-up and health ----------------------------------------------------------------------------------
+
+    def carriers(self) -> Sequence[CarrierAnswer]:
+        """SH21, for set-up: the codes that `Tracking.carrier_code` may hold. Once a day at most."""
+        return self._read("/api/shipping/carriers", {}, Carriers).carriers
+
+    def shop(self) -> Shop:
+        """A01: whose key it is; raises VendorUnavailable where it does not work."""
+        return self._read("/api/account", {}, Shop)
+
+    def is_up(self) -> bool:
+        """V01, once; only its status counts."""
+        try:
+            return self._send("GET", "/api/version", params=self._shop).status == 200  # noqa: PLR2004  # HTTP's OK
+        except TransportFailure:
+            return False
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def _change(self, order_id: str, action: str, **body: Any) -> Outcome:  # noqa: ANN401  # any JSON
+        """One PUT, never repeated."""
+        if not _is_id(order_id):
+            return Refused("not an order id")
+        path = f"{_ORDERS}/{quote(order_id, safe='')}/{action}"
+        try:
+            response = self._send("PUT", path, params=self._shop, **body)
+        except NothingSent as unsent:
+            return NotSent(str(unsent))
+        except AnswerLost as lost:
+            return Unclear(str(lost))
+        return outcome_of(response, self._clock())
+
+    def _read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
+        return self._read_bare(path, {**query, **self._shop}, shape)
+
+    def _read_bare(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
+        """One GET, repeated while that may help. Raises VendorUnavailable."""
+        attempt = 1
+        while True:
+            read = self._try_to_read(path, query, shape)
+            if not isinstance(read, Failure):
+                return read
+            wait = self._wait(read, attempt)
+            if wait is None:
+                raise VendorUnavailable(read.message, _wait_told(read))
+            self._pause(wait)
+            attempt += 1
+
+    def _try_to_read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Failure:
+        try:
+            response = self._send("GET", path, params=query)
+        except TransportFailure as failed:
+            return Failure(str(failed), again=True)
+        read = reading_of(response, self._clock())
+        if isinstance(read, Failure):
+            return read
+        try:
+            return shape.model_validate(read)
+        except ValidationError:
+            return Failure(f"{explanation(response)}; not the documented shape", again=False)
+
+    def _wait(self, failure: Failure, attempt: int) -> float | None:
+        """Seconds before the next attempt; None where there is none, or the vendor wants a longer wait."""
+        if not failure.again or attempt >= self._bounds.attempts:
+            return None
+        if failure.retry_after is not None:
+            return failure.retry_after if failure.retry_after <= self._bounds.longest_wait else None
+        backoff = min(self._bounds.first_wait * 2.0 ** (attempt - 1), self._bounds.longest_wait)
+        return backoff * random.uniform(0.5, 1.0)  # noqa: S311  # spreads callers, hides nothing
+
+    def _send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
+        response = self._transport.send(method, path, headers=self._headers, **content)
+        if response.status // 100 == 2:  # noqa: PLR2004  # HTTP's class of successes
+            return response
+        body = masked(response.body.decode("utf-8", "replace"), self._secrets)
+        return Response(response.status, response.headers, body.encode())
+
+
+def _is_id(order_id: str) -> bool:
+    """Whether it fits into an address and into a list that is divided by commas."""
+    return bool(re.fullmatch(r"(?!\.+$)[^\s,\x00-\x1f\x7f\ud800-\udfff]{1,200}", order_id))
+
+
+def _wait_told(failure: Failure) -> float:
+    if failure.retry_after is not None:
+        return failure.retry_after
+    return 30.0 if failure.again else _REFUSED_WAIT

@@ -1,0 +1,161 @@
+"""Makes orders and threads of Mirakl's answers; pure. One that cannot be read becomes a Malformed, never an error."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.fulfillment.ports import (
+    Address,
+    Malformed,
+    MarketplaceOrder,
+    Message,
+    OrderLine,
+    OrderPage,
+    Thread,
+    ThreadPage,
+)
+from shared.vendors.mirakl.answers import (
+    AddressAnswer,
+    LineAnswer,
+    MessageAnswer,
+    OrderAnswer,
+    ThreadAnswer,
+)
+
+_NO_CURRENCY = "XXX"  # ISO 4217's code for none
+_ORDER = "MMP_ORDER"
+_LONGEST_IDENT = 200
+_MOST_NAMED = 5  # fields in the text of a problem
+
+
+def order_page(raw: Sequence[object], seen_at: datetime) -> OrderPage:
+    """`seen_at` stands in for dates that the answer leaves out."""
+    read = [order_from(each, seen_at) for each in raw]
+    return OrderPage(
+        orders=[each for each in read if isinstance(each, MarketplaceOrder)],
+        problems=[each for each in read if isinstance(each, Malformed)],
+    )
+
+
+def order_from(raw: object, seen_at: datetime) -> MarketplaceOrder | Malformed:
+    try:
+        order = OrderAnswer.model_validate(raw)
+    except ValidationError as wrong:
+        return Malformed(_ident_in(raw, "order_id"), _problem(wrong))
+    created = order.created_date or order.last_updated_date or seen_at
+    return MarketplaceOrder(
+        order_id=order.order_id,
+        commercial_id=order.commercial_id or order.order_id,
+        state=order.order_state,
+        created_at=created,
+        updated_at=order.last_updated_date or created,
+        currency=order.currency_iso_code or _NO_CURRENCY,
+        total=order.total_price,
+        lines=tuple(_line(line) for line in order.order_lines),
+        address=_address(order.customer.shipping_address) if order.customer else None,
+        ship_before=order.shipping_deadline,
+        can_ship=order.can_shop_ship,
+        carrier_code=order.shipping_carrier_code,
+        carrier_name=order.shipping_company,
+        tracking_number=order.shipping_tracking,
+    )
+
+
+def _line(line: LineAnswer) -> OrderLine:
+    return OrderLine(
+        line_id=line.order_line_id,
+        sku=line.offer_sku or "",
+        quantity=line.quantity,
+        title=line.product_title or "",
+        price=line.price,
+    )
+
+
+def _address(given: AddressAnswer | None) -> Address | None:
+    """None also where no field says anything: an address of blanks is none."""
+    if given is None or not any(given.model_dump().values()):
+        return None
+    return Address(
+        name=" ".join(part for part in (given.firstname, given.lastname) if part),
+        company=", ".join(part for part in (given.company, given.company_2) if part) or None,
+        street_1=given.street_1 or "",
+        street_2=given.street_2,
+        city=given.city or "",
+        state=given.state,
+        postal_code=given.zip_code,
+        country=given.country_iso_code or given.country or "",
+        phone=given.phone or given.phone_secondary,
+        additional_info=given.additional_info,
+    )
+
+
+def thread_page(raw: Sequence[object], seen_at: datetime) -> ThreadPage:
+    threads: list[Thread] = []
+    problems: list[Malformed] = []
+    for each in raw:
+        try:
+            answer = ThreadAnswer.model_validate(each)
+        except ValidationError as wrong:
+            problems.append(Malformed(_ident_in(each, "id"), _problem(wrong)))
+            continue
+        messages, unread = _messages(answer, seen_at)
+        problems += unread
+        threads.append(_thread(answer, messages, seen_at))
+    return ThreadPage(threads, problems)
+
+
+def _thread(answer: ThreadAnswer, messages: Sequence[Message], seen_at: datetime) -> Thread:
+    created = answer.date_created or answer.date_updated or seen_at
+    return Thread(
+        thread_id=answer.id,
+        topic=(answer.topic.value if answer.topic else None) or "",
+        created_at=created,
+        updated_at=answer.date_updated or created,
+        order_ids=tuple(entity.id for entity in answer.entities if entity.type == _ORDER and entity.id),
+        messages=messages,
+        reply_needed_since=answer.metadata.shop_reply_needed_since if answer.metadata else None,
+    )
+
+
+def _messages(thread: ThreadAnswer, seen_at: datetime) -> tuple[tuple[Message, ...], Sequence[Malformed]]:
+    messages: list[Message] = []
+    problems: list[Malformed] = []
+    for each in thread.messages:
+        try:
+            answer = MessageAnswer.model_validate(each)
+        except ValidationError as wrong:
+            problems.append(Malformed(thread.id, f"a message of the thread: {_problem(wrong)}"))
+            continue
+        sender = answer.sender
+        messages.append(
+            Message(
+                message_id=answer.id,
+                sender=(sender.display_name if sender else None) or "",
+                sender_type=(sender.type if sender else None) or "",
+                body=answer.body or "",
+                sent_at=answer.date_created or thread.date_updated or seen_at,
+                attachments=tuple(each.model_dump() for each in answer.attachments),
+            )
+        )
+    return tuple(messages), problems
+
+
+def _ident_in(raw: object, name: str) -> str | None:
+    """The id of something that is otherwise malformed, where it is a text that can be shown."""
+    ident: Any = raw.get(name) if isinstance(raw, dict) else None
+    return ident if isinstance(ident, str) and ident.isprintable() and len(ident) <= _LONGEST_IDENT else None
+
+
+def _problem(wrong: ValidationError) -> str:
+    """Which fields, and what kind of error: the values would be personal data."""
+    errors = wrong.errors(include_input=False, include_context=False, include_url=False)
+    named = _some(f"{'.'.join(map(str, error['loc'])) or 'entry'}: {error['type']}" for error in errors)
+    return f"cannot be read ({named})"
+
+
+def _some(texts: Iterable[str]) -> str:
+    known = list(texts)
+    more = [f"{len(known) - _MOST_NAMED} more"] if len(known) > _MOST_NAMED else []
+    return ", ".join(known[:_MOST_NAMED] + more)

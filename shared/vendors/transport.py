@@ -1,0 +1,169 @@
+"""Bounded calls to one vendor's host.
+
+A call gives a whole answer, or says which of two things happened that matter for a call that changes something:
+
+    TransportFailure
+    ├── NothingSent    no connection: the vendor never saw the call
+    └── AnswerLost     it was sent, at least in part; the vendor may have acted
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from shared.errors import SettingsInvalid
+
+_BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True)
+class CallBounds:
+    """Seconds for one HTTP call (`total` is checked between pieces of an answer), bytes for its answer."""
+
+    connect: float = 5.0
+    read: float = 20.0
+    total: float = 30.0
+    largest_answer: int = 20_000_000
+
+
+@dataclass(frozen=True)
+class Response:
+    """One whole answer as it came; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """Lower case, without parameters; empty where none is named."""
+        return self.headers.get("content-type", "").split(";", maxsplit=1)[0].strip().lower()
+
+
+class TransportFailure(Exception):
+    """No whole answer. The message names the kind of failure and holds no secret and no content."""
+
+
+class NothingSent(TransportFailure):
+    pass
+
+
+class AnswerLost(TransportFailure):
+    pass
+
+
+class Transport:
+    """One lazily built client for one host, shared by threads. No redirect is followed, nothing is repeated.
+
+    Raises SettingsInvalid for an address that would show what is sent to the network. `tls` is a context to
+    share: each costs 20 ms and more.
+    """
+
+    def __init__(
+        self, vendor: str, base_url: str, bounds: CallBounds, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._base_url, self._is_local = checked_address(vendor, base_url)
+        self._vendor = vendor
+        self._bounds = bounds
+        self._tls = tls
+        self._http: httpx.Client | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._http is not None:
+                self._http.close()
+                self._http = None
+
+    def send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
+        """One call and its whole answer. `path` begins with a slash and is quoted. Raises TransportFailure."""
+        deadline = time.monotonic() + self._bounds.total
+        try:
+            with self._client().stream(method, f"{self._base_url}{path}", **content) as answer:
+                body = self._bounded_body(answer, deadline)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status_code, headers, body)
+        except _BEFORE_SENDING as unreached:
+            raise NothingSent(f"{self._vendor} cannot be reached ({type(unreached).__name__})") from None
+        except httpx.TimeoutException as late:
+            raise AnswerLost(f"{self._vendor} did not answer in time ({type(late).__name__})") from None
+        except httpx.DecodingError:
+            raise AnswerLost(f"{self._vendor}'s answer cannot be decompressed") from None
+        except httpx.HTTPError as lost:
+            raise AnswerLost(f"{self._vendor}'s answer was lost ({type(lost).__name__})") from None
+
+    def _bounded_body(self, answer: httpx.Response, deadline: float) -> bytes:
+        body = bytearray()
+        for piece in answer.iter_bytes():
+            body += piece
+            if len(body) > self._bounds.largest_answer:
+                most = self._bounds.largest_answer
+                raise AnswerLost(f"{self._vendor}'s answer is larger than {most} bytes")
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("the whole answer took too long")
+        return bytes(body)
+
+    def _client(self) -> httpx.Client:
+        """Built once and late: its TLS context alone costs a tenth of a second."""
+        with self._lock:
+            if self._http is None:
+                bounds = self._bounds
+                self._http = httpx.Client(
+                    timeout=httpx.Timeout(
+                        min(bounds.read, bounds.total), connect=min(bounds.connect, bounds.total)
+                    ),
+                    follow_redirects=False,
+                    verify=True if self._tls is None else self._tls,
+                    trust_env=not self._is_local,  # a proxy of the environment cannot reach this loopback
+                )
+            return self._http
+
+
+def checked_address(vendor: str, base_url: str) -> tuple[str, bool]:
+    """The address without a last slash, and whether it is this machine: only there http is allowed."""
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    is_local = _is_loopback(host)
+    is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    if not host or not is_plain or not (parts.scheme == "https" or (parts.scheme == "http" and is_local)):
+        raise SettingsInvalid(
+            f"{vendor}'s address must be https://<host> (http only for this machine), nothing else"
+        )
+    return base_url.rstrip("/"), is_local
+
+
+def checked_header_value(vendor: str, name: str, value: str) -> str:
+    """The value, where a header can carry it. Raises SettingsInvalid, which never shows it."""
+    if not value or not all("\x21" <= character <= "\x7e" for character in value):
+        raise SettingsInvalid(f"{vendor}'s {name} must be printable ASCII without spaces, and not empty")
+    return value
+
+
+def masked(text: str, secrets: Sequence[str]) -> str:
+    """The text without the secrets: a gateway may quote the request."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
