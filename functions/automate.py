@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared import settings, wiring
 from shared.web.call import Answer, Call, RequestModel
-from shared.web.delivery import delivery_number
+from shared.web.delivery import delivery_number, queue_task
 from shared.web.function import FIRST_ERROR, endpoint
 from shared.web.problem import problem_body
 
@@ -23,7 +23,9 @@ class AutomateRequest(RequestModel):
 @endpoint(AutomateRequest)
 def automate(request: AutomateRequest, call: Call) -> Answer:
     number = delivery_number(call)
-    reply = wiring.deliver(request.automation_task_id, number, last=number >= MAX_ATTEMPTS)
+    reply = wiring.deliver(
+        request.automation_task_id, number, last=number >= MAX_ATTEMPTS, queue_task=queue_task(call)
+    )
     told = {
         "automation_task_id": str(request.automation_task_id),
         "outcome": reply.outcome,

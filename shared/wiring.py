@@ -138,11 +138,11 @@ def worker() -> "Worker":
     return Worker(record_store(), catalogue(), automation_queue(), dead_letter_queue(), workflow_config())
 
 
-def deliver(task_id: "UUID", number: int, *, last: bool) -> "Reply":
+def deliver(task_id: "UUID", number: int, *, last: bool, queue_task: str) -> "Reply":
     """One delivery to the worker, whose import a mere health check need not pay for."""
     from shared.enrichment.automate import Delivery
 
-    return worker().work(Delivery(task_id, number, last=last))
+    return worker().work(Delivery(task_id, number, last, queue_task))
 
 
 @cache

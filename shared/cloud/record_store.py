@@ -229,13 +229,13 @@ class SupabaseRecordStore:
         )
 
     def postpone_automation_task(
-        self, task_id: UUID, owner: UUID, until: datetime, message: str, *, refund: bool
+        self, task_id: UUID, owner: UUID, until: datetime | None, message: str, *, refund: bool
     ) -> int | None:
         generation: int | None = self._call(
             "postpone_automation_task",
             p_task_id=str(task_id),
             p_owner=str(owner),
-            p_until=until.isoformat(),
+            p_until=until and until.isoformat(),
             p_message=message,
             p_refund=refund,
             p_grace_seconds=self._times.grace,

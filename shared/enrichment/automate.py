@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.enrichment.delivery import DeadLetter, Postpone, Retry, Save, SlowDown, next_step
-from shared.enrichment.naming import automation_task_name, dead_letter_name
+from shared.enrichment.naming import MAX_GENERATIONS, automation_task_name, dead_letter_name
 from shared.enrichment.ports import (
     ErrorCategory,
     JsonObject,
@@ -25,11 +25,12 @@ from shared.workflow_config import WorkflowConfig
 
 @dataclass(frozen=True)
 class Delivery:
-    """`last` says that the queue forgets the task when this delivery fails."""
+    """`last` says that the queue forgets the task when this delivery fails; `queue_task` is that task's short name."""
 
     task_id: UUID
     number: int
     last: bool
+    queue_task: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Reply:
 
 
 LEASED = Reply(409, "leased", "another delivery is at work on this record")
+EARLY = Reply(409, "early", "the vendor's limit is not over yet")
 MOVED_ON = Reply(409, "moved_on", "the record went on without this delivery")
 
 
@@ -68,6 +70,11 @@ class Worker:
             case ClaimOutcome.LEASED:
                 return LEASED
             case ClaimOutcome.POSTPONED:
+                waiting = automation_task_name(delivery.task_id, claim.generation)
+                if (
+                    delivery.queue_task == waiting
+                ):  # ended by a 200, nothing would stand for the record any more
+                    return EARLY
                 return self._wait(delivery.task_id, claim.generation, claim.not_before)
             case ClaimOutcome.SPENT:
                 last = claim.error_message or "the last attempt ended without a word"
@@ -83,7 +90,13 @@ class Worker:
             return self._store(delivery, owner, claim, claim.answer)
         outcome = self.catalogue.look_up(claim.pn, claim.manufacturer)
         budget = self.config.automation_retry_attempts
-        step = next_step(outcome, attempt=claim.attempts, budget=budget, last_delivery=delivery.last)
+        step = next_step(
+            outcome,
+            attempt=claim.attempts,
+            budget=budget,
+            last_delivery=delivery.last,
+            renewable=claim.generation < MAX_GENERATIONS,
+        )
         match step:
             case Save(answer):
                 try:
@@ -130,7 +143,7 @@ class Worker:
         if failures := self.queue.enqueue([task]):
             return Reply(503, "retry", f"could not be put back into the queue: {failures[0].message}")
         self.store.note_enqueued({task_id: generation})
-        return Reply(200, "postponed", f"waits until {until}")
+        return Reply(200, "postponed", f"waits until {until}" if until else "begins again as a new task")
 
     def _dead_letter(self, delivery: Delivery, owner: UUID, letter: DeadLetter) -> Reply:
         to_manual = self.config.automation_failure_to_manual

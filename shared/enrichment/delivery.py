@@ -41,10 +41,13 @@ class SlowDown:
 
 @dataclass(frozen=True)
 class Postpone:
-    """Give the task back unspent, as a new queue task that is due at `until`."""
+    """Give the task back unspent, as a new queue task that is due at `until`, or at once.
+
+    The new task has deliveries of its own.
+    """
 
     message: str
-    until: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,11 @@ class DeadLetter:
 Step = Save | Retry | SlowDown | Postpone | DeadLetter
 
 
-def next_step(outcome: LookUp, *, attempt: int, budget: int, last_delivery: bool) -> Step:
+def next_step(outcome: LookUp, *, attempt: int, budget: int, last_delivery: bool, renewable: bool) -> Step:
     """`attempt` counts tries at the vendor from 1, `budget` how many there may be.
 
-    After the last delivery the queue forgets the task, so nothing may be left to it then.
+    After the last delivery the queue forgets the task, so nothing may be left to it then. `renewable` says that a
+    new queue task may take its place: a burst limit that outlasts all deliveries of one task costs no attempt either.
     """
     match outcome:
         case Found(answer):
@@ -75,9 +79,10 @@ def next_step(outcome: LookUp, *, attempt: int, budget: int, last_delivery: bool
             if last_delivery:
                 return DeadLetter(category, f"{message} (the queue's last delivery)", answer)
             return Retry(category, message, answer)
+        case BurstLimited(message) if last_delivery:
+            spent = f"{message} (the queue's last delivery)"
+            return Postpone(message, None) if renewable else DeadLetter(ErrorCategory.RATE_LIMITED, spent)
         case BurstLimited(message, retry_after):
-            if last_delivery:
-                return DeadLetter(ErrorCategory.RATE_LIMITED, f"{message} (the queue's last delivery)")
             return SlowDown(message, retry_after)
         case DailyLimited(message, resets_at):  # pragma: no branch - the type checker knows no other
             return Postpone(message, resets_at)

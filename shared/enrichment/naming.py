@@ -13,6 +13,10 @@ def batch_id_of(moment: datetime, seed: str) -> str:
     return f"batch_{int(moment.timestamp())}_{_hash(seed)[:4]}"
 
 
+MAX_GENERATIONS = 5
+"""How often a record may begin again as a new queue task, at no cost, before a person gets it."""
+
+
 def automation_task_name(task_id: UUID, generation: int) -> str:
     """Hashed: sequential names slow Cloud Tasks down. A new generation is a new name, since names are used once."""
     return _hash(f"automation:{task_id}:{generation}")

@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.enrichment.naming import automation_task_name
+from shared.enrichment.naming import MAX_GENERATIONS, automation_task_name
 from shared.enrichment.ports import QueueTask, TaskQueue
 from shared.enrichment.store import HandOverStore, SweepCandidate
 from shared.errors import StoreRefused
 from shared.workflow_config import WorkflowConfig
-
-MAX_GENERATIONS = 5
-"""How often a task that comes to nothing in the queue is put back before a person gets it."""
 
 
 class Rescue(StrEnum):
@@ -22,7 +19,7 @@ class Rescue(StrEnum):
     ENQUEUE = "enqueued"  # it never reached the queue, or waits for a new generation
     WAIT = "still_queued"  # the queue has it: look again later
     RENEW = "renewed"  # the queue lost it, and trying again costs nothing
-    DEAD_LETTER = "dead_lettered"  # the queue lost it after it was worked on
+    DEAD_LETTER = "dead_lettered"  # the queue lost it after an attempt
 
 
 def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
@@ -33,8 +30,9 @@ def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
         return Rescue.ENQUEUE
     if queued:
         return Rescue.WAIT
-    untouched = candidate.deliveries == 0 or candidate.answered
-    return Rescue.RENEW if untouched and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
+    # no attempt counts as made when the vendor's limit refused it: what waits for a reset comes here with deliveries
+    unspent = candidate.attempts == 0 or candidate.answered
+    return Rescue.RENEW if unspent and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
 
 
 def _needs_the_queue(candidate: SweepCandidate) -> bool:

@@ -6,6 +6,11 @@ X-CloudTasks-TaskRetryCount counts failed deliveries of every kind. TaskExecutio
 from shared.web.call import Call
 
 
+def queue_task(call: Call) -> str:
+    """The short name of the delivered task; empty for a caller that is not the queue."""
+    return call.headers.get("X-CloudTasks-TaskName", "")
+
+
 def delivery_number(call: Call) -> int:
     """From 1. A caller that is not the queue delivers for the first time."""
     count = call.headers.get("X-CloudTasks-TaskRetryCount", "")

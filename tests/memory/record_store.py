@@ -275,7 +275,7 @@ class InMemoryRecordStore:
         return True
 
     def postpone_automation_task(
-        self, task_id: UUID, owner: UUID, until: datetime, message: str, *, refund: bool
+        self, task_id: UUID, owner: UUID, until: datetime | None, message: str, *, refund: bool
     ) -> int | None:
         if not self.release_automation_task(
             task_id, owner, ErrorCategory.RATE_LIMITED, message, refund=refund

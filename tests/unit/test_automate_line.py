@@ -215,19 +215,26 @@ class RecordLine(RuleBasedStateMachine):
         """As Cloud Tasks does: 200 ends the task, and so does, without a word, its last delivery."""
         self.delivered[task.name] += 1
         last = self.delivered[task.name] >= MAX_DELIVERIES
-        reply = self.ask(UUID(task.body["automation_task_id"]), outcome, crash, last=last)
+        task_id = UUID(task.body["automation_task_id"])
+        reply = self.ask(task_id, outcome, crash, last=last, queue_task=task.name)
         if (last or (reply and reply.status == 200)) and task.name in self.line.queue.tasks:
             self.line.queue.drop(task.name)
 
     def ask(
-        self, task_id: UUID, outcome: str, crash: tuple[int, bool] | None, *, last: bool = False
+        self,
+        task_id: UUID,
+        outcome: str,
+        crash: tuple[int, bool] | None,
+        *,
+        last: bool = False,
+        queue_task: str = "",
     ) -> Reply | None:
         tomorrow = DailyLimited("enough for today", self.line.clock() + timedelta(days=1))
         self.vendor.planned = [OUTCOMES.get(outcome, tomorrow)]
         asked = len(self.vendor.asked)
         inner = sum(self.costly.values())
         try:
-            return self.line.worker(Crashing(self.store, crash)).work(Delivery(task_id, 1, last))
+            return self.line.worker(Crashing(self.store, crash)).work(Delivery(task_id, 1, last, queue_task))
         except Crash:
             return None
         finally:

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from shared.enrichment.automate import Delivery, product_json
+from shared.enrichment.naming import MAX_GENERATIONS
 from shared.enrichment.ports import (
     Attribute,
     BurstLimited,
@@ -121,10 +122,24 @@ def test_a_burst_limit_costs_no_attempt_and_slows_the_queue() -> None:
     assert task.attempts == 1
 
 
-def test_a_burst_limit_on_the_last_delivery_goes_to_a_person() -> None:
+def test_a_burst_limit_on_the_last_delivery_makes_a_new_queue_task() -> None:
     line = Line()
     task = line.opened(TOO_FAST)
-    assert line.work(task, 10, last=True).status == 200
+    line.queue.tasks.clear()
+    reply = line.work(task, 10, last=True)
+    assert (reply.status, reply.outcome) == (200, "postponed")
+    (renewed,) = line.queue.tasks.values()
+    assert (renewed.schedule_time, renewed.body) == (None, {"automation_task_id": str(task.id)})
+    assert (task.attempts, task.generation, task.enqueued) == (0, 1, True)
+    assert line.work(task).outcome == "completed"
+
+
+def test_a_burst_limit_that_outlasts_all_new_queue_tasks_goes_to_a_person() -> None:
+    line = Line()
+    task = line.opened(*[TOO_FAST] * (MAX_GENERATIONS + 1))
+    for _ in range(MAX_GENERATIONS):
+        assert line.work(task, 10, last=True).outcome == "postponed"
+    assert line.work(task, 10, last=True).outcome == "dead_lettered"
     assert handed_over(line, task) == [ErrorCategory.RATE_LIMITED]
 
 
@@ -154,6 +169,21 @@ def test_a_duplicate_of_a_postponed_task_waits_too() -> None:
     assert line.work(task, 2).outcome == "postponed"
     assert len(line.queue.tasks) == 1
     assert len(line.catalogue.asked) == 1
+
+
+def test_a_postponed_task_that_the_queue_delivers_too_early_stays_in_the_queue() -> None:
+    """The queue's clock may be ahead of the database's, and a person can run a task by hand."""
+    line = Line()
+    task = line.opened()
+    reset = line.clock() + timedelta(hours=9)
+    line.catalogue.planned = [DailyLimited("enough for today", reset)]
+    line.queue.tasks.clear()
+    line.work(task)
+    (waiting,) = line.queue.tasks
+    early = line.worker().work(Delivery(task.id, 1, last=False, queue_task=waiting))
+    assert (early.status, early.outcome) == (409, "early")
+    line.clock.now = reset
+    assert line.worker().work(Delivery(task.id, 2, last=False, queue_task=waiting)).outcome == "completed"
 
 
 def test_a_postponement_that_the_queue_does_not_take_is_tried_again_by_the_queue() -> None:

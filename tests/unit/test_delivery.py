@@ -31,6 +31,7 @@ SPENT = DeadLetter(TIMEOUT, "slow (attempt 3 of 3)", {"status": 504})
 GIVEN_UP = DeadLetter(TIMEOUT, "slow (the queue's last delivery)", {"status": 504})
 SLOW_DOWN = SlowDown("too fast", 2.5)
 STILL_TOO_FAST = DeadLetter(LIMITED, "too fast (the queue's last delivery)")
+START_OVER = Postpone("too fast", None)
 POSTPONE = Postpone("enough for today", TOMORROW)
 
 
@@ -54,25 +55,30 @@ POSTPONE = Postpone("enough for today", TOMORROW)
         (UNAVAILABLE, 3,       True,   SPENT),
         (BURST,       1,       False,  SLOW_DOWN),
         (BURST,       3,       False,  SLOW_DOWN),           # costs no attempt, so the budget does not matter
-        (BURST,       1,       True,   STILL_TOO_FAST),
-        (BURST,       3,       True,   STILL_TOO_FAST),
+        (BURST,       1,       True,   START_OVER),          # a new queue task has deliveries of its own
+        (BURST,       3,       True,   START_OVER),
         (DAILY,       1,       False,  POSTPONE),
         (DAILY,       3,       False,  POSTPONE),
-        (DAILY,       1,       True,   POSTPONE),            # a new queue task has deliveries of its own
+        (DAILY,       1,       True,   POSTPONE),
         (DAILY,       3,       True,   POSTPONE),
     ],
 )  # fmt: skip
 def test_an_outcome_leads_to_its_step(*, outcome: LookUp, attempt: int, last: bool, step: Step) -> None:
-    assert next_step(outcome, attempt=attempt, budget=3, last_delivery=last) == step
+    assert next_step(outcome, attempt=attempt, budget=3, last_delivery=last, renewable=True) == step
+
+
+def test_a_burst_limit_that_outlasts_every_queue_task_allowed_ends_automation() -> None:
+    step = next_step(BURST, attempt=1, budget=3, last_delivery=True, renewable=False)
+    assert step == STILL_TOO_FAST
 
 
 @pytest.mark.parametrize("attempt", [4, 11])
 def test_more_attempts_than_the_budget_are_spent_too(attempt: int) -> None:
     """The budget may have been lowered while the task was under way."""
-    step = next_step(UNAVAILABLE, attempt=attempt, budget=3, last_delivery=False)
+    step = next_step(UNAVAILABLE, attempt=attempt, budget=3, last_delivery=False, renewable=True)
     assert step == DeadLetter(TIMEOUT, f"slow (attempt {attempt} of 3)", {"status": 504})
 
 
 def test_with_a_budget_of_one_the_first_failure_is_the_last() -> None:
-    step = next_step(UNAVAILABLE, attempt=1, budget=1, last_delivery=False)
+    step = next_step(UNAVAILABLE, attempt=1, budget=1, last_delivery=False, renewable=True)
     assert isinstance(step, DeadLetter)

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.enrichment.automate import Delivery
+from shared.enrichment.naming import MAX_GENERATIONS
 from shared.enrichment.ports import DailyLimited, ErrorCategory, Refused, Unavailable
 from shared.enrichment.store import Handover, SweepCandidate
-from shared.enrichment.sweep import MAX_GENERATIONS, Rescue, Sweeper, rescue_of
+from shared.enrichment.sweep import Rescue, Sweeper, rescue_of
 from shared.errors import QueueUnavailable, StoreRefused
 from shared.workflow_config import WorkflowConfig
 from tests.line_support import Line, parts
@@ -28,7 +29,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize(
-    ("state", "enqueued", "queued", "deliveries", "answered", "generation", "rescue"),
+    ("state", "enqueued", "queued", "attempts", "answered", "generation", "rescue"),
     [
         ("failed",        True,  False, 1, False, 0,               Rescue.HAND_OVER),
         ("failed",        False, True,  0, False, 0,               Rescue.HAND_OVER),
@@ -41,6 +42,7 @@ NOTHING = {
         ("data_finished", True,  False, 3, True,  0,               Rescue.RENEW),
         ("data_finished", True,  False, 3, True,  MAX_GENERATIONS, Rescue.DEAD_LETTER),
         ("processing",    True,  False, 1, False, 0,               Rescue.DEAD_LETTER),
+        ("processing",    True,  False, 0, False, 3,               Rescue.RENEW),  # refused by a limit each time
     ],
 )  # fmt: skip
 def test_each_task_has_its_rescue(
@@ -48,12 +50,12 @@ def test_each_task_has_its_rescue(
     state: str,
     enqueued: bool,
     queued: bool,
-    deliveries: int,
+    attempts: int,
     answered: bool,
     generation: int,
     rescue: Rescue,
 ) -> None:
-    candidate = SweepCandidate(uuid4(), state, generation, deliveries, deliveries, enqueued, answered)
+    candidate = SweepCandidate(uuid4(), state, generation, attempts + 1, attempts, enqueued, answered)
     assert rescue_of(candidate, queued=queued) is rescue
 
 
