@@ -15,6 +15,8 @@ from shared.errors import SettingsInvalid
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/]+(/\S*)?$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Days = Annotated[float, Field(gt=0, le=31_536_000)]
+"""Seconds too, up to a year."""
 Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
@@ -163,19 +165,17 @@ class ReviewSettings(Settings):
     claim: Seconds = Field(
         3600, alias="MANUAL_CLAIM_SECONDS", description="how long a claim of a manual task holds"
     )
-    due_high: Seconds = Field(
+    due_high: Days = Field(
         86_400, alias="MANUAL_DUE_SECONDS_HIGH", description="time to finish a manual task of high priority"
     )
-    due_medium: float = Field(
+    due_medium: Days = Field(
         259_200,
         alias="MANUAL_DUE_SECONDS_MEDIUM",
-        gt=0,
         description="time to finish a manual task of medium priority",
     )
-    due_low: float = Field(
+    due_low: Days = Field(
         604_800,
         alias="MANUAL_DUE_SECONDS_LOW",
-        gt=0,
         description="time to finish a manual task of low priority",
     )
 
