@@ -250,7 +250,10 @@ class LabelRequest:
 
 @dataclass(frozen=True)
 class Bought:
-    """A label that exists at the carrier and costs `price`. `usable` is false for one that the carrier suspended."""
+    """A label that exists at the carrier and costs `price`. `usable` is false for one that the carrier suspended.
+
+    `also_sold` are the shipment ids of further live labels of the same request: paid twice, a person voids them.
+    """
 
     shipment_id: str
     tracking_number: str | None
@@ -259,6 +262,7 @@ class Bought:
     usable: bool
     status: str
     links: Mapping[str, str] = field(default_factory=dict)
+    also_sold: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

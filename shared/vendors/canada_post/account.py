@@ -1,0 +1,99 @@
+"""With whose account, from which address and within which bounds labels are bought; pure."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shared.errors import SettingsInvalid
+from shared.fulfillment.ports import Party
+from shared.vendors.canada_post.limits import sender_complaint
+
+LabelFormat = Literal["4x6", "8.5x11"]
+
+
+@dataclass(frozen=True)
+class JsonCredentials:
+    """An application of the developer portal; it decides between test and production."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class XmlCredentials:
+    """The two halves of an API key; development and production have separate ones."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Who pays. `method`: Account, CreditCard or SupplierAccount; by default what the contract id says.
+
+    Without a contract the account's default card is charged at once.
+    """
+
+    contract_id: str | None = None
+    paid_by_customer: str | None = None
+    method: str | None = None
+
+    @property
+    def payment(self) -> str:
+        return self.method or ("Account" if self.contract_id else "CreditCard")
+
+
+@dataclass(frozen=True)
+class ShippingAccount:
+    """`mailed_by` is the mailer's customer number, `mobo` on whose behalf: for one business the same number.
+
+    `email` goes into prepared refund requests. Raises SettingsInvalid for what the carrier would never take.
+    """
+
+    mailed_by: str
+    sender: Party
+    settlement: Settlement = Settlement()
+    mobo: str | None = None
+    label_format: LabelFormat = "4x6"
+    email: str | None = None
+
+    def __post_init__(self) -> None:
+        numbers = {
+            "customer number": self.mailed_by,
+            "mailed-on-behalf-of number": self.on_behalf_of,
+            "contract id": self.settlement.contract_id,
+            "paid-by customer number": self.settlement.paid_by_customer,
+        }
+        for name, number in numbers.items():
+            if number is not None and not re.fullmatch(r"[0-9]{1,10}", number):
+                raise SettingsInvalid(f"Canada Post's {name} must be 1 to 10 digits")
+        if wrong := sender_complaint(self.sender):
+            raise SettingsInvalid(f"Canada Post: {wrong}")
+
+    @property
+    def on_behalf_of(self) -> str:
+        return self.mobo or self.mailed_by
+
+
+@dataclass(frozen=True)
+class CallBounds:
+    """Seconds and bytes for one HTTP call.
+
+    `buy` and `read` are how long the carrier may be silent, and how long a whole answer may take. `attempts` counts
+    the tries of calls that only read. `apart` is the least time between two calls, as one public client found needed.
+    """
+
+    connect: float = 10.0
+    buy: float = 45.0
+    read: float = 20.0
+    attempts: int = 3
+    apart: float = 0.25
+    largest_answer: int = 1_000_000
+    largest_label: int = 10_000_000
+
+
+def checked_secret(name: str, value: str) -> str:
+    """Names what no header can carry, never shows it."""
+    if not re.fullmatch(r"[\x21-\x7e]+", value):
+        raise SettingsInvalid(f"Canada Post's {name} must be printable ASCII without spaces, and not empty")
+    return value

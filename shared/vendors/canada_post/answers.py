@@ -1,0 +1,147 @@
+"""The shapes of Canada Post's answers, as far as they are used. Unknown fields are ignored.
+
+An answer of the XML API is brought into the JSON API's shape before it is read here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+_DEAREST = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer as it came; header names in lower case. `is_cut`: longer than allowed, the body is not all there."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One error of the carrier's."""
+
+    code: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class ErrorReport:
+    """The errors in an answer. `is_gateways`: from the server before the API, which knows nothing of shipments.
+
+    `is_readable` is false for a page, an empty body or anything else that has no known error shape.
+    """
+
+    complaints: Sequence[Complaint] = ()
+    is_readable: bool = True
+    is_gateways: bool = False
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return " ".join(str(value).split())[:200] or None
+
+
+def _money(value: object) -> Decimal | None:
+    """Dollars and cents; anything that cannot be money is absent."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        amount = Decimal(value)
+    except ArithmeticError:
+        return None
+    return amount if amount.is_finite() and 0 <= amount < _DEAREST else None
+
+
+def _object(value: object) -> object:
+    return value if isinstance(value, dict) else {}
+
+
+def _links(value: object) -> list[object]:
+    """Those that can be read; one bad link spoils no shipment."""
+    given = value if isinstance(value, list) else []
+    return [link for link in given if isinstance(link, dict) and isinstance(link.get("href"), str)]
+
+
+Text = Annotated[str | None, BeforeValidator(_text)]
+Money = Annotated[Decimal | None, BeforeValidator(_money)]
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+
+
+class Link(_Read):
+    href: str
+    rel: Text = None
+
+
+class Price(_Read):
+    """`due_amount` is what is paid, tax in."""
+
+    due_amount: Money = None
+
+
+class Receipt(_Read):
+    charge_amount: Money = None
+
+
+class Receipts(_Read):
+    cc_receipt_details: Annotated[Receipt, BeforeValidator(_object)] = Receipt()
+
+
+class Shipment(_Read):
+    """What creating and asking for a shipment answer; only its id must be there."""
+
+    shipment_id: Annotated[str, BeforeValidator(_text)]
+    customer_request_id: Text = None
+    shipment_status: Text = None
+    tracking_pin: Text = None
+    shipment_price: Annotated[Price, BeforeValidator(_object)] = Price()
+    shipment_receipt: Annotated[Receipts, BeforeValidator(_object)] = Receipts()
+    links: Annotated[tuple[Link, ...], BeforeValidator(_links)] = ()
+
+    @property
+    def status(self) -> str:
+        return (self.shipment_status or "unknown").lower()
+
+    @property
+    def price(self) -> Decimal | None:
+        due = self.shipment_price.due_amount
+        return self.shipment_receipt.cc_receipt_details.charge_amount if due is None else due
+
+
+@dataclass(frozen=True)
+class SearchHits:
+    """What a look-up by request id answers: links to shipments, or the shipments themselves."""
+
+    links: Sequence[Link] = ()
+    shipments: Sequence[Shipment] = field(default=())
+
+
+class TokenAnswer(_Read):
+    """This one must be right. The lifetime is an hour in the vendor's example."""
+
+    model_config = ConfigDict(alias_generator=None, hide_input_in_errors=True)
+
+    access_token: Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=8192, repr=False)]
+    expires_in: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 3600
+
+
+def shipment_of(fields: object) -> Shipment | None:
+    try:
+        return Shipment.model_validate(fields)
+    except ValidationError:
+        return None
+
+
+def links_of(given: Sequence[Any]) -> tuple[Link, ...]:
+    return tuple(Link.model_validate(link) for link in _links(list(given)))

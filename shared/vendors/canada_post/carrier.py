@@ -1,0 +1,214 @@
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, TypeVar
+from urllib.parse import quote
+
+from shared.fulfillment.ports import (
+    Bought,
+    LabelRequest,
+    NotReady,
+    NotSent,
+    Pdf,
+    Refused,
+    Unclear,
+    UndoCall,
+    Unknown,
+)
+from shared.vendors.canada_post.account import CallBounds, ShippingAccount
+from shared.vendors.canada_post.answers import Answer, Link, Shipment
+from shared.vendors.canada_post.limits import LONGEST_REQUEST_ID, complaint
+from shared.vendors.canada_post.links import LinkRule
+from shared.vendors.canada_post.outcomes import (
+    Dialect,
+    bought,
+    chosen,
+    creation,
+    is_success,
+    is_throttled,
+    label,
+    said,
+    search_result,
+)
+from shared.vendors.canada_post.redaction import personal_values, redacted
+from shared.vendors.canada_post.transport import Call, Pause, Transport
+
+_Said = TypeVar("_Said", bound=Refused | Unclear | NotSent | NotReady)
+
+_MOST_HITS = 10  # shipments of one request; more is no answer to our question
+_SHIPMENT_LINKS = frozenset({None, "shipment", "self"})
+_UNAUTHORIZED = 401
+_SERVER_ERRORS = 500
+
+
+class Authority(Protocol):
+    """What proves who we are. `forget` is told of what was refused and says whether something new can be had."""
+
+    def authorization(self) -> str | NotSent: ...
+    def forget(self, authorization: str) -> bool: ...
+    def secrets(self) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a client is made of."""
+
+    dialect: Dialect
+    account: ShippingAccount
+    rule: LinkRule
+    transport: Transport
+    authority: Authority
+    bounds: CallBounds
+    pause: Pause = time.sleep
+
+
+class CanadaPost:
+    """The Carrier port, the same for both APIs.
+
+    A purchase is one POST, whatever comes of it. What only reads is tried `attempts` times. Messages hold neither
+    secrets nor what the request says of its addressee.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.name = parts.dialect.name
+        self._dialect = parts.dialect
+        self._account = parts.account
+        self._rule = parts.rule
+        self._transport = parts.transport
+        self._authority = parts.authority
+        self._bounds = parts.bounds
+        self._pause = parts.pause
+        self._shipments = parts.rule.base_url + parts.dialect.shipments_path(parts.account)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- the port -------------------------------------------------------------------------------------------
+
+    def buy(self, request: LabelRequest) -> Bought | Refused | Unclear | NotSent:
+        """Exactly one POST, or none. A refused token is dropped, so that the next purchase gets a new one."""
+        if wrong := complaint(request):
+            return Refused(wrong, "limit")
+        authorization = self._authority.authorization()
+        if isinstance(authorization, NotSent):
+            return self._clean(authorization)
+        body = self._dialect.create_body(request, self._account)
+        headers = {**self._dialect.write_headers, "Authorization": authorization}
+        bounds = self._bounds
+        answer = self._transport.send(
+            Call("POST", self._shipments, headers, bounds.buy, bounds.largest_answer, body)
+        )
+        if not isinstance(answer, Answer):
+            return answer
+        if answer.status == _UNAUTHORIZED:
+            self._authority.forget(authorization)
+        outcome = creation(answer, self._dialect, self._rule, request.request_id)
+        return outcome if isinstance(outcome, Bought) else self._clean(outcome, personal_values(request))
+
+    def find(self, request_id: str) -> Bought | Unknown | Unclear:
+        """The shipments sold for a request id: the one to adopt, and the ids of further live ones."""
+        if not 0 < len(request_id) <= LONGEST_REQUEST_ID:
+            return Unclear(f"a request id of {len(request_id)} characters cannot be looked up")
+        answer = self._read(f"{self._shipments}?{self._dialect.search_field}={quote(request_id, safe='')}")
+        if not isinstance(answer, Answer):
+            return Unclear(answer.message)
+        hits = search_result(answer, self._dialect)
+        if isinstance(hits, Unclear):
+            return self._clean(hits)
+        found = self._followed([link for link in hits.links if link.rel in _SHIPMENT_LINKS])
+        if isinstance(found, Unclear):
+            return found
+        known = [*hits.shipments, *found]
+        if not known:
+            return Unclear("Canada Post's links lead to no shipment") if hits.links else Unknown()
+        ours = [one for one in known if one.customer_request_id in (None, request_id)]
+        if not ours:
+            return Unclear("Canada Post's look-up found only shipments of other requests")
+        return chosen([bought(one, self._rule) for one in ours])
+
+    def fetch_label(self, link: str) -> Pdf | NotReady | Refused | Unclear:
+        address = self._rule.resolve(link)
+        if address is None:
+            return Refused("the label's link does not lead to the configured host", "link")
+        answer = self._read(address, accept="application/pdf", most=self._bounds.largest_label)
+        if not isinstance(answer, Answer):
+            return Unclear(answer.message)
+        outcome = label(answer, self._dialect)
+        return outcome if isinstance(outcome, Pdf) else self._clean(outcome)
+
+    def undo(self, bought: Bought) -> UndoCall:
+        """A refund for what is transmitted, which all our shipments are at once; else a void."""
+        own = bought.links.get("self") or f"{self._shipments}/{quote(bought.shipment_id, safe='')}"
+        media_type = self._dialect.write_headers["Content-Type"]
+        if bought.status == "created":
+            return UndoCall("DELETE", own, None, "Voids a shipment that is not transmitted; 204 means done.")
+        email = self._account.email or "name@example.com"
+        note = f"Asks for a refund; send as {media_type}. The answer holds a service ticket."
+        if self._account.email is None:
+            note += " Put your own e-mail address into the body first."
+        return UndoCall(
+            "POST", bought.links.get("refund") or f"{own}/refund", self._dialect.refund_body(email), note
+        )
+
+    # --- calls that only read -------------------------------------------------------------------------------
+
+    def _followed(self, links: list[Link]) -> list[Shipment] | Unclear:
+        """Every shipment that the links lead to. One that cannot be read makes the whole unclear."""
+        if len(links) > _MOST_HITS:
+            return Unclear(f"Canada Post's look-up found {len(links)} shipments of one request")
+        found: list[Shipment] = []
+        for address in dict.fromkeys(self._rule.resolve(link.href) for link in links):
+            if address is None:
+                return Unclear("Canada Post's look-up holds a link that leads to another host")
+            answer = self._read(address)
+            if not isinstance(answer, Answer):
+                return Unclear(answer.message)
+            shipment = self._dialect.read_shipment(answer.body) if is_success(answer.status) else None
+            if shipment is None:
+                return self._clean(Unclear(said(answer, self._dialect.read_errors(answer.body))))
+            found.append(shipment)
+        return found
+
+    def _read(
+        self, url: str, *, accept: str | None = None, most: int | None = None
+    ) -> Answer | NotSent | Unclear:
+        """One call that changes nothing, tried again after a lost connection or a 5xx, and once with a new token."""
+        headers = dict(self._dialect.read_headers) | ({"Accept": accept} if accept else {})
+        answer = self._read_once(url, headers, most or self._bounds.largest_answer)
+        for attempt in range(1, self._bounds.attempts):
+            if not self._is_worth_repeating(answer):
+                break
+            self._pause(float(attempt))
+            answer = self._read_once(url, headers, most or self._bounds.largest_answer)
+        return answer if isinstance(answer, Answer) else self._clean(answer)
+
+    def _read_once(self, url: str, headers: Mapping[str, str], most: int) -> Answer | NotSent | Unclear:
+        authorization = self._authority.authorization()
+        if isinstance(authorization, NotSent):
+            return authorization
+        call = Call("GET", url, {**headers, "Authorization": authorization}, self._bounds.read, most)
+        answer = self._transport.send(call)
+        if not isinstance(answer, Answer) or answer.status != _UNAUTHORIZED:
+            return answer
+        if not self._authority.forget(authorization):
+            return answer
+        renewed = self._authority.authorization()
+        if isinstance(renewed, NotSent):
+            return renewed
+        return self._transport.send(replace(call, headers={**headers, "Authorization": renewed}))
+
+    def _is_worth_repeating(self, answer: Answer | NotSent | Unclear) -> bool:
+        """A throttled key stays so for a minute: too long to wait here."""
+        if isinstance(answer, Answer):
+            is_failure = answer.status >= _SERVER_ERRORS
+            return is_failure and not is_throttled(answer, self._dialect.read_errors(answer.body))
+        return isinstance(answer, Unclear) or answer.retry_after is None
+
+    def _clean(self, outcome: _Said, personal: Sequence[str] = ()) -> _Said:
+        return replace(outcome, message=redacted(outcome.message, [*self._authority.secrets(), *personal]))

@@ -1,0 +1,117 @@
+"""Requests and answers of the JSON API (Shipping 8.0.0, by what public clients of it show); pure."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.fulfillment.ports import LabelRequest
+from shared.vendors.canada_post.account import ShippingAccount
+from shared.vendors.canada_post.answers import (
+    Complaint,
+    ErrorReport,
+    SearchHits,
+    Shipment,
+    TokenAnswer,
+    links_of,
+    shipment_of,
+)
+from shared.vendors.canada_post.shipment import shipment_fields
+
+LANGUAGE = {"Accept-Language": "en-CA"}
+
+
+class JsonDialect:
+    """See Dialect in `outcomes`."""
+
+    name = "canada_post_json"
+    root = "/shipping/"
+    search_field = "request-id"
+    read_headers: Mapping[str, str] = {"Accept": "application/json", **LANGUAGE}
+    write_headers: Mapping[str, str] = {**read_headers, "Content-Type": "application/json"}
+    does_500_refuse = False
+
+    def shipments_path(self, account: ShippingAccount) -> str:
+        return f"/shipping/v1/{account.mailed_by}/{account.on_behalf_of}/shipments"
+
+    def create_body(self, request: LabelRequest, account: ShippingAccount) -> bytes:
+        fields = {**shipment_fields(request, account), "provide-receipt-info": True}
+        return json.dumps(_camel(fields), ensure_ascii=False).encode()
+
+    def refund_body(self, email: str) -> str:
+        """Its one field by analogy with the XML API: no public client shows it."""
+        return json.dumps({"email": email})
+
+    def read_shipment(self, body: bytes) -> Shipment | None:
+        return shipment_of(_json(body))
+
+    def read_search(self, body: bytes) -> SearchHits | None:
+        """An array of links, empty where nothing was found."""
+        read = _json(body)
+        if not isinstance(read, list):
+            return None
+        links = links_of(read)
+        return SearchHits(links) if len(links) == len(read) else None
+
+    def read_errors(self, body: bytes) -> ErrorReport:
+        """Any of the three shapes: of the API, of the gateway, of the older documentation."""
+        read = _json(body)
+        if not isinstance(read, dict):
+            return ErrorReport(is_readable=False)
+        if "httpCode" in read or "httpMessage" in read:
+            texts = _texts(read.get("httpMessage"), read.get("moreInformation"))
+            return ErrorReport((Complaint(_code(read.get("httpCode")), texts),), is_gateways=True)
+        listed = [
+            *_complaints(read.get("errors"), "errorCode", "message"),
+            *_complaints(read.get("messages"), "code", "description"),
+        ]
+        if not listed and (whole := _texts(read.get("title"), read.get("detail"))):
+            listed = [Complaint(None, whole)]
+        return ErrorReport(tuple(listed), is_readable=bool(listed) or "messages" in read or "errors" in read)
+
+
+def read_token(body: bytes) -> TokenAnswer | None:
+    try:
+        return TokenAnswer.model_validate(_json(body))
+    except ValidationError:
+        return None
+
+
+def _json(body: bytes) -> object:
+    """The body, its numbers exact; None where it is not JSON."""
+    try:
+        return json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _camel(value: Any) -> Any:  # noqa: ANN401  # any of the request's fields
+    """A weight or length keeps its few decimals as a float; money is never sent."""
+    if isinstance(value, Mapping):
+        return {
+            re.sub(r"-(\w)", lambda m: m[1].upper(), name): _camel(field) for name, field in value.items()
+        }
+    if isinstance(value, list):
+        return [_camel(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _complaints(given: object, code: str, text: str) -> Sequence[Complaint]:
+    if not isinstance(given, list):
+        return ()
+    return [
+        Complaint(_code(one.get(code) or one.get("code")), _texts(one.get(text)))
+        for one in given
+        if isinstance(one, dict)
+    ]
+
+
+def _code(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and value != "" else None
+
+
+def _texts(*values: object) -> str:
+    return ": ".join(" ".join(value.split()) for value in values if isinstance(value, str) and value.strip())

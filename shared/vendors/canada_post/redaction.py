@@ -1,0 +1,32 @@
+"""Keeps what must not be logged out of the carrier's words, which may quote what it was sent; pure."""
+
+import re
+from collections.abc import Iterable
+
+from shared.fulfillment.ports import LabelRequest
+
+_SHORTEST = 3  # characters: shorter values would blot out half of every sentence
+
+
+def redacted(text: str, values: Iterable[str]) -> str:
+    """The text with each value masked, however it is spaced or capitalised."""
+    for value in sorted(values, key=len, reverse=True):
+        letters = [re.escape(letter) for letter in value if not letter.isspace()]
+        if len(letters) >= _SHORTEST:
+            text = re.sub(r"[\s-]*".join(letters), "***", text, flags=re.IGNORECASE)
+    return text
+
+
+def personal_values(request: LabelRequest) -> list[str]:
+    to = request.destination
+    given = (
+        to.name,
+        to.company,
+        to.phone,
+        to.line_1,
+        to.line_2,
+        to.city,
+        to.postal_code,
+        to.additional_info,
+    )
+    return [value for value in given if value]

@@ -1,0 +1,88 @@
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.clock import Clock
+from shared.fulfillment.ports import NotSent, Unclear
+from shared.vendors.canada_post.account import JsonCredentials, checked_secret
+from shared.vendors.canada_post.answers import Answer, ErrorReport
+from shared.vendors.canada_post.json_mapper import JsonDialect, read_token
+from shared.vendors.canada_post.outcomes import is_success, is_throttled, said, wait
+from shared.vendors.canada_post.transport import Call
+
+TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
+_FORM = b"grant_type=client_credentials&scope=merchant"
+_REFRESH_EARLY = 60.0  # seconds before a token's end
+_LARGEST_ANSWER = 100_000
+
+Send = Callable[[Call], Answer | NotSent | Unclear]
+
+
+@dataclass(frozen=True)
+class _Token:
+    value: str = field(repr=False)
+    refresh_at: datetime
+
+
+class TokenKeeper:
+    """One token for the whole process, shared by all threads, renewed early (OAuth client credentials).
+
+    Every failure is NotSent: without a token nothing has been asked of the carrier.
+    """
+
+    def __init__(
+        self, credentials: JsonCredentials, base_url: str, send: Send, clock: Clock, patience: float
+    ) -> None:
+        headers = {
+            "X-IBM-Client-Id": checked_secret("client id", credentials.client_id),
+            "X-IBM-Client-Secret": checked_secret("client secret", credentials.client_secret),
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        self._call = Call("POST", base_url + TOKEN_PATH, headers, patience, _LARGEST_ANSWER, _FORM)
+        self._credentials = credentials
+        self._send = send
+        self._clock = clock
+        self._token: _Token | None = None
+        self._lock = threading.Lock()
+
+    def authorization(self) -> str | NotSent:
+        with self._lock:
+            if self._token is None or self._clock() >= self._token.refresh_at:
+                token = self._new_token()
+                if isinstance(token, NotSent):
+                    return token
+                self._token = token
+            return f"Bearer {self._token.value}"
+
+    def forget(self, authorization: str) -> bool:
+        """Drops the refused token, unless another thread has replaced it. True: a new one can be had."""
+        with self._lock:
+            if self._token is not None and authorization == f"Bearer {self._token.value}":
+                self._token = None
+            return True
+
+    def secrets(self) -> list[str]:
+        token = self._token
+        return [self._credentials.client_secret, *([token.value] if token else [])]
+
+    def _new_token(self) -> _Token | NotSent:
+        asked_at = self._clock()
+        answer = self._send(self._call)
+        if not isinstance(answer, Answer):
+            return NotSent(f"no token: {answer.message}")
+        granted = read_token(answer.body) if is_success(answer.status) else None
+        if granted is None:
+            return _no_token(answer)
+        lasts = granted.expires_in - min(_REFRESH_EARLY, granted.expires_in / 2)
+        return _Token(granted.access_token, asked_at + timedelta(seconds=lasts))
+
+
+def _no_token(answer: Answer) -> NotSent:
+    """The body of an unreadable success may hold a token: it is not quoted."""
+    is_failure = not is_success(answer.status)
+    report = JsonDialect().read_errors(answer.body) if is_failure else ErrorReport(is_readable=False)
+    return NotSent(
+        f"no token: {said(answer, report)}", wait(answer) if is_throttled(answer, report) else None
+    )

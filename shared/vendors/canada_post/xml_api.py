@@ -1,0 +1,54 @@
+import base64
+import ssl
+import time
+
+from shared.vendors.canada_post.account import CallBounds, ShippingAccount, XmlCredentials, checked_secret
+from shared.vendors.canada_post.carrier import CanadaPost, Parts
+from shared.vendors.canada_post.links import LinkRule
+from shared.vendors.canada_post.transport import Pause, Transport
+from shared.vendors.canada_post.xml_mapper import XmlDialect
+
+XML_ADDRESS = "https://soa-gw.canadapost.ca"
+"""Production; development is https://ct.soa-gw.canadapost.ca, with keys of its own."""
+
+
+class BasicAuthority:
+    """HTTP Basic: the same on every call, with nothing to renew."""
+
+    def __init__(self, credentials: XmlCredentials) -> None:
+        user = checked_secret("API user", credentials.user)
+        self._password = checked_secret("API password", credentials.password)
+        self._encoded = base64.b64encode(f"{user}:{self._password}".encode()).decode()
+
+    def authorization(self) -> str:
+        return f"Basic {self._encoded}"
+
+    def forget(self, _authorization: str) -> bool:
+        return False
+
+    def secrets(self) -> list[str]:
+        return [self._password, self._encoded]
+
+
+class CanadaPostXml(CanadaPost):
+    """The legacy XML API (shipment v8, contract shipping), with HTTP Basic.
+
+    One per process: threads share its connections. Raises SettingsInvalid for an address or credentials that cannot
+    be used. `pause` waits between tries and calls.
+    """
+
+    def __init__(
+        self,
+        credentials: XmlCredentials,
+        account: ShippingAccount,
+        *,
+        base_url: str = XML_ADDRESS,
+        bounds: CallBounds | None = None,
+        tls: ssl.SSLContext | None = None,
+        pause: Pause = time.sleep,
+    ) -> None:
+        dialect = XmlDialect()
+        rule = LinkRule(base_url, dialect.root)
+        bounds = bounds or CallBounds()
+        transport = Transport(bounds, is_local=rule.is_local, tls=tls, pause=pause)
+        super().__init__(Parts(dialect, account, rule, transport, BasicAuthority(credentials), bounds, pause))

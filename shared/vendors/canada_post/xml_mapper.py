@@ -1,0 +1,138 @@
+"""Requests and answers of the legacy XML API (shipment v8); pure.
+
+Requests keep the documented order of elements. Answers are parsed without document types or entities.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
+
+from shared.fulfillment.ports import LabelRequest
+from shared.vendors.canada_post.account import ShippingAccount
+from shared.vendors.canada_post.answers import (
+    Complaint,
+    ErrorReport,
+    SearchHits,
+    Shipment,
+    links_of,
+    shipment_of,
+)
+from shared.vendors.canada_post.shipment import shipment_fields
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+NAMESPACE = "http://www.canadapost.ca/ws/shipment-v8"
+MEDIA_TYPE = "application/vnd.cpc.shipment-v8+xml"
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_ITEM = {"options": "option"}  # the element around each entry of a list
+
+
+class XmlDialect:
+    """See Dialect in `outcomes`. `Accept` must be exact: the carrier refuses `*/*`."""
+
+    name = "canada_post_xml"
+    root = "/rs/"
+    search_field = "requestId"
+    read_headers: Mapping[str, str] = {"Accept": MEDIA_TYPE, "Accept-language": "en-CA"}
+    write_headers: Mapping[str, str] = {**read_headers, "Content-Type": MEDIA_TYPE}
+    does_500_refuse = True
+
+    def shipments_path(self, account: ShippingAccount) -> str:
+        return f"/rs/{account.mailed_by}/{account.on_behalf_of}/shipment"
+
+    def create_body(self, request: LabelRequest, account: ShippingAccount) -> bytes:
+        return _document("shipment", shipment_fields(request, account)).encode()
+
+    def refund_body(self, email: str) -> str:
+        return _document("shipment-refund-request", {"email": email})
+
+    def read_shipment(self, body: bytes) -> Shipment | None:
+        root = _root(body, "shipment-info")
+        return None if root is None else _shipment(root)
+
+    def read_search(self, body: bytes) -> SearchHits | None:
+        """`shipments` with links; by its schema it may also hold the shipments themselves."""
+        root = _root(body, "shipments")
+        if root is None:
+            return None
+        links = links_of([_attributes(child) for child in root if _name(child) == "link"])
+        shipments = [_shipment(child) for child in root if _name(child) == "shipment-info"]
+        known = tuple(shipment for shipment in shipments if shipment)
+        return SearchHits(links, known) if len(links) + len(known) == len(root) else None
+
+    def read_errors(self, body: bytes) -> ErrorReport:
+        """`messages`, with none, one or several; of a gateway there are only pages."""
+        root = _root(body, "messages")
+        if root is None:
+            return ErrorReport(is_readable=False)
+        return ErrorReport(tuple(_complaint(child) for child in root if _name(child) == "message"))
+
+
+def _document(root: str, fields: Mapping[str, Any]) -> str:
+    return f'{_HEAD}<{root} xmlns="{NAMESPACE}">{"".join(_elements(fields))}</{root}>'
+
+
+def _elements(fields: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in fields.items():
+        yield f"<{name}>{_content(name, value)}</{name}>"
+
+
+def _content(name: str, value: Any) -> str:  # noqa: ANN401  # any of the request's fields
+    match value:
+        case Mapping():
+            return "".join(_elements(value))
+        case list():
+            return "".join(f"<{_ITEM[name]}>{_content(name, item)}</{_ITEM[name]}>" for item in value)
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return escape(str(value), quote=False)
+
+
+def _root(body: bytes, name: str) -> "Element | None":
+    """The document's element if it is that one; None for any other, for a page or a document type."""
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        return None  # LookupError: an encoding that Python does not know
+    return root if _name(root) == name else None
+
+
+def _name(element: "Element") -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _attributes(element: "Element") -> dict[str, str]:
+    return {_camel(name): value for name, value in element.attrib.items()}
+
+
+def _shipment(root: "Element") -> Shipment | None:
+    return shipment_of(_fields(root))
+
+
+def _fields(element: "Element") -> dict[str, Any]:
+    """The children in the JSON API's names."""
+    return {_camel(_name(child)): _field(child) for child in element}
+
+
+def _field(element: "Element") -> Any:  # noqa: ANN401  # text, mapping or list
+    if _name(element) == "links":
+        return [_attributes(link) for link in element]
+    return _fields(element) if len(element) else element.text
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"-(\w)", lambda match: match[1].upper(), name)
+
+
+def _complaint(message: "Element") -> Complaint:
+    fields = {_name(child): " ".join((child.text or "").split()) for child in message}
+    return Complaint(fields.get("code") or None, fields.get("description", ""))
