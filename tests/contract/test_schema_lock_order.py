@@ -1,0 +1,95 @@
+"""A call that touches many rows waits for the first of them before it holds any other: so no two wait in a circle."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.contract.schema_rows import item, product
+from tests.contract.schema_support import RecordLine, lines
+from tests.postgres_support import Database
+
+NUMBER = 12
+WAITING = "select from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+
+
+@contextmanager
+def waiting_for(
+    database: Database, held: tuple[str, object], line: RecordLine, call: Callable[[RecordLine], object]
+) -> Iterator[psycopg.Connection]:
+    """While `call` waits for what the holder's statement took. Yields the holder, whose transaction then ends."""
+    pid = line.connection.info.backend_pid
+    with (
+        database.connect(autocommit=False) as holder,
+        database.connect() as watcher,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        statement, parameter = held
+        holder.execute(statement.encode(), (parameter,))
+        made = pool.submit(call, line)
+        try:
+            while not made.done() and watcher.execute(WAITING, (pid,)).fetchone() is None:
+                time.sleep(0.01)
+            assert not made.done()
+            yield holder
+        finally:
+            holder.rollback()
+        made.result(60)
+
+
+def free(holder: psycopg.Connection, table: str) -> int:
+    """How many rows nobody but the holder has locked."""
+    return len(holder.execute(f"select from {table} for update skip locked".encode()).fetchall())
+
+
+@pytest.mark.parametrize("name", ["note_progress", "note_enqueued", "extend_patience"])
+def test_tasks_are_locked_by_id(database: Database, name: str) -> None:
+    with lines(database, 1) as (line,):
+        line.begin()
+        opened = line.open([item(f"P{number}") for number in range(NUMBER)])
+        tasks = sorted((UUID(task["id"]) for task in opened["automation"]), reverse=True)
+        calls: dict[str, Callable[[RecordLine], object]] = {
+            "note_progress": lambda caller: caller.progress(*tasks),
+            "note_enqueued": lambda caller: caller.note_many(dict.fromkeys(tasks, 0)),
+            "extend_patience": lambda caller: caller.later(hours=1).extend(*tasks),
+        }
+        first = ("select from automation_tasks where id = %s for update", tasks[-1])
+        with waiting_for(database, first, line, calls[name]) as holder:
+            assert free(holder, "automation_tasks") == NUMBER
+        assert len({line.task(task)["sweep_after"] for task in tasks}) == 1
+
+
+def opening(line: RecordLine) -> None:
+    line.begin("b2")
+    items = [item(f"P{number}", content_hash="changed") for number in reversed(range(10, 10 + NUMBER))]
+    assert len(line.open(items, batch="b2")["automation"]) == NUMBER
+
+
+def telling_the_ledger(line: RecordLine) -> None:
+    line.progress(ledgered=[f"hash of P{number}" for number in reversed(range(10, 10 + NUMBER))])
+
+
+@pytest.mark.parametrize("call", [opening, telling_the_ledger])
+def test_records_are_locked_by_key(database: Database, call: Callable[[RecordLine], None]) -> None:
+    with lines(database, 1) as (line,):
+        for number in reversed(range(10, 10 + NUMBER)):
+            line.completed(f"P{number}")
+        first = ("select from records where pn = %s for update", "P10")
+        with waiting_for(database, first, line, call) as holder:
+            assert free(holder, "records") == NUMBER
+
+
+def test_new_manufacturers_are_made_by_key(database: Database) -> None:
+    with lines(database, 1) as (line,):
+        task = line.saved(fields={"manufacturer": "b"})
+        first = ("insert into manufacturers (key, name) values (%s, 'AA')", "aa")
+        with waiting_for(
+            database, first, line, lambda caller: caller.finish(task, written=product("aa"))
+        ) as holder:
+            holder.execute("set local lock_timeout = '1s'")
+            holder.execute("insert into manufacturers (key, name) values ('b', 'B')")
+        assert line.task(task)["state"] == "completed"
