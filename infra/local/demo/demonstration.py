@@ -235,4 +235,4 @@ def _say_goodbye(screen: Screen, stage: Stage, seconds: float, *, kept: bool) ->
         ("make demo INTAKE=mine.jsonl CATALOG=theirs.jsonl", "your own data; shapes: data/README.md"),
         ("docs/architecture.md, docs/operations.md", "how it works, and what to do when it does not"),
     ):
-        screen.line(f"  {command:<48} {what}")
+        screen.line(f"  {command:<50} {what}")

@@ -1,0 +1,179 @@
+"""What the README and the pages tell people to type, exists."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cli.arguments import parser
+from infra.local.demo import demonstration
+from infra.local.local_settings import PORT_OFFSETS
+from infra.local.stack.functions import function_environment
+from shared.web.body import read_query
+from shared.web.review import workflow_routes
+from tests.stack_support import PROJECT
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")), PROJECT / "data" / "README.md"]
+PORTS = {name: 8080 + offset for name, offset in PORT_OFFSETS.items()}
+
+
+def commands(program: str, text: str = README) -> list[str]:
+    """Lines of `sh` blocks that begin so, comments and continuations resolved."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.partition("  #")[0].strip() for line in lines if line.startswith(program)]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(PROJECT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    targets = re.findall(r"^\.PHONY: (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)[0].split()
+    text = page.read_text(encoding="utf-8")
+
+    named = re.findall(r"(?:`|^ {0,4})make ([a-z]+)\b", text, re.MULTILINE)
+
+    assert set(named) <= set(targets)
+
+
+def test_the_two_commands_of_a_newcomer_stand_first() -> None:
+    assert [line.split()[1] for line in commands("make ")[:2]] == ["demo", "test"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    commands("python run_workflow.py ", README + (PROJECT / "docs" / "operations.md").read_text("utf-8")),
+)
+def test_every_line_of_the_command_line_can_be_parsed(line: str) -> None:
+    given = parser().parse_args(shlex.split(line.replace(" TASK ", f" {uuid4()} "))[2:])
+
+    assert given.command
+
+
+def request_read_by(function: str, body: str) -> dict[str, Any]:
+    """What the function makes of a body, in a process of its own: loading one sets logging and caches settings."""
+    code = (
+        "import importlib, sys; from shared.web.body import read_body; function, body = sys.argv[1:];"
+        "module = importlib.import_module(f'functions.{function}');"
+        "model = getattr(module, f'{function.capitalize()}Request');"
+        "print(read_body(model, body.encode(), 'application/json').model_dump_json())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, function, body],
+        cwd=PROJECT,
+        env={**os.environ, **function_environment(PORTS, "x" * 32, {}, {})},
+        check=True,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+    read: dict[str, Any] = json.loads(done.stdout)
+    return read
+
+
+def curl_lines() -> Iterator[tuple[str, str, str, str | None]]:
+    """Function, method, path with query, body."""
+    functions = {port: name for name, port in PORTS.items()}
+    for line in commands("curl "):
+        words = shlex.split(line)
+        address = urlsplit(words[-1])
+        path = f"{address.path or '/'}?{address.query}"
+        method = words[words.index("-X") + 1] if "-X" in words else "GET"
+        body = words[words.index("-d") + 1] if "-d" in words else None
+        assert address.port is not None
+        yield functions[address.port], method, path, body
+
+
+@pytest.mark.parametrize(("function", "method", "path", "body"), list(curl_lines()))
+def test_every_curl_line_is_a_request_that_its_function_takes(
+    function: str, method: str, path: str, body: str | None
+) -> None:
+    bare, _, query = path.partition("?")
+    if function == "workflow":
+        [model] = [
+            route.model
+            for route in workflow_routes(pytest.fail, pytest.fail)
+            if route.method == method and route.pattern.fullmatch(bare)
+        ]
+        read_query(model, parse_qs(query))
+    else:
+        assert (method, bare, query) == ("POST", "/", "")
+        assert body is not None
+        read = request_read_by(function, body)
+        assert {name: read[name] for name in json.loads(body)} == json.loads(body)
+
+
+def test_every_endpoint_stands_in_the_table() -> None:
+    table = "\n".join(line for line in README.splitlines() if line.startswith("| `workflow`: "))
+
+    for route in workflow_routes(pytest.fail, pytest.fail):
+        action = route.template.rpartition("/")[2]
+        assert f"{route.method} {route.template}" in table or f"`/{action}`" in table
+
+
+def test_the_table_names_each_field_of_a_request_to_orchestrate() -> None:
+    [row] = [line for line in README.splitlines() if line.startswith("| `orchestrate`: ")]
+
+    assert re.findall(r'"(\w+)"', row) == list(request_read_by("orchestrate", "{}"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        file, _, heading = target.partition("#")
+        found = (page.parent / file).resolve() if file else page
+        if not found.exists() or (heading and heading not in headings(found)):
+            broken.append(target)
+
+    assert broken == []
+
+
+def headings(page: Path) -> set[str]:
+    """As GitHub names them in links."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_folder_of_the_map_exists() -> None:
+    named = re.findall(r"^\| ((?:`[^`]+`(?:, )?)+) \|", README.partition("## Map")[2], re.MULTILINE)
+    paths = [path for cell in named for path in re.findall(r"`([^`]+)`", cell)]
+
+    assert len(paths) > 8
+    assert [path for path in paths if not (PROJECT / path).exists()] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    assert [
+        page.name for page in PAGES if page.parent.name == "docs" and f"(docs/{page.name}" not in README
+    ] == []
+
+
+def test_the_shown_output_is_worded_as_the_demo_words_it() -> None:
+    excerpt = re.findall(r"^```text\n(Starting.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
+    source = Path(demonstration.__file__).read_text(encoding="utf-8")
+
+    titles = re.findall(r"^([A-Z][^:\n]+)(?:: .*)?\n  ", excerpt, re.MULTILINE)
+
+    assert len(titles) == 6
+    assert [title for title in titles if title not in source] == []
+
+
+def test_the_parts_that_the_demo_explains_are_those_of_the_stack() -> None:
+    jobs = {"migrations", "parts-data", "queues"}
+    ports_of_one_part = {"bigquery-grpc", "tasks-control"}
+
+    assert set(demonstration.PURPOSES) == set(PORT_OFFSETS) - ports_of_one_part | jobs
+    assert json.dumps({"limit": 200}) in README
