@@ -1,12 +1,20 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from flask.testing import FlaskClient
 
+from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.tasks_support.process import TasksServer, running
 from tests.contract.tasks_support.queue import TestQueue, create_queue
 from tests.contract.tasks_support.worker import Worker, working
+from tests.digikey_support import Running, row, sandbox, write_catalogue
+from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
+from tests.postgres_support import Database
+from tests.rest_support import Rest
+from tests.web_support import Log, logged
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +52,55 @@ def functions() -> Iterator[FunctionsStandIn]:
     """What `orchestrate` and `workflow` answer is scripted by the test."""
     with standing_in() as stand_in:
         yield stand_in
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """What the functions log."""
+    with logged() as log:
+        yield log
+
+
+@pytest.fixture
+def deployment(rest_server: Rest, log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:  # noqa: ARG001 - the log in its place
+    yield Deployment(monkeypatch, environment_on(rest_server))
+    end_connections()
+
+
+@pytest.fixture
+def rows(database: Database) -> Iterator[psycopg.Connection]:
+    """For a look into the database behind the functions."""
+    with database.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def queues(deployment: Deployment, tasks_server: TasksServer) -> Iterator[tuple[str, str]]:
+    """Real queues for a deployment's automation tasks and dead letters, both paused; their short names."""
+    with paused_queue(tasks_server) as automation, paused_queue(tasks_server) as dead_letters:
+        deployment.environment |= {
+            "TASKS_API_ENDPOINT": tasks_server.endpoint,
+            "AUTOMATION_QUEUE": automation,
+            "DEAD_LETTER_QUEUE": dead_letters,
+        }
+        yield automation, dead_letters
+
+
+@pytest.fixture(scope="session")
+def parts_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with running_emulator(tmp_path_factory.mktemp("bigquery")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def parts_vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A DigiKey sandbox that knows the parts KNOWN-0 to KNOWN-9."""
+    folder = tmp_path_factory.mktemp("digikey")
+    catalogue = write_catalogue(folder / "catalogue.jsonl", [row(f"KNOWN-{number}") for number in range(10)])
+    with sandbox(catalogue, folder) as running:
+        yield running
+
+
+@pytest.fixture
+def workflow(deployment: Deployment) -> FlaskClient:
+    return deployment.function("workflow")

@@ -1,0 +1,119 @@
+"""`automate` as it ships, on the real database, a real queue and the vendor's sandbox."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from shared import wiring
+from tests.contract.tasks_support.process import TasksServer
+from tests.digikey_support import MAKER, Running
+from tests.functions_support import Deployment, opened, queued
+from tests.web_support import PROBLEM, Log
+
+TI = {"manufacturer": MAKER, "manufacturer_key": MAKER.lower()}
+
+
+@pytest.fixture
+def vendor(parts_vendor: Running, deployment: Deployment) -> Iterator[Running]:
+    deployment.environment["DIGIKEY_API_BASE"] = parts_vendor.url
+    parts_vendor.calm()
+    yield parts_vendor
+    parts_vendor.calm()
+
+
+@pytest.fixture
+def automate(deployment: Deployment, vendor: Running, queues: tuple[str, str]) -> FlaskClient:  # noqa: ARG001 - what it talks to
+    return deployment.function("automate", QUEUE_MAX_ATTEMPTS="3")
+
+
+def deliver(automate: FlaskClient, task: object, retries: int | None = None) -> TestResponse:
+    headers = {} if retries is None else {"X-CloudTasks-TaskRetryCount": str(retries)}
+    return automate.post("/", json={"automation_task_id": str(task)}, headers=headers)
+
+
+def test_a_delivery_completes_a_record_and_a_second_one_changes_nothing(
+    automate: FlaskClient, vendor: Running, rows: psycopg.Connection, log: Log
+) -> None:
+    task = opened("KNOWN-0", **TI)
+    asked = len(vendor.outcomes("KNOWN-0"))
+    for retries in (0, 1):
+        answer = deliver(automate, task, retries)
+        assert (answer.status_code, answer.get_json()["outcome"]) == (200, "completed")
+    assert len(vendor.outcomes("KNOWN-0")) == asked + 1
+    assert rows.execute("select pn from products").fetchall() == [("KNOWN-0",)]
+    assert [line["delivery"] for line in log.lines] == [1, 2]
+
+
+def test_a_part_that_the_vendor_does_not_know_is_sent_to_the_dead_letter_queue(
+    automate: FlaskClient, queues: tuple[str, str], tasks_server: TasksServer, deployment: Deployment
+) -> None:
+    task = opened("NOWHERE", **TI)
+    assert deliver(automate, task).get_json()["outcome"] == "dead_lettered"
+    (letter,) = queued(tasks_server, queues[1])
+    assert letter["body"] == f'{{"automation_task_id": "{task}"}}'.encode()
+    assert letter["url"] == deployment.environment["FALLBACK_URL"]
+    assert deliver(automate, task).status_code == 200
+    assert len(queued(tasks_server, queues[1])) == 1
+
+
+def test_a_failing_vendor_is_503_until_the_last_delivery(
+    automate: FlaskClient, vendor: Running, rows: psycopg.Connection
+) -> None:
+    vendor.faults({"kind": "error_before", "status": 500, "path": "/products"})
+    task = opened("KNOWN-1", **TI)
+    refused = deliver(automate, task, 0)
+    assert (refused.status_code, refused.headers["Content-Type"]) == (503, PROBLEM)
+    body = refused.get_json()
+    assert (body["code"], body["outcome"], body["status"]) == ("retry", "retry", 503)
+    assert deliver(automate, task, 2).get_json()["outcome"] == "dead_lettered"
+    assert rows.execute("select state::text, attempts from automation_tasks").fetchall() == [("failed", 2)]
+
+
+def test_a_burst_limit_is_429_with_the_vendors_time_to_come_again(
+    automate: FlaskClient, vendor: Running
+) -> None:
+    vendor.faults({"kind": "rate_limited", "limit": "burst", "seconds": 7, "path": "/products"})
+    answer = deliver(automate, opened("KNOWN-2", **TI))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (429, PROBLEM)
+    assert answer.headers["Retry-After"] == "7"
+
+
+def test_a_daily_limit_puts_the_record_off_in_the_queue(
+    automate: FlaskClient, vendor: Running, queues: tuple[str, str], tasks_server: TasksServer
+) -> None:
+    vendor.faults({"kind": "rate_limited", "limit": "daily", "seconds": 3600, "path": "/products"})
+    task = opened("KNOWN-3", **TI)
+    assert deliver(automate, task).get_json()["outcome"] == "postponed"
+    (waiting,) = queued(tasks_server, queues[0])
+    assert waiting["body"] == f'{{"automation_task_id": "{task}"}}'.encode()
+    assert waiting["due"] is not None
+
+
+def test_a_record_that_another_delivery_works_on_is_409(automate: FlaskClient) -> None:
+    task = opened("KNOWN-4", **TI)
+    wiring.record_store().claim_automation_task(task, uuid4())
+    answer = deliver(automate, task, 1)
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "leased")
+
+
+def test_a_store_that_is_away_is_503_and_costs_the_vendor_nothing(
+    deployment: Deployment, vendor: Running
+) -> None:
+    asked = len(vendor.outcomes("KNOWN-5"))
+    automate = deployment.function("automate", SUPABASE_URL=deployment.environment["BIGQUERY_API_ENDPOINT"])
+    answer = deliver(automate, uuid4())
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "store_unavailable")
+    assert len(vendor.outcomes("KNOWN-5")) == asked
+
+
+def test_an_unknown_task_is_not_found(automate: FlaskClient) -> None:
+    assert deliver(automate, uuid4()).status_code == 404
+
+
+@pytest.mark.parametrize("task", ["", "1", None, 7, ["a"]])
+def test_a_delivery_without_a_task_id_is_refused(automate: FlaskClient, task: object) -> None:
+    assert automate.post("/", json={"automation_task_id": task}).status_code == 422

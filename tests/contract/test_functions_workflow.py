@@ -1,0 +1,166 @@
+"""`workflow` as it ships, on the real database: people's work and reports."""
+
+from uuid import uuid4
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.functions_support import Deployment, contents, manual, opened
+from tests.web_support import PROBLEM, Log
+
+ADA = {"assignee": "Ada Lovelace"}
+BOB = {"assignee": "Bob"}
+
+
+def act(workflow: FlaskClient, task: object, action: str, **body: object) -> TestResponse:
+    return workflow.post(f"/manual-tasks/{task}/{action}", json=body)
+
+
+def test_a_manual_task_is_claimed_completed_and_its_edits_are_in_the_product(
+    workflow: FlaskClient, rows: psycopg.Connection
+) -> None:
+    task = manual("A")
+    (pending,) = workflow.get("/manual-tasks?limit=5&priority=medium").get_json()["manual_tasks"]
+    assert (pending["id"], pending["pn"], pending["assignee"]) == (str(task), "A", None)
+    assert act(workflow, task, "claim", **ADA).get_json()["assignee"] == "Ada Lovelace"
+    assert workflow.get("/manual-tasks").get_json() == {"manual_tasks": []}
+    fields = {"category": "Logic", "attributes": {"Voltage": "5 V"}, "docs": ["https://a/b.pdf"]}
+    done = act(workflow, task, "complete", **ADA, fields=fields, note="from the data sheet")
+    assert (done.status_code, done.get_json()["state"]) == (200, "completed")
+    assert rows.execute("select pn, category from products").fetchall() == [("A", "Logic")]
+    assert rows.execute("select name, value from product_attributes").fetchall() == [("Voltage", "5 V")]
+
+
+def test_of_two_people_one_wins_and_the_other_learns_who_it_is(workflow: FlaskClient, log: Log) -> None:
+    task = manual("A")
+    assert act(workflow, task, "claim", **ADA).status_code == 200
+    for action, more in (("claim", {}), ("release", {}), ("complete", {}), ("fail", {"note": "n"})):
+        refused = act(workflow, task, action, **BOB, **more)
+        assert (refused.status_code, refused.headers["Content-Type"]) == (409, PROBLEM)
+        assert "Ada Lovelace" in refused.get_json()["detail"]
+    assert len(log.lines) == 5
+    assert "Ada" not in log.text
+
+
+def test_a_released_task_is_pending_again(workflow: FlaskClient) -> None:
+    task = manual("A")
+    act(workflow, task, "claim", **ADA)
+    assert act(workflow, task, "release", **ADA, note="not mine").get_json()["state"] == "initialized"
+    assert [each["note"] for each in workflow.get("/manual-tasks").get_json()["manual_tasks"]] == ["not mine"]
+
+
+def test_a_failed_task_keeps_its_reason_and_ends(workflow: FlaskClient) -> None:
+    task = manual("A")
+    act(workflow, task, "claim", **ADA)
+    assert act(workflow, task, "fail", **ADA, note="no data anywhere").get_json()["state"] == "failed"
+    assert act(workflow, task, "claim", **BOB).status_code == 409
+
+
+@pytest.mark.parametrize("action", ["claim", "release", "complete", "fail"])
+@pytest.mark.parametrize("name", [str(uuid4()), "nonsense", "%00", "1"])
+def test_an_unknown_manual_task_is_not_found(workflow: FlaskClient, action: str, name: str) -> None:
+    answer = act(workflow, name, action, **ADA, **({"note": "n"} if action == "fail" else {}))
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "assignee"),
+        ({"assignee": ""}, "assignee"),
+        ({"assignee": "  "}, "assignee"),
+        ({"assignee": "a\x00"}, "assignee"),
+        ({"assignee": "x" * 201}, "assignee"),
+        ({"assignee": "a", "note": ""}, "note"),
+        ({"assignee": "a", "fields": {"docs": ["ftp://a"]}}, "fields.docs.0"),
+        ({"assignee": "a", "fields": {"images": ["https://a b"]}}, "fields.images.0"),
+        ({"assignee": "a", "fields": {"attributes": {"": "x"}}}, "fields.attributes..[key]"),
+        ({"assignee": "a", "fields": {"attributes": {"x": 5}}}, "fields.attributes.x"),
+        ({"assignee": "a", "fields": {"pn": "B"}}, "fields.pn"),
+        ({"assignee": "a", "fields": None}, "fields"),
+    ],
+)
+def test_a_completion_is_validated(
+    workflow: FlaskClient, rows: psycopg.Connection, body: dict[str, object], field: str
+) -> None:
+    task = manual("A")
+    act(workflow, task, "claim", assignee="a")
+    before = contents(rows)
+    answer = act(workflow, task, "complete", **body)
+    assert answer.status_code == 422
+    assert [wrong["field"] for wrong in answer.get_json()["errors"]] == [field]
+    assert contents(rows) == before
+
+
+def test_a_batch_tells_its_state(workflow: FlaskClient) -> None:
+    opened("A", batch="b:1")
+    status = workflow.get("/batches/b:1").get_json()
+    assert (status["state"], status["automation"], status["taken"]) == ("in_progress", {"initialized": 1}, 1)
+    assert workflow.get("/batches/b%3A1").get_json() == status
+    assert workflow.get("/batches/b:1/products?limit=1").get_json() == {"products": []}
+
+
+@pytest.mark.parametrize("name", ["unknown", "%00", "b%252F1", "ü" * 200, "batch-of-A'--"])
+def test_an_unknown_batch_is_not_found(workflow: FlaskClient, name: str) -> None:
+    assert workflow.get(f"/batches/{name}").status_code == 404
+
+
+def test_the_books_balance(workflow: FlaskClient) -> None:
+    opened("A")
+    sides = workflow.get("/reconcile?batch=batch-of-A").get_json()
+    assert sides["balanced"]
+    assert sides["taken"] == 1
+    assert workflow.get("/reconcile?day=2026-01-31").get_json()["taken"] == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "batch=a&day=2026-01-01",
+        "day=yesterday",
+        "day=2026-02-30",
+        "batch=",
+        "batch=a/b",
+        "batch=a&batch=b",
+    ],
+)
+def test_a_reconciliation_is_of_either_a_batch_or_a_day(workflow: FlaskClient, query: str) -> None:
+    assert workflow.get(f"/reconcile?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "priority=urgent", "prioritty=high"])
+def test_a_list_of_tasks_is_asked_for_within_bounds(workflow: FlaskClient, query: str) -> None:
+    assert workflow.get(f"/manual-tasks?{query}").status_code == 422
+
+
+def test_the_configuration_is_shown_without_its_secrets(deployment: Deployment) -> None:
+    workflow = deployment.function("workflow", WORKFLOW_MAX_BATCH_SIZE="7")
+    answer = workflow.get("/config")
+    shown = answer.get_json()
+    assert shown["workflow"]["max_batch_size"] == 7
+    assert shown["settings"]["SUPABASE_SERVICE_ROLE_KEY"] == "********"
+    assert deployment.environment["SUPABASE_SERVICE_ROLE_KEY"].encode() not in answer.data
+
+
+def test_while_the_database_is_away_callers_are_told_to_come_again(deployment: Deployment, log: Log) -> None:
+    workflow = deployment.function("workflow", SUPABASE_URL=deployment.environment["DIGIKEY_API_BASE"])
+    answer = workflow.get("/manual-tasks")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, PROBLEM)
+    assert answer.get_json()["code"] == "store_unavailable"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert log.lines[0]["severity"] == "WARNING"
+    assert workflow.get("/health").status_code == 200
+
+
+def test_a_key_that_the_database_refuses_is_our_fault_and_told_to_the_log_alone(
+    deployment: Deployment, log: Log
+) -> None:
+    workflow = deployment.function("workflow", SUPABASE_SERVICE_ROLE_KEY="not-a-key")
+    answer = workflow.get("/manual-tasks")
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "store_refused")
+    assert "stack_trace" in log.lines[0]
+    assert b"not-a-key" not in answer.data
+    assert "not-a-key" not in log.text

@@ -1,0 +1,161 @@
+"""The deployed functions in the test process, as they ship, on a real database and what else they talk to."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from google.cloud import tasks_v2
+from psycopg import sql
+
+from shared import wiring
+from shared.enrichment.store import Opened
+from shared.settings import GROUPS
+from shared.workflow_config import WorkflowConfig, variable_of
+from tests.contract.tasks_support.process import TasksServer
+from tests.ports import free_port
+from tests.record_support import begin, item, only
+from tests.rest_support import Rest
+from tests.web_support import ROOT, served
+
+PROJECT = "switchyard-test"
+LOCATION = "here"
+PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
+FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow")
+
+
+@dataclass
+class Deployment:
+    """`environment` may be changed until a function is started."""
+
+    monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def function(self, name: str, **changes: str | None) -> FlaskClient:
+        """Starts it anew; a change to None takes the variable away. Raises SettingsInvalid."""
+        end_connections()
+        for variable in all_variables():
+            self.monkeypatch.delenv(variable, raising=False)
+        for variable, value in (self.environment | changes).items():
+            if value is not None:
+                self.monkeypatch.setenv(variable, value)
+        return served(name, ROOT / "functions" / f"{name}.py")
+
+
+def all_variables() -> set[str]:
+    own = {variable for group in GROUPS for variable in group.variables()}
+    return own | {variable_of(name) for name in WorkflowConfig.model_fields}
+
+
+def environment_on(rest: Rest) -> dict[str, str]:
+    """Everything but the database is where nobody listens."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    return {
+        "SUPABASE_URL": rest.url,
+        "SUPABASE_SERVICE_ROLE_KEY": rest.service_key,
+        "SUPABASE_TIMEOUT_SECONDS": "5",
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "BIGQUERY_TABLE": f"{PROJECT}.parts.intake",
+        "BIGQUERY_API_ENDPOINT": f"http://{nowhere}",
+        "BIGQUERY_TIMEOUT_SECONDS": "2",
+        "TASKS_LOCATION": LOCATION,
+        "TASKS_API_ENDPOINT": nowhere,
+        "TASKS_TIMEOUT_SECONDS": "1",
+        "AUTOMATE_URL": f"http://{nowhere}/automate",
+        "FALLBACK_URL": f"http://{nowhere}/fallback",
+        "DIGIKEY_API_BASE": f"http://{nowhere}",
+        "DIGIKEY_CLIENT_ID": "id",
+        "DIGIKEY_CLIENT_SECRET": "a-secret-of-the-vendor",
+        "DIGIKEY_TIMEOUT_SECONDS": "3",
+    }
+
+
+def end_connections() -> None:
+    """Closes what the composition root has built, and lets it build anew."""
+    cached = [member for member in vars(wiring).values() if hasattr(member, "cache_clear")]
+    for builder in cached:
+        if builder.cache_info().currsize:
+            _close(builder())
+    for builder in cached:
+        builder.cache_clear()
+
+
+def _close(built: object) -> None:
+    parts = [built, *(getattr(built, name, None) for name in ("_rpc", "source"))]
+    for part in parts:
+        close = getattr(part, "close", None)
+        if callable(close):
+            close()
+
+
+@contextmanager
+def paused_queue(server: TasksServer) -> Iterator[str]:
+    """A queue of its own that keeps what it is given; its short name."""
+    short = f"q-{uuid4().hex}"
+    name = f"{PARENT}/queues/{short}"
+    server.client.create_queue(parent=PARENT, queue=tasks_v2.Queue(name=name))
+    server.client.pause_queue(name=name)
+    yield short
+    server.client.delete_queue(name=name)
+
+
+def queued(server: TasksServer, short: str) -> list[dict[str, Any]]:
+    """The queue's tasks: name, body, schedule time."""
+    tasks = server.client.list_tasks(
+        request={"parent": f"{PARENT}/queues/{short}", "response_view": tasks_v2.Task.View.FULL}
+    )
+    return [
+        {
+            "name": task.name.rpartition("/")[2],
+            "body": task.http_request.body,
+            "url": task.http_request.url,
+            "due": task.schedule_time,
+        }
+        for task in tasks
+    ]
+
+
+def opened(pn: str, *, batch: str = "", **changes: str) -> UUID:
+    """An automation task, opened and not enqueued."""
+    store = wiring.record_store()
+    batch = batch or f"batch-of-{pn}"
+    begin(store, batch)
+    return only(_open(batch, item(pn, **changes))).id
+
+
+def manual(pn: str) -> UUID:
+    """A manual task."""
+    store = wiring.record_store()
+    begin(store, f"batch-of-{pn}")
+    _open(f"batch-of-{pn}", item(pn, route="manual"))
+    return next(UUID(task["id"]) for task in store.pending_manual_tasks(1000, None) if task["pn"] == pn)
+
+
+def _open(batch: str, record: Mapping[str, Any]) -> Opened:
+    return wiring.record_store().open_tasks(
+        batch,
+        [record],
+        [],
+        daily_limit=100_000,
+        manual_batch_size=50,
+        completed_after=datetime.now(UTC) - timedelta(days=30),
+    )
+
+
+def contents(connection: psycopg.Connection) -> dict[str, str]:
+    """Every table's content, as a hash."""
+    tables = connection.execute(
+        "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
+    ).fetchall()
+    hashes = sql.SQL(" union all ").join(
+        sql.SQL("select {}, md5(string_agg(t::text, ' ' order by t::text)) from {} as t").format(
+            sql.Literal(name), sql.Identifier(name)
+        )
+        for (name,) in tables
+    )
+    return {name: content or "" for name, content in connection.execute(hashes).fetchall()}
