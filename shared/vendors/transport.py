@@ -5,6 +5,7 @@ A call gives a whole answer, or says which of two things happened that matter fo
     TransportFailure
     ├── NothingSent    no connection: the vendor never saw the call
     └── AnswerLost     it was sent, at least in part; the vendor may have acted
+        └── AnswerTooLarge    there is an answer, longer than is allowed
 """
 
 import ssl
@@ -65,6 +66,10 @@ class AnswerLost(TransportFailure):
     pass
 
 
+class AnswerTooLarge(AnswerLost):
+    pass
+
+
 class Transport:
     """One lazily built client for one host, shared by threads. No redirect is followed, nothing is repeated.
 
@@ -111,7 +116,7 @@ class Transport:
             body += piece
             if len(body) > self._bounds.largest_answer:
                 most = self._bounds.largest_answer
-                raise AnswerLost(f"{self._vendor}'s answer is larger than {most} bytes")
+                raise AnswerTooLarge(f"{self._vendor}'s answer is larger than {most} bytes")
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout("the whole answer took too long")
         return bytes(body)

@@ -73,27 +73,3 @@ class ShippingAccount:
     @property
     def on_behalf_of(self) -> str:
         return self.mobo or self.mailed_by
-
-
-@dataclass(frozen=True)
-class CallBounds:
-    """Seconds and bytes for one HTTP call.
-
-    `buy` and `read` are how long the carrier may be silent, and how long a whole answer may take. `attempts` counts
-    the tries of calls that only read. `apart` is the least time between two calls, as one public client found needed.
-    """
-
-    connect: float = 10.0
-    buy: float = 45.0
-    read: float = 20.0
-    attempts: int = 3
-    apart: float = 0.25
-    largest_answer: int = 1_000_000
-    largest_label: int = 10_000_000
-
-
-def checked_secret(name: str, value: str) -> str:
-    """Names what no header can carry, never shows it."""
-    if not re.fullmatch(r"[\x21-\x7e]+", value):
-        raise SettingsInvalid(f"Canada Post's {name} must be printable ASCII without spaces, and not empty")
-    return value

@@ -16,12 +16,11 @@ _DEAREST = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer as it came; header names in lower case. `is_cut`: longer than allowed, the body is not all there."""
+    """One whole answer as it came; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    is_cut: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from shared.fulfillment.ports import (
     UndoCall,
     Unknown,
 )
-from shared.vendors.canada_post.account import CallBounds, ShippingAccount
+from shared.vendors.canada_post.account import ShippingAccount
 from shared.vendors.canada_post.answers import Answer, Link, Shipment
 from shared.vendors.canada_post.limits import LONGEST_REQUEST_ID, complaint
 from shared.vendors.canada_post.links import LinkRule
@@ -31,7 +31,7 @@ from shared.vendors.canada_post.outcomes import (
     search_result,
 )
 from shared.vendors.canada_post.redaction import personal_values, redacted
-from shared.vendors.canada_post.transport import Call, Pause, Transport
+from shared.vendors.canada_post.transport import Call, CanadaPostBounds, Line, Pause
 
 _Said = TypeVar("_Said", bound=Refused | Unclear | NotSent | NotReady)
 
@@ -56,9 +56,9 @@ class Parts:
     dialect: Dialect
     account: ShippingAccount
     rule: LinkRule
-    transport: Transport
+    line: Line
     authority: Authority
-    bounds: CallBounds
+    bounds: CanadaPostBounds
     pause: Pause = time.sleep
 
 
@@ -74,14 +74,14 @@ class CanadaPost:
         self._dialect = parts.dialect
         self._account = parts.account
         self._rule = parts.rule
-        self._transport = parts.transport
+        self._line = parts.line
         self._authority = parts.authority
         self._bounds = parts.bounds
         self._pause = parts.pause
-        self._shipments = parts.rule.base_url + parts.dialect.shipments_path(parts.account)
+        self._shipments = parts.dialect.shipments_path(parts.account)
 
     def close(self) -> None:
-        self._transport.close()
+        self._line.close()
 
     def __enter__(self) -> Self:
         return self
@@ -100,10 +100,9 @@ class CanadaPost:
             return self._clean(authorization)
         body = self._dialect.create_body(request, self._account)
         headers = {**self._dialect.write_headers, "Authorization": authorization}
-        bounds = self._bounds
-        answer = self._transport.send(
-            Call("POST", self._shipments, headers, bounds.buy, bounds.largest_answer, body)
-        )
+        answer = self._line.send(Call("POST", self._shipments, headers, self._bounds.buy, body))
+        if isinstance(answer, Refused):  # of an endless answer: what it says of the purchase is unknown
+            return Unclear(answer.message)
         if not isinstance(answer, Answer):
             return answer
         if answer.status == _UNAUTHORIZED:
@@ -136,15 +135,18 @@ class CanadaPost:
         address = self._rule.resolve(link)
         if address is None:
             return Refused("the label's link does not lead to the configured host", "link")
-        answer = self._read(address, accept="application/pdf", most=self._bounds.largest_label)
+        answer = self._read(self._path(address), "application/pdf")
         if not isinstance(answer, Answer):
-            return Unclear(answer.message)
+            return answer if isinstance(answer, Refused) else Unclear(answer.message)
         outcome = label(answer, self._dialect)
         return outcome if isinstance(outcome, Pdf) else self._clean(outcome)
 
     def undo(self, bought: Bought) -> UndoCall:
         """A refund for what is transmitted, which all our shipments are at once; else a void."""
-        own = bought.links.get("self") or f"{self._shipments}/{quote(bought.shipment_id, safe='')}"
+        own = (
+            bought.links.get("self")
+            or f"{self._rule.base_url}{self._shipments}/{quote(bought.shipment_id, safe='')}"
+        )
         media_type = self._dialect.write_headers["Content-Type"]
         if bought.status == "created":
             return UndoCall("DELETE", own, None, "Voids a shipment that is not transmitted; 204 means done.")
@@ -166,7 +168,7 @@ class CanadaPost:
         for address in dict.fromkeys(self._rule.resolve(link.href) for link in links):
             if address is None:
                 return Unclear("Canada Post's look-up holds a link that leads to another host")
-            answer = self._read(address)
+            answer = self._read(self._path(address))
             if not isinstance(answer, Answer):
                 return Unclear(answer.message)
             shipment = self._dialect.read_shipment(answer.body) if is_success(answer.status) else None
@@ -175,40 +177,40 @@ class CanadaPost:
             found.append(shipment)
         return found
 
-    def _read(
-        self, url: str, *, accept: str | None = None, most: int | None = None
-    ) -> Answer | NotSent | Unclear:
+    def _path(self, address: str) -> str:
+        return address.removeprefix(self._rule.base_url)
+
+    def _read(self, path: str, accept: str | None = None) -> Answer | NotSent | Unclear | Refused:
         """One call that changes nothing, tried again after a lost connection or a 5xx, and once with a new token."""
         headers = dict(self._dialect.read_headers) | ({"Accept": accept} if accept else {})
-        answer = self._read_once(url, headers, most or self._bounds.largest_answer)
+        answer = self._read_once(path, headers)
         for attempt in range(1, self._bounds.attempts):
             if not self._is_worth_repeating(answer):
                 break
             self._pause(float(attempt))
-            answer = self._read_once(url, headers, most or self._bounds.largest_answer)
+            answer = self._read_once(path, headers)
         return answer if isinstance(answer, Answer) else self._clean(answer)
 
-    def _read_once(self, url: str, headers: Mapping[str, str], most: int) -> Answer | NotSent | Unclear:
+    def _read_once(self, path: str, headers: Mapping[str, str]) -> Answer | NotSent | Unclear | Refused:
         authorization = self._authority.authorization()
         if isinstance(authorization, NotSent):
             return authorization
-        call = Call("GET", url, {**headers, "Authorization": authorization}, self._bounds.read, most)
-        answer = self._transport.send(call)
-        if not isinstance(answer, Answer) or answer.status != _UNAUTHORIZED:
-            return answer
-        if not self._authority.forget(authorization):
+        call = Call("GET", path, {**headers, "Authorization": authorization}, self._bounds.read)
+        answer = self._line.send(call)
+        is_refused = isinstance(answer, Answer) and answer.status == _UNAUTHORIZED
+        if not (is_refused and self._authority.forget(authorization)):
             return answer
         renewed = self._authority.authorization()
         if isinstance(renewed, NotSent):
             return renewed
-        return self._transport.send(replace(call, headers={**headers, "Authorization": renewed}))
+        return self._line.send(replace(call, headers={**headers, "Authorization": renewed}))
 
-    def _is_worth_repeating(self, answer: Answer | NotSent | Unclear) -> bool:
+    def _is_worth_repeating(self, answer: Answer | NotSent | Unclear | Refused) -> bool:
         """A throttled key stays so for a minute: too long to wait here."""
         if isinstance(answer, Answer):
             is_failure = answer.status >= _SERVER_ERRORS
             return is_failure and not is_throttled(answer, self._dialect.read_errors(answer.body))
-        return isinstance(answer, Unclear) or answer.retry_after is None
+        return isinstance(answer, Unclear) or (isinstance(answer, NotSent) and answer.retry_after is None)
 
     def _clean(self, outcome: _Said, personal: Sequence[str] = ()) -> _Said:
         return replace(outcome, message=redacted(outcome.message, [*self._authority.secrets(), *personal]))

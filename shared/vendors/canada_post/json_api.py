@@ -2,12 +2,13 @@ import ssl
 import time
 
 from shared.clock import Clock, system_clock
-from shared.vendors.canada_post.account import CallBounds, JsonCredentials, ShippingAccount
+from shared.vendors.canada_post.account import JsonCredentials, ShippingAccount
 from shared.vendors.canada_post.carrier import CanadaPost, Parts
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.canada_post.tokens import TokenKeeper
-from shared.vendors.canada_post.transport import Pause, Transport
+from shared.vendors.canada_post.transport import CanadaPostBounds, Line, Pause
+from shared.vendors.transport import checked_address
 
 JSON_ADDRESS = "https://api.canadapost-postescanada.ca/prod/devportal-portaildesdeveloppeurs"
 """The gateway; an application's credentials decide between test and production."""
@@ -26,14 +27,15 @@ class CanadaPostJson(CanadaPost):
         account: ShippingAccount,
         *,
         base_url: str = JSON_ADDRESS,
-        bounds: CallBounds | None = None,
+        bounds: CanadaPostBounds | None = None,
         clock: Clock = system_clock,
         tls: ssl.SSLContext | None = None,
         pause: Pause = time.sleep,
     ) -> None:
         dialect = JsonDialect()
-        rule = LinkRule(base_url, dialect.root)
-        bounds = bounds or CallBounds()
-        transport = Transport(bounds, is_local=rule.is_local, tls=tls, pause=pause)
-        keeper = TokenKeeper(credentials, rule.base_url, transport.send, clock, bounds.read)
-        super().__init__(Parts(dialect, account, rule, transport, keeper, bounds, pause))
+        address, _ = checked_address("Canada Post", base_url)
+        rule = LinkRule(address, dialect.root)
+        bounds = bounds or CanadaPostBounds()
+        line = Line(address, bounds, tls, pause)
+        keeper = TokenKeeper(credentials, line.send, clock, bounds.read)
+        super().__init__(Parts(dialect, account, rule, line, keeper, bounds, pause))

@@ -2,19 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from shared.errors import SettingsInvalid
-
 _PORTS = {"https": 443, "http": 80}
-
-
-def is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _split(address: str) -> SplitResult | None:
@@ -30,33 +20,11 @@ def _split(address: str) -> SplitResult | None:
 class LinkRule:
     """The carrier's address, and below which path of it (`root`, as `/rs/`) its links lie.
 
-    The address must be https; http only for this machine. Raises SettingsInvalid.
+    The address has no slash at its end, and is https, or http on this machine.
     """
 
     base_url: str
     root: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
-        parts = _split(self.base_url)
-        fits = parts is not None and (
-            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-        )
-        if (
-            parts is None
-            or not fits
-            or not parts.hostname
-            or "@" in parts.netloc
-            or parts.query
-            or parts.fragment
-        ):
-            raise SettingsInvalid(
-                "Canada Post's address must be https://<host> and perhaps a path (http only for this machine)"
-            )
-
-    @property
-    def is_local(self) -> bool:
-        return is_loopback(urlsplit(self.base_url).hostname)
 
     def resolve(self, href: str) -> str | None:
         """The link as an absolute address, or None where it must not be followed.
@@ -72,7 +40,10 @@ class LinkRule:
             return None
         same_host = (parts.scheme, parts.hostname, _port(parts)) == (base.scheme, base.hostname, _port(base))
         is_below = parts.path.startswith(base.path + self.root) and not _climbs(parts.path)
-        return address if same_host and is_below else None
+        if not (same_host and is_below):
+            return None
+        query = f"?{parts.query}" if parts.query else ""
+        return f"{base.scheme}://{base.netloc}{parts.path}{query}"
 
     def _absolute(self, given: str) -> str:
         base = urlsplit(self.base_url)

@@ -191,8 +191,6 @@ def search_result(answer: Answer, dialect: Dialect) -> SearchHits | Unclear:
 def label(answer: Answer, dialect: Dialect) -> Pdf | NotReady | Refused | Unclear:
     """What came of asking for a label. Kept for 90 days, then 404."""
     if is_success(answer.status):
-        if answer.is_cut:
-            return Refused("the label is larger than any label can be")
         is_pdf = answer.status != _ACCEPTED and answer.body.startswith(b"%PDF-")
         return Pdf(answer.body) if is_pdf and len(answer.body) >= _SMALLEST_LABEL else NotReady()
     report = dialect.read_errors(answer.body)

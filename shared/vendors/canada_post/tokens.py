@@ -4,19 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.fulfillment.ports import NotSent, Unclear
-from shared.vendors.canada_post.account import JsonCredentials, checked_secret
+from shared.fulfillment.ports import NotSent, Refused, Unclear
+from shared.vendors.canada_post.account import JsonCredentials
 from shared.vendors.canada_post.answers import Answer, ErrorReport
 from shared.vendors.canada_post.json_mapper import JsonDialect, read_token
 from shared.vendors.canada_post.outcomes import is_success, is_throttled, said, wait
 from shared.vendors.canada_post.transport import Call
+from shared.vendors.transport import checked_header_value
 
 TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
 _FORM = b"grant_type=client_credentials&scope=merchant"
 _REFRESH_EARLY = 60.0  # seconds before a token's end
-_LARGEST_ANSWER = 100_000
 
-Send = Callable[[Call], Answer | NotSent | Unclear]
+Send = Callable[[Call], Answer | NotSent | Unclear | Refused]
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class TokenKeeper:
     Every failure is NotSent: without a token nothing has been asked of the carrier.
     """
 
-    def __init__(
-        self, credentials: JsonCredentials, base_url: str, send: Send, clock: Clock, patience: float
-    ) -> None:
+    def __init__(self, credentials: JsonCredentials, send: Send, clock: Clock, patience: float) -> None:
         headers = {
-            "X-IBM-Client-Id": checked_secret("client id", credentials.client_id),
-            "X-IBM-Client-Secret": checked_secret("client secret", credentials.client_secret),
+            "X-IBM-Client-Id": checked_header_value("Canada Post", "client id", credentials.client_id),
+            "X-IBM-Client-Secret": checked_header_value(
+                "Canada Post", "client secret", credentials.client_secret
+            ),
             "Accept": "application/json",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        self._call = Call("POST", base_url + TOKEN_PATH, headers, patience, _LARGEST_ANSWER, _FORM)
+        self._call = Call("POST", TOKEN_PATH, headers, patience, _FORM)
         self._credentials = credentials
         self._send = send
         self._clock = clock

@@ -2,11 +2,12 @@ import base64
 import ssl
 import time
 
-from shared.vendors.canada_post.account import CallBounds, ShippingAccount, XmlCredentials, checked_secret
+from shared.vendors.canada_post.account import ShippingAccount, XmlCredentials
 from shared.vendors.canada_post.carrier import CanadaPost, Parts
 from shared.vendors.canada_post.links import LinkRule
-from shared.vendors.canada_post.transport import Pause, Transport
+from shared.vendors.canada_post.transport import CanadaPostBounds, Line, Pause
 from shared.vendors.canada_post.xml_mapper import XmlDialect
+from shared.vendors.transport import checked_address, checked_header_value
 
 XML_ADDRESS = "https://soa-gw.canadapost.ca"
 """Production; development is https://ct.soa-gw.canadapost.ca, with keys of its own."""
@@ -16,8 +17,8 @@ class BasicAuthority:
     """HTTP Basic: the same on every call, with nothing to renew."""
 
     def __init__(self, credentials: XmlCredentials) -> None:
-        user = checked_secret("API user", credentials.user)
-        self._password = checked_secret("API password", credentials.password)
+        user = checked_header_value("Canada Post", "API user", credentials.user)
+        self._password = checked_header_value("Canada Post", "API password", credentials.password)
         self._encoded = base64.b64encode(f"{user}:{self._password}".encode()).decode()
 
     def authorization(self) -> str:
@@ -43,12 +44,13 @@ class CanadaPostXml(CanadaPost):
         account: ShippingAccount,
         *,
         base_url: str = XML_ADDRESS,
-        bounds: CallBounds | None = None,
+        bounds: CanadaPostBounds | None = None,
         tls: ssl.SSLContext | None = None,
         pause: Pause = time.sleep,
     ) -> None:
         dialect = XmlDialect()
-        rule = LinkRule(base_url, dialect.root)
-        bounds = bounds or CallBounds()
-        transport = Transport(bounds, is_local=rule.is_local, tls=tls, pause=pause)
-        super().__init__(Parts(dialect, account, rule, transport, BasicAuthority(credentials), bounds, pause))
+        address, _ = checked_address("Canada Post", base_url)
+        rule = LinkRule(address, dialect.root)
+        bounds = bounds or CanadaPostBounds()
+        line = Line(address, bounds, tls, pause)
+        super().__init__(Parts(dialect, account, rule, line, BasicAuthority(credentials), bounds, pause))
