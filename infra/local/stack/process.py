@@ -90,7 +90,7 @@ def kill_strays(mark: str) -> list[str]:
     for candidate in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             marked = candidate.environ().get(STACK_MARK) == mark and candidate.pid != os.getpid()
-            if marked and candidate.status() != psutil.STATUS_ZOMBIE:
+            if marked and not _has_ended(candidate):
                 strays.append(candidate)
     names = []
     for stray in strays:
@@ -117,9 +117,14 @@ def _find(process: ProcessId) -> psutil.Process | None:
     try:
         found = psutil.Process(process.pid)
         same = abs(found.create_time() - process.started) < _SAME_START_SECONDS
-        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+        return found if same and not _has_ended(found) else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """A killed process is a zombie while its threads are still ending, and the last of them gives its ports back."""
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 
 
 def _kill_and_wait(doomed: Sequence[psutil.Process]) -> None:
