@@ -1,0 +1,302 @@
+"""The order line's store: each method is one SQL function of `infra/supabase/migrations`."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from shared.clock import Clock
+from shared.cloud.supabase import SupabaseRpc
+from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
+from shared.fulfillment.ports import Address, Bought, JsonObject, MarketplaceOrder, UndoCall
+from shared.fulfillment.sequence import Before, Beginning
+from shared.fulfillment.store import Json, KnownOrder, StoredMessageThread
+
+
+class SupabaseOrderStore:
+    """Implements StageStore, LabelStore, MessageStore and OrderReports of `shared.fulfillment`.
+
+    `clock` moves the database's time in simulations; without one the database's own clock rules, which all share.
+    """
+
+    def __init__(self, rpc: SupabaseRpc, *, clock: Clock | None = None) -> None:
+        self._rpc = rpc
+        self._clock = clock
+
+    def _call(self, function: str, **arguments: Any) -> Any:  # noqa: ANN401 - JSON in and out
+        if self._clock is not None:
+            arguments["p_now"] = self._clock().isoformat()
+        return self._rpc.call(function, arguments)
+
+    # --- stages
+
+    def begin_stage(
+        self,
+        cycle: str,
+        stage: str,
+        owner: uuid.UUID,
+        *,
+        trigger: str,
+        lease: timedelta,
+        before: Before | None,
+    ) -> Beginning:
+        answer = self._call(
+            "begin_stage",
+            p_cycle=cycle,
+            p_stage=stage,
+            p_owner=str(owner),
+            p_trigger=trigger,
+            p_lease_seconds=lease.total_seconds(),
+            p_before=before and before.stage,
+            p_before_due=before and before.due and before.due.isoformat(),
+            p_grace_seconds=before.grace if before else 0,
+        )
+        told = {
+            "busy": f"cycle {answer.get('cycle')}, until {answer.get('until')}",
+            "wait": answer.get("before"),
+        }
+        return Beginning(
+            outcome=answer["outcome"],
+            out_of_order=answer.get("out_of_order", False),
+            result=answer.get("result"),
+            retry_after=float(answer.get("retry_after", 10)),
+            detail=told.get(answer["outcome"]) or "",
+        )
+
+    def renew_stage(self, cycle: str, stage: str, owner: uuid.UUID, lease: timedelta) -> bool:
+        seconds = lease.total_seconds()
+        return (
+            self._call(
+                "renew_stage", p_cycle=cycle, p_stage=stage, p_owner=str(owner), p_lease_seconds=seconds
+            )
+            is True
+        )
+
+    def end_stage(
+        self, cycle: str, stage: str, owner: uuid.UUID, *, finished: bool, result: dict[str, Any]
+    ) -> bool:
+        ended = self._call(
+            "end_stage",
+            p_cycle=cycle,
+            p_stage=stage,
+            p_owner=str(owner),
+            p_finished=finished,
+            p_result=result,
+        )
+        return ended is True
+
+    # --- orders
+
+    def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
+        new: int = self._call(
+            "store_orders", p_orders=[_order_json(order) for order in orders], p_stage=stage
+        )
+        return new
+
+    def orders_in(
+        self, states: Sequence[OrderState], limit: int, after: str | None = None
+    ) -> Sequence[KnownOrder]:
+        rows = self._rpc.call("orders_in", {"p_states": list(states), "p_limit": limit, "p_after": after})
+        return [_known(row) for row in rows]
+
+    def move_orders(self, moves: Sequence[Move], stage: str) -> Sequence[str]:
+        moved: list[str] = self._call(
+            "move_orders", p_moves=[move.to_json() for move in moves], p_stage=stage
+        )
+        return moved
+
+    def ask_for_person(self, order_id: str, reason: str) -> None:
+        self._call("ask_for_person", p_order_id=order_id, p_reason=reason)
+
+    # --- labels
+
+    def open_shipment(
+        self,
+        order_id: str,
+        request_id: str,
+        sequence: int,
+        *,
+        request_hash: str,
+        request: JsonObject,
+        backend: str,
+    ) -> tuple[ShipmentFacts, bool]:
+        row = self._call(
+            "open_shipment",
+            p_order_id=order_id,
+            p_request_id=request_id,
+            p_sequence=sequence,
+            p_request_hash=request_hash,
+            p_request=request,
+            p_backend=backend,
+        )
+        return _shipment(row), row["opened"]
+
+    def note_label_call(self, shipment: ShipmentFacts) -> bool:
+        before = shipment.called_at and shipment.called_at.isoformat()
+        return self._call("note_label_call", p_shipment=shipment.id, p_called_before=before) is True
+
+    def note_label_not_sent(self, shipment_id: str, message: str) -> None:
+        self._call("note_label_not_sent", p_shipment=shipment_id, p_message=message)
+
+    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int) -> int:
+        cycles: int | None = self._call(
+            "note_label_unknown", p_shipment=shipment_id, p_message=message, p_attention_after=attention_after
+        )
+        return cycles or 0
+
+    def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
+        told = {
+            "shipment_id": bought.shipment_id,
+            "tracking_number": bought.tracking_number,
+            "label_link": bought.label_link,
+            "links": dict(bought.links),
+            "price": None if bought.price is None else str(bought.price),
+            "carrier_status": bought.status,
+            "undo": asdict(undo),
+        }
+        state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=told)
+        return state
+
+    def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool:
+        stored = self._call(
+            "note_label_stored", p_shipment=shipment_id, p_path=path, p_sha256=sha256, p_bytes=size
+        )
+        return stored is True
+
+    def note_label_refused(self, shipment_id: str, message: str) -> None:
+        self._call("note_label_refused", p_shipment=shipment_id, p_message=message)
+
+    def shipments_to_settle(self, limit: int) -> Sequence[tuple[str, ShipmentFacts]]:
+        return [
+            (row["order_id"], _shipment(row))
+            for row in self._rpc.call("shipments_to_settle", {"p_limit": limit})
+        ]
+
+    def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
+        return [(row["id"], _bought(row)) for row in self._rpc.call("shipments_to_undo", {"p_limit": limit})]
+
+    def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None:
+        self._call("note_undo_due", p_shipment=shipment_id, p_undo=asdict(undo))
+
+    # --- messages
+
+    def store_threads(self, threads: Sequence[StoredMessageThread]) -> tuple[int, int]:
+        answer = self._call("store_threads", p_threads=[_thread_json(thread) for thread in threads])
+        return answer["threads"], answer["new_messages"]
+
+    def read_cursor(self, name: str) -> datetime | None:
+        text: str | None = self._rpc.call("read_cursor", {"p_name": name})
+        return None if text is None else datetime.fromisoformat(text)
+
+    def move_cursor(self, name: str, value: datetime) -> None:
+        self._call("move_cursor", p_name=name, p_value=value.isoformat())
+
+    # --- reports
+
+    def orders(self, state: OrderState | None, limit: int) -> list[Json]:
+        states = list(OrderState) if state is None else [state]
+        rows: list[Json] = self._rpc.call(
+            "orders_in", {"p_states": states, "p_limit": limit, "p_after": None}
+        )
+        return rows
+
+    def order_status(self, order_id: str) -> Json:
+        row: Json = self._rpc.call("order_status", {"p_order_id": order_id})
+        return row
+
+    def retry_order(self, order_id: str, note: str) -> Json:
+        row: Json = self._call("retry_order", p_order_id=order_id, p_note=note)
+        return row
+
+    def reconcile_orders(self, day: date | None) -> Json:
+        sides: Json = self._rpc.call("reconcile_orders", {"p_day": day and day.isoformat()})
+        return sides
+
+    def recent_stage_runs(self, limit: int) -> list[Json]:
+        runs: list[Json] = self._rpc.call("recent_stage_runs", {"p_limit": limit})
+        return runs
+
+
+def _order_json(order: MarketplaceOrder) -> Json:
+    return {
+        "order_id": order.order_id,
+        "commercial_id": order.commercial_id,
+        "marketplace_state": order.state,
+        "ordered_at": order.created_at.isoformat(),
+        "marketplace_updated_at": order.updated_at.isoformat(),
+        "ship_before": order.ship_before and order.ship_before.isoformat(),
+        "can_ship": order.can_ship,
+        "currency": order.currency,
+        "total": str(order.total),
+        "address": order.address and asdict(order.address),
+        "carrier_code": order.carrier_code,
+        "carrier_name": order.carrier_name,
+        "tracking_number": order.tracking_number,
+        "lines": [asdict(line) | {"price": str(line.price)} for line in order.lines],
+    }
+
+
+def _known(row: Json) -> KnownOrder:
+    return KnownOrder(
+        order_id=row["order_id"],
+        state=OrderState(row["state"]),
+        marketplace_state=row["marketplace_state"],
+        address=row["address"] and Address(**row["address"]),
+        lines=[(line["line_id"], line["sku"], line["quantity"]) for line in row["lines"]],
+        carrier_code=row["carrier_code"],
+        tracking_number=row["tracking_number"],
+        shipment=row["shipment"] and _shipment(row["shipment"]),
+    )
+
+
+def _shipment(row: Json) -> ShipmentFacts:
+    return ShipmentFacts(
+        id=row["id"],
+        sequence=row["sequence"],
+        request_id=row["request_id"],
+        state=row["state"],
+        called_at=row["called_at"] and datetime.fromisoformat(row["called_at"]),
+        shipment_id=row["shipment_id"],
+        tracking_number=row["tracking_number"],
+        label_link=row["label_link"],
+        label_path=row["label_path"],
+        request=row["request"],
+    )
+
+
+def _bought(row: Json) -> Bought:
+    return Bought(
+        shipment_id=row["shipment_id"],
+        tracking_number=row["tracking_number"],
+        label_link=row["label_link"],
+        price=None if row["price"] is None else Decimal(str(row["price"])),
+        usable=True,
+        status=row["carrier_status"] or "",
+        links=row["links"],
+    )
+
+
+def _thread_json(stored: StoredMessageThread) -> Json:
+    thread = stored.thread
+    return {
+        "thread_id": thread.thread_id,
+        "topic": thread.topic,
+        "order_ids": list(thread.order_ids),
+        "created_at": thread.created_at.isoformat(),
+        "updated_at": thread.updated_at.isoformat(),
+        "reply_needed_since": thread.reply_needed_since and thread.reply_needed_since.isoformat(),
+        "messages": [
+            {
+                "message_id": message.message_id,
+                "sender": message.sender,
+                "sender_type": message.sender_type,
+                "body_raw": message.body,
+                "body_text": text,
+                "attachments": [dict(attachment) for attachment in message.attachments],
+                "sent_at": message.sent_at.isoformat(),
+            }
+            for message, text in zip(thread.messages, stored.texts, strict=True)
+        ],
+    }

@@ -1,0 +1,229 @@
+"""Stage 2: buy labels, and never the same one twice.
+
+What is intended is committed before the carrier is called, and after a call whose outcome is not known the carrier is
+asked, by request id, before anything is bought again.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.clock import Clock
+from shared.errors import Conflict
+from shared.fulfillment.address import Unmappable, party_of
+from shared.fulfillment.orders import LabelStep, OrderState, ShipmentFacts, label_step
+from shared.fulfillment.parcels import ParcelSize, parcel_of
+from shared.fulfillment.ports import (
+    Bought,
+    Carrier,
+    LabelRequest,
+    LabelShelf,
+    Marketplace,
+    MarketplaceOrder,
+    MarketplaceState,
+    NotReady,
+    NotSent,
+    Pdf,
+    Refused,
+    Unclear,
+    Unknown,
+)
+from shared.fulfillment.reading import GROUP, moved, read_back
+from shared.fulfillment.request import label_request, request_from_json, request_hash, request_json
+from shared.fulfillment.sequence import StageRun
+from shared.fulfillment.store import KnownOrder, LabelStore
+
+STAGE = "create-labels"
+SETTLING = timedelta(minutes=10)
+"""From a call to the carrier until "no such request" means that nothing will come of it any more."""
+
+ATTENTION_AFTER = 8
+"""Cycles in which a call's outcome stays unknown before a person looks too."""
+
+STATES = (OrderState.ACCEPTED, OrderState.LABEL_UNKNOWN)
+BUYING = (LabelStep.BUY, LabelStep.BUY_AGAIN)
+
+
+@dataclass(frozen=True)
+class LabelTerms:
+    """How parcels are sent: the carrier's service, its options, and the sizes by SKU."""
+
+    service_code: str
+    options: Sequence[str]
+    sizes: Mapping[str, ParcelSize]
+    default_size: ParcelSize
+
+
+@dataclass(frozen=True)
+class LabelPurchase:
+    marketplace: Marketplace
+    carrier: Carrier
+    store: LabelStore
+    shelf: LabelShelf
+    terms: LabelTerms
+    clock: Clock
+
+    def __call__(self, run: StageRun) -> None:
+        """Raises VendorUnavailable, StoreUnavailable; whatever was bought before is known."""
+        after: str | None = None
+        while group := self.store.orders_in(STATES, GROUP, after):
+            after = group[-1].order_id
+            # a cancelled order must not get a label, and addresses come late
+            shown = read_back(self.marketplace, self.store, group, run, STAGE)
+            for order in group:
+                step = label_step(order.shipment)
+                if step in BUYING and not _ships(shown.get(order.order_id)):
+                    run.counts["skipped"] += 1
+                elif run.counts["handled"] >= run.limit or not run.may_go_on():
+                    run.counts["left"] += 1
+                else:
+                    run.counts["handled"] += 1
+                    self._handle(run, order, step, shown.get(order.order_id))
+        self._settle_ended(run)
+
+    def would(self, limit: int) -> list[str]:
+        orders = self.store.orders_in(STATES, min(limit, 1000))
+        return [o.order_id for o in orders if o.marketplace_state == MarketplaceState.SHIPPING and o.address]
+
+    def _handle(
+        self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
+    ) -> None:
+        shipment = order.shipment
+        match step:
+            case LabelStep.BUY if shown is not None:
+                self._open(run, order, shown)
+            case LabelStep.BUY_AGAIN if shipment is not None:
+                self._call_again(run, order.order_id, shipment)
+            case LabelStep.ASK if shipment is not None:
+                self._ask(run, order.order_id, shipment)
+            case LabelStep.FETCH if shipment is not None:
+                self._fetch(run, order.order_id, shipment.id, shipment.label_link)
+            case _:
+                run.counts["skipped"] += 1
+
+    def _open(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> None:
+        """Commits the intent, then calls. An order that cannot be mapped is set aside with the reason."""
+        assert shown.address is not None, "only orders with an address are opened"
+        destination = party_of(shown.address)
+        parcel = parcel_of(order.lines, self.terms.sizes, self.terms.default_size)
+        if isinstance(destination, Unmappable) or isinstance(parcel, str):
+            reason = destination.reason if isinstance(destination, Unmappable) else str(parcel)
+            self.store.move_orders(
+                [moved(order.order_id, order.state, OrderState.LABEL_FAILED, reason)], STAGE
+            )
+            run.failed(order.order_id, reason)
+            return
+        sequence = order.shipment.sequence + 1 if order.shipment else 1
+        request = label_request(
+            order.order_id, sequence, destination, parcel, self.terms.service_code, self.terms.options
+        )
+        try:
+            shipment, is_new = self.store.open_shipment(
+                order.order_id,
+                request.request_id,
+                sequence,
+                request_hash=request_hash(request),
+                request=request_json(request),
+                backend=self.carrier.name,
+            )
+        except Conflict:
+            run.counts["skipped"] += 1  # it was cancelled or taken on meanwhile
+            return
+        if is_new:
+            self._buy(run, order.order_id, shipment, request)
+        else:
+            run.counts["skipped"] += 1
+
+    def _call_again(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
+        """With the same request id and the very request that was committed."""
+        if self.store.note_label_call(shipment):
+            self._buy(run, order_id, shipment, request_from_json(shipment.request))
+        else:
+            run.counts["skipped"] += 1
+
+    def _buy(self, run: StageRun, order_id: str, shipment: ShipmentFacts, request: LabelRequest) -> None:
+        answer = self.carrier.buy(request)
+        match answer:
+            case Bought():
+                self._bought(run, order_id, shipment.id, answer)
+            case Refused(message, _):
+                self.store.note_label_refused(shipment.id, message)
+                run.failed(order_id, message)
+            case Unclear(message):
+                self._unknown(run, order_id, shipment.id, message)
+            case NotSent(message, _):
+                self.store.note_label_not_sent(shipment.id, message)
+                run.counts["left"] += 1
+                run.deadline = (
+                    run.clock()
+                )  # the carrier wants quiet, or is away: the rest is the next cycle's
+
+    def _ask(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
+        """A call was made, or may have been: the carrier says what became of it."""
+        found = self.carrier.find(shipment.request_id)
+        match found:
+            case Bought():
+                run.counts["adopted"] += 1
+                self._bought(run, order_id, shipment.id, found)
+            case Unknown() if self._settled(shipment):
+                self._call_again(run, order_id, shipment)
+            case Unknown():
+                self._unknown(run, order_id, shipment.id, "the carrier does not know the request yet")
+            case Unclear(message):
+                self._unknown(run, order_id, shipment.id, message)
+
+    def _settled(self, shipment: ShipmentFacts) -> bool:
+        return shipment.called_at is not None and self.clock() - shipment.called_at >= SETTLING
+
+    def _unknown(self, run: StageRun, order_id: str, shipment_id: str, message: str) -> None:
+        cycles = self.store.note_label_unknown(shipment_id, message, ATTENTION_AFTER)
+        run.counts["unknown"] += 1
+        if cycles >= ATTENTION_AFTER:
+            run.failed(order_id, f"unknown for {cycles} cycles: {message}")
+
+    def _bought(self, run: StageRun, order_id: str, shipment_id: str, bought: Bought) -> None:
+        state = self.store.note_label_bought(shipment_id, bought, self.carrier.undo(bought))
+        run.counts["bought"] += 1
+        if state == "undo_due":
+            run.failed(order_id, "the order was cancelled after its label was bought: a person undoes it")
+        elif not bought.usable or not bought.label_link:
+            self._person(run, order_id, f"the label cannot be used: the carrier shows {bought.status}")
+        else:
+            self._fetch(run, order_id, shipment_id, bought.label_link)
+
+    def _fetch(self, run: StageRun, order_id: str, shipment_id: str, link: str | None) -> None:
+        """The PDF, once it is made; until then the order waits with its label paid for."""
+        label = self.carrier.fetch_label(link) if link else Refused("the carrier gave no link to the label")
+        match label:
+            case Pdf(content):
+                digest = hashlib.sha256(content).hexdigest()
+                path = f"{shipment_id}.pdf"
+                self.shelf.put(path, content)
+                self.store.note_label_stored(shipment_id, path, digest, len(content))
+                run.counts["done"] += 1
+            case NotReady() | Unclear():
+                run.counts["label_pending"] += 1
+                run.counts["left"] += 1
+            case Refused(message, _):
+                self._person(run, order_id, f"the label is bought, its PDF is not to be had: {message}")
+
+    def _person(self, run: StageRun, order_id: str, reason: str) -> None:
+        self.store.ask_for_person(order_id, reason)
+        run.failed(order_id, reason)
+
+    def _settle_ended(self, run: StageRun) -> None:
+        """Orders that ended while a label was on its way: what was bought for them, a person undoes."""
+        for order_id, shipment in self.store.shipments_to_settle(GROUP):
+            found = self.carrier.find(shipment.request_id)
+            if isinstance(found, Bought):
+                self._bought(run, order_id, shipment.id, found)
+            elif isinstance(found, Unknown) and (shipment.called_at is None or self._settled(shipment)):
+                self.store.note_label_refused(shipment.id, "never bought, and the order has ended")
+        for shipment_id, bought in self.store.shipments_to_undo(GROUP):
+            self.store.note_undo_due(shipment_id, self.carrier.undo(bought))
+            run.counts["undo_due"] += 1
+
+
+def _ships(shown: MarketplaceOrder | None) -> bool:
+    return shown is not None and shown.state == MarketplaceState.SHIPPING and shown.address is not None

@@ -1,0 +1,88 @@
+"""Stage 4: fetch customer messages. They are stored by id, so reading some twice is harmless and missing one is not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html.parser import HTMLParser
+
+from shared.clock import Clock
+from shared.fulfillment.ports import Marketplace, Thread
+from shared.fulfillment.sequence import StageRun
+from shared.fulfillment.store import MessageStore, StoredMessageThread
+
+STAGE = "sync-messages"
+CURSOR = "threads"
+OVERLAP = timedelta(minutes=10)
+"""Read again before the cursor: the marketplace's clock and order of writing are not ours."""
+
+FIRST_LOOK_BACK = timedelta(days=30)
+BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
+HIDDEN = frozenset({"script", "style", "head", "title"})
+
+
+@dataclass(frozen=True)
+class MessageSync:
+    marketplace: Marketplace
+    store: MessageStore
+    clock: Clock
+
+    def __call__(self, run: StageRun) -> None:
+        """The cursor moves only when everything up to it is stored. Raises VendorUnavailable, StoreUnavailable."""
+        newest: datetime | None = None
+        for page in self.marketplace.threads(self._since()):
+            run.report(page.problems)
+            threads = [_with_texts(thread) for thread in page.threads]
+            told, new = self.store.store_threads(threads)
+            run.counts["done"] += told
+            run.counts["new_messages"] += new
+            newest = max(
+                [thread.updated_at for thread in page.threads] + ([newest] if newest else []), default=None
+            )
+            if not run.may_go_on():
+                run.counts["left"] += 1  # pages unread: the cursor stays, and the next cycle reads from it
+                return
+        if newest:
+            self.store.move_cursor(CURSOR, newest)
+
+    def would(self, limit: int) -> list[str]:
+        ids = [
+            thread.thread_id for page in self.marketplace.threads(self._since()) for thread in page.threads
+        ]
+        return ids[:limit]
+
+    def _since(self) -> datetime:
+        return (self.store.read_cursor(CURSOR) or self.clock() - FIRST_LOOK_BACK) - OVERLAP
+
+
+def _with_texts(thread: Thread) -> StoredMessageThread:
+    return StoredMessageThread(thread, [plain_text(message.body) for message in thread.messages])
+
+
+def plain_text(body: str) -> str:
+    """The text of an HTML body as a person reads it. Pure; anything is accepted."""
+    reader = _TextReader()
+    reader.feed(body)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.pieces).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+class _TextReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:  # noqa: ARG002 - its signature
+        self._hidden += tag in HIDDEN
+        if tag in BREAKS:
+            self.pieces.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = max(0, self._hidden - (tag in HIDDEN))
+        if tag in BREAKS:
+            self.pieces.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.pieces.append(data)

@@ -1,0 +1,132 @@
+"""The states of an order, and what the marketplace's word means for them. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from shared.fulfillment.ports import JsonObject, MarketplaceState
+
+
+class OrderState(StrEnum):
+    """As the database's enum of the same name, where the arrows stand."""
+
+    PENDING_ACCEPTANCE = "pending_acceptance"
+    ACCEPTANCE_FAILED = "acceptance_failed"
+    ACCEPTED = "accepted"
+    LABEL_UNKNOWN = "label_unknown"
+    LABEL_FAILED = "label_failed"
+    LABEL_CREATED = "label_created"
+    TRACKING_FAILED = "tracking_failed"
+    SHIPPED = "shipped"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+UNSHIPPED = (
+    OrderState.PENDING_ACCEPTANCE,
+    OrderState.ACCEPTANCE_FAILED,
+    OrderState.ACCEPTED,
+    OrderState.LABEL_UNKNOWN,
+    OrderState.LABEL_FAILED,
+    OrderState.LABEL_CREATED,
+    OrderState.TRACKING_FAILED,
+)
+
+TAKEN_ON = frozenset(
+    {MarketplaceState.WAITING_DEBIT, MarketplaceState.WAITING_DEBIT_PAYMENT, MarketplaceState.SHIPPING}
+)
+SENT = frozenset(
+    {
+        MarketplaceState.SHIPPED,
+        MarketplaceState.TO_COLLECT,
+        MarketplaceState.RECEIVED,
+        MarketplaceState.CLOSED,
+    }
+)
+
+_ENDINGS: Mapping[str, OrderState] = {
+    MarketplaceState.REFUSED: OrderState.REFUSED,
+    MarketplaceState.CANCELED: OrderState.CANCELLED,
+}
+_BEFORE_ACCEPTANCE = (OrderState.PENDING_ACCEPTANCE, OrderState.ACCEPTANCE_FAILED)
+_REFUSABLE = (*_BEFORE_ACCEPTANCE, OrderState.ACCEPTED)
+
+
+@dataclass(frozen=True)
+class Move:
+    """One arrow, and why. `attention` asks for a person."""
+
+    order_id: str
+    from_state: OrderState
+    to_state: OrderState
+    reason: str
+    attention: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "order_id": self.order_id,
+            "from_state": str(self.from_state),
+            "to_state": str(self.to_state),
+            "reason": self.reason,
+            "attention": self.attention,
+        }
+
+
+def follow(order_id: str, state: OrderState, marketplace_state: str) -> Move | None:
+    """The move that the marketplace's state alone calls for; None when it calls for none.
+
+    A poller misses states that pass between two looks, so nothing here needs every state to have been seen.
+    """
+    told = f"the marketplace shows {marketplace_state}"
+    if state not in UNSHIPPED:
+        return None
+    ending = _ENDINGS.get(marketplace_state)
+    if ending is OrderState.REFUSED and state not in _REFUSABLE:
+        ending = OrderState.CANCELLED
+    if ending:
+        return Move(order_id, state, ending, told)
+    if state in _BEFORE_ACCEPTANCE and (marketplace_state in TAKEN_ON or marketplace_state in SENT):
+        return Move(order_id, state, OrderState.ACCEPTED, told)
+    if state not in _BEFORE_ACCEPTANCE and marketplace_state in SENT:
+        return Move(order_id, state, OrderState.SHIPPED, told)
+    return None
+
+
+@dataclass(frozen=True)
+class ShipmentFacts:
+    """What we know of an order's last shipment. `called_at` None: the carrier was certainly not called."""
+
+    id: str
+    sequence: int
+    request_id: str
+    state: str
+    called_at: datetime | None
+    shipment_id: str | None
+    tracking_number: str | None
+    label_link: str | None
+    label_path: str | None
+    request: JsonObject = field(default_factory=dict)
+
+
+class LabelStep(StrEnum):
+    BUY = "buy"  # nothing was ever asked of the carrier for it
+    BUY_AGAIN = "buy_again"  # the carrier was certainly not called with this request id yet
+    ASK = "ask"  # the outcome of a call is not known
+    FETCH = "fetch"  # bought, its PDF is not on the shelf yet
+    NOTHING = "nothing"
+
+
+def label_step(shipment: ShipmentFacts | None) -> LabelStep:
+    """What an accepted order's label needs next."""
+    match shipment:
+        case None | ShipmentFacts(state="failed"):
+            return LabelStep.BUY
+        case ShipmentFacts(state="requested", called_at=None):
+            return LabelStep.BUY_AGAIN
+        case ShipmentFacts(state="requested" | "unknown"):
+            return LabelStep.ASK
+        case ShipmentFacts(state="bought", label_path=None):
+            return LabelStep.FETCH
+        case _:
+            return LabelStep.NOTHING

@@ -1,0 +1,89 @@
+"""The stages and their schedule, as `shared/pipeline.json` lists them: the one list that everything reads."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.errors import SettingsInvalid
+
+FILE = Path(__file__).parents[1] / "pipeline.json"
+
+
+def _known_zone(name: str) -> str:
+    ZoneInfo(name)
+    return name
+
+
+class Stage(BaseModel):
+    """`offset_minutes` after the beginning of its cycle it is fired; `timeout_seconds` is how long it may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}[a-z0-9]$")
+    offset_minutes: int = Field(ge=0, lt=60)
+    timeout_seconds: int = Field(ge=30, le=1800)
+
+    @property
+    def entry_point(self) -> str:
+        """Of the function, and the name of its file in `functions/`."""
+        return self.name.replace("-", "_")
+
+
+class Pipeline(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    interval_minutes: int = Field(ge=1, le=60)
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    grace_seconds: float = Field(gt=0, le=3600)
+    stages: Sequence[Stage] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _in_sequence(self) -> Self:
+        if 60 % self.interval_minutes:
+            raise ValueError("interval_minutes must divide an hour")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError("two stages have the same name")
+        offsets = [stage.offset_minutes for stage in self.stages]
+        if offsets != sorted(offsets) or offsets[-1] >= self.interval_minutes:
+            raise ValueError("the stages' offsets must rise and stay within the interval")
+        return self
+
+    def stage(self, name: str) -> Stage:
+        """Raises SettingsInvalid for a stage that is not in the list."""
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise SettingsInvalid(
+            f"{FILE.name} has no stage {name}; it has {', '.join(s.name for s in self.stages)}"
+        )
+
+    def before(self, name: str) -> Stage | None:
+        place = self.stages.index(self.stage(name))
+        return self.stages[place - 1] if place else None
+
+    def cycle_begin(self, fired: datetime) -> datetime:
+        """The beginning of the cycle that a firing belongs to: its time, floored to the interval."""
+        interval = timedelta(minutes=self.interval_minutes)
+        moment = fired.astimezone(UTC)
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight + (moment - midnight) // interval * interval
+
+    def cron(self, stage: Stage) -> str:
+        """The stage's schedule as unix-cron."""
+        minutes = range(stage.offset_minutes, 60, self.interval_minutes)
+        return f"{','.join(map(str, minutes))} * * * *"
+
+
+@cache
+def load_pipeline(file: Path = FILE) -> Pipeline:
+    """Raises SettingsInvalid naming the file and what is wrong with it."""
+    try:
+        return Pipeline.model_validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise SettingsInvalid(f"{file.name}: {error}") from error

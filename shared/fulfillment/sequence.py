@@ -1,0 +1,177 @@
+"""A stage begins when the stage before it is through, runs once in its cycle, and holds a lease while it runs."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from shared.clock import Clock
+from shared.errors import Conflict, RetryLater
+from shared.fulfillment.pipeline import Pipeline
+from shared.fulfillment.ports import Malformed
+
+LEASE = timedelta(seconds=120)
+"""Renewed while the stage works, so that a killed stage blocks the next firing no longer than this."""
+
+MARGIN = timedelta(seconds=30)
+"""Kept of a stage's time for its last order and its answer."""
+
+MOST_ERRORS = 50
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """`outcome` is run, ran, busy or wait; see `begin_stage` in the migrations."""
+
+    outcome: str
+    out_of_order: bool = False
+    result: dict[str, Any] | None = None
+    retry_after: float = 10
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Before:
+    """The stage before: when it is due (None: no schedule fired this cycle), and for how long then it is waited for."""
+
+    stage: str
+    due: datetime | None
+    grace: float
+
+
+class StageStore(Protocol):
+    """All raise StoreUnavailable."""
+
+    def begin_stage(
+        self,
+        cycle: str,
+        stage: str,
+        owner: uuid.UUID,
+        *,
+        trigger: str,
+        lease: timedelta,
+        before: Before | None,
+    ) -> Beginning: ...
+
+    def renew_stage(self, cycle: str, stage: str, owner: uuid.UUID, lease: timedelta) -> bool: ...
+
+    def end_stage(
+        self, cycle: str, stage: str, owner: uuid.UUID, *, finished: bool, result: dict[str, Any]
+    ) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Firing:
+    """What fired a stage: `due` is Scheduler's time, None for a call by hand, which names its own cycle."""
+
+    cycle: str
+    due: datetime | None = None
+
+    @property
+    def trigger(self) -> str:
+        return "manual" if self.due is None else "scheduler"
+
+
+def firing_of(due: datetime | None, cycle: str | None, pipeline: Pipeline) -> Firing:
+    """A given cycle wins; Scheduler's firing belongs to its interval; anything else is a cycle of its own."""
+    if cycle is not None:
+        return Firing(cycle)
+    if due is None:
+        return Firing(f"manual-{uuid.uuid4()}")
+    return Firing(pipeline.cycle_begin(due).strftime("%Y-%m-%dT%H:%MZ"), due)
+
+
+@dataclass
+class StageRun:
+    """One run of a stage: what is left of its time, and what it counted. `limit` bounds the orders it handles."""
+
+    limit: int
+    deadline: datetime
+    clock: Clock
+    renew: Callable[[], bool]
+    renew_at: datetime
+    counts: Counter[str] = field(default_factory=Counter)
+    errors: list[dict[str, str]] = field(default_factory=list)
+    lost: bool = False
+
+    def may_go_on(self) -> bool:
+        """To be asked before each order: false when the time is up or somebody else has the lease."""
+        now = self.clock()
+        if now >= self.renew_at and not self.lost:
+            self.lost = not self.renew()
+            self.renew_at = now + LEASE / 3
+        return not self.lost and now < self.deadline
+
+    def failed(self, what: str, message: str) -> None:
+        self.counts["failed"] += 1
+        if len(self.errors) < MOST_ERRORS:
+            self.errors.append({"order_id": what, "message": message})
+
+    def report(self, problems: Sequence[Malformed]) -> None:
+        """What could not be read is told, and hides nothing else."""
+        for problem in problems:
+            self.failed(problem.ident or "?", problem.problem)
+
+    def to_json(self) -> dict[str, Any]:
+        counted = {name: self.counts[name] for name in ("done", "skipped", "failed", "left")}
+        return counted | dict(self.counts) | {"errors": self.errors}
+
+
+@dataclass(frozen=True)
+class StageRunner:
+    store: StageStore
+    pipeline: Pipeline
+    clock: Clock
+
+    def run(self, name: str, firing: Firing, limit: int, work: Callable[[StageRun], None]) -> dict[str, Any]:
+        """Returns the stage's answer.
+
+        Raises Conflict while it runs elsewhere, RetryLater while the stage before it is not through, and whatever
+        ends `work`: the run is then marked as failed and the next firing takes it up.
+        """
+        stage = self.pipeline.stage(name)
+        owner = uuid.uuid4()
+        beginning = self.store.begin_stage(
+            firing.cycle,
+            name,
+            owner,
+            trigger=firing.trigger,
+            lease=LEASE,
+            before=self._before(name, firing),
+        )
+        told: dict[str, Any] = {"cycle": firing.cycle, "stage": name}
+        if beginning.outcome == "ran":
+            return told | {"skipped": "already ran", "result": beginning.result}
+        if beginning.outcome == "busy":
+            raise Conflict(f"{name} is running: {beginning.detail}")
+        if beginning.outcome == "wait":
+            raise RetryLater(f"{name} waits for {beginning.detail}", beginning.retry_after)
+        now = self.clock()
+        run = StageRun(
+            limit=limit,
+            deadline=now + timedelta(seconds=stage.timeout_seconds) - MARGIN,
+            clock=self.clock,
+            renew=lambda: self.store.renew_stage(firing.cycle, name, owner, LEASE),
+            renew_at=now + LEASE / 3,
+        )
+        told["out_of_order"] = beginning.out_of_order
+        try:
+            work(run)
+        except BaseException as error:
+            result = told | run.to_json() | {"error": f"{type(error).__name__}: {error}"[:500]}
+            self.store.end_stage(firing.cycle, name, owner, finished=False, result=result)
+            raise
+        result = told | run.to_json()
+        self.store.end_stage(firing.cycle, name, owner, finished=not run.lost, result=result)
+        return result
+
+    def _before(self, name: str, firing: Firing) -> Before | None:
+        before = self.pipeline.before(name)
+        if before is None:
+            return None
+        due = None
+        if firing.due:
+            due = self.pipeline.cycle_begin(firing.due) + timedelta(minutes=before.offset_minutes)
+        return Before(before.name, due, self.pipeline.grace_seconds)

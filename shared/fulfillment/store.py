@@ -1,0 +1,131 @@
+"""The database as the order line sees it: each method is one call, one transaction, safe to repeat.
+
+All raise StoreUnavailable when the database cannot be reached or is too slow, and StoreRefused when it refuses a call
+that should have been legal.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
+from shared.fulfillment.ports import Address, Bought, JsonObject, MarketplaceOrder, Thread, UndoCall
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class KnownOrder:
+    """An order as we have it: our state, the marketplace's facts as they were read last, its last shipment."""
+
+    order_id: str
+    state: OrderState
+    marketplace_state: str
+    address: Address | None
+    lines: Sequence[tuple[str, str, int]]  # line id, sku, quantity
+    carrier_code: str | None
+    tracking_number: str | None
+    shipment: ShipmentFacts | None
+
+
+@dataclass(frozen=True)
+class StoredMessageThread:
+    """A thread with the plain text of each message beside its body."""
+
+    thread: Thread
+    texts: Sequence[str]
+
+
+class OrderStore(Protocol):
+    def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
+        """Keeps what the marketplace said; returns how many orders were new."""
+        ...
+
+    def orders_in(
+        self, states: Sequence[OrderState], limit: int, after: str | None = None
+    ) -> Sequence[KnownOrder]:
+        """The oldest first; `after` is the order to read on from."""
+        ...
+
+    def move_orders(self, moves: Sequence[Move], stage: str) -> Sequence[str]:
+        """Returns the ids that moved; an order that is elsewhere by now is left alone."""
+        ...
+
+
+class LabelStore(OrderStore, Protocol):
+    def ask_for_person(self, order_id: str, reason: str) -> None:
+        """The order stays where it is, and a person is to look."""
+        ...
+
+    def open_shipment(
+        self,
+        order_id: str,
+        request_id: str,
+        sequence: int,
+        *,
+        request_hash: str,
+        request: JsonObject,
+        backend: str,
+    ) -> tuple[ShipmentFacts, bool]:
+        """Commits the intent before the carrier is called; the flag says whether it is new.
+
+        Raises Conflict when the order is not accepted.
+        """
+        ...
+
+    def note_label_call(self, shipment: ShipmentFacts) -> bool:
+        """Before a further call with the same request id. False: the shipment moved meanwhile, do not call."""
+        ...
+
+    def note_label_not_sent(self, shipment_id: str, message: str) -> None: ...
+
+    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int) -> int:
+        """Returns in how many cycles it has been unknown."""
+        ...
+
+    def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
+        """Returns the shipment's state: bought, or undo_due when its order was cancelled meanwhile."""
+        ...
+
+    def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool: ...
+
+    def note_label_refused(self, shipment_id: str, message: str) -> None: ...
+
+    def shipments_to_settle(self, limit: int) -> Sequence[tuple[str, ShipmentFacts]]:
+        """Shipments of unknown outcome whose orders have ended otherwise, with the order's id."""
+        ...
+
+    def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
+        """Labels bought for orders that were cancelled, with the id of our shipment."""
+        ...
+
+    def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None: ...
+
+
+class MessageStore(Protocol):
+    def store_threads(self, threads: Sequence[StoredMessageThread]) -> tuple[int, int]:
+        """Returns how many threads were told and how many messages were new."""
+        ...
+
+    def read_cursor(self, name: str) -> datetime | None: ...
+
+    def move_cursor(self, name: str, value: datetime) -> None:
+        """A cursor never goes back."""
+        ...
+
+
+class OrderReports(Protocol):
+    def orders(self, state: OrderState | None, limit: int) -> list[Json]: ...
+
+    def order_status(self, order_id: str) -> Json:
+        """Raises NotFound."""
+        ...
+
+    def retry_order(self, order_id: str, note: str) -> Json:
+        """A person has looked. Raises NotFound, and Conflict when there is nothing to retry."""
+        ...
+
+    def reconcile_orders(self, day: date | None) -> Json: ...
+
+    def recent_stage_runs(self, limit: int) -> list[Json]: ...
