@@ -267,9 +267,12 @@ class InMemoryRecordStore:
         refund: bool = False,
     ) -> bool:
         task = self._task(task_id)
+        if _was_released_by(task, owner):
+            return True
         if task.owner != owner or task.ended:
             return False
         task.attempts -= refund
+        task.released_by = owner
         task.owner, task.lease_until, task.category, task.message = None, None, category, message
         task.sweep_after = self._later(TIMES.patience)
         return True
@@ -277,6 +280,8 @@ class InMemoryRecordStore:
     def postpone_automation_task(
         self, task_id: UUID, owner: UUID, until: datetime | None, message: str, *, refund: bool
     ) -> int | None:
+        if _was_released_by(self._task(task_id), owner):
+            return self._task(task_id).generation
         if not self.release_automation_task(
             task_id, owner, ErrorCategory.RATE_LIMITED, message, refund=refund
         ):
@@ -390,3 +395,8 @@ class InMemoryRecordStore:
             raise NotFound(f"no batch {batch_id}")
         work = [w for w in self._work() if w.batch_id == batch_id]
         return {"batch_id": batch_id, "taken": self.batches[batch_id].taken, "tasks": len(work)}
+
+
+def _was_released_by(task: Task, owner: UUID) -> bool:
+    """The call is repeated, because its answer was lost."""
+    return task.owner is None and task.released_by == owner and not task.ended

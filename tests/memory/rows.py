@@ -39,6 +39,7 @@ class Task:
     enqueued: bool = False
     not_before: datetime | None = None
     owner: UUID | None = None
+    released_by: UUID | None = None  # the last owner to give it back: repeating that call is no second one
     lease_until: datetime | None = None
     answer: JsonObject | None = None
     category: ErrorCategory | None = None
