@@ -6,7 +6,8 @@ start of the function with a message that names the variable.
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Self
+from decimal import Decimal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
@@ -190,6 +191,79 @@ class ReprocessSettings(Settings):
     )
 
 
+class MarketplaceSettings(Settings):
+    base_url: Url = Field(
+        "https://marketplace.bestbuy.ca", alias="MIRAKL_API_BASE", description="the marketplace"
+    )
+    api_key: Secret = Field(alias="BEST_BUY_API_KEY", description="the seller's API key at the marketplace")
+    shop_id: int | None = Field(
+        None, alias="MIRAKL_SHOP_ID", ge=1, description="only for a user with several shops"
+    )
+    timeout: Seconds = Field(
+        30, alias="MIRAKL_TIMEOUT_SECONDS", description="longest wait for one marketplace call"
+    )
+
+
+class TrackingSettings(Settings):
+    carrier_code: str = Field(
+        "CPCL",
+        alias="MIRAKL_CARRIER_CODE",
+        description="the marketplace's code of the carrier (SH21); `none`: by name",
+    )
+
+
+class CarrierSettings(Settings):
+    backend: Literal["json", "xml"] = Field(
+        "json",
+        alias="CANADA_POST_BACKEND",
+        description="which of Canada Post's APIs: json, or the legacy xml",
+    )
+    base_url: Url | None = Field(
+        None, alias="CANADA_POST_API_BASE", description="its address, where not the usual one"
+    )
+    user: Text = Field(alias="CANADA_POST_API_USER", description="client id (json) or API user (xml)")
+    password: Secret = Field(
+        alias="CANADA_POST_API_PASSWORD", description="client secret (json) or password (xml)"
+    )
+    customer_number: Text = Field(
+        alias="CANADA_POST_CUSTOMER_NUMBER", description="customer number, 1 to 10 digits"
+    )
+    contract_id: Text | None = Field(
+        None, alias="CANADA_POST_CONTRACT_ID", description="without one a card is charged"
+    )
+    paid_by: Text | None = Field(
+        None, alias="CANADA_POST_PAID_BY_CUSTOMER", description="customer number that pays, where another one"
+    )
+    sender: Text = Field(
+        alias="CANADA_POST_SENDER",
+        description="JSON: company, phone, line_1, city, province, postal_code; name and line_2 where there are",
+    )
+    email: Text | None = Field(
+        None, alias="CANADA_POST_EMAIL", description="goes into prepared refund requests"
+    )
+    service_code: Text = Field("DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="the service bought")
+    options: str = Field("DC", alias="CANADA_POST_OPTIONS", description="option codes, separated by commas")
+    label_format: Literal["4x6", "8.5x11"] = Field(
+        "4x6", alias="CANADA_POST_LABEL_FORMAT", description="of the PDF"
+    )
+    parcel_weight: Decimal = Field(
+        Decimal("1.0"),
+        alias="PARCEL_WEIGHT_KG",
+        gt=0,
+        le=30,
+        description="of a piece that is not in parcel_sizes",
+    )
+    parcel_size: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d)?x\d+(\.\d)?x\d+(\.\d)?$")] = Field(
+        "30x20x10", alias="PARCEL_SIZE_CM", description="length x width x height of such a piece"
+    )
+
+
+class ShelfSettings(Settings):
+    bucket: Text = Field(
+        "labels", alias="LABEL_BUCKET", description="Supabase Storage bucket of the label PDFs"
+    )
+
+
 class LogSettings(Settings):
     level: Annotated[str, StringConstraints(to_upper=True, pattern=r"(?i)^(DEBUG|INFO|WARNING|ERROR)$")] = (
         Field(
@@ -209,5 +283,9 @@ GROUPS: tuple[type[Settings], ...] = (
     CatalogueSettings,
     ReviewSettings,
     ReprocessSettings,
+    MarketplaceSettings,
+    TrackingSettings,
+    CarrierSettings,
+    ShelfSettings,
     LogSettings,
 )

@@ -1,5 +1,6 @@
 """The order line's store: each method is one SQL function of `infra/supabase/migrations`."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,9 +11,10 @@ from typing import Any
 from shared.clock import Clock
 from shared.cloud.supabase import SupabaseRpc
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
+from shared.fulfillment.parcels import ParcelSize
 from shared.fulfillment.ports import Address, Bought, JsonObject, MarketplaceOrder, UndoCall
 from shared.fulfillment.sequence import Before, Beginning
-from shared.fulfillment.store import Json, KnownOrder, StoredMessageThread
+from shared.fulfillment.store import Json, KnownLine, KnownOrder, StoredMessageThread
 
 
 class SupabaseOrderStore:
@@ -244,11 +246,16 @@ def _known(row: Json) -> KnownOrder:
         state=OrderState(row["state"]),
         marketplace_state=row["marketplace_state"],
         address=row["address"] and Address(**row["address"]),
-        lines=[(line["line_id"], line["sku"], line["quantity"]) for line in row["lines"]],
+        lines=[_line(line) for line in row["lines"]],
         carrier_code=row["carrier_code"],
         tracking_number=row["tracking_number"],
         shipment=row["shipment"] and _shipment(row["shipment"]),
     )
+
+
+def _line(row: Json) -> KnownLine:
+    size = row["size"] and ParcelSize.model_validate_json(json.dumps(row["size"]))
+    return KnownLine(row["line_id"], row["sku"], row["quantity"], size)
 
 
 def _shipment(row: Json) -> ShipmentFacts:

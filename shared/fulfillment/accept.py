@@ -52,7 +52,7 @@ class Acceptance:
                 if order.marketplace_state != MarketplaceState.WAITING_ACCEPTANCE:
                     asked[order.order_id] = ""
                     continue
-                answer = self.marketplace.accept(order.order_id, [line for line, _, _ in order.lines])
+                answer = self.marketplace.accept(order.order_id, [line.line_id for line in order.lines])
                 if isinstance(answer, NotSent):
                     run.counts["left"] += 1
                     run.deadline = run.clock()  # the marketplace wants quiet: the rest is the next cycle's

@@ -5,7 +5,7 @@ asked, by request id, before anything is bought again.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -47,11 +47,10 @@ BUYING = (LabelStep.BUY, LabelStep.BUY_AGAIN)
 
 @dataclass(frozen=True)
 class LabelTerms:
-    """How parcels are sent: the carrier's service, its options, and the sizes by SKU."""
+    """How parcels are sent: the carrier's service, its options, and the size of what is not in the table."""
 
     service_code: str
     options: Sequence[str]
-    sizes: Mapping[str, ParcelSize]
     default_size: ParcelSize
 
 
@@ -106,7 +105,7 @@ class LabelPurchase:
         """Commits the intent, then calls. An order that cannot be mapped is set aside with the reason."""
         assert shown.address is not None, "only orders with an address are opened"
         destination = party_of(shown.address)
-        parcel = parcel_of(order.lines, self.terms.sizes, self.terms.default_size)
+        parcel = parcel_of([(line.size, line.quantity) for line in order.lines], self.terms.default_size)
         if isinstance(destination, Unmappable) or isinstance(parcel, str):
             reason = destination.reason if isinstance(destination, Unmappable) else str(parcel)
             self.store.move_orders(

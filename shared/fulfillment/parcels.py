@@ -1,6 +1,6 @@
-"""How heavy and how large an order's parcel is: by SKU from a table, with a default for the rest. Pure."""
+"""How heavy and how large an order's parcel is: by SKU from the store's table, with a default for the rest. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,25 +22,21 @@ class ParcelSize(BaseModel):
     height: Decimal = Field(gt=0, le=LONGEST, decimal_places=1)
 
 
-def parcel_of(
-    lines: Sequence[tuple[str, str, int]], table: Mapping[str, ParcelSize], default: ParcelSize
-) -> Parcel | str:
-    """One parcel for all lines (line id, SKU, quantity), the pieces stacked on their height.
+def parcel_of(pieces: Sequence[tuple[ParcelSize | None, int]], default: ParcelSize) -> Parcel | str:
+    """One parcel for all pieces (size of one, how many), stacked on their height.
 
     Returns the reason instead when the carrier would not take it.
     """
-    pieces = [(table.get(sku, default), quantity) for _, sku, quantity in lines]
     if not pieces:
         return "the order has no lines"
+    sized = [(size or default, quantity) for size, quantity in pieces]
     parcel = Parcel(
-        weight=sum((size.weight * quantity for size, quantity in pieces), Decimal(0)).quantize(
+        weight=sum((size.weight * quantity for size, quantity in sized), Decimal(0)).quantize(
             Decimal("0.001")
         ),
-        length=max(size.length for size, _ in pieces),
-        width=max(size.width for size, _ in pieces),
-        height=sum((size.height * quantity for size, quantity in pieces), Decimal(0)).quantize(
-            Decimal("0.1")
-        ),
+        length=max(size.length for size, _ in sized),
+        width=max(size.width for size, _ in sized),
+        height=sum((size.height * quantity for size, quantity in sized), Decimal(0)).quantize(Decimal("0.1")),
     )
     if parcel.weight > HEAVIEST:
         return f"the parcel weighs {parcel.weight} kg, more than {HEAVIEST}"

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
+from shared.fulfillment.parcels import ParcelSize
 from shared.fulfillment.ports import Address, Bought, JsonObject, MarketplaceOrder, Thread, UndoCall
 
 Json = dict[str, Any]
@@ -23,10 +24,20 @@ class KnownOrder:
     state: OrderState
     marketplace_state: str
     address: Address | None
-    lines: Sequence[tuple[str, str, int]]  # line id, sku, quantity
+    lines: Sequence["KnownLine"]
     carrier_code: str | None
     tracking_number: str | None
     shipment: ShipmentFacts | None
+
+
+@dataclass(frozen=True)
+class KnownLine:
+    """`size` is of one piece, None where the table of sizes does not have the SKU."""
+
+    line_id: str
+    sku: str
+    quantity: int
+    size: ParcelSize | None
 
 
 @dataclass(frozen=True)
