@@ -19,7 +19,7 @@ from shared.fulfillment.ports import (
     Unclear,
 )
 from shared.vendors.canada_post.account import ShippingAccount
-from shared.vendors.canada_post.answers import Answer, ErrorReport, SearchHits, Shipment
+from shared.vendors.canada_post.answers import Answer, Complaint, ErrorReport, SearchHits, Shipment
 from shared.vendors.canada_post.links import LinkRule
 
 THROTTLED_FOR = 60.0  # seconds: the carrier blocks a key for up to a minute
@@ -92,9 +92,14 @@ def _not_bought(answer: Answer, dialect: Dialect) -> Refused | Unclear | NotSent
 
 def _is_refusal(answer: Answer, dialect: Dialect, report: ErrorReport) -> bool:
     if answer.status == _SERVER_ERROR and dialect.does_500_refuse:
-        return any(complaint.code not in (None, "Server") for complaint in report.complaints)
+        return any(_is_decided(complaint) for complaint in report.complaints)
     is_client_error = 400 <= answer.status <= 499  # noqa: PLR2004  # HTTP's class of client errors
     return is_client_error and answer.status not in _DOUBTFUL and report.is_readable
+
+
+def _is_decided(complaint: Complaint) -> bool:
+    """Whether the carrier's own rules or its schema (`cvc-`) refused, and not some server on the way to them."""
+    return "cvc-" in complaint.text if complaint.code == "Server" else complaint.code is not None
 
 
 def _is_repeat(report: ErrorReport) -> bool:
