@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.google.journal import DataFileUnusable, Journal
+from infra.local.google.refusals import Refused
 from infra.local.tasks.books import Books
-from infra.local.tasks.journal import DataFileUnusable, Journal
 from infra.local.tasks.limits import DAY, Settings
 from infra.local.tasks.messages import Queue, Task
-from infra.local.tasks.refusals import Refused
 from infra.local.tasks.registry import Registry
+from infra.local.tasks.server import SCHEMA
 from infra.local.tasks.validation import new_queue
 
 LOCATION = "projects/p/locations/l"
@@ -26,17 +27,17 @@ def data_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(data_file: Path) -> Iterator[Journal]:
-    made = Journal(data_file)
+    made = Journal(data_file, SCHEMA)
     yield made
     made.close()
 
 
 def test_what_was_written_or_posted_is_there_after_a_restart(data_file: Path) -> None:
-    first = Journal(data_file)
+    first = Journal(data_file, SCHEMA)
     asyncio.run(first.write((BURY, ("a", 1.0))))
     first.post((BURY, ("b", 2.0)))
     first.close()
-    second = Journal(data_file)
+    second = Journal(data_file, SCHEMA)
     assert asyncio.run(second.read(COUNT)) == [(2,)]
     second.close()
 
@@ -78,7 +79,7 @@ def test_a_writer_that_gave_up_waiting_disturbs_nobody(journal: Journal) -> None
 def test_a_file_in_use_cannot_be_opened_twice(journal: Journal, data_file: Path) -> None:
     asyncio.run(journal.write((BURY, ("a", 1.0))))
     with pytest.raises(DataFileUnusable, match="Is another server running on it"):
-        Journal(data_file)
+        Journal(data_file, SCHEMA)
 
 
 class Clock:

@@ -3,13 +3,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infra.local.tasks.delivery import retry_after
-from infra.local.tasks.messages import rpc_code
+from infra.local.google.courier import retry_after
+from infra.local.google.outcome import DEADLINE_PASSED, UNREACHABLE, Outcome, rpc_code
 from infra.local.tasks.progress import (
-    DEADLINE_PASSED,
-    UNREACHABLE,
     Attempt,
-    Outcome,
     Progress,
     dispatched,
     failed,

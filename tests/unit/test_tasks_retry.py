@@ -1,6 +1,7 @@
 import pytest
 
-from infra.local.tasks.retry import RetryPolicy, backoff, exhausted, retry_delay
+from infra.local.google.backoff import backoff
+from infra.local.tasks.retry import RetryPolicy, exhausted, retry_delay
 
 # min, max, doublings: waits after the 1st, 2nd ... failure
 SCHEDULES = [
@@ -18,12 +19,15 @@ def test_waits_double_then_grow_linearly_up_to_the_maximum(
     settings: tuple[float, float, int], waits: list[float]
 ) -> None:
     shortest, longest, doublings = settings
-    policy = RetryPolicy(min_backoff=shortest, max_backoff=longest, max_doublings=doublings)
-    assert [backoff(policy, failure) for failure in range(1, len(waits) + 1)] == pytest.approx(waits)
+    found = [
+        backoff(failures, shortest=shortest, longest=longest, doublings=doublings)
+        for failures in range(1, len(waits) + 1)
+    ]
+    assert found == pytest.approx(waits)
 
 
 def test_a_task_that_failed_for_weeks_still_has_a_wait() -> None:
-    assert backoff(RetryPolicy(max_doublings=2_000_000), 1_000_000) == 3600
+    assert backoff(1_000_000, shortest=0.1, longest=3600, doublings=2_000_000) == 3600
 
 
 @pytest.mark.parametrize(

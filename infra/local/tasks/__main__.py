@@ -5,9 +5,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from infra.local.tasks.journal import DataFileUnusable
+from infra.local.google.journal import DataFileUnusable
+from infra.local.google.serving import PortTaken
 from infra.local.tasks.limits import Settings
-from infra.local.tasks.server import Options, PortTaken, serve
+from infra.local.tasks.server import Options, serve
 
 
 def options(arguments: list[str] | None = None) -> Options:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra.local.tasks.journal import Journal
+from infra.local.google.journal import Journal
 
 _COLUMNS = (
     "id", "queue", "task", "retry_count", "scheduled", "dispatched", "answered", "status", "verdict", "delay", "fault",

@@ -38,12 +38,13 @@ def control_app(registry: Registry, books: Books, faults: Faults) -> Starlette:
     async def change_faults(request: Request) -> Response:
         if request.method == "POST":
             try:
-                faults.replace(FaultOrder.model_validate_json(await request.body()))
+                order = FaultOrder.model_validate_json(await request.body())
+                faults.replace(order.seed, order.faults)
             except ValidationError as refused:
                 errors = refused.errors(include_url=False, include_context=False, include_input=False)
                 return JSONResponse({"status": 422, "detail": "not a fault order", "errors": errors}, 422)
         elif request.method == "DELETE":
-            faults.replace(FaultOrder())
+            faults.replace(0, ())
         return JSONResponse(faults.report())
 
     return Starlette(

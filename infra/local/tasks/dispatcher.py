@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 
+from google.cloud.tasks_v2 import HttpMethod
+
+from infra.local.google.courier import Courier, Parcel
+from infra.local.google.outcome import DEADLINE_PASSED, Outcome
 from infra.local.tasks.books import Books
-from infra.local.tasks.delivery import Courier
 from infra.local.tasks.faults import Fault, FaultKind, Faults
 from infra.local.tasks.headers import delivery_headers
 from infra.local.tasks.live import LiveQueue, LiveTask
 from infra.local.tasks.names import short_id
-from infra.local.tasks.progress import DEADLINE_PASSED, Outcome, dispatched, failed, rescheduled
+from infra.local.tasks.progress import dispatched, failed, rescheduled
 from infra.local.tasks.registry import Registry
 from infra.local.tasks.retry import retry_delay
 
@@ -129,7 +132,9 @@ class Dispatcher:
         if latency:
             await asyncio.sleep(min(latency.seconds, deadline))
             deadline -= latency.seconds
-        return await self._courier.send(task.definition.http_request, headers, max(deadline, 0))
+        request = task.definition.http_request
+        parcel = Parcel(HttpMethod(request.http_method).name, request.url, headers, request.body)
+        return await self._courier.send(parcel, max(deadline, 0))
 
     def _settle(self, queue: LiveQueue, task: LiveTask, outcome: Outcome, number: int) -> None:
         now = self._registry.clock()

@@ -10,13 +10,11 @@
 | call_lost | CreateTask creates the task and answers UNAVAILABLE |
 """
 
-import random
 from enum import StrEnum
-from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-_LONGEST = 3600.0
+from infra.local.google.faults import SeededFault, SeededFaults
 
 
 class FaultKind(StrEnum):
@@ -28,16 +26,15 @@ class FaultKind(StrEnum):
     CALL_LOST = "call_lost"
 
 
-class Fault(BaseModel):
-    """Strikes a queue (short id; None: all) with a probability, at most `times` times (None: for ever)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Fault(SeededFault):
+    """Strikes a queue (short id; None: all)."""
 
     kind: FaultKind
     queue: str | None = None
-    seconds: Annotated[float, Field(ge=0, le=_LONGEST)] = 0
-    probability: Annotated[float, Field(ge=0, le=1)] = 1
-    times: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def scope(self) -> str | None:
+        return self.queue
 
 
 class FaultOrder(BaseModel):
@@ -49,31 +46,4 @@ class FaultOrder(BaseModel):
     faults: tuple[Fault, ...] = ()
 
 
-class Faults:
-    """The same seed and the same sequence of draws strike the same again."""
-
-    def __init__(self) -> None:
-        self.replace(FaultOrder())
-
-    def replace(self, order: FaultOrder) -> None:
-        self._order = order
-        self._chance = random.Random(order.seed)
-        self._struck = [0] * len(order.faults)
-
-    def draw(self, kind: FaultKind, queue: str) -> Fault | None:
-        """The fault of this kind that strikes now, if one does."""
-        for index, fault in enumerate(self._order.faults):
-            spent = fault.times is not None and self._struck[index] >= fault.times
-            if fault.kind is not kind or fault.queue not in (None, queue) or spent:
-                continue
-            if self._chance.random() < fault.probability:
-                self._struck[index] += 1
-                return fault
-        return None
-
-    def report(self) -> dict[str, Any]:
-        faults = zip(self._order.faults, self._struck, strict=True)
-        return {
-            "seed": self._order.seed,
-            "faults": [fault.model_dump(mode="json") | {"struck": struck} for fault, struck in faults],
-        }
+Faults = SeededFaults[Fault]

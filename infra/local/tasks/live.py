@@ -4,8 +4,9 @@ import heapq
 import itertools
 from collections import Counter
 
+from infra.local.google.times import span
 from infra.local.tasks.bucket import TokenBucket
-from infra.local.tasks.messages import RUNNING, QueueMessage, TaskMessage, retry_policy, span
+from infra.local.tasks.messages import RUNNING, QueueMessage, TaskMessage, retry_policy
 from infra.local.tasks.progress import Progress
 from infra.local.tasks.retry import RetryPolicy
 from infra.local.tasks.throttle import Throttle

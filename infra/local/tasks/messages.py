@@ -3,13 +3,13 @@
 The unwrapped protobuf classes have no static types: the names below say which message is meant.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from google.cloud.tasks_v2 import types
-from google.protobuf import duration_pb2, timestamp_pb2
 
-from infra.local.tasks.progress import SUCCESSES, Attempt, Progress
+from infra.local.google.outcome import rpc_code
+from infra.local.google.times import span, timestamp
+from infra.local.tasks.progress import Attempt, Progress
 from infra.local.tasks.retry import RetryPolicy
 
 QueueMessage = Any
@@ -30,43 +30,6 @@ FULL = int(types.Task.View.FULL)
 BASIC = int(types.Task.View.BASIC)
 RUNNING = int(types.Queue.State.RUNNING)
 PAUSED = int(types.Queue.State.PAUSED)
-
-_MICROS = 1_000_000
-_RPC_CODES = {
-    400: ("INVALID_ARGUMENT", 3),
-    401: ("UNAUTHENTICATED", 16),
-    403: ("PERMISSION_DENIED", 7),
-    404: ("NOT_FOUND", 5),
-    409: ("ABORTED", 10),
-    429: ("RESOURCE_EXHAUSTED", 8),
-    499: ("CANCELLED", 1),
-    501: ("UNIMPLEMENTED", 12),
-    503: ("UNAVAILABLE", 14),
-    504: ("DEADLINE_EXCEEDED", 4),
-}
-
-
-def timestamp(seconds: float) -> timestamp_pb2.Timestamp:
-    whole, micros = divmod(round(seconds * _MICROS), _MICROS)
-    return timestamp_pb2.Timestamp(seconds=whole, nanos=micros * 1_000)
-
-
-def epoch(moment: timestamp_pb2.Timestamp) -> float:
-    """Seconds since 1970, cut to the microsecond."""
-    return moment.seconds + (moment.nanos // 1_000) / _MICROS
-
-
-def rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
-
-
-def duration(seconds: float) -> duration_pb2.Duration:
-    whole, micros = divmod(round(seconds * _MICROS), _MICROS)
-    return duration_pb2.Duration(seconds=whole, nanos=micros * 1_000)
-
-
-def span(length: duration_pb2.Duration) -> float:
-    return length.seconds + length.nanos / 1e9
 
 
 def retry_policy(config: RetryConfigMessage) -> RetryPolicy:
@@ -106,16 +69,3 @@ def _fill_attempt(message: AttemptMessage, attempt: Attempt) -> None:
         name, code = rpc_code(attempt.status)
         message.response_status.code = code
         message.response_status.message = f"{name}({code}): HTTP status code {attempt.status}"
-
-
-def rpc_code(status: int) -> tuple[str, int]:
-    """The google.rpc.Code that the documented mapping gives an HTTP status."""
-    if status in SUCCESSES:
-        return "OK", 0
-    if status in _RPC_CODES:
-        return _RPC_CODES[status]
-    if status in range(400, 500):
-        return "FAILED_PRECONDITION", 9
-    if status in range(500, 600):
-        return "INTERNAL", 13
-    return "UNKNOWN", 2

@@ -3,25 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-SERVER_ERRORS = range(500, 600)
-SUCCESSES = range(200, 300)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a delivery ended: `status` is the worker's, or 504 after the deadline and 503 when nobody was reached."""
-
-    status: int
-    answered: bool = True
-    retry_after: float = 0
-
-    @property
-    def succeeded(self) -> bool:
-        return self.answered and self.status in SUCCESSES
-
-
-DEADLINE_PASSED = Outcome(504, answered=False)
-UNREACHABLE = Outcome(503, answered=False)
+from infra.local.google.outcome import SERVER_ERRORS, Outcome
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,10 @@
 
 import grpc
 
+from infra.local.google import refusals
+from infra.local.google.refusals import Refused, invalid
 
-class Refused(Exception):
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-def _invalid(message: str) -> Refused:
-    return Refused(grpc.StatusCode.INVALID_ARGUMENT, message)
+PRODUCT = "Cloud Tasks"
 
 
 def queue_exists() -> Refused:
@@ -45,43 +39,43 @@ def task_exists() -> Refused:
 
 
 def url_missing() -> Refused:
-    return _invalid("HttpRequest.url is required.")
+    return invalid("HttpRequest.url is required.")
 
 
 def url_without_scheme() -> Refused:
-    return _invalid("HttpTarget.url must start with 'http://' or 'https://'.")
+    return invalid("HttpTarget.url must start with 'http://' or 'https://'.")
 
 
 def named_under_another_queue(queue: str, other: str) -> Refused:
-    return _invalid(
+    return invalid(
         f"The queue name from request ('{queue}') must be the same as the queue name in the named task ('{other}')."
     )
 
 
 def backoffs_reversed() -> Refused:
-    return _invalid("RetryConfig.minBackoff must be less than or equal to RetryConfig.maxBackoff.")
+    return invalid("RetryConfig.minBackoff must be less than or equal to RetryConfig.maxBackoff.")
 
 
 def attempts_below_unlimited() -> Refused:
-    return _invalid("RetryConfig.maxAttempts must be greater or equal to -1.")
+    return invalid("RetryConfig.maxAttempts must be greater or equal to -1.")
 
 
 def too_many_concurrent(limit: int) -> Refused:
-    return _invalid(f"RateLimits.maxConcurrentDispatches must be less than or equal to {limit}.")
+    return invalid(f"RateLimits.maxConcurrentDispatches must be less than or equal to {limit}.")
 
 
 def rate_too_high(limit: int) -> Refused:
-    return _invalid(f"RateLimits.maxDispatchesPerSecond must be less than or equal to {limit}.")
+    return invalid(f"RateLimits.maxDispatchesPerSecond must be less than or equal to {limit}.")
 
 
 def task_too_large() -> Refused:
     """As callers of the real service report it."""
-    return _invalid("Task size too large")
+    return invalid("Task size too large")
 
 
 def scheduled_too_far_ahead(moment: str) -> Refused:
     """As callers of the real service report it; `moment` in RFC 3339."""
-    return _invalid(
+    return invalid(
         f"The Task.scheduleTime, {moment}, is too far in the future. "
         "Schedule time must be no more than 720h in the future."
     )
@@ -89,12 +83,8 @@ def scheduled_too_far_ahead(moment: str) -> Refused:
 
 def ours(message: str) -> Refused:
     """An invalid argument whose text has no recording."""
-    return _invalid(message)
+    return invalid(message)
 
 
 def not_imitated(what: str) -> Refused:
-    return Refused(grpc.StatusCode.UNIMPLEMENTED, f"{what} is not imitated by the local Cloud Tasks server.")
-
-
-def unavailable(message: str) -> Refused:
-    return Refused(grpc.StatusCode.UNAVAILABLE, message)
+    return refusals.not_imitated(what, PRODUCT)

@@ -5,11 +5,12 @@ import json
 import sqlite3
 from collections.abc import Callable
 
+from infra.local.google.journal import Journal, Statement
+from infra.local.google.times import timestamp
 from infra.local.tasks import names, refusals, validation
-from infra.local.tasks.journal import Journal, Statement
 from infra.local.tasks.limits import RETENTION, Settings
 from infra.local.tasks.live import LiveQueue, LiveTask
-from infra.local.tasks.messages import Queue, QueueMessage, Task, TaskMessage, timestamp
+from infra.local.tasks.messages import Queue, QueueMessage, Task, TaskMessage
 from infra.local.tasks.progress import Progress, from_row, to_row
 
 _PUT_QUEUE = "INSERT INTO queues VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET message = excluded.message"

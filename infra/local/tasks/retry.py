@@ -1,11 +1,10 @@
 """When a failed delivery is tried again; PURE. Source: `google.cloud.tasks_v2.types.RetryConfig`."""
 
-import math
 from dataclasses import dataclass
 
+from infra.local.google.backoff import backoff
+
 UNLIMITED = -1
-_BEYOND_ANY_LIMIT = 64
-"""Doublings after which every interval is past every max_backoff; keeps the arithmetic within floats."""
 
 
 @dataclass(frozen=True)
@@ -17,17 +16,6 @@ class RetryPolicy:
     min_backoff: float = 0.1
     max_backoff: float = 3600
     max_doublings: int = 16
-
-
-def backoff(policy: RetryPolicy, failures: int) -> float:
-    """Seconds to wait after the given number of failures: doubling, then linear growth, up to the maximum.
-
-    With 10 s, 300 s and 3 doublings: 10, 20, 40, 80, 160, 240, 300, 300.
-    """
-    steps = failures - 1
-    doublings = min(steps, policy.max_doublings, _BEYOND_ANY_LIMIT)
-    linear_steps = steps - doublings
-    return min(math.ldexp(policy.min_backoff, doublings) * (1 + linear_steps), policy.max_backoff)
 
 
 def exhausted(policy: RetryPolicy, *, failures: int, elapsed: float) -> bool:
@@ -47,4 +35,7 @@ def retry_delay(
     """
     if exhausted(policy, failures=failures, elapsed=elapsed):
         return None
-    return max(backoff(policy, failures), retry_after)
+    wait = backoff(
+        failures, shortest=policy.min_backoff, longest=policy.max_backoff, doublings=policy.max_doublings
+    )
+    return max(wait, retry_after)

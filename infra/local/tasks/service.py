@@ -4,6 +4,7 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
+from infra.local.google.refusals import unavailable
 from infra.local.tasks import limits, names, refusals, validation
 from infra.local.tasks.dispatcher import Dispatcher
 from infra.local.tasks.faults import FaultKind, Faults
@@ -114,11 +115,11 @@ class CloudTasksService:
         queue = self._registry.queue(request.parent)
         fault_scope = names.short_id(queue.name)
         if self._faults.draw(FaultKind.CALL_REFUSED, fault_scope):
-            raise refusals.unavailable("Injected fault: nothing was created.")
+            raise unavailable("Injected fault: nothing was created.")
         task = await self._registry.create_task(queue, request.task)
         self._dispatcher.wake()
         if self._faults.draw(FaultKind.CALL_LOST, fault_scope):
-            raise refusals.unavailable("Injected fault: the answer was lost.")
+            raise unavailable("Injected fault: the answer was lost.")
         return task_message(task.definition, task.progress, request.response_view)
 
     async def delete_task(self, request: Request) -> Empty:

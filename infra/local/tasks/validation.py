@@ -1,10 +1,11 @@
 """Requests made into what the service stores: checked, with its defaults filled in; PURE. Raises Refused."""
 
 import uuid
-from urllib.parse import urlsplit
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from infra.local.google.targets import MAX_URL, METHODS_WITH_BODY, has_host_and_port, has_scheme
+from infra.local.google.times import duration, epoch, rfc3339, span
 from infra.local.tasks import limits, names, refusals
 from infra.local.tasks.bucket import burst_size
 from infra.local.tasks.headers import USER_AGENT
@@ -16,17 +17,12 @@ from infra.local.tasks.messages import (
     RetryConfigMessage,
     Task,
     TaskMessage,
-    duration,
-    epoch,
-    rfc3339,
-    span,
 )
 from infra.local.tasks.retry import UNLIMITED, RetryPolicy
 
 _DEFAULT_RATE = 500.0
 _DEFAULT_CONCURRENT = 1_000
 _DEFAULT_RETRY = RetryPolicy()
-_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 _HTTP_METHOD = (
     Task.DESCRIPTOR.fields_by_name["http_request"].message_type.fields_by_name["http_method"].enum_type
 )
@@ -149,24 +145,16 @@ def _fill_http_request(task: TaskMessage) -> None:
     request = task.http_request
     if not request.url:
         raise refusals.url_missing()
-    if not request.url.startswith(("http://", "https://")):
+    if not has_scheme(request.url):
         raise refusals.url_without_scheme()
-    if len(request.url) > limits.MAX_URL:
-        raise refusals.ours(f"HttpRequest.url must be at most {limits.MAX_URL} characters long.")
-    if not _has_host_and_port(request.url):
+    if len(request.url) > MAX_URL:
+        raise refusals.ours(f"HttpRequest.url must be at most {MAX_URL} characters long.")
+    if not has_host_and_port(request.url):
         raise refusals.ours("HttpRequest.url must name a host and a port that can exist.")
     request.http_method = request.http_method or _POST
-    if request.body and _HTTP_METHOD.values_by_number[request.http_method].name not in _METHODS_WITH_BODY:
+    if request.body and _HTTP_METHOD.values_by_number[request.http_method].name not in METHODS_WITH_BODY:
         raise refusals.ours("HttpRequest.body is allowed only with the methods POST, PUT and PATCH.")
     request.headers["User-Agent"] = USER_AGENT
-
-
-def _has_host_and_port(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port above 65535, or brackets around no address
-        return False
 
 
 def _first_delivery(task: TaskMessage, now: float) -> float:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SCHEMA = Path(__file__).with_name("schema.sql")
 _LARGEST_BATCH = 500
 _LOCK_WAIT = 0.5
 
@@ -33,7 +32,8 @@ class _Entry:
 
 
 class Journal:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: str) -> None:
+        """`schema`: SQL that can be applied again to what it has made."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(
             path, timeout=_LOCK_WAIT, isolation_level=None, check_same_thread=False
@@ -42,7 +42,7 @@ class Journal:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA.read_text()} COMMIT;")
+            self._connection.executescript(f"BEGIN IMMEDIATE; {schema} COMMIT;")
         except sqlite3.Error as error:
             self._connection.close()
             raise DataFileUnusable(
