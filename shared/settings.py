@@ -130,7 +130,7 @@ class DeliverySettings(Settings):
         description="deliveries of one queue task; the queue's max_attempts",
     )
     lease: Seconds = Field(
-        60,
+        120,
         alias="AUTOMATION_LEASE_SECONDS",
         description="how long one delivery holds a record; longer than it can work",
     )
@@ -197,7 +197,7 @@ class MarketplaceSettings(Settings):
     )
     api_key: Secret = Field(alias="BEST_BUY_API_KEY", description="the seller's API key at the marketplace")
     shop_id: int | None = Field(
-        None, alias="MIRAKL_SHOP_ID", ge=1, description="only for a user with several shops"
+        None, alias="MIRAKL_SHOP_ID", ge=1, le=10**15, description="only for a user with several shops"
     )
     timeout: Seconds = Field(
         30, alias="MIRAKL_TIMEOUT_SECONDS", description="longest wait for one marketplace call"

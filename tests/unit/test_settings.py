@@ -1,8 +1,10 @@
 """The settings are read as they are described, and docs/configuration.md describes each of them."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 from annotated_types import Ge, Gt, Le
@@ -12,16 +14,20 @@ from pydantic.fields import FieldInfo
 from shared.errors import SettingsInvalid
 from shared.settings import (
     GROUPS,
+    CarrierSettings,
     CatalogueSettings,
     DeliverySettings,
     LogSettings,
+    MarketplaceSettings,
     QueueSettings,
     ReprocessSettings,
     ReviewSettings,
     Settings,
+    ShelfSettings,
     SourceSettings,
     StoreSettings,
     SweepSettings,
+    TrackingSettings,
 )
 from shared.workflow_config import WorkflowConfig, allowed_values, variable_of
 
@@ -42,8 +48,18 @@ MINIMAL: dict[type[Settings], dict[str, str]] = {
     CatalogueSettings: {"DIGIKEY_CLIENT_ID": "id", "DIGIKEY_CLIENT_SECRET": "hunter2"},
     ReviewSettings: {},
     ReprocessSettings: {},
+    MarketplaceSettings: {"BEST_BUY_API_KEY": "hunter2"},
+    TrackingSettings: {},
+    CarrierSettings: {
+        "CANADA_POST_API_USER": "u",
+        "CANADA_POST_API_PASSWORD": "hunter2",
+        "CANADA_POST_CUSTOMER_NUMBER": "2004381",
+        "CANADA_POST_SENDER": "{}",
+    },
+    ShelfSettings: {},
     LogSettings: {},
 }
+SPECIAL = {"LOG_LEVEL": "one of the four", "PARCEL_SIZE_CM": "three numbers, as 30x20x10"}
 FIELDS = [
     pytest.param(group, info, id=info.alias) for group in GROUPS for info in group.model_fields.values()
 ]
@@ -175,11 +191,15 @@ def _default(info: FieldInfo) -> str:
 
 def _allowed(group: type[Settings], info: FieldInfo) -> str:
     kind: Any = info.annotation
+    if get_origin(kind) in (Union, UnionType):
+        kind = next(each for each in get_args(kind) if each is not type(None))
     if kind is SecretStr:
         return "a secret"
-    if info.alias == "LOG_LEVEL":
-        return "one of the four"
-    if kind in (int, float):
+    if info.alias in SPECIAL:
+        return SPECIAL[info.alias]
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    if kind in (int, float, Decimal):
         name = "a whole number" if kind is int else "a number"
         least = next(
             (f" from {rule.ge}" if isinstance(rule, Ge) else f" above {rule.gt}")

@@ -1,0 +1,50 @@
+"""What makes a stage of the order line a deployed function: its request, the sequence guard, dry runs."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from pydantic import Field
+
+from shared.fulfillment.pipeline import load_pipeline
+from shared.fulfillment.sequence import StageRun, StageRunner, firing_of
+from shared.web.call import Answer, Call, RequestModel
+from shared.web.function import HttpFunction, Route, http_function
+from shared.web.scheduler import schedule_time
+
+
+class StageRequest(RequestModel):
+    """`limit` bounds the orders of one run; `cycle` names the cycle of a call by hand."""
+
+    cycle: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,79}$")
+    limit: int = Field(1000, ge=1, le=10_000)
+    dry_run: bool = False
+
+
+class Work(Protocol):
+    """A stage: called it does its work; `would` tells which orders or threads that would be, and changes nothing."""
+
+    def __call__(self, run: StageRun) -> None: ...
+
+    def would(self, limit: int) -> list[str]: ...
+
+
+def stage_function(
+    name: str, work: Callable[[], Work], runner: Callable[[], StageRunner], *, log_level: str = "INFO"
+) -> HttpFunction:
+    """`name` stands in `shared/pipeline.json`; `work` and `runner` are asked for at the first request.
+
+    Raises SettingsInvalid for a stage that is not in the list.
+    """
+    pipeline = load_pipeline()
+    pipeline.stage(name)
+
+    def handle(request: StageRequest, call: Call) -> Answer:
+        if request.dry_run:
+            return Answer({"stage": name, "dry_run": True, "would_handle": work().would(request.limit)})
+        fired = schedule_time(call)
+        firing = firing_of(fired and fired[0], request.cycle, pipeline)
+        result = runner().run(name, firing, request.limit, work())
+        logged = {key: value for key, value in result.items() if key not in ("errors", "result")}
+        return Answer(result, logged=logged | {"problems": len(result.get("errors", []))})
+
+    return http_function(name, [Route("POST", "/", StageRequest, handle)], log_level=log_level)
