@@ -13,7 +13,7 @@ FUNCTIONS = (
     "select p.proname as name from pg_proc as p where p.pronamespace = 'public'::regnamespace"
     " and not exists (select from pg_depend as d where d.objid = p.oid and d.deptype = 'e')"
 )
-ENUMS = "select enumlabel as name from pg_enum where enumtypid::regtype::text in ('automation_state', 'manual_state')"
+ENUMS = "select enumlabel as name from pg_enum where enumtypid::regtype::text ~ '_state$'"
 
 
 def names(database: Database, query: str) -> set[str]:

@@ -1,0 +1,23 @@
+-- Only the service role gets in, as in 20261122000008: repeated for what has come since.
+do $$
+declare
+    item record;
+begin
+    for item in select tablename as name from pg_tables where schemaname = 'public' loop
+        execute format('alter table public.%I enable row level security', item.name);
+        execute format('revoke all on public.%I from public, anon, authenticated, service_role', item.name);
+        execute format('grant select, insert, update, delete on public.%I to service_role', item.name);
+    end loop;
+    for item in
+        select p.oid::regprocedure as signature from pg_proc as p
+        where p.pronamespace = 'public'::regnamespace and p.prokind = 'f'
+            and not exists (select from pg_depend as d where d.objid = p.oid and d.deptype = 'e')
+    loop
+        execute format('revoke execute on function %s from public, anon, authenticated', item.signature);
+        execute format('grant execute on function %s to service_role', item.signature);
+    end loop;
+end
+$$;
+revoke all on all sequences in schema public from public, anon, authenticated, service_role;
+grant usage on all sequences in schema public to service_role;
+grant usage on schema public to service_role;
