@@ -4,6 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from infra.local.stack import LocalStack
@@ -97,6 +98,31 @@ def test_a_part_that_dies_fails_the_demo_which_stops_and_keeps_the_logs(tmp_path
     assert f"The logs: {state_dir}/logs" in complaints
     assert (state_dir / "logs" / "workflow.log").stat().st_size > 0
     assert left_behind(tmp_path) == [str(tmp_path / "state")]
+
+
+def test_a_record_that_vanishes_fails_the_demo(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state" / "demo" / "stack"
+    with subprocess.Popen(
+        [*COMMAND, "--limit", "40"],
+        cwd=PROJECT,
+        env=environment(tmp_path),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        assert any("40 records read" in line for line in running.stdout)
+        with psycopg.connect(LocalStack(state_dir).url("postgres")) as database:
+            gone = database.execute(
+                "DELETE FROM manual_tasks WHERE id IN (SELECT id FROM manual_tasks LIMIT 1)"
+            )
+            assert gone.rowcount == 1
+        output, complaints = running.communicate(timeout=PATIENCE_S)
+
+    assert running.returncode == 1
+    assert "NOT balanced: 1 of the records taken have no place (1 lost)" in output
+    assert "The equation does not balance: this is a defect." in complaints
+    assert f"The logs: {state_dir}/logs" in complaints
 
 
 def test_a_reader_that_leaves_ends_the_demo_quietly(tmp_path: Path) -> None:

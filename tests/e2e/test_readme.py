@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 

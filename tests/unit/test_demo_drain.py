@@ -37,6 +37,7 @@ def test_it_ends_when_nothing_is_in_flight_and_the_queues_are_empty() -> None:
 
     assert seen == [1, 0, 0]
     assert (swept.runs, swept.rescued) == (2, {})
+    assert swept.in_words.endswith("ran 2 times and found nothing lost")
 
 
 def test_what_the_sweep_rescues_is_counted() -> None:
@@ -47,6 +48,7 @@ def test_what_the_sweep_rescues_is_counted() -> None:
     swept = drain(Line(lambda: equation(0), lambda: 0, lambda: next(rescues)), lambda _shown: None)
 
     assert swept.rescued == {"enqueued": 3, "handed_over": 1}
+    assert swept.in_words.endswith("ran 2 times: 3 enqueued, 1 handed over")
 
 
 def test_a_line_that_stands_still_is_said_to_be_stuck() -> None:

@@ -22,7 +22,7 @@ from cli.views.batches import show_batch
 from cli.views.reconciliation import show_equation
 from infra.local.demo import report
 from infra.local.demo.backstage import Backstage
-from infra.local.demo.drain import Line, Swept, drain
+from infra.local.demo.drain import Line, drain
 from infra.local.demo.errors import DemoFailed
 from infra.local.demo.inputs import CATALOGUE, INTAKE, Inputs, check_inputs
 from infra.local.demo.products import most_completed
@@ -160,7 +160,7 @@ class Demonstration:
         begun = time.monotonic()
         with shown_progress(self.screen) as show:
             swept = drain(work, show)
-        self.screen.line(f"  drained in {time.monotonic() - begun:.1f} s; {_in_words(swept)}")
+        self.screen.line(f"  drained in {time.monotonic() - begun:.1f} s; {swept.in_words}")
 
     def _account(self, functions: Functions, backstage: Backstage, batch_id: str) -> None:
         batch = parsed(BatchStatus, functions.batch(batch_id))
@@ -206,14 +206,6 @@ def _explained(line: str) -> str:
     return f"{line}   {purpose}" if purpose else line
 
 
-def _in_words(swept: Swept) -> str:
-    runs = f"the sweep, every 5 minutes in the cloud, ran {swept.runs} times"
-    if not swept.rescued:
-        return f"{runs} and found nothing lost"
-    rescued = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in swept.rescued.items())
-    return f"{runs}: {rescued}"
-
-
 def _near(path: Path) -> str:
     """Relative to where the person stands, when it lies below."""
     whole = path.absolute()
@@ -222,10 +214,12 @@ def _near(path: Path) -> str:
 
 def _say_goodbye(screen: Screen, stage: Stage, seconds: float, *, kept: bool) -> None:
     if kept:
-        where = f"LOCAL_STATE_DIR={shlex.quote(str(stage.state_dir))} .venv/bin/python -m infra.local"
+        here = f"LOCAL_STATE_DIR={shlex.quote(str(stage.state_dir))} .venv/bin/python -m infra.local"
         screen.line(
-            f"\nDone in {seconds:.1f} s. The stack goes on: `{where} status`, and `down --purge` to end it."
+            f"\nEverything took {seconds:.1f} s. The stack goes on; to look at it, and to end it:",
+            style="bold",
         )
+        screen.line(f"  {here} status\n  {here} down --purge")
     else:
         screen.line("  done: no process, no data, no port is left")
         screen.line(f"\nEverything took {seconds:.1f} s. To go on:", style="bold")

@@ -27,6 +27,14 @@ class Swept:
             if answer[what]:
                 self.rescued[what] = self.rescued.get(what, 0) + answer[what]
 
+    @property
+    def in_words(self) -> str:
+        runs = f"the sweep, every 5 minutes in the cloud, ran {self.runs} times"
+        if not self.rescued:
+            return f"{runs} and found nothing lost"
+        rescued = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in self.rescued.items())
+        return f"{runs}: {rescued}"
+
 
 @dataclass(frozen=True)
 class Line:

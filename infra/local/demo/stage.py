@@ -51,35 +51,32 @@ class Stage:
             environment=_OVERRIDES,
             report=self._report,
         )
-        with stack_lock(self.folder, "demo"), _signals_raise():
-            with deferred_signals():
-                stack.purge()  # what an earlier demo left, kept or killed
+        # Signals wait, except while the stack comes up and is used: nothing may be left half stopped.
+        with stack_lock(self.folder, "demo"), deferred_signals():
+            stack.purge()  # what an earlier demo left, kept or killed
             try:
-                stack.start()
-                yield stack
+                with _signals_raise():
+                    stack.start()
+                    yield stack
             except KeyboardInterrupt:
                 self._leave(stack)
                 raise
             except BaseException:
-                with deferred_signals():
-                    stack.stop()
-                    place_for(self.state_dir / "postgres").remove()
+                stack.stop()
+                place_for(self.state_dir / "postgres").remove()
                 raise
             if not keep:
                 self._leave(stack)
 
     def _leave(self, stack: LocalStack) -> None:
-        """A signal meanwhile waits: nothing may be left half stopped."""
-        with deferred_signals():
-            stack.purge()
-            shutil.rmtree(self.folder)
-            with contextlib.suppress(OSError):
-                self.folder.parent.rmdir()  # unless `make up` has something there
+        stack.purge()
+        shutil.rmtree(self.folder)
+        with contextlib.suppress(OSError):
+            self.folder.parent.rmdir()  # unless `make up` has something there
 
     def _report(self, line: str) -> None:
-        with contextlib.suppress(
-            BrokenPipeError
-        ):  # whoever stopped reading must not keep the stack from stopping
+        # whoever stopped reading must not keep the stack from stopping
+        with contextlib.suppress(BrokenPipeError):
             self.report(line)
 
 
