@@ -1,4 +1,5 @@
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.routing.evaluation import Comparison, ReadyPolicy, Trail, ready
@@ -10,6 +11,7 @@ from shared.routing.storable import storable_text
 from shared.workflow_config import WorkflowConfig
 
 _REASON_LIMIT = 500
+_LONGEST_REASON = 2_000
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ def decide(
     prepared = ready(policy, config)
     try:
         features = features_of(record, history, None if force is None else Route(force))
-        return _decide(features, prepared, policy)
+        decision = _decide(features, prepared, policy)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong with one record, it must reach a person
-        return Decision(
+        decision = Decision(
             route=Route.MANUAL,
             priority=TaskPriority.LOW,
             rule=ERROR,
@@ -71,6 +73,15 @@ def decide(
             policy=policy.name,
             policy_version=policy.version,
         )
+    return _with_problems(decision, record.problems)
+
+
+def _with_problems(decision: Decision, problems: Sequence[str]) -> Decision:
+    """What of the row could not be used as it came is part of the reason: it would be lost without a word else."""
+    if not problems:
+        return decision
+    told = storable_text(f"{decision.reason} The row: {'; '.join(problems)}.", _LONGEST_REASON)
+    return replace(decision, reason=told)
 
 
 def _decide(features: Features, prepared: ReadyPolicy, policy: Policy) -> Decision:

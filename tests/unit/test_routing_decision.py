@@ -190,3 +190,13 @@ def test_a_decision_is_json_with_all_that_it_rests_on() -> None:
 
 def test_priorities_sort_by_urgency() -> None:
     assert sorted(TaskPriority, key=lambda priority: priority.rank) == ["high", "medium", "low"]
+
+
+def test_the_reason_says_what_of_the_row_could_not_be_used() -> None:
+    odd = read_record({"pn": "LM317T", "docs": "https://a/b.pdf", "priority_score": {"score": "0.9"}})
+    assert isinstance(odd, PartRecord)
+    reason = decide(odd, History(), asking("{priority: {lt: 1}}"), WorkflowConfig()).reason
+    assert reason == (
+        "Yes. The row: docs: expected a list, got text, treated as empty; "
+        "priority_score: expected a number, got text, counts as 0."
+    )
