@@ -49,6 +49,8 @@ EVERY_PART = (
     "tasks",
 )
 
+UNFINISHED = "automation_tasks where batch_id = any (%s) and (finished_at is null or hand_over = 'due')"
+
 Json = dict[str, Any]
 
 
@@ -90,6 +92,7 @@ class RecordLine:
     folder: Path
     http: httpx.Client
     catalogue: Sequence[str]
+    ports: Mapping[str, int]
     numbers: Iterator[int] = field(default_factory=itertools.count)
     background: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(32))
 
@@ -122,26 +125,51 @@ class RecordLine:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def url(self, part: str) -> str:
-        return self.stack.url(part)
+        return f"http://127.0.0.1:{self.ports[part]}"
 
     def post(self, function: str, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return self.http.post(self.url(function), json=body, headers=headers)
 
-    def orchestrate(self, batch: str, limit: int = 1000, **request: object) -> httpx.Response:
-        asked = {"batch_id": batch, "limit": limit, "force": "automation", "priority_threshold": 0}
-        return self.post("orchestrate", {k: v for k, v in (asked | request).items() if v is not None})
+    def orchestrate(self, batch: str, limit: int = 1000, *, force: str = "automation") -> httpx.Response:
+        return self.post(
+            "orchestrate", {"batch_id": batch, "limit": limit, "force": force, "priority_threshold": 0}
+        )
 
-    def begin(self, batch: str, limit: int = 1000, **request: object) -> Future[httpx.Response]:
+    def begin(self, batch: str) -> Future[httpx.Response]:
         """An `orchestrate` that is going on; what becomes of its answer is the caller's."""
-        return self.background.submit(self.orchestrate, batch, limit, **request)
+        return self.background.submit(self.orchestrate, batch)
 
-    def started(self, parts: int, **request: object) -> str:
+    def started(self, parts: int) -> str:
         """A batch of fresh parts that `orchestrate` has taken in."""
         self.offer_parts(parts)
         batch = self.batch()
-        report = self.orchestrate(batch, **request).raise_for_status().json()
+        report = self.orchestrate(batch).raise_for_status().json()
         assert report["opened"] == parts, report
         return batch
+
+    def take_all(self, batches: list[str]) -> None:
+        """Scheduler's part: a firing that fails is repeated once, the next one is another batch; names go to `batches`.
+
+        Ends when a run has met the end of the source.
+        """
+
+        def taken() -> bool:
+            batches.append(self.batch())
+            for _ in range(2):
+                try:
+                    answer = self.orchestrate(batches[-1])
+                except httpx.TransportError:
+                    continue
+                assert answer.status_code in {200, 503}, answer.text
+                if answer.is_success:
+                    return bool(answer.json().get("source_exhausted"))
+            return False
+
+        wait_until(taken)
+
+    def begun(self, batches: Sequence[str]) -> list[str]:
+        """Those that the database knows."""
+        return [each["id"] for each in self.rows("select id from batches where id = any (%s)", list(batches))]
 
     def sweep(self) -> Json | None:
         """One firing of Scheduler; None when the function could not do it now."""
@@ -161,7 +189,7 @@ class RecordLine:
 
         def drained() -> bool:
             self.sweep()
-            return not any(self.reconcile(batch)["in_flight"] for batch in batches)
+            return self.count(UNFINISHED, list(batches)) == 0
 
         wait_until(drained)
         wait_until(lambda: self.depth("automation") == self.depth("dead-letter") == 0)
@@ -199,13 +227,14 @@ class RecordLine:
         return cast("Json", answer.raise_for_status().json())
 
     def calm(self) -> None:
-        """Everything runs, nothing is disturbed, limited or paused."""
+        """Everything runs, nothing is disturbed, limited, paused or left over."""
         self.stack.start()
         self.undisturb("rest", "digikey", "tasks")
         self.vendor_limits(burst=1_000_000, daily=1_000_000, reset_day=True)
         with self.queues() as (client, path):
-            client.resume_queue(name=path("automation"))
-            client.resume_queue(name=path("dead-letter"))
+            for queue in ("automation", "dead-letter"):
+                client.purge_queue(name=path(queue))
+                client.resume_queue(name=path(queue))
 
     @contextmanager
     def deployed(self, *functions: str, **environment: str) -> Iterator[None]:
@@ -222,7 +251,7 @@ class RecordLine:
 
     @property
     def control(self) -> str:
-        return f"http://127.0.0.1:{self.stack.state.ports['tasks-control']}"
+        return self.url("tasks-control")
 
     @contextmanager
     def queues(self) -> Iterator[tuple[CloudTasksClient, Callable[[str], str]]]:
@@ -251,7 +280,7 @@ class RecordLine:
     # --- what is there afterwards ---------------------------------------------------------------------------
 
     def rows(self, query: str, *values: object) -> list[Json]:
-        url = database_url(self.stack.state.ports["postgres"])
+        url = database_url(self.ports["postgres"])
         with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
             return connection.execute(query, values).fetchall()
 
@@ -343,7 +372,7 @@ def running_record_line(folder: Path, known_parts: int = 4000) -> Iterator[Recor
     try:
         stack.start()
         with httpx.Client(trust_env=False, timeout=120) as http:
-            line = RecordLine(stack, folder, http, parts)
+            line = RecordLine(stack, folder, http, parts, stack.state.ports)
             try:
                 yield line
             finally:

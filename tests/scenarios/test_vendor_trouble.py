@@ -1,6 +1,6 @@
 import pytest
 
-from tests.scenarios_support import LOOK_UPS, RecordLine
+from tests.scenarios_support import LOOK_UPS, RecordLine, wait_until
 
 RECORDS = 30
 
@@ -54,23 +54,49 @@ def test_the_daily_limit_reached_in_a_run_lets_the_rest_wait_and_spends_nobodys_
     line: RecordLine,
 ) -> None:
     allowed = 10
-    limits = line.vendor_limits(daily=allowed, reset_day=True, resets_in=8)
-    batch = line.started(RECORDS)
+    reset = line.vendor_limits(daily=allowed, reset_day=True, resets_in=6)["resets_at"]
+    batch = line.started(2 * allowed)
     line.drain(batch)
 
     parts = [place.pn for place in line.places(batch)]
     places = line.assert_accounted_for([batch], parts)
-    assert {(place.state, place.attempts) for place in places if place.state == "completed"} == {
-        ("completed", 1)
-    }
-    counted = [call for pn in parts for call in line.calls(pn) if call["counted"]]
-    before = [call for call in counted if call["time"] < limits["resets_at"]]
-    assert len(before) == allowed
-    refused = [call for pn in parts for call in line.calls(pn) if call["outcome"] == "daily_limited"]
-    assert refused
-    assert len({call["pn"] for call in refused if call["time"] < limits["resets_at"]}) == len(
-        [call for call in refused if call["time"] < limits["resets_at"]]
-    ), "each was told once, then waited"
+    assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
+    calls = [call for pn in parts for call in line.calls(pn)]
+    before = [call for call in calls if call["time"] < reset]
+    assert [call["outcome"] for call in before].count("found") == allowed
+    told = sorted(call["pn"] for call in before if call["outcome"] == "daily_limited")
+    waited = sorted(call["pn"] for call in calls if call["outcome"] == "found" and call["time"] >= reset)
+    assert told == waited, "each was told once, then asked again after the reset alone"
+
+
+def test_tasks_that_wait_for_the_reset_and_are_run_by_hand_before_it_wait_on(line: RecordLine) -> None:
+    """Also what happens when the queue's clock is ahead of the database's."""
+    line.vendor_limits(daily=0, reset_day=True, resets_in=8)
+    batch = line.started(5)
+    wait_until(lambda: line.count("automation_tasks where batch_id = %s and not_before > now()", batch) == 5)
+    wait_until(lambda: line.queue_state("automation")["in_flight"] == 0)
+    line.vendor_limits(daily=1000)
+    with line.queues() as (client, path):
+        for task in client.list_tasks(parent=path("automation")):
+            client.run_task(name=task.name)
+
+    line.drain(batch)
+    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
+
+
+def test_tasks_that_wait_for_the_reset_survive_the_loss_of_their_queue(line: RecordLine) -> None:
+    line.vendor_limits(daily=0, reset_day=True, resets_in=4)
+    batch = line.started(5)
+    wait_until(lambda: line.count("automation_tasks where batch_id = %s and not_before > now()", batch) == 5)
+    wait_until(lambda: line.queue_state("automation")["in_flight"] == 0)
+    line.vendor_limits(daily=1000)
+    with line.queues() as (client, path):
+        client.purge_queue(name=path("automation"))
+
+    line.drain(batch)
+    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
 
 
 def test_a_burst_limit_slows_the_run_and_costs_no_attempt(line: RecordLine) -> None:
@@ -82,6 +108,17 @@ def test_a_burst_limit_slows_the_run_and_costs_no_attempt(line: RecordLine) -> N
     places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
     assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
     assert line.struck("digikey") > 0
+
+
+def test_a_burst_limit_that_outlasts_every_delivery_of_a_queue_task_costs_no_attempt_either(
+    line: RecordLine,
+) -> None:
+    line.disturb("digikey", {"kind": "rate_limited", "limit": "burst", "times": 12, "path": LOOK_UPS})
+    with line.deployed("automate", QUEUE_MAX_ATTEMPTS="1"):
+        batch = line.started(4)
+        line.drain(batch)
+    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "error_after", "malformed"])
