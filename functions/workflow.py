@@ -1,9 +1,10 @@
-"""People's work and reports: manual tasks, batches, configuration, reconcile. From curl and the CLI."""
+"""People's work and reports: manual tasks, batches, orders, configuration, reconcile. From curl and the CLI."""
 
 from typing import Any
 
-from shared import settings, wiring
+from shared import order_wiring, settings, wiring
 from shared.web.function import http_function
+from shared.web.order_desk import order_routes
 from shared.web.review import workflow_routes
 
 wiring.require(settings.StoreSettings, settings.ReviewSettings)
@@ -16,4 +17,7 @@ def shown_config() -> dict[str, Any]:
     return {"workflow": wiring.workflow_config().model_dump(), "settings": shown}
 
 
-workflow = http_function("workflow", workflow_routes(wiring.record_store, shown_config))
+workflow = http_function(
+    "workflow",
+    [*workflow_routes(wiring.record_store, shown_config), *order_routes(order_wiring.order_store)],
+)

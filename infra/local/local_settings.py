@@ -8,8 +8,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import SettingsInvalid
+from shared.fulfillment.pipeline import load_pipeline
 
 ROOT = Path(__file__).parents[2]
+
+STAGE_PORTS = 40
+"""From here on the stages have ports, in their order: the list of stages grows, and nothing comes after."""
 
 PORT_OFFSETS: Mapping[str, int] = {
     "orchestrate": 0,
@@ -23,8 +27,11 @@ PORT_OFFSETS: Mapping[str, int] = {
     "tasks-control": 14,
     "digikey": 15,
     "postgres": 16,
+    "mirakl": 17,
+    "canada-post": 18,
+    **{stage.name: STAGE_PORTS + place for place, stage in enumerate(load_pipeline().stages)},
 }
-"""Port name to its distance from LOCAL_PORT_BASE. 4 to 9 are kept for the functions of the order line."""
+"""Port name to its distance from LOCAL_PORT_BASE."""
 
 _HIGHEST_BASE = 65_535 - max(PORT_OFFSETS.values())
 _PORT_PREFIX = "LOCAL_PORT_"

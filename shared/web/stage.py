@@ -28,9 +28,7 @@ class Work(Protocol):
     def would(self, limit: int) -> list[str]: ...
 
 
-def stage_function(
-    name: str, work: Callable[[], Work], runner: Callable[[], StageRunner], *, log_level: str = "INFO"
-) -> HttpFunction:
+def stage_function(name: str, work: Callable[[], Work], runner: Callable[[], StageRunner]) -> HttpFunction:
     """`name` stands in `shared/pipeline.json`; `work` and `runner` are asked for at the first request.
 
     Raises SettingsInvalid for a stage that is not in the list.
@@ -47,4 +45,4 @@ def stage_function(
         logged = {key: value for key, value in result.items() if key not in ("errors", "result")}
         return Answer(result, logged=logged | {"problems": len(result.get("errors", []))})
 
-    return http_function(name, [Route("POST", "/", StageRequest, handle)], log_level=log_level)
+    return http_function(name, [Route("POST", "/", StageRequest, handle)])

@@ -32,7 +32,7 @@ class Cloud:
 
     def plan(self) -> Plan:
         functions = tuple(self._function(name) for name in FUNCTIONS)
-        servers = (self._bigquery(), self._digikey(), self._rest())
+        servers = (self._bigquery(), self._digikey(), self._mirakl(), self._canada_post(), self._rest())
         postgres = () if self.settings.database_url else (self._postgres(),)
         return Plan(
             parts=(*postgres, *servers, *functions, self._tasks()),
@@ -121,11 +121,17 @@ class Cloud:
             "/_control/health",
         )
 
+    def _mirakl(self) -> Part:
+        return self._server("mirakl", ("--data-dir", self.state_dir / "mirakl"), "/_control/health")
+
+    def _canada_post(self) -> Part:
+        return self._server("canada-post", ("--data-dir", self.state_dir / "canada-post"), "/_control/health")
+
     def _server(self, name: str, options: tuple[object, ...], health: str) -> Part:
         port = self.ports[name]
         return Part(
             name,
-            _module(name, "--port", port, *options),
+            _module(name.replace("-", "_"), "--port", port, *options),
             {name: port},
             HttpHealth(port, health),
             tier=_SERVERS,
@@ -134,7 +140,8 @@ class Cloud:
 
     def _function(self, name: str) -> Part:
         port = self.ports[name]
-        source = ("--source", str(ROOT / "functions" / f"{name}.py"), "--target", name)
+        entry_point = name.replace("-", "_")
+        source = ("--source", str(ROOT / "functions" / f"{entry_point}.py"), "--target", entry_point)
         return Part(
             name,
             (

@@ -1,11 +1,13 @@
 """What the deployed functions are given on a laptop: the endpoints, credentials and waits of the local stand-ins."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jwt
 
 from infra.local.stack.plan import Trial
+from shared.fulfillment.pipeline import load_pipeline
 from shared.settings import GROUPS
 
 PROJECT = "switchyard-local"
@@ -15,7 +17,8 @@ LEDGER_TABLE = f"{PROJECT}.parts_data.finished_records"
 AUTOMATION_QUEUE = "automation"
 DEAD_LETTER_QUEUE = "dead-letter"
 
-FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow")
+STAGES = tuple(stage.name for stage in load_pipeline().stages)
+FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow", *STAGES)
 
 DEFAULTS: Mapping[str, str] = {
     "QUEUE_MAX_ATTEMPTS": "10",
@@ -23,6 +26,20 @@ DEFAULTS: Mapping[str, str] = {
     "AUTOMATION_LEASE_SECONDS": "15",
     "SWEEP_GRACE_SECONDS": "5",
     "SWEEP_PATIENCE_SECONDS": "30",
+    "CANADA_POST_CUSTOMER_NUMBER": "2004381",
+    "CANADA_POST_CONTRACT_ID": "42708517",
+    "CANADA_POST_PAID_BY_CUSTOMER": "2004381",
+    "CANADA_POST_SENDER": json.dumps(
+        {
+            "name": "Shipping desk",
+            "company": "Acme Parts",
+            "phone": "514-555-0100",
+            "line_1": "502 Main St N",
+            "city": "Montreal",
+            "province": "QC",
+            "postal_code": "H2B1A0",
+        }
+    ),
 }
 """Used where the user sets nothing. The waits are shorter than in the cloud: a person is watching."""
 
@@ -80,6 +97,11 @@ def function_environment(
         "DIGIKEY_API_BASE": here.url("digikey"),
         "DIGIKEY_CLIENT_ID": "local-client",
         "DIGIKEY_CLIENT_SECRET": "local-secret",
+        "MIRAKL_API_BASE": here.url("mirakl"),
+        "BEST_BUY_API_KEY": "local-key",
+        "CANADA_POST_API_BASE": here.url("canada-post"),
+        "CANADA_POST_API_USER": "local-user",
+        "CANADA_POST_API_PASSWORD": "local-password",
     }
     return {**DEFAULTS, **chosen, **local, **overrides}
 
@@ -93,4 +115,5 @@ def trials(ports: Mapping[str, int]) -> tuple[Trial, ...]:
         "fallback": f"""{post} -d '{{"sweep": true}}' {here.url("fallback")}""",
         "workflow": f"curl -sS '{here.url('workflow')}/manual-tasks?limit=5'",
     }
+    commands |= {name: f"""{post} -d '{{"dry_run": true}}' {here.url(name)}""" for name in STAGES}
     return tuple(Trial(name, here.url(name), commands[name]) for name in FUNCTIONS)
