@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from google.cloud import tasks_v2
 from psycopg import sql
 
-from shared import wiring
+from shared import order_wiring, wiring
 from shared.enrichment.store import Opened
 from shared.settings import GROUPS
 from shared.workflow_config import WorkflowConfig, variable_of
@@ -77,7 +77,8 @@ def environment_on(rest: Rest) -> dict[str, str]:
 
 def end_connections() -> None:
     """Closes what the composition root has built, and lets it build anew."""
-    cached = [member for member in vars(wiring).values() if hasattr(member, "cache_clear")]
+    roots = (wiring, order_wiring)
+    cached = [member for root in roots for member in vars(root).values() if hasattr(member, "cache_clear")]
     for builder in cached:
         if builder.cache_info().currsize:
             _close(builder())

@@ -1,0 +1,87 @@
+"""docs/api.md tells every endpoint of every function, every field of its request, and every error code."""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from shared import errors
+from shared.errors import RetryLater, SwitchyardError
+from shared.settings import GROUPS
+from shared.web.function import Route
+from tests.settings_support import minimal
+from tests.web_support import ROOT, logged
+
+PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+FUNCTIONS = sorted(path.stem for path in Path(ROOT, "functions").glob("[a-z]*.py"))
+GENERAL = "What holds for every function"
+
+
+def sections(text: str, marks: str) -> dict[str, str]:
+    """What stands below each heading of one level."""
+    parts = re.split(rf"^{marks} (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.fixture
+def routes(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[list[Route]]:
+    for group in GROUPS:
+        for variable, value in minimal(group).items():
+            monkeypatch.setenv(variable, value)
+    name = request.param
+    with logged():
+        monkeypatch.delitem(sys.modules, f"functions.{name}", raising=False)
+        function = getattr(import_module(f"functions.{name}"), name)
+        yield list(inspect.getclosurevars(function).nonlocals["table"])
+    sys.modules.pop(f"functions.{name}", None)
+
+
+def fields(model: type[BaseModel], prefix: str = "") -> set[str]:
+    names: set[str] = set()
+    for name, info in model.model_fields.items():
+        names.add(prefix + name)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            names |= fields(info.annotation, f"{prefix}{name}.")
+    return names
+
+
+def documented_fields(text: str) -> set[str]:
+    return set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE))
+
+
+def test_the_page_has_a_chapter_for_every_function() -> None:
+    chapters = set(sections(PAGE, "##")) - {GENERAL}
+    assert chapters == {name.replace("_", "-") for name in FUNCTIONS}
+
+
+@pytest.mark.parametrize(("name", "routes"), [(name, name) for name in FUNCTIONS], indirect=["routes"])
+def test_every_endpoint_is_told_with_its_fields_and_a_call(name: str, routes: list[Route]) -> None:
+    chapters = sections(PAGE, "##")
+    told = sections(chapters[GENERAL], "###") | sections(chapters[name.replace("_", "-")], "###")
+    assert set(told) == {f"{route.method} {route.template}" for route in routes}
+    for route in routes:
+        text = told[f"{route.method} {route.template}"]
+        assert documented_fields(text) == fields(route.model)
+        (call,) = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        assert call.startswith("curl -sS ")
+        assert ("-X POST" in call) == (route.method == "POST")
+        path = re.escape(route.template).replace(r"\{id\}", r"[\w-]+")
+        assert re.search(
+            rf"(http://127\.0\.0\.1:808\d|\$[A-Z_]+_URL){path}(\?[\w=&-]+)?['\"]?$", call.strip()
+        )
+
+
+def test_every_error_code_is_told_with_its_status() -> None:
+    raised = {
+        (str(kind.status), kind.code)
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, SwitchyardError) and not kind.__subclasses__()
+    }
+    chapter = sections(PAGE, "##")[GENERAL]
+    told = set(re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", chapter, re.MULTILINE))
+    assert told == raised | {(str(kind.status), kind.code) for kind in (SwitchyardError, RetryLater)}
