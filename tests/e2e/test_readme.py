@@ -171,9 +171,9 @@ def test_the_shown_output_is_worded_as_the_demo_words_it() -> None:
     assert [title for title in titles if title not in source] == []
 
 
-def test_the_parts_that_the_demo_explains_are_those_of_the_stack() -> None:
+def test_the_demo_explains_every_part_of_the_stack() -> None:
     jobs = {"migrations", "parts-data", "queues"}
     ports_of_one_part = {"bigquery-grpc", "tasks-control"}
 
-    assert set(demonstration.PURPOSES) == set(PORT_OFFSETS) - ports_of_one_part | jobs
+    assert set(PORT_OFFSETS) - ports_of_one_part | jobs <= set(demonstration.PURPOSES)
     assert json.dumps({"limit": 200}) in README

@@ -55,7 +55,14 @@ PURPOSES: Mapping[str, str] = {
     "automate": "function: looks a part up, stores the product",
     "fallback": "function: hands to people what automation cannot finish",
     "workflow": "function: people's tasks, and reports",
+    "mirakl": "the marketplace",
+    "canada-post": "the carrier",
+    "accept-orders": "function of the order line",
+    "create-labels": "function of the order line",
+    "update-tracking": "function of the order line",
+    "sync-messages": "function of the order line",
 }
+"""What a part or job of the stack is, for somebody who sees it for the first time."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +209,10 @@ def _introduce(screen: Screen, request: DemoRequest, inputs: Inputs, threshold: 
 
 def _explained(line: str) -> str:
     """The stack's line about a part, with what the part is."""
-    purpose = PURPOSES.get(line[2:].partition(" ")[0])
-    return f"{line}   {purpose}" if purpose else line
+    match line.split():
+        case [name, state, seconds, "s"] if name in PURPOSES:
+            return f"  {name:<15} {state:<5} {seconds:>5} s   {PURPOSES[name]}"
+    return line
 
 
 def _near(path: Path) -> str:
