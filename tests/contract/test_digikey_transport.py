@@ -91,7 +91,7 @@ def test_an_answer_that_cannot_be_decompressed_is_refused() -> None:
     assert refused.category is ErrorCategory.INVALID_RESPONSE
 
 
-@pytest.mark.parametrize("body", [b"x" * 3000, gzip.compress(b"x" * 3000)])
+@pytest.mark.parametrize("body", [b"x" * 3000, gzip.compress(b"x" * 3000)], ids=["plain", "packed"])
 def test_an_answer_beyond_the_size_limit_is_refused(body: bytes) -> None:
     encoding = {} if body.startswith(b"x") else {"content_encoding": "gzip"}
     bounds = CallBounds(largest_answer=2000)

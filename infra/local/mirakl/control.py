@@ -20,7 +20,7 @@ from infra.local.mirakl.control_orders import (
 from infra.local.mirakl.generation import conversation
 from infra.local.mirakl.inbox import NewMessage
 from infra.local.mirakl.lifecycle import ENDED, Delays
-from infra.local.mirakl.market import Market
+from infra.local.mirakl.market import CallLimit, Market
 from infra.local.mirakl.orders import Filter
 from infra.local.mirakl.rendering import shown
 from infra.local.sandbox.clock import clock_routes
@@ -40,11 +40,13 @@ class _Control:
         )
 
     async def orders(self, request: Request) -> Response:
-        """Makes orders, or lists id and state of all."""
+        """Makes orders, forgets all of them, or lists id and state of all."""
         market = self._market
         now = market.clock()
         market.orders.settle(now)
-        if request.method == "GET":
+        if request.method == "DELETE":
+            market.orders.clear()
+        if request.method != "POST":
             listed, _ = market.orders.list(Filter(limit=_MOST_ORDERS))
             return JSONResponse({"orders": {order.order_id: order.state for order in listed}})
         order = await read_order(request, OrdersOrder)
@@ -97,6 +99,10 @@ class _Control:
         return JSONResponse({"overrides": order.overrides})
 
     async def threads(self, request: Request) -> Response:
+        """Makes threads and messages, or forgets all of them."""
+        if request.method == "DELETE":
+            self._market.inbox.clear()
+            return JSONResponse({"thread_ids": []})
         order = await read_order(request, ThreadsOrder)
         if isinstance(order, Response):
             return order
@@ -153,7 +159,7 @@ class _Control:
             order = await read_order(request, LimitOrder)
             if isinstance(order, Response):
                 return order
-            self._market.limit.per_minute = order.per_minute
+            self._market.limit = CallLimit(order.per_minute)
         return JSONResponse({"per_minute": self._market.limit.per_minute})
 
 
@@ -171,11 +177,11 @@ def control_routes(market: Market, plan: FaultPlan) -> list[Route]:
         *fault_routes(plan),
         *clock_routes(market.clock),
         Route(f"{CONTROL}health", control.health),
-        Route(f"{CONTROL}orders", control.orders, methods=["GET", "POST"]),
+        Route(f"{CONTROL}orders", control.orders, methods=["GET", "POST", "DELETE"]),
         Route(f"{CONTROL}orders/{{order_id}}", control.order),
         Route(f"{CONTROL}orders/{{order_id}}/cancel", control.cancel, methods=["POST"]),
         Route(f"{CONTROL}orders/{{order_id}}/overrides", control.override, methods=["PUT"]),
-        Route(f"{CONTROL}threads", control.threads, methods=["POST"]),
+        Route(f"{CONTROL}threads", control.threads, methods=["POST", "DELETE"]),
         Route(f"{CONTROL}books", control.books, methods=["GET", "DELETE"]),
         Route(f"{CONTROL}delays", control.delays, methods=["GET", "PUT"]),
         Route(f"{CONTROL}limits", control.limits, methods=["GET", "PUT"]),

@@ -135,3 +135,8 @@ class Inbox:
 
     def count(self) -> int:
         return int(self._database.rows("SELECT count(*) AS n FROM threads")[0]["n"])
+
+    def clear(self) -> None:
+        with self._database.transaction():
+            self._database.rows("DELETE FROM threads")
+            self._database.rows("DELETE FROM messages")

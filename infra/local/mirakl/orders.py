@@ -161,6 +161,12 @@ class OrderBook:
         rows = self._database.rows("SELECT state, count(*) AS n FROM orders GROUP BY state")
         return {row["state"]: row["n"] for row in rows}
 
+    def clear(self) -> None:
+        """No order is left; numbers go on."""
+        with self._database.transaction():
+            self._database.rows("DELETE FROM orders")
+            self._database.rows("DELETE FROM history")
+
     def _enter(self, order: Order, step: Entered, delays: Delays, reason: tuple[str, str] | None) -> Order:
         since = stamp(step.since)
         progress = {**order.progress, **dates_on(step.state, since)}

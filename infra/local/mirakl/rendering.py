@@ -7,6 +7,8 @@ from typing import Any
 
 from infra.local.mirakl.lifecycle import ENDED
 
+_RULE = "PROPORTIONAL_TO_AMOUNT"
+
 
 @dataclass(frozen=True)
 class Order:
@@ -146,7 +148,9 @@ def _line(order: Order, number: int, line: Mapping[str, Any]) -> dict[str, Any]:
         "commission_vat": 0,
         "commission_taxes": [{"amount": 0, "code": "TAXZERO", "rate": 0}],
         "total_commission": _money(_commission(line)),
-        "taxes": [{"amount": _money(price * 13 // 100), "code": "HST", "rate": 13}],
+        "taxes": [
+            {"amount": _money(price * 13 // 100), "code": "HST", "rate": 13, "tax_calculation_rule": _RULE}
+        ],
         "shipping_taxes": [],
         "cancelations": [],
         "refunds": [],

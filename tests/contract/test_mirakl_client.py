@@ -1,0 +1,359 @@
+"""The client against the sandbox as it runs: orders, threads, set-up, waiting."""
+
+import logging
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.errors import SettingsInvalid, VendorUnavailable
+from shared.fulfillment.ports import Done, Malformed, Refused, Tracking
+from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
+from tests.mirakl_support import KEY, NOON, Pauses, Running, marketplace, sandbox
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with sandbox(tmp_path_factory.mktemp("mirakl"), "--api-key", KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def vendor(served: Running) -> Running:
+    served.calm()
+    return served
+
+
+@pytest.fixture
+def client(vendor: Running) -> Iterator[MiraklMarketplace]:
+    with marketplace(vendor.url) as made:
+        yield made
+
+
+# --- orders -----------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_waiting_orders_are_ten_reads(vendor: Running, client: MiraklMarketplace) -> None:
+    made = vendor.control("POST", "orders", {"count": 1000, "seed": 1})["order_ids"]
+    pages = list(client.waiting_orders())
+    assert [len(page.orders) for page in pages] == [100] * 10
+    assert [order.order_id for page in pages for order in page.orders] == made
+    assert len(vendor.calls("OR11")) == 10
+    assert [order.order_id for order in client.orders(made).orders] == made
+    assert len(vendor.calls("OR11")) == 20
+
+
+def test_no_waiting_order_is_one_empty_page(client: MiraklMarketplace) -> None:
+    assert [page.orders for page in client.waiting_orders()] == [[]]
+
+
+def test_an_order_goes_its_whole_way(vendor: Running, client: MiraklMarketplace) -> None:
+    order_id = vendor.order(
+        lines=[{"sku": "A", "price": 12_999, "quantity": 2}, {"sku": "B", "price": 5}],
+        address={"state": "Québec", "street_2": None},
+    )
+    order = client.orders([order_id]).orders[0]
+    assert (order.state, order.address, order.can_ship) == ("WAITING_ACCEPTANCE", None, False)
+    assert order.total == Decimal("260.03")
+    assert [(line.sku, line.quantity, line.price) for line in order.lines] == [
+        ("A", 2, Decimal("259.98")),
+        ("B", 1, Decimal("0.05")),
+    ]
+    assert client.accept(order_id, [line.line_id for line in order.lines]) == Done()
+    seen = []
+    for _ in range(4):
+        read = client.orders([order_id]).orders[0]
+        seen.append((read.state, read.address is not None, read.can_ship))
+        vendor.advance(2)
+    assert seen == [
+        ("WAITING_DEBIT", False, False),
+        ("WAITING_DEBIT_PAYMENT", False, False),
+        ("WAITING_DEBIT_PAYMENT", False, False),
+        ("SHIPPING", True, True),
+    ]
+    assert client.set_tracking(order_id, Tracking("7023210039414604", "CPCL")) == Done()
+    assert client.ship(order_id) == Done()
+    shipped = client.orders([order_id]).orders[0]
+    assert (shipped.state, shipped.carrier_code, shipped.tracking_number) == (
+        "SHIPPED",
+        "CPCL",
+        "7023210039414604",
+    )
+    assert shipped.address is not None
+    assert shipped.address.state == "Québec"
+
+
+def test_a_carrier_that_the_marketplace_does_not_know_is_described(
+    vendor: Running, client: MiraklMarketplace
+) -> None:
+    order_id = vendor.order(state="SHIPPING")
+    assert client.set_tracking(order_id, Tracking("1", None, "Canada Post", "https://x.example/1")) == Done()
+    assert vendor.truth(order_id)["shown"]["shipping_tracking_url"] == "https://x.example/1"
+    read = client.orders([order_id]).orders[0]
+    assert (read.carrier_code, read.carrier_name, read.tracking_number) == (None, "Canada Post", "1")
+
+
+def test_a_second_tracking_number_replaces_the_first(vendor: Running, client: MiraklMarketplace) -> None:
+    order_id = vendor.order(state="SHIPPING")
+    for number in ("1", "2"):
+        assert client.set_tracking(order_id, Tracking(number, "CPCL")) == Done()
+    assert client.orders([order_id]).orders[0].tracking_number == "2"
+
+
+def test_repeats_are_refused_and_change_nothing(vendor: Running, client: MiraklMarketplace) -> None:
+    order_id = vendor.order(lines=[{"sku": "A"}])
+    lines = [f"{order_id}-1"]
+    assert client.accept(order_id, lines) == Done()
+    assert isinstance(again := client.accept(order_id, lines), Refused)
+    assert again.code == "ORDER_INVALID_STATE"
+    assert isinstance(client.ship(order_id), Refused)
+    vendor.advance(10)
+    assert client.ship(order_id) == Done()
+    assert isinstance(client.ship(order_id), Refused)
+    books = vendor.control("GET", "books")["orders"][order_id]
+    assert books == {"accept": {"calls": 2, "done": 1}, "ship": {"calls": 3, "done": 1}}
+
+
+def test_unknown_orders_are_left_out(vendor: Running, client: MiraklMarketplace) -> None:
+    order_id = vendor.order()
+    assert [order.order_id for order in client.orders(["NOBODY-A", order_id, order_id]).orders] == [order_id]
+    assert client.orders([]).orders == []
+    assert isinstance(client.accept("NOBODY-A", ["1"]), Refused)
+
+
+def test_what_is_no_order_id_is_never_sent(vendor: Running, client: MiraklMarketplace) -> None:
+    page = client.orders(["A,B", "", "..", "A B"])
+    assert page.problems == [Malformed(None, "cannot be asked for: not an order id")] * 4
+    assert client.ship("..") == Refused("not an order id")
+    assert vendor.control("GET", "books")["calls_in_all"] == 0
+
+
+def test_an_id_is_quoted_whole(vendor: Running, client: MiraklMarketplace) -> None:
+    assert isinstance(client.ship("a/../b?c#d"), Refused)
+    [call] = vendor.calls("other")
+    assert call["path"] == "/api/orders/a/../b?c#d/ship"
+
+
+def test_one_malformed_order_in_a_page_hides_no_other(vendor: Running, client: MiraklMarketplace) -> None:
+    good = [vendor.order() for _ in range(3)]
+    broken = vendor.order(overrides={"order_lines": None, "customer": {"firstname": "Chloé"}})
+    page = client.orders([*good, broken])
+    assert [order.order_id for order in page.orders] == good
+    assert page.problems == [Malformed(broken, "cannot be read (order_lines: tuple_type)")]
+
+
+def test_an_order_that_is_shown_differently_now_is_read(vendor: Running, client: MiraklMarketplace) -> None:
+    order_id = vendor.order()
+    overrides = {
+        "order_state": "ON_ITS_WAY_TO_MARS",
+        "new": {"field": 1},
+        "customer": None,
+        "references": None,
+    }
+    vendor.control("PUT", f"orders/{order_id}/overrides", {"overrides": overrides})
+    assert client.orders([order_id]).orders[0].state == "ON_ITS_WAY_TO_MARS"
+
+
+def test_a_shop_of_several_is_named_in_every_call(vendor: Running) -> None:
+    with marketplace(vendor.url, shop_id=2044) as client:
+        order_id = vendor.order(lines=[{"sku": "A"}])
+        list(client.waiting_orders())
+        client.accept(order_id, [f"{order_id}-1"])
+        list(client.threads(NOON))
+        client.carriers()
+    for operation in ("OR11", "OR21", "M11", "SH21"):
+        assert all("shop_id=2044" in call["query"] for call in vendor.calls(operation))
+
+
+# --- messages ---------------------------------------------------------------------------------------------
+
+
+def test_threads_come_page_by_page_with_their_messages(vendor: Running, client: MiraklMarketplace) -> None:
+    vendor.advance(3600)
+    made = vendor.control("POST", "threads", {"count": 230, "seed": 2})["thread_ids"]
+    pages = list(client.threads(NOON + timedelta(minutes=30)))
+    assert [len(page.threads) for page in pages] == [100, 100, 30]
+    threads = [thread for page in pages for thread in page.threads]
+    assert {thread.thread_id for thread in threads} == set(made)
+    assert all(thread.messages for thread in threads)
+    first, second, third = (call["query"] for call in vendor.calls("M11"))
+    assert "with_messages=true" in first
+    assert "updated_since=2026-11-20T12%3A30%3A00.000Z" in first
+    assert all(re.fullmatch("page_token=[^&]+", query) for query in (second, third))
+
+
+def test_only_threads_that_changed_since_are_read(vendor: Running, client: MiraklMarketplace) -> None:
+    order_id = vendor.order()
+    early, late = (
+        vendor.control("POST", "threads", {"threads": [{"order_id": order_id, "messages": [{"body": text}]}]})
+        for text in ("<p>early</p>", "late")
+    )
+    vendor.advance(7200)
+    since = NOON + timedelta(hours=1)
+    assert [page.threads for page in client.threads(since)] == [[]]
+    again = {"thread_id": early["thread_ids"][0], "messages": [{"body": "again", "sender_type": "SHOP_USER"}]}
+    vendor.control("POST", "threads", {"threads": [again]})
+    [page] = client.threads(since)
+    [thread] = page.threads
+    assert thread.order_ids == (order_id,)
+    assert [(message.body, message.sender_type) for message in thread.messages] == [
+        ("<p>early</p>", "CUSTOMER_USER"),
+        ("again", "SHOP_USER"),
+    ]
+    assert thread.reply_needed_since is None
+    assert late["thread_ids"]
+
+
+def test_at_most_the_last_hundred_messages_of_a_thread_come(
+    vendor: Running, client: MiraklMarketplace
+) -> None:
+    vendor.advance(86_400)
+    said = [{"body": str(number)} for number in range(130)]
+    vendor.control("POST", "threads", {"threads": [{"messages": said}]})
+    [page] = client.threads(NOON + timedelta(hours=23))
+    assert [message.body for message in page.threads[0].messages] == [
+        str(number) for number in range(30, 130)
+    ]
+
+
+def test_one_malformed_thread_hides_no_other(vendor: Running, client: MiraklMarketplace) -> None:
+    vendor.advance(172_800)
+    vendor.control("POST", "threads", {"threads": [{"overrides": {"id": None}}, {"topic": "good"}]})
+    [page] = client.threads(NOON + timedelta(hours=47))
+    assert [thread.topic for thread in page.threads] == ["good"]
+    assert [each.ident for each in page.problems] == [None]
+
+
+# --- set-up -----------------------------------------------------------------------------------------------
+
+
+def test_the_carriers_and_the_shop_can_be_asked_for(client: MiraklMarketplace) -> None:
+    assert {carrier.code: carrier.label for carrier in client.carriers()}["CPCL"] == "Canada Post"
+    shop = client.shop()
+    assert (shop.shop_id, shop.shop_state, shop.currency_iso_code) == (2044, "OPEN", "CAD")
+    assert client.is_up()
+
+
+def test_a_marketplace_that_is_down_is_said_to_be(vendor: Running, client: MiraklMarketplace) -> None:
+    vendor.faults({"kind": "error_before", "status": 503})
+    assert not client.is_up()
+    vendor.faults({"kind": "lost_answer"})
+    assert not client.is_up()
+
+
+def test_a_wrong_key_is_told_at_once_and_not_shown(vendor: Running) -> None:
+    with marketplace(vendor.url, key="another-key") as stranger:
+        with pytest.raises(VendorUnavailable, match="Mirakl answered 401: Unauthorized") as refused:
+            list(stranger.waiting_orders())
+        outcome = stranger.ship("X-A")
+    assert outcome == Refused("Mirakl answered 401: Unauthorized")
+    assert refused.value.retry_after == 300
+    assert "another-key" not in f"{refused.value!r} {outcome!r}"
+    assert len(vendor.calls("OR11")) == 1
+
+
+@pytest.mark.parametrize("key", ["", "with space", "new\nline", "clé"])
+def test_a_key_that_no_header_can_carry_stops_the_start_and_is_not_shown(key: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        MiraklMarketplace(key)
+    assert "API key" in refused.value.detail
+    assert not key or key not in refused.value.detail
+
+
+# --- waiting ----------------------------------------------------------------------------------------------
+
+
+def test_a_full_minute_is_waited_for_as_long_as_the_marketplace_says(vendor: Running) -> None:
+    vendor.control("PUT", "limits", {"per_minute": 2})
+    pauses = Pauses(then=vendor.advance)
+    with marketplace(vendor.url, pause=pauses, bounds=MiraklBounds(longest_wait=60)) as client:
+        client.carriers()
+        vendor.advance(20)
+        client.carriers()
+        client.carriers()
+    assert pauses.seconds == [40]
+    assert [call["status"] for call in vendor.calls("SH21")] == [200, 200, 429, 200]
+
+
+def test_a_long_wait_is_left_to_the_caller(vendor: Running) -> None:
+    vendor.faults({"kind": "rate_limited", "seconds": 900})
+    pauses = Pauses()
+    with (
+        marketplace(vendor.url, pause=pauses) as client,
+        pytest.raises(VendorUnavailable, match="Too many requests") as limited,
+    ):
+        client.orders(["X-A"])
+    assert (limited.value.retry_after, pauses.seconds) == (900, [])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "error_before", "status": 500},
+        {"kind": "error_before", "status": 503},
+        {"kind": "lost_answer"},
+        {"kind": "malformed"},
+        {"kind": "html"},
+        {"kind": "rate_limited", "seconds": 3},
+    ],
+)
+def test_a_read_is_repeated_until_the_fault_passes(vendor: Running, fault: dict[str, object]) -> None:
+    order_id = vendor.order()
+    vendor.faults({**fault, "path": "/api/orders", "times": 2})
+    pauses = Pauses()
+    with marketplace(vendor.url, pause=pauses) as client:
+        assert [order.order_id for order in client.orders([order_id]).orders] == [order_id]
+    assert len(pauses.seconds) == 2
+
+
+def test_silence_is_left_in_time_and_asked_again(vendor: Running) -> None:
+    order_id = vendor.order()
+    vendor.faults({"kind": "timeout", "seconds": 30, "times": 1})
+    with marketplace(vendor.url, bounds=MiraklBounds(read=1.0)) as client:
+        assert len(client.orders([order_id]).orders) == 1
+
+
+def test_repeats_of_a_read_are_bounded_and_their_pauses_grow(vendor: Running) -> None:
+    vendor.faults({"kind": "error_before", "status": 502})
+    pauses = Pauses()
+    with (
+        marketplace(vendor.url, pause=pauses, bounds=MiraklBounds(attempts=5, longest_wait=1.5)) as client,
+        pytest.raises(VendorUnavailable, match="Mirakl answered 502") as gone,
+    ):
+        client.orders(["X-A"])
+    assert gone.value.retry_after == 30
+    assert len(vendor.calls("OR11")) == 5
+    for pause, most in zip(pauses.seconds, (0.5, 1.0, 1.5, 1.5), strict=True):
+        assert most / 2 <= pause <= most
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_read_that_is_refused_is_not_repeated(
+    vendor: Running, client: MiraklMarketplace, status: int
+) -> None:
+    vendor.faults({"kind": "error_before", "status": status})
+    with pytest.raises(VendorUnavailable, match=f"Mirakl answered {status}"):
+        client.orders(["X-A"])
+    assert len(vendor.calls("OR11")) == 1
+
+
+def test_a_gateways_page_is_recognised(vendor: Running, client: MiraklMarketplace) -> None:
+    vendor.faults({"kind": "html", "status": 403})
+    with pytest.raises(VendorUnavailable, match=r"web page instead of JSON .*allow-list"):
+        list(client.waiting_orders())
+
+
+def test_no_name_address_or_message_reaches_a_log(
+    vendor: Running, client: MiraklMarketplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    order_id = vendor.order(state="SHIPPING", address={"lastname": "Wójcik-Nowhere", "city": "Flin Flon"})
+    vendor.control(
+        "POST", "threads", {"threads": [{"order_id": order_id, "messages": [{"body": "my secret"}]}]}
+    )
+    caplog.clear()
+    assert client.orders([order_id]).orders[0].address is not None
+    list(client.threads(NOON))
+    assert not re.search(f"Nowhere|Flin Flon|my secret|{KEY}", caplog.text)

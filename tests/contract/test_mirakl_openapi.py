@@ -1,0 +1,101 @@
+"""The client's requests and the sandbox's answers, against the description that Mirakl publishes."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from shared.fulfillment.ports import Done, Tracking
+from shared.vendors.mirakl.client import MiraklMarketplace
+from tests.mirakl_contract import CONTRACT, BreaksContractError, Contract
+from tests.mirakl_support import NOON, Running, marketplace, sandbox
+
+pytestmark = pytest.mark.skipif(
+    not CONTRACT.is_file(), reason="the vendor's description does not lie beside this checkout"
+)
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return Contract(CONTRACT)
+
+
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with sandbox(tmp_path_factory.mktemp("mirakl")) as running:
+        running.calm()
+        yield running
+
+
+@pytest.fixture
+def seen() -> list[httpx.Response]:
+    return []
+
+
+@pytest.fixture
+def client(vendor: Running, seen: list[httpx.Response]) -> Iterator[MiraklMarketplace]:
+    """Keeps each answer, together with the request that it belongs to."""
+
+    def keep(response: httpx.Response) -> None:
+        response.read()
+        seen.append(response)
+
+    with marketplace(vendor.url, shop_id=2044) as made:
+        made._transport._client().event_hooks = {"response": [keep]}
+        yield made
+
+
+def test_an_order_on_its_whole_way_keeps_to_the_description(
+    vendor: Running, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
+) -> None:
+    vendor.control("POST", "orders", {"count": 30, "seed": 5})
+    waiting = [order for page in client.waiting_orders() for order in page.orders]
+    order = waiting[0]
+    ids = [each.order_id for each in waiting]
+    assert client.accept(order.order_id, [line.line_id for line in order.lines]) == Done()
+    for wait in (2, 3):
+        client.orders(ids)
+        vendor.advance(wait)
+    assert (
+        client.set_tracking(order.order_id, Tracking("1Z", None, "Canada Post", "https://x.example"))
+        == Done()
+    )
+    assert client.set_tracking(order.order_id, Tracking("7023210", "CPCL")) == Done()
+    assert client.ship(order.order_id) == Done()
+    assert [each.state for each in client.orders([order.order_id]).orders] == ["SHIPPED"]
+    checked = [contract.check(response) for response in seen]
+    assert set(checked) == {"OR11", "OR21", "OR23", "OR24"}
+
+
+def test_the_inbox_and_the_set_up_calls_keep_to_the_description(
+    vendor: Running, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
+) -> None:
+    vendor.control("POST", "threads", {"count": 120, "seed": 5})
+    attached = {"id": "6f6f", "name": "photo.jpg", "size": 48_213}
+    vendor.control(
+        "POST", "threads", {"threads": [{"messages": [{"body": "see photo", "attachments": [attached]}]}]}
+    )
+    assert sum(len(page.threads) for page in client.threads(NOON - timedelta(days=1))) == 121
+    client.carriers()
+    client.shop()
+    assert client.is_up()
+    assert [contract.check(response) for response in seen] == ["M11", "M11", "SH21", "A01", "V01"]
+
+
+def test_one_thread_keeps_to_the_description(vendor: Running, contract: Contract) -> None:
+    threads = vendor.control("POST", "threads", {"threads": [{"messages": [{"body": "hello"}]}]})
+    answer = vendor.ask("GET", f"inbox/threads/{threads['thread_ids'][0]}")
+    assert contract.check(answer) == "M10"
+
+
+def test_the_check_would_see_a_request_and_an_answer_that_break_the_description(
+    vendor: Running, contract: Contract
+) -> None:
+    order_id = vendor.order(overrides={"a_field_of_our_own": 1})
+    with pytest.raises(BreaksContractError, match=r"answer orders: .*a_field_of_our_own"):
+        contract.check(vendor.ask("GET", "orders", params={"order_ids": order_id}))
+    with pytest.raises(BreaksContractError, match=r"request .*lines"):
+        contract.check(vendor.ask("PUT", f"orders/{order_id}/accept", json={"lines": []}))
+    with pytest.raises(BreaksContractError, match="page_size"):
+        contract.check(vendor.ask("GET", "orders", params={"page_size": 10}))

@@ -1,0 +1,129 @@
+"""What became of a change, for each fault before and after it takes effect: never repeated, never misread."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from shared.fulfillment.ports import Done, NotSent, Refused, Tracking, Unclear
+from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
+from tests.mirakl_support import KEY, Pauses, Running, marketplace, sandbox
+from tests.ports import free_port
+
+Change = Callable[[MiraklMarketplace, str], object]
+
+CHANGES: dict[str, tuple[str, str, Change]] = {  # the state it needs, what shows that it was done, the call
+    "accept": (
+        "WAITING_ACCEPTANCE",
+        "WAITING_DEBIT",
+        lambda client, order: client.accept(order, [f"{order}-1"]),
+    ),
+    "tracking": (
+        "SHIPPING",
+        "7023210",
+        lambda client, order: client.set_tracking(order, Tracking("7023210", "CPCL")),
+    ),
+    "ship": ("SHIPPING", "SHIPPED", lambda client, order: client.ship(order)),
+}
+FAULTS: list[tuple[dict[str, Any], type[object], bool]] = [  # the fault, the outcome, whether it was done
+    ({"kind": "error_before", "status": 500}, Unclear, False),
+    ({"kind": "error_before", "status": 503}, Unclear, False),
+    ({"kind": "error_before", "status": 408}, Unclear, False),
+    ({"kind": "error_after", "status": 500}, Unclear, True),
+    ({"kind": "error_after", "status": 502}, Unclear, True),
+    ({"kind": "timeout", "seconds": 30, "effect": "none"}, Unclear, False),
+    ({"kind": "timeout", "seconds": 30, "effect": "before"}, Unclear, True),
+    ({"kind": "lost_answer"}, Unclear, True),
+    ({"kind": "malformed"}, Unclear, True),
+    ({"kind": "html"}, Unclear, False),
+    ({"kind": "html", "effect": "before"}, Unclear, True),
+    ({"kind": "html", "status": 502, "effect": "before"}, Unclear, True),
+    ({"kind": "html", "status": 403}, NotSent, False),
+    ({"kind": "rate_limited", "seconds": 60}, NotSent, False),
+    ({"kind": "error_before", "status": 400}, Refused, False),
+    ({"kind": "error_before", "status": 401}, Refused, False),
+    ({"kind": "error_before", "status": 403}, Refused, False),
+    ({"kind": "error_before", "status": 404}, Refused, False),
+    ({"kind": "latency", "seconds": 0.01}, Done, True),
+]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with sandbox(tmp_path_factory.mktemp("mirakl"), "--api-key", KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def vendor(served: Running) -> Running:
+    served.calm()
+    return served
+
+
+def was_done(vendor: Running, order_id: str, shown: str) -> bool:
+    truth = vendor.truth(order_id)
+    return shown in (truth["state"], truth["shown"]["shipping_tracking"])
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(("fault", "outcome", "done"), FAULTS, ids=str)
+def test_each_change_under_each_fault_is_one_call_and_rightly_understood(
+    vendor: Running, change: str, fault: dict[str, Any], outcome: type[object], *, done: bool
+) -> None:
+    state, shown, call = CHANGES[change]
+    order_id = vendor.order(state=state, lines=[{"sku": "A"}])
+    vendor.faults({**fault, "path": f"/api/orders/{order_id}", "method": "PUT"})
+    pauses = Pauses()
+    bounds = MiraklBounds(read=1.0 if fault["kind"] == "timeout" else 20.0)
+    with marketplace(vendor.url, pause=pauses, bounds=bounds) as client:
+        result = call(client, order_id)
+    assert isinstance(result, outcome)
+    assert was_done(vendor, order_id, shown) is done
+    assert vendor.control("GET", "books")["orders"][order_id][change]["calls"] == 1
+    assert pauses.seconds == []
+    assert KEY not in repr(result)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_marketplace_that_is_not_there_was_sent_nothing(change: str) -> None:
+    with marketplace(f"http://127.0.0.1:{free_port()}") as client:
+        result = CHANGES[change][2](client, "X-A")
+    assert result == NotSent("Mirakl cannot be reached (ConnectError)")
+
+
+def test_the_wait_of_a_full_minute_is_handed_on(vendor: Running) -> None:
+    order_id = vendor.order(state="SHIPPING")
+    vendor.control("PUT", "limits", {"per_minute": 0})
+    with marketplace(vendor.url) as client:
+        assert client.ship(order_id) == NotSent("Mirakl answered 429: Too many requests", 60)
+    assert vendor.state(order_id) == "SHIPPING"
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (["{id}-1"], "ORDER_LINE_ACCEPTANCE_DECISION_MISSING"),
+        (["{id}-1", "{id}-2", "{id}-3"], "ORDER_LINE_NOT_FOUND"),
+        (["{id}-1", "{id}-1"], "ORDER_LINE_DUPLICATE_ID"),
+        ([], "VALIDATION_ERROR"),
+    ],
+)
+def test_an_acceptance_that_does_not_name_each_line_once_is_refused(
+    vendor: Running, lines: list[str], code: str
+) -> None:
+    order_id = vendor.order(lines=[{"sku": "A"}, {"sku": "B"}])
+    with marketplace(vendor.url) as client:
+        refused = client.accept(order_id, [line.format(id=order_id) for line in lines])
+    assert isinstance(refused, Refused)
+    assert refused.code == code
+    assert vendor.state(order_id) == "WAITING_ACCEPTANCE"
+
+
+def test_an_order_that_was_cancelled_meanwhile_is_refused(vendor: Running) -> None:
+    order_id = vendor.order(lines=[{"sku": "A"}])
+    vendor.control("POST", f"orders/{order_id}/cancel")
+    with marketplace(vendor.url) as client:
+        refused = client.accept(order_id, [f"{order_id}-1"])
+        assert isinstance(refused, Refused)
+        assert refused.code == "ORDER_INVALID_STATE"
+        assert client.orders([order_id]).orders[0].state == "CANCELED"

@@ -1,0 +1,168 @@
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from shared.fulfillment.ports import Done, NotSent, Refused, Unclear
+from shared.vendors.mirakl.responses import Failure, explanation, outcome_of, reading_of, retry_after
+from shared.vendors.transport import Response
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+PAGE = b"<!DOCTYPE html><html><body>Access denied for Chlo\xc3\xa9 Tremblay</body></html>"
+
+
+def answer(
+    status: int, body: object = None, kind: str = "application/json;charset=UTF-8", **headers: str
+) -> Response:
+    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    return Response(status, {"content-type": kind} | headers, raw)
+
+
+# --- calls that change something --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "response", [answer(204), answer(204, PAGE), answer(200), answer(200, {"ok": 1}), answer(202, b"  ")]
+)
+def test_a_success_is_done(response: Response) -> None:
+    assert outcome_of(response, NOW) == Done()
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        answer(200, b'{"answer": {"cut off'),
+        answer(200, PAGE, "text/html"),
+        answer(200, [1]),
+        answer(201, b"accepted", "text/plain"),
+        answer(302, b"", location="https://elsewhere.example"),
+        answer(304),
+        answer(408),
+        answer(500, {"message": "oops"}),
+        answer(502, PAGE, "text/html"),
+        answer(503),
+        answer(504),
+        answer(599),
+    ],
+)
+def test_what_may_have_been_done_is_unclear(response: Response) -> None:
+    assert isinstance(outcome_of(response, NOW), Unclear)
+
+
+def test_a_full_minute_means_that_nothing_was_done() -> None:
+    limited = answer(429, {"message": "Too many requests", "status": 429}, **{"retry-after": "42"})
+    assert outcome_of(limited, NOW) == NotSent("Mirakl answered 429: Too many requests", 42.0)
+    assert outcome_of(answer(429, PAGE, "text/html"), NOW) == NotSent(
+        explanation(answer(429, PAGE, "text/html")), None
+    )
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 422])
+def test_a_refusal_is_told_in_the_marketplaces_words(status: int) -> None:
+    refused = answer(status, {"message": "Order with identifier 'X-A' not found", "status": status})
+    assert outcome_of(refused, NOW) == Refused(
+        f"Mirakl answered {status}: Order with identifier 'X-A' not found"
+    )
+
+
+def test_a_code_is_found_in_either_error_shape() -> None:
+    plain = answer(400, {"code": "ORDER_INVALID_STATE", "message": "no", "status": 400})
+    assert outcome_of(plain, NOW) == Refused(
+        "Mirakl answered 400: ORDER_INVALID_STATE no", "ORDER_INVALID_STATE"
+    )
+    errors = [{"field": "order_lines", "message": "must not be empty"}, {"code": "VALIDATION_ERROR"}]
+    listed = outcome_of(answer(400, {"errors": errors}), NOW)
+    assert listed == Refused(
+        "Mirakl answered 400: VALIDATION_ERROR order_lines: must not be empty", "VALIDATION_ERROR"
+    )
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_a_gateways_refusal_never_reached_the_marketplace(status: int) -> None:
+    turned_away = outcome_of(answer(status, PAGE, "text/html"), NOW)
+    assert isinstance(turned_away, NotSent)
+    assert "allow-list" in turned_away.message
+    assert "Tremblay" not in turned_away.message
+
+
+def test_a_page_is_recognised_under_a_false_name() -> None:
+    assert isinstance(outcome_of(answer(403, PAGE), NOW), NotSent)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"nothing to read", "nothing readable (15 bytes, application/json)"),
+        ([1], "nothing readable (3 bytes, application/json)"),
+        ({"detail": "other words"}, "no explanation"),
+        ({"errors": "none", "message": None}, "no explanation"),
+        (b'{"message": NaN}', "nothing readable (16 bytes, application/json)"),
+        (b"[" * 100_000, "nothing readable (100000 bytes, application/json)"),
+    ],
+)
+def test_a_refusal_without_words_is_still_a_refusal(body: object, words: str) -> None:
+    assert outcome_of(answer(400, body), NOW) == Refused(f"Mirakl answered 400: {words}")
+
+
+def test_long_words_are_cut_and_plain_text_is_not_quoted() -> None:
+    assert len(explanation(answer(400, {"message": "x" * 5000}))) < 400
+    assert "Tremblay" not in explanation(answer(400, b"for Tremblay", "text/plain"))
+    assert explanation(Response(400, {}, b"x")) == "Mirakl answered 400: nothing readable (1 bytes, no type)"
+
+
+# --- calls that read --------------------------------------------------------------------------------------
+
+
+def test_fractions_are_read_exactly() -> None:
+    assert reading_of(answer(200, b'{"total": 1249.99, "count": 3}'), NOW) == {
+        "total": Decimal("1249.99"),
+        "count": 3,
+    }
+
+
+def test_any_type_that_is_json_is_read() -> None:
+    assert reading_of(answer(200, {"a": 1}, "application/problem+json"), NOW) == {"a": 1}
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_an_outage_may_pass(status: int) -> None:
+    failure = reading_of(answer(status, **{"retry-after": "7"}), NOW)
+    assert isinstance(failure, Failure)
+    assert (failure.again, failure.retry_after) == (True, 7.0)
+
+
+def test_a_full_minute_passes() -> None:
+    assert reading_of(answer(429, {}), NOW) == Failure("Mirakl answered 429: no explanation", again=True)
+
+
+@pytest.mark.parametrize("response", [answer(200, b"{"), answer(200, PAGE, "text/html"), answer(204)])
+def test_an_answer_that_is_no_json_object_may_be_better_next_time(response: Response) -> None:
+    failure = reading_of(response, NOW)
+    assert isinstance(failure, Failure)
+    assert failure.again
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 406])
+def test_a_refusal_does_not_pass(status: int) -> None:
+    failure = reading_of(answer(status, {"message": "no"}), NOW)
+    assert failure == Failure(f"Mirakl answered {status}: no", again=False)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("42", 42.0),
+        ("1.5", 1.5),
+        ("Sun, 22 Nov 2026 09:01:00 GMT", 60.0),
+        ("Sun, 22 Nov 2026 09:01:00 -0000", 60.0),
+        ("Sun, 22 Nov 2026 08:00:00 GMT", 0.0),
+        ("999999999", 172_800.0),
+        ("Sun, 22 Nov 2099 08:00:00 GMT", 172_800.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+def test_how_long_to_wait_is_read_in_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
+    assert retry_after(answer(429, **{"retry-after": header}), NOW) == seconds
