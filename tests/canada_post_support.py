@@ -30,7 +30,9 @@ JSON_SHIPMENTS = f"/shipping/v1/{CUSTOMER}/{CUSTOMER}/shipments"
 XML_SHIPMENTS = f"/rs/{CUSTOMER}/{CUSTOMER}/shipment"
 SHIPMENTS = {"json": JSON_SHIPMENTS, "xml": XML_SHIPMENTS}
 ARTIFACTS = {"json": "/shipping/v1/artifacts", "xml": "/rs/artifact"}
-SENDER = Party("Shipping desk", "Acme Parts", "514-555-0100", "502 Main St N", None, "Montreal", "QC", "H2B1A0")
+SENDER = Party(
+    "Shipping desk", "Acme Parts", "514-555-0100", "502 Main St N", None, "Montreal", "QC", "H2B1A0"
+)
 DESTINATION = Party(
     name="Alex Tremblay",
     company=None,
@@ -93,7 +95,16 @@ class Running:
 
 
 def command(data_dir: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "infra.local.canada_post", "--port", "0", "--data-dir", str(data_dir), *options]
+    return [
+        sys.executable,
+        "-m",
+        "infra.local.canada_post",
+        "--port",
+        "0",
+        "--data-dir",
+        str(data_dir),
+        *options,
+    ]
 
 
 @contextmanager

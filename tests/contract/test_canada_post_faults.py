@@ -1,4 +1,4 @@
-"""What a purchase comes to under each fault, for both APIs: is it known afterwards whether a label was sold?"""
+"""What a purchase comes to under each fault, for both APIs, and whether a sale is known of afterwards."""
 
 import socket
 from collections.abc import Iterator
@@ -74,7 +74,9 @@ def test_after_an_unclear_answer_the_look_up_knows(
 
 @pytest.mark.parametrize("effect", ["none", "before"])
 def test_silence_is_left_and_looked_up(backend: str, vendor: Running, effect: str) -> None:
-    vendor.faults({"kind": "timeout", "seconds": 60, "effect": effect, "path": SHIPMENTS[backend], "method": "POST"})
+    vendor.faults(
+        {"kind": "timeout", "seconds": 60, "effect": effect, "path": SHIPMENTS[backend], "method": "POST"}
+    )
     request = label_request()
     with client(backend, vendor.url, bounded=bounds(buy=0.5)) as impatient:
         assert impatient.buy(request) == Unclear("Canada Post did not answer in time (ReadTimeout)")
@@ -206,11 +208,15 @@ def test_only_a_pdf_is_taken_for_a_label(
     assert isinstance(carrier.fetch_label(label.label_link or ""), Pdf)
 
 
-def test_no_outcome_shows_a_secret_or_the_addressee(carrier: CanadaPost, backend: str, vendor: Running) -> None:
+def test_no_outcome_shows_a_secret_or_the_addressee(
+    carrier: CanadaPost, backend: str, vendor: Running
+) -> None:
     kinds = ("lost_answer", "malformed", "html", "rate_limited")
     faults: list[dict[str, object]] = [{"kind": kind} for kind in kinds]
     faults += [{"kind": "error_before", "status": status} for status in (400, 401, 403, 500, 503)]
     for fault in faults:
         vendor.faults({**fault, "path": SHIPMENTS[backend]})
         said = repr(carrier.buy(label_request())) + repr(carrier.find("order"))
-        assert not any(hidden in said for hidden in (*SECRETS, "Tremblay", "Example Street", "K1A0B1", "613-555"))
+        assert not any(
+            hidden in said for hidden in (*SECRETS, "Tremblay", "Example Street", "K1A0B1", "613-555")
+        )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from io import BytesIO
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -66,7 +67,9 @@ def test_what_was_bought_is_found_by_its_request_id(carrier: CanadaPost) -> None
 
 
 def test_every_character_that_a_name_can_have_reaches_the_label(carrier: CanadaPost) -> None:
-    to = replace(DESTINATION, name='O\'Neil & "Fils" <Ltée>', company="Ça \\ (va)", additional_info="2e étage")
+    to = replace(
+        DESTINATION, name='O\'Neil & "Fils" <Ltée>', company="Ça \\ (va)", additional_info="2e étage"
+    )
     label = bought(carrier.buy(label_request(destination=to)))
     pdf = carrier.fetch_label(label.label_link or "")
     assert isinstance(pdf, Pdf)
@@ -75,7 +78,7 @@ def test_every_character_that_a_name_can_have_reaches_the_label(carrier: CanadaP
     for line in (to.name, to.company, to.additional_info, "123 Example Street", "Unit 4", "Ottawa ON K1A0B1"):
         assert line is not None
         assert line in text
-    assert label.tracking_number in text
+    assert (label.tracking_number or "no number") in text
     assert [float(side) / 72 for side in page.mediabox[2:]] == [4, 6]
 
 
@@ -112,7 +115,9 @@ def test_a_suspended_shipment_is_bought_but_of_no_use(carrier: CanadaPost, vendo
     assert carrier.find(request.request_id) == label
 
 
-def test_a_second_purchase_of_one_request_is_paid_twice_and_told(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_second_purchase_of_one_request_is_paid_twice_and_told(
+    carrier: CanadaPost, vendor: Running
+) -> None:
     request = label_request()
     first, second = bought(carrier.buy(request)), bought(carrier.buy(request))
     assert vendor.sold(request.request_id) == 2
@@ -164,7 +169,7 @@ def test_a_carrier_still_at_work_says_so(vendor: Running) -> None:
     ],
 )
 def test_a_refusal_carries_the_vendors_code(
-    carrier: CanadaPost, vendor: Running, fields: dict[str, object], code: str
+    carrier: CanadaPost, vendor: Running, fields: dict[str, Any], code: str
 ) -> None:
     request = label_request(**fields)
     refused = carrier.buy(request)
@@ -215,4 +220,6 @@ def test_a_prepared_refund_is_accepted_as_it_stands(carrier: CanadaPost, vendor:
 
 def test_a_label_is_asked_for_on_the_carriers_host_alone(carrier: CanadaPost) -> None:
     for link in ("https://elsewhere.example/rs/artifact/1/1/0", "file:///etc/passwd", "/_control/books", ""):
-        assert carrier.fetch_label(link) == Refused("the label's link does not lead to the configured host", "link")
+        assert carrier.fetch_label(link) == Refused(
+            "the label's link does not lead to the configured host", "link"
+        )

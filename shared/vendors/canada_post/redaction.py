@@ -9,11 +9,11 @@ _SHORTEST = 3  # characters: shorter values would blot out half of every sentenc
 
 
 def redacted(text: str, values: Iterable[str]) -> str:
-    """The text with each value masked, however it is spaced or capitalised."""
+    """The text with each value masked, however it is spaced, divided or capitalised."""
     for value in sorted(values, key=len, reverse=True):
-        letters = [re.escape(letter) for letter in value if not letter.isspace()]
+        letters = [re.escape(letter) for letter in value if letter not in " \t-().,"]
         if len(letters) >= _SHORTEST:
-            text = re.sub(r"[\s-]*".join(letters), "***", text, flags=re.IGNORECASE)
+            text = re.sub(r"[\s().,-]*".join(letters), "***", text, flags=re.IGNORECASE)
     return text
 
 

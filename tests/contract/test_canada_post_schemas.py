@@ -1,0 +1,124 @@
+"""Every XML document, of client and sandbox, against the carrier's published schemas."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from shared.fulfillment.ports import Bought, LabelRequest
+from shared.vendors.canada_post.account import Settlement, ShippingAccount
+from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect
+from tests.canada_post_support import (
+    ACCOUNT,
+    DESTINATION,
+    ROOT,
+    SCHEMAS,
+    XML_SHIPMENTS,
+    Running,
+    client,
+    label_request,
+    sandbox,
+)
+
+pytestmark = pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the carrier's schemas are not on this machine")
+KEY = ("our-key", "our-word")
+LINE = "é" * 44
+
+
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with sandbox(tmp_path_factory.mktemp("canada-post")) as running:
+        running.calm()
+        yield running
+
+
+def check(body: bytes, schema: str) -> etree._Element:
+    document = etree.fromstring(body)
+    etree.XMLSchema(etree.parse(str(SCHEMAS / schema))).assertValid(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    "request_", [label_request(), label_request("r" * 32, options=()), label_request(options=("SO", "PA18"))]
+)
+@pytest.mark.parametrize(
+    "account",
+    [
+        ACCOUNT,
+        replace(ACCOUNT, settlement=Settlement(), label_format="8.5x11"),
+        replace(ACCOUNT, settlement=Settlement("1", "2", "SupplierAccount"), mobo="3"),
+    ],
+)
+@pytest.mark.parametrize(
+    "to",
+    [
+        DESTINATION,
+        replace(DESTINATION, name=LINE, company=LINE, line_1=LINE, line_2=LINE, additional_info=LINE),
+        replace(DESTINATION, name=None, company="<&>", line_2=None, phone=None),
+    ],
+)
+def test_every_request_fits_the_schema(request_: LabelRequest, account: ShippingAccount, to: object) -> None:
+    body = XmlDialect().create_body(replace(request_, destination=to), account)  # type: ignore[arg-type]  # a Party
+    check(body, "shipment.xsd")
+
+
+def test_the_prepared_refund_fits_the_schema() -> None:
+    check(XmlDialect().refund_body("desk@acme.example").encode(), "shipment.xsd")
+
+
+def test_the_sandboxs_answers_fit_the_schema(vendor: Running) -> None:
+    request = label_request(options=("SO", "DC"))
+    headers = {"Accept": MEDIA_TYPE}
+    with client("xml", vendor.url) as carrier:
+        label = carrier.buy(request)
+        assert isinstance(label, Bought)
+    own = check(vendor.http.get(label.links["self"], headers=headers, auth=KEY).content, "shipment.xsd")
+    assert own.tag.endswith("shipment-info")
+    search = f"{vendor.url}{XML_SHIPMENTS}"
+    for query in (
+        {"requestId": request.request_id},
+        {"requestId": "none"},
+        {"trackingPIN": label.tracking_number},
+    ):
+        found = vendor.http.get(search, params=query, headers=headers, auth=KEY)
+        assert check(found.content, "shipment.xsd").tag.endswith("shipments")
+    with client("xml", vendor.url) as carrier:
+        undo = carrier.undo(label)
+    content_type = {"Content-Type": MEDIA_TYPE}
+    refund = vendor.http.post(undo.url, content=undo.body, headers=headers | content_type, auth=KEY)
+    assert check(refund.content, "shipment.xsd").tag.endswith("shipment-refund-request-info")
+
+
+def test_the_sandboxs_errors_fit_the_schema(vendor: Running) -> None:
+    headers = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE}
+    address = f"{vendor.url}{XML_SHIPMENTS}"
+    answers = [
+        vendor.http.post(address, content="<shipment/>", headers=headers, auth=KEY),
+        vendor.http.post(address, content="<", headers=headers, auth=KEY),
+        vendor.http.get(f"{address}/none", headers=headers, auth=KEY),
+        vendor.http.get(address, headers=headers, auth=KEY),
+        vendor.http.get(address, headers=headers),
+    ]
+    assert [answer.status_code for answer in answers] == [500, 500, 404, 400, 401]
+    for answer in answers:
+        check(answer.content, "messages.xsd")
+
+
+def test_the_sandbox_takes_what_the_schema_allows_in_any_order(vendor: Running) -> None:
+    body = etree.fromstring(XmlDialect().create_body(label_request(), ACCOUNT))
+    for element in (body, body[-1]):
+        for child in reversed(list(element)):
+            element.append(child)  # which moves it
+    document = etree.tostring(body)
+    check(document, "shipment.xsd")
+    headers = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE}
+    answer = vendor.http.post(f"{vendor.url}{XML_SHIPMENTS}", content=document, headers=headers, auth=KEY)
+    assert answer.status_code == 200
+
+
+def test_nothing_that_is_deployed_needs_the_schema_checker() -> None:
+    for source in (*Path(ROOT / "shared").rglob("*.py"), *Path(ROOT / "functions").rglob("*.py")):
+        assert "lxml" not in source.read_text(encoding="utf-8")
+    assert "lxml" not in (ROOT / "requirements.txt").read_text(encoding="utf-8")

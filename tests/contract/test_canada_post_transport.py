@@ -1,0 +1,207 @@
+"""The clients against a scripted server: what no sandbox would ever send."""
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from shared.fulfillment.ports import Bought, NotReady, Refused, Unclear, UndoCall
+from shared.vendors.canada_post.carrier import CanadaPost
+from shared.vendors.canada_post.transport import CanadaPostBounds
+from tests.canada_post_support import ACCOUNT, CUSTOMER, JSON_SHIPMENTS, bounds, client, label_request
+
+TOKEN = b'{"access_token": "our-token", "expires_in": 3600}'
+Script = Callable[[BaseHTTPRequestHandler], None]
+
+
+class _Scripted(BaseHTTPRequestHandler):
+    script: Script
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(f"{self.command} {self.path}")
+        type(self).script(self)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        if self.path.endswith("/oauth2/token"):
+            respond(self, 200, TOKEN)
+        else:
+            self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Keeps the test's output to itself."""
+
+
+def respond(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"content-length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@contextmanager
+def scripted(
+    script: Script, bounded: CanadaPostBounds | None = None, prefix: str = ""
+) -> Iterator[tuple[CanadaPost, list[str]]]:
+    asked: list[str] = []
+    handler = type("Scripted", (_Scripted,), {"script": staticmethod(script), "asked": asked})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}{prefix}"
+            with client("json", url, bounded=bounded) as carrier:
+                yield carrier, asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def answering(*bodies: object) -> Script:
+    """Each call gets the next body, the last one for ever."""
+    left = list(bodies)
+
+    def script(handler: BaseHTTPRequestHandler) -> None:
+        body = left.pop(0) if len(left) > 1 else left[0]
+        respond(handler, 200, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+    return script
+
+
+def shipment(number: int, request_id: str | None = "order", **fields: object) -> dict[str, object]:
+    return {
+        "shipmentId": str(number),
+        "customerRequestId": request_id,
+        "shipmentStatus": "transmitted",
+    } | fields
+
+
+def links(*numbers: int) -> list[dict[str, str]]:
+    return [{"rel": "shipment", "href": f"{JSON_SHIPMENTS}/{number}"} for number in numbers]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    elsewhere = "https://elsewhere.example/steal"
+    with scripted(lambda handler: respond(handler, 302, b"", location=elsewhere)) as (carrier, asked):
+        assert isinstance(carrier.buy(label_request()), Unclear)
+        assert isinstance(carrier.find("order"), Unclear)
+    assert len(asked) == 2
+
+
+def test_a_gateway_with_a_path_is_asked_below_it() -> None:
+    with scripted(answering(links(7), shipment(7)), prefix="/prod/portal") as (carrier, asked):
+        assert isinstance(carrier.find("order"), Bought)
+    assert asked == [
+        f"GET /prod/portal{JSON_SHIPMENTS}?request-id=order",
+        f"GET /prod/portal{JSON_SHIPMENTS}/7",
+    ]
+
+
+def test_a_request_id_is_quoted_in_the_look_up() -> None:
+    with scripted(answering([])) as (carrier, asked):
+        carrier.find("a&b=c/d?e#f%")
+    assert asked == [f"GET {JSON_SHIPMENTS}?request-id=a%26b%3Dc%2Fd%3Fe%23f%25"]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "said"),
+    [
+        ([links(7), shipment(7, "another")], "found only shipments of other requests"),
+        ([[{"rel": "shipment", "href": "https://elsewhere.example/shipping/1"}]], "leads to another host"),
+        ([links(*range(11))], "found 11 shipments of one request"),
+        ([[{"rel": "group", "href": "/shipping/v1/group"}]], "lead to no shipment"),
+        ([links(7), {"title": "odd"}], "odd"),
+    ],
+)
+def test_a_look_up_that_leads_nowhere_is_unclear(bodies: list[object], said: str) -> None:
+    with scripted(answering(*bodies)) as (carrier, _):
+        unclear = carrier.find("order")
+    assert isinstance(unclear, Unclear)
+    assert said in unclear.message
+
+
+def test_shipments_of_other_requests_are_left_out() -> None:
+    with scripted(answering(links(7, 8, 8), shipment(7, "another"), shipment(8, None))) as (carrier, asked):
+        found = carrier.find("order")
+    assert isinstance(found, Bought)
+    assert (found.shipment_id, found.also_sold, len(asked)) == ("8", (), 3)
+
+
+def test_a_void_one_gives_way_to_a_live_one() -> None:
+    with scripted(answering(links(7, 8), shipment(7, shipmentStatus="void"), shipment(8))) as (carrier, _):
+        found = carrier.find("order")
+    assert isinstance(found, Bought)
+    assert (found.shipment_id, found.usable, found.also_sold) == ("8", True, ())
+
+
+def test_an_endless_answer_is_left() -> None:
+    bounded = bounds(largest_answer=2000)
+    with scripted(answering(b"%PDF-" + b"x" * 3000), bounded) as (carrier, _):
+        refused = carrier.fetch_label("/shipping/v1/artifacts/1/2/0")
+        assert refused == Refused("Canada Post's answer is larger than 2000 bytes", "size")
+        assert isinstance(carrier.buy(label_request()), Unclear)
+        assert isinstance(carrier.find("order"), Unclear)
+
+
+def test_an_answer_that_cannot_be_decompressed_leaves_a_purchase_unclear() -> None:
+    with scripted(lambda handler: respond(handler, 200, b"plain", content_encoding="gzip")) as (carrier, _):
+        assert isinstance(carrier.buy(label_request()), Unclear)
+
+
+def test_a_compressed_answer_is_read() -> None:
+    packed = gzip.compress(json.dumps(shipment(7, None)).encode())
+    with scripted(lambda handler: respond(handler, 200, packed, content_encoding="gzip")) as (carrier, _):
+        assert isinstance(carrier.buy(label_request()), Bought)
+
+
+def test_an_answer_that_only_trickles_is_left_in_time() -> None:
+    left = threading.Event()
+
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", "1000000")
+        handler.end_headers()
+        try:
+            while not left.wait(0.02):
+                handler.wfile.write(b" ")
+        except OSError:
+            pass  # the client has hung up, as it should
+
+    with scripted(trickle, bounds(total=0.3, attempts=1)) as (carrier, _):
+        outcome = carrier.buy(label_request())
+        left.set()
+    assert isinstance(outcome, Unclear)
+
+
+def test_a_refusal_that_quotes_the_addressee_and_our_token_shows_neither() -> None:
+    text = "No service for ALEX TREMBLAY at 123 example street, K1A 0B1 (our-token)"
+    body = json.dumps({"errors": [{"errorCode": "9111", "message": text}]}).encode()
+    with scripted(lambda handler: respond(handler, 400, body)) as (carrier, _):
+        refused = carrier.buy(label_request())
+    assert refused == Refused("Canada Post answered 400: 9111 No service for *** at ***, *** (***)", "9111")
+
+
+def test_a_label_shorter_than_any_page_is_not_ready() -> None:
+    with scripted(answering(b"%PDF-1.4")) as (carrier, _):
+        assert carrier.fetch_label("/shipping/v1/artifacts/1/2/0") == NotReady()
+
+
+def test_an_undo_call_is_prepared_from_what_is_known() -> None:
+    bare = Bought("7/8", None, None, None, usable=True, status="transmitted")
+    base = "https://api.example/portal"
+    with client("json", base) as carrier:
+        assert carrier.undo(bare) == UndoCall(
+            "POST",
+            f"{base}/shipping/v1/{CUSTOMER}/{CUSTOMER}/shipments/7%2F8/refund",
+            '{"email": "desk@acme.example"}',
+            "Asks for a refund; send as application/json. The answer holds a service ticket.",
+        )
+        void = carrier.undo(Bought("7", None, None, None, usable=True, status="created"))
+    assert (void.method, void.body) == ("DELETE", None)
+    assert ACCOUNT.email == "desk@acme.example"
