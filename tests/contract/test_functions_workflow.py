@@ -1,6 +1,6 @@
 """`workflow` as it ships, on the real database: people's work and reports."""
 
-from uuid import uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -59,7 +59,7 @@ def test_a_failed_task_keeps_its_reason_and_ends(workflow: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("action", ["claim", "release", "complete", "fail"])
-@pytest.mark.parametrize("name", [str(uuid4()), "nonsense", "%00", "1"])
+@pytest.mark.parametrize("name", [str(UUID(int=1)), "nonsense", "%00", "1"])
 def test_an_unknown_manual_task_is_not_found(workflow: FlaskClient, action: str, name: str) -> None:
     answer = act(workflow, name, action, **ADA, **({"note": "n"} if action == "fail" else {}))
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
