@@ -174,7 +174,10 @@ def test_a_look_up_that_cannot_be_read_never_says_unknown(
     assert isinstance(carrier.find(request.request_id), Unclear)
 
 
-@pytest.mark.parametrize("fault", [{"kind": "malformed"}, {"kind": "error_before", "status": 404}])
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "malformed"}, {"kind": "error_before", "status": 404}, {"kind": "lost_answer"}],
+)
 def test_a_shipment_that_was_found_but_cannot_be_read_stays_unclear(
     carrier: CanadaPost, backend: str, vendor: Running, fault: dict[str, object]
 ) -> None:

@@ -53,8 +53,9 @@ def json_api(vendor: Running) -> Callable[..., httpx.Response]:
     assert (given["token_type"], given["expires_in"]) == ("Bearer", 3600)
     token = {"Authorization": f"Bearer {given['access_token']}"}
 
-    def call(method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own
-        return vendor.http.request(method, f"{vendor.url}{path}", headers=token, **content)
+    def call(method: str, path: str, media_type: str | None = None, **content: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own
+        headers = token | ({"Content-Type": media_type} if media_type else {})
+        return vendor.http.request(method, f"{vendor.url}{path}", headers=headers, **content)
 
     return call
 
@@ -260,8 +261,12 @@ def test_a_look_up_takes_a_request_id_alone(
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"[" * 100_000])
 def test_what_is_no_json_object_is_refused(json_api: Callable[..., httpx.Response], body: bytes) -> None:
     assert json_api("POST", JSON_SHIPMENTS, content=body).status_code == 415
-    typed = {"content": body}
-    assert json_api("POST", f"{JSON_SHIPMENTS}/x/unknown", **typed).status_code == 404
+    assert json_api("POST", JSON_SHIPMENTS, content=body, media_type="application/json").status_code == 400
+
+
+def test_the_price_is_told_to_those_who_ask(json_api: Callable[..., httpx.Response]) -> None:
+    assert "shipmentPrice" in json_api("POST", JSON_SHIPMENTS, json=order()).json()
+    assert "shipmentPrice" not in json_api("POST", JSON_SHIPMENTS, json=order(providePricingInfo=None)).json()
 
 
 def test_the_xml_api_asks_for_exact_media_types(vendor: Running) -> None:

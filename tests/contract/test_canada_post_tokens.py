@@ -85,6 +85,18 @@ def test_a_revoked_token_is_replaced_for_a_look_up(carrier: CanadaPost, vendor: 
     assert vendor.calls("token") == before + 1
 
 
+def test_threads_whose_token_was_revoked_share_the_next_one(carrier: CanadaPost, vendor: Running) -> None:
+    carrier.find("order")
+    vendor.control("DELETE", "tokens")
+    vendor.faults(
+        {"kind": "latency", "seconds": 0.1, "path": JSON_SHIPMENTS}
+    )  # so that all are under way at once
+    before = vendor.calls("token")
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: carrier.find("order"), range(8))) == {Unknown()}
+    assert vendor.calls("token") == before + 1
+
+
 def test_a_purchase_with_a_revoked_token_is_not_repeated_but_the_next_one_succeeds(
     carrier: CanadaPost, vendor: Running
 ) -> None:

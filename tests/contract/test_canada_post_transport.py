@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -204,4 +205,10 @@ def test_an_undo_call_is_prepared_from_what_is_known() -> None:
         )
         void = carrier.undo(Bought("7", None, None, None, usable=True, status="created"))
     assert (void.method, void.body) == ("DELETE", None)
-    assert ACCOUNT.email == "desk@acme.example"
+
+
+def test_an_undo_call_without_an_address_of_ours_says_what_to_fill_in() -> None:
+    with client("xml", "https://soa.example", account=replace(ACCOUNT, email=None)) as carrier:
+        call = carrier.undo(Bought("7", None, None, None, usable=True, status="transmitted"))
+    assert "<email>name@example.com</email>" in (call.body or "")
+    assert call.note.endswith("Put your own e-mail address into the body first.")
