@@ -129,24 +129,34 @@ class SupabaseOrderStore:
             p_order_id=order_id,
             p_request_id=request_id,
             p_sequence=sequence,
+            p_call=str(uuid.uuid4()),
             p_request_hash=request_hash,
             p_request=request,
             p_backend=backend,
         )
         return _shipment(row), row["opened"]
 
-    def note_label_call(self, shipment: ShipmentFacts) -> bool:
-        before = shipment.called_at and shipment.called_at.isoformat()
-        return self._call("note_label_call", p_shipment=shipment.id, p_called_before=before) is True
-
-    def note_label_not_sent(self, shipment_id: str, message: str) -> None:
-        self._call("note_label_not_sent", p_shipment=shipment_id, p_message=message)
-
-    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int) -> int:
-        cycles: int | None = self._call(
-            "note_label_unknown", p_shipment=shipment_id, p_message=message, p_attention_after=attention_after
+    def note_label_call(self, shipment: ShipmentFacts) -> ShipmentFacts | None:
+        row = self._call(
+            "note_label_call",
+            p_shipment=shipment.id,
+            p_call_before=shipment.call_id,
+            p_call=str(uuid.uuid4()),
         )
-        return cycles or 0
+        return row and _shipment(row)
+
+    def note_label_not_sent(self, shipment: ShipmentFacts, message: str) -> None:
+        self._call("note_label_not_sent", p_shipment=shipment.id, p_call=shipment.call_id, p_message=message)
+
+    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int, cycle: str) -> int:
+        cycles: int = self._call(
+            "note_label_unknown",
+            p_shipment=shipment_id,
+            p_message=message,
+            p_attention_after=attention_after,
+            p_cycle=cycle,
+        )
+        return cycles
 
     def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
         told = {
@@ -156,6 +166,7 @@ class SupabaseOrderStore:
             "links": dict(bought.links),
             "price": None if bought.price is None else str(bought.price),
             "carrier_status": bought.status,
+            "also_sold": list(bought.also_sold),
             "undo": asdict(undo),
         }
         state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=told)
@@ -167,8 +178,8 @@ class SupabaseOrderStore:
         )
         return stored is True
 
-    def note_label_refused(self, shipment_id: str, message: str) -> None:
-        self._call("note_label_refused", p_shipment=shipment_id, p_message=message)
+    def note_label_refused(self, shipment: ShipmentFacts, message: str) -> None:
+        self._call("note_label_refused", p_shipment=shipment.id, p_call=shipment.call_id, p_message=message)
 
     def shipments_to_settle(self, limit: int) -> Sequence[tuple[str, ShipmentFacts]]:
         return [
@@ -210,6 +221,10 @@ class SupabaseOrderStore:
 
     def retry_order(self, order_id: str, note: str) -> Json:
         row: Json = self._call("retry_order", p_order_id=order_id, p_note=note)
+        return row
+
+    def note_undone(self, order_id: str, note: str) -> Json:
+        row: Json = self._call("note_undone", p_order_id=order_id, p_note=note)
         return row
 
     def reconcile_orders(self, day: date | None) -> Json:
@@ -270,6 +285,7 @@ def _shipment(row: Json) -> ShipmentFacts:
         label_link=row["label_link"],
         label_path=row["label_path"],
         request=row["request"],
+        call_id=row["call_id"],
     )
 
 

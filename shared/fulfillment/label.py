@@ -136,8 +136,9 @@ class LabelPurchase:
 
     def _call_again(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
         """With the same request id and the very request that was committed."""
-        if self.store.note_label_call(shipment):
-            self._buy(run, order_id, shipment, request_from_json(shipment.request))
+        called = self.store.note_label_call(shipment)
+        if called:
+            self._buy(run, order_id, called, request_from_json(called.request))
         else:
             run.counts["skipped"] += 1
 
@@ -147,12 +148,12 @@ class LabelPurchase:
             case Bought():
                 self._bought(run, order_id, shipment.id, answer)
             case Refused(message, _):
-                self.store.note_label_refused(shipment.id, message)
+                self.store.note_label_refused(shipment, message)
                 run.failed(order_id, message)
             case Unclear(message):
                 self._unknown(run, order_id, shipment.id, message)
             case NotSent(message, _):
-                self.store.note_label_not_sent(shipment.id, message)
+                self.store.note_label_not_sent(shipment, message)
                 run.counts["left"] += 1
                 run.deadline = (
                     run.clock()
@@ -176,7 +177,7 @@ class LabelPurchase:
         return shipment.called_at is not None and self.clock() - shipment.called_at >= SETTLING
 
     def _unknown(self, run: StageRun, order_id: str, shipment_id: str, message: str) -> None:
-        cycles = self.store.note_label_unknown(shipment_id, message, ATTENTION_AFTER)
+        cycles = self.store.note_label_unknown(shipment_id, message, ATTENTION_AFTER, run.cycle)
         run.counts["unknown"] += 1
         if cycles >= ATTENTION_AFTER:
             run.failed(order_id, f"unknown for {cycles} cycles: {message}")
@@ -214,11 +215,17 @@ class LabelPurchase:
     def _settle_ended(self, run: StageRun) -> None:
         """Orders that ended while a label was on its way: what was bought for them, a person undoes."""
         for order_id, shipment in self.store.shipments_to_settle(GROUP):
+            if not run.may_go_on():
+                break
             found = self.carrier.find(shipment.request_id)
             if isinstance(found, Bought):
                 self._bought(run, order_id, shipment.id, found)
             elif isinstance(found, Unknown) and (shipment.called_at is None or self._settled(shipment)):
-                self.store.note_label_refused(shipment.id, "never bought, and the order has ended")
+                self.store.note_label_refused(shipment, "never bought, and the order has ended")
+            else:
+                self._unknown(
+                    run, order_id, shipment.id, "the order has ended, its label's outcome is not known"
+                )
         for shipment_id, bought in self.store.shipments_to_undo(GROUP):
             self.store.note_undo_due(shipment_id, self.carrier.undo(bought))
             run.counts["undo_due"] += 1

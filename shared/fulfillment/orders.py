@@ -95,7 +95,10 @@ def follow(order_id: str, state: OrderState, marketplace_state: str) -> Move | N
 
 @dataclass(frozen=True)
 class ShipmentFacts:
-    """What we know of an order's last shipment. `called_at` None: the carrier was certainly not called."""
+    """What we know of an order's last shipment. `called_at` None: the carrier was certainly not called.
+
+    `call_id` names the last call that was allowed, so that what is said of a call is not said of a later one.
+    """
 
     id: str
     sequence: int
@@ -107,6 +110,7 @@ class ShipmentFacts:
     label_link: str | None
     label_path: str | None
     request: JsonObject = field(default_factory=dict)
+    call_id: str | None = None
 
 
 class LabelStep(StrEnum):

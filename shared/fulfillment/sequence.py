@@ -42,7 +42,7 @@ class Before:
 
 
 class StageStore(Protocol):
-    """All raise StoreUnavailable."""
+    """All raise StoreUnavailable. `owner` is made for one run, and for no other."""
 
     def begin_stage(
         self,
@@ -92,6 +92,7 @@ class StageRun:
     clock: Clock
     renew: Callable[[], bool]
     renew_at: datetime
+    cycle: str
     counts: Counter[str] = field(default_factory=Counter)
     errors: list[dict[str, str]] = field(default_factory=list)
     lost: bool = False
@@ -155,6 +156,7 @@ class StageRunner:
             clock=self.clock,
             renew=lambda: self.store.renew_stage(firing.cycle, name, owner, LEASE),
             renew_at=now + LEASE / 3,
+            cycle=firing.cycle,
         )
         told["out_of_order"] = beginning.out_of_order
         try:

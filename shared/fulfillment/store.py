@@ -60,7 +60,7 @@ class OrderStore(Protocol):
         ...
 
     def move_orders(self, moves: Sequence[Move], stage: str) -> Sequence[str]:
-        """Returns the ids that moved; an order that is elsewhere by now is left alone."""
+        """At most one move of each order. Returns the ids that moved; one that is elsewhere by now is left alone."""
         ...
 
 
@@ -79,36 +79,42 @@ class LabelStore(OrderStore, Protocol):
         request: JsonObject,
         backend: str,
     ) -> tuple[ShipmentFacts, bool]:
-        """Commits the intent before the carrier is called; the flag says whether it is new.
+        """Commits the intent before the carrier is called; the flag says whether this caller may call it.
 
-        Raises Conflict when the order is not accepted.
+        Raises Conflict when the order is not accepted, or had a shipment of this sequence before.
         """
         ...
 
-    def note_label_call(self, shipment: ShipmentFacts) -> bool:
-        """Before a further call with the same request id. False: the shipment moved meanwhile, do not call."""
+    def note_label_call(self, shipment: ShipmentFacts) -> ShipmentFacts | None:
+        """Before a further call with the same request id. None: it or its order moved meanwhile, do not call."""
         ...
 
-    def note_label_not_sent(self, shipment_id: str, message: str) -> None: ...
+    def note_label_not_sent(self, shipment: ShipmentFacts, message: str) -> None:
+        """The call that `shipment` stands for was not made; a later one is left alone."""
+        ...
 
-    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int) -> int:
-        """Returns in how many cycles it has been unknown."""
+    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int, cycle: str) -> int:
+        """Returns in how many cycles it has been unknown; 0 when it is known by now."""
         ...
 
     def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
-        """Returns the shipment's state: bought, or undo_due when its order was cancelled meanwhile."""
+        """Returns the shipment's state: bought, or undo_due when its order does not want it any more."""
         ...
 
-    def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool: ...
+    def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool:
+        """False: the order moved elsewhere meanwhile."""
+        ...
 
-    def note_label_refused(self, shipment_id: str, message: str) -> None: ...
+    def note_label_refused(self, shipment: ShipmentFacts, message: str) -> None:
+        """The call that `shipment` stands for bought nothing; a later one is left alone."""
+        ...
 
     def shipments_to_settle(self, limit: int) -> Sequence[tuple[str, ShipmentFacts]]:
-        """Shipments of unknown outcome whose orders have ended otherwise, with the order's id."""
+        """Shipments of unknown outcome whose orders have ended, with the order's id; the longest untouched first."""
         ...
 
     def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
-        """Labels bought for orders that were cancelled, with the id of our shipment."""
+        """Labels that are paid for and that their orders do not want, with the id of our shipment."""
         ...
 
     def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None: ...
@@ -135,6 +141,10 @@ class OrderReports(Protocol):
 
     def retry_order(self, order_id: str, note: str) -> Json:
         """A person has looked. Raises NotFound, and Conflict when there is nothing to retry."""
+        ...
+
+    def note_undone(self, order_id: str, note: str) -> Json:
+        """A person has seen to what was paid for nothing. Raises NotFound, Conflict when there is nothing of it."""
         ...
 
     def reconcile_orders(self, day: date | None) -> Json: ...

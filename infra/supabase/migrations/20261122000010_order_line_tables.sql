@@ -17,17 +17,21 @@ create type shipment_state as enum (
     'requested', -- committed before the carrier is called -> bought, unknown, failed
     'unknown',   -- the call's outcome is not known -> bought, failed
     'bought',    -- paid for -> undo_due
-    'failed',    -- the carrier refused it: nothing was bought; the end
-    'undo_due'   -- bought for an order that was cancelled: a person sends the prepared call; the end
+    'failed',    -- nothing was bought -> undo_due (the carrier sold it all the same)
+    'undo_due'   -- bought and not wanted: a person sends the prepared call; the end
 );
 
-create type stage_state as enum ('running', 'finished', 'failed');
+create type stage_state as enum (
+    'running',  -- under a lease -> finished, failed
+    'finished', -- the end
+    'failed'    -- ended by an error, or its lease ran out -> running (taken up again in the same cycle)
+);
 
 create table orders (
     order_id text primary key,
     commercial_id text not null,
     state order_state not null default 'pending_acceptance',
-    reason text, -- of the last move
+    reason text, -- of the last move, or why a person must look
     attention boolean not null default false, -- a person must look
     marketplace_state text not null,
     ordered_at timestamptz not null,
@@ -46,13 +50,12 @@ create table orders (
 );
 create index orders_by_state on orders (state, ordered_at, order_id);
 create index orders_by_day on orders (first_seen_at);
-create index orders_for_people on orders (ordered_at) where attention;
 
 create table order_lines (
     order_id text not null references orders (order_id) on delete cascade,
     line_id text not null,
     sku text not null,
-    quantity integer not null check (quantity > 0),
+    quantity bigint not null check (quantity >= 0), -- 0: the line was cancelled
     title text not null,
     price numeric not null,
     primary key (order_id, line_id)
@@ -68,6 +71,7 @@ create table order_status_history (
     at timestamptz not null
 );
 create index order_status_history_by_order on order_status_history (order_id, id);
+create index order_status_history_beginnings on order_status_history (at) where from_state is null;
 
 create table shipments (
     id uuid primary key default gen_random_uuid(),
@@ -78,8 +82,11 @@ create table shipments (
     request jsonb not null,
     backend text not null,
     state shipment_state not null default 'requested',
-    called_at timestamptz, -- when the last call was about to begin; null: certainly not called
+    call_id uuid not null, -- of the last call to the carrier that was allowed: whoever knows it may speak of that call
+    called_at timestamptz, -- when that call was about to begin; null: it certainly was not made, nor was one before it
+    wanted boolean not null default true, -- false: its order ended without it
     unclear_cycles integer not null default 0 check (unclear_cycles >= 0),
+    unclear_in text, -- the cycle that was counted last
     message text, -- the carrier's last word
     shipment_id text,
     tracking_number text,
@@ -91,6 +98,8 @@ create table shipments (
     label_sha256 text,
     label_bytes integer,
     undo jsonb, -- the void or refund call, prepared
+    also_sold text[] not null default '{}', -- the carrier's ids of further labels of the same request: paid twice
+    undone_at timestamptz, -- when a person had seen to `undo` and `also_sold`
     created_at timestamptz not null,
     updated_at timestamptz not null,
     unique (order_id, sequence),
@@ -99,14 +108,15 @@ create table shipments (
     check ((label_path is null) = (label_sha256 is null))
 );
 create unique index one_live_shipment_per_order on shipments (order_id) where state in ('requested', 'unknown', 'bought');
+create index shipments_not_wanted on shipments (updated_at) where not wanted and state in ('requested', 'unknown', 'bought');
 
 -- Of one piece, by the seller's SKU; what is not in here has the default of the settings.
 create table parcel_sizes (
     sku text primary key,
-    weight numeric(7, 3) not null check (weight > 0), -- kilograms
-    length numeric(5, 1) not null check (length > 0), -- centimetres
-    width numeric(5, 1) not null check (width > 0),
-    height numeric(5, 1) not null check (height > 0)
+    weight numeric(7, 3) not null check (weight > 0 and weight <= 30), -- kilograms; the carrier takes no heavier parcel
+    length numeric(5, 1) not null check (length > 0 and length <= 200), -- centimetres
+    width numeric(5, 1) not null check (width > 0 and width <= 200),
+    height numeric(5, 1) not null check (height > 0 and height <= 200)
 );
 
 create table threads (
@@ -119,7 +129,6 @@ create table threads (
     stored_at timestamptz not null
 );
 create index threads_by_order on threads using gin (order_ids);
-create index threads_to_answer on threads (reply_needed_since) where reply_needed_since is not null;
 
 create table messages (
     message_id text primary key,
@@ -152,80 +161,10 @@ create table stage_runs (
     check ((state = 'running') = (ended_at is null))
 );
 create unique index one_running_run_per_stage on stage_runs (stage) where state = 'running';
-create index stage_runs_by_time on stage_runs (stage, begun_at);
+create index stage_runs_by_time on stage_runs (begun_at);
 
 create table cursors (
     name text primary key,
     value timestamptz not null,
     updated_at timestamptz not null
 );
-
--- The arrows of `order_state`, as its comments draw them.
-create function order_arrow_is_legal(from_state order_state, to_state order_state) returns boolean
-language sql immutable set search_path = public, pg_temp
-return case from_state
-    when 'pending_acceptance' then to_state in ('accepted', 'acceptance_failed', 'refused', 'cancelled')
-    when 'acceptance_failed' then to_state in ('pending_acceptance', 'accepted', 'refused', 'cancelled')
-    when 'accepted' then to_state in ('label_created', 'label_unknown', 'label_failed', 'shipped', 'refused', 'cancelled')
-    when 'label_unknown' then to_state in ('label_created', 'label_failed', 'shipped', 'cancelled')
-    when 'label_failed' then to_state in ('accepted', 'shipped', 'cancelled')
-    when 'label_created' then to_state in ('shipped', 'tracking_failed', 'cancelled')
-    when 'tracking_failed' then to_state in ('label_created', 'shipped', 'cancelled')
-    else false
-end;
-
--- The arrows of `shipment_state`.
-create function shipment_arrow_is_legal(from_state shipment_state, to_state shipment_state) returns boolean
-language sql immutable set search_path = public, pg_temp
-return case from_state
-    when 'requested' then to_state in ('bought', 'unknown', 'failed')
-    when 'unknown' then to_state in ('bought', 'failed')
-    when 'bought' then to_state = 'undo_due'
-    else false
-end;
-
--- Refuses illegal arrows and appends the history row of each legal one.
-create function guard_order_state() returns trigger
-language plpgsql set search_path = public, pg_temp as $$
-begin
-    if tg_op = 'INSERT' then
-        if new.state <> 'pending_acceptance' then
-            raise exception 'an order begins as pending_acceptance, not as %', new.state using errcode = 'check_violation';
-        end if;
-    elsif new.state = old.state then
-        return null;
-    elsif not order_arrow_is_legal(old.state, new.state) then
-        raise exception 'order %: % -> % is no arrow', new.order_id, old.state, new.state using errcode = 'check_violation';
-    end if;
-    insert into order_status_history (order_id, from_state, to_state, reason, stage, at)
-    values (
-        new.order_id, case when tg_op = 'UPDATE' then old.state end, new.state, new.reason, new.stage, new.updated_at
-    );
-    return null;
-end
-$$;
-
-create trigger order_state after insert or update of state on orders
-for each row execute function guard_order_state();
-
--- Refuses illegal arrows.
-create function guard_shipment_state() returns trigger
-language plpgsql set search_path = public, pg_temp as $$
-begin
-    if tg_op = 'INSERT' and new.state <> 'requested' then
-        raise exception 'a shipment begins as requested, not as %', new.state using errcode = 'check_violation';
-    elsif tg_op = 'UPDATE' and new.state <> old.state and not shipment_arrow_is_legal(old.state, new.state) then
-        raise exception 'shipment %: % -> % is no arrow', new.request_id, old.state, new.state
-            using errcode = 'check_violation';
-    end if;
-    return null;
-end
-$$;
-
-create trigger shipment_state after insert or update of state on shipments
-for each row execute function guard_shipment_state();
-
-create trigger order_status_history_append_only before update or delete on order_status_history
-for each row execute function refuse_rewriting();
-create trigger order_status_history_is_kept before truncate on order_status_history
-for each statement execute function refuse_rewriting();

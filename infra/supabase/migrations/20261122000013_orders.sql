@@ -1,0 +1,193 @@
+-- Orders. Facts of the marketplace and our own states are kept apart: facts are overwritten by what was read last, states move by
+-- arrow, each move only from the state that its reason was seen in. Whoever touches shipments locks their order first.
+
+-- Stores what the marketplace said of orders: `p_orders` is [{order_id, commercial_id, marketplace_state, ordered_at,
+-- marketplace_updated_at, ship_before, can_ship, currency, total, address, carrier_code, carrier_name, tracking_number, lines:
+-- [{line_id, sku, quantity, title, price}]}]. A new order becomes pending_acceptance. What is older than what is known, or says
+-- nothing else, changes nothing; an address once given is not forgotten. Returns how many orders this call brought.
+create function store_orders(p_orders jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns integer
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    new_orders integer;
+    changed text[];
+begin
+    with told as (
+        select distinct on (order_id) * from jsonb_to_recordset(p_orders) as t (
+            order_id text, commercial_id text, marketplace_state text, ordered_at timestamptz, marketplace_updated_at timestamptz,
+            ship_before timestamptz, can_ship boolean, currency text, total numeric, address jsonb, carrier_code text,
+            carrier_name text, tracking_number text, lines jsonb
+        )
+        order by order_id, marketplace_updated_at desc
+    ),
+
+    stored as (
+        insert into orders as o (
+            order_id, commercial_id, marketplace_state, ordered_at, marketplace_updated_at, ship_before, can_ship, currency,
+            total, address, carrier_code, carrier_name, tracking_number, stage, first_seen_at, updated_at
+        )
+        select
+            order_id, commercial_id, marketplace_state, ordered_at, marketplace_updated_at, ship_before, can_ship, currency,
+            total, nullif(address, 'null'), carrier_code, carrier_name, tracking_number, p_stage, p_now, p_now
+        from told order by order_id
+        on conflict (order_id) do update
+        set marketplace_state = excluded.marketplace_state, marketplace_updated_at = excluded.marketplace_updated_at,
+            ship_before = excluded.ship_before, can_ship = excluded.can_ship, total = excluded.total,
+            address = coalesce(excluded.address, o.address), carrier_code = excluded.carrier_code,
+            carrier_name = excluded.carrier_name, tracking_number = excluded.tracking_number, updated_at = p_now
+        where o.marketplace_updated_at <= excluded.marketplace_updated_at and (
+            o.marketplace_state, o.marketplace_updated_at, o.ship_before, o.can_ship, o.total, o.address, o.carrier_code,
+            o.carrier_name, o.tracking_number
+        ) is distinct from (
+            excluded.marketplace_state, excluded.marketplace_updated_at, excluded.ship_before, excluded.can_ship, excluded.total,
+            coalesce(excluded.address, o.address), excluded.carrier_code, excluded.carrier_name, excluded.tracking_number
+        )
+        returning o.order_id, xmax = 0 as is_new -- nobody has replaced an inserted row
+    )
+
+    select count(*) filter (where is_new), coalesce(array_agg(order_id), '{}') into new_orders, changed from stored;
+    with told as (
+        select distinct on (t.order_id, l.line_id) t.order_id, l.*
+        from jsonb_to_recordset(p_orders) as t (order_id text, marketplace_updated_at timestamptz, lines jsonb)
+        cross join lateral jsonb_to_recordset(t.lines) as l (
+            line_id text, sku text, quantity bigint, title text, price numeric
+        )
+        where t.order_id = any (changed)
+        order by t.order_id, l.line_id, t.marketplace_updated_at desc
+    )
+
+    insert into order_lines as k (order_id, line_id, sku, quantity, title, price)
+    select order_id, line_id, sku, quantity, title, price from told order by order_id, line_id
+    on conflict (order_id, line_id) do update
+    set sku = excluded.sku, quantity = excluded.quantity, title = excluded.title, price = excluded.price
+    where (k.sku, k.quantity, k.title, k.price)
+        is distinct from (excluded.sku, excluded.quantity, excluded.title, excluded.price);
+    return new_orders;
+end
+$$;
+
+-- True while a label of the order is paid for that it does not want, and no person has seen to it.
+create function money_is_open(p_order_id text) returns boolean
+language sql stable set search_path = public, pg_temp
+return exists (
+    select from shipments
+    where order_id = p_order_id and undone_at is null and (state = 'undo_due' or also_sold <> '{}')
+);
+
+-- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason, attention}], one of each order. An order that is elsewhere
+-- by now is left alone. Returns the ids that moved, also when the same call moved them before.
+create function move_orders(p_moves jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns text[]
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    perform from orders
+    where order_id in (select order_id from jsonb_to_recordset(p_moves) as t (order_id text))
+    order by order_id for no key update;
+    update orders as o
+    set state = told.to_state, reason = told.reason, stage = p_stage, updated_at = p_now,
+        attention = coalesce(told.attention, false) or money_is_open(o.order_id)
+    from jsonb_to_recordset(p_moves) as told (
+        order_id text, from_state order_state, to_state order_state, reason text, attention boolean
+    )
+    where o.order_id = told.order_id and o.state = told.from_state;
+    return array(
+        select o.order_id
+        from jsonb_to_recordset(p_moves) as told (order_id text, to_state order_state, reason text)
+        inner join orders as o using (order_id)
+        where o.state = told.to_state and o.reason is not distinct from told.reason and o.stage = p_stage
+        order by o.order_id
+    );
+end
+$$;
+
+-- An order with its lines, the sizes of their pieces and its last shipment.
+create function order_view(one orders) returns jsonb
+language sql stable set search_path = public, pg_temp
+return to_jsonb(one) || jsonb_build_object(
+    'lines', (
+        select coalesce(jsonb_agg(
+            to_jsonb(l) - 'order_id' || jsonb_build_object('size', to_jsonb(p) - 'sku') order by l.line_id
+        ), '[]')
+        from order_lines as l left join parcel_sizes as p using (sku) where l.order_id = one.order_id
+    ),
+    'shipment', (
+        select to_jsonb(s) from shipments as s where s.order_id = one.order_id order by s.sequence desc limit 1
+    )
+);
+
+-- Orders in the given states, the oldest first, after the order `p_after` when one is given: a stage reads on where it was.
+-- Each state's orders are taken from its part of the index, so a page costs the same however many there are. Raises PT404.
+create function orders_in(p_states order_state[], p_limit integer, p_after text default null) returns jsonb
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    after_time timestamptz := '-infinity';
+begin
+    if p_after is not null then
+        select ordered_at into after_time from orders where order_id = p_after;
+        if not found then
+            raise exception 'no order %', p_after using errcode = 'PT404';
+        end if;
+    end if;
+    return (
+        select coalesce(jsonb_agg(order_view(page.one) order by page.ordered_at, page.order_id), '[]')
+        from (
+            select of_state.one, of_state.ordered_at, of_state.order_id
+            from (select distinct unnest(p_states)) as wanted (state)
+            cross join lateral (
+                select o as one, o.ordered_at, o.order_id from orders as o
+                where o.state = wanted.state and (o.ordered_at, o.order_id) > (after_time, coalesce(p_after, ''))
+                order by o.ordered_at, o.order_id limit p_limit
+            ) as of_state
+            order by of_state.ordered_at, of_state.order_id limit p_limit
+        ) as page
+    );
+end
+$$;
+
+-- The order stays where it is, and a person is to look.
+create function ask_for_person(p_order_id text, p_reason text, p_now timestamptz default clock_timestamp()) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    update orders set attention = true, reason = p_reason, updated_at = p_now
+    where order_id = p_order_id and not (attention and reason is not distinct from p_reason);
+end;
+
+-- A person has looked: the order goes back to where its stage picks it up. Raises PT404, PT409.
+create function retry_order(p_order_id text, p_note text, p_now timestamptz default clock_timestamp()) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    one orders;
+begin
+    select * into one from orders where order_id = p_order_id for no key update;
+    if not found then
+        raise exception 'no order %', p_order_id using errcode = 'PT404';
+    end if;
+    if one.state in ('acceptance_failed', 'label_failed', 'tracking_failed') then
+        update orders
+        set state = case one.state
+                when 'acceptance_failed' then 'pending_acceptance' when 'label_failed' then 'accepted' else 'label_created'
+            end::order_state,
+            reason = p_note, attention = money_is_open(p_order_id), stage = 'a person', updated_at = p_now
+        where order_id = p_order_id
+        returning * into one;
+    elsif one.stage is distinct from 'a person' or one.reason is distinct from p_note then -- else it is the same call again
+        raise exception 'order % is %: there is nothing to retry', p_order_id, one.state using errcode = 'PT409';
+    end if;
+    return order_view(one);
+end
+$$;
+
+-- One order with its history. Raises PT404.
+create function order_status(p_order_id text) returns jsonb
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    one orders;
+begin
+    select * into one from orders where order_id = p_order_id;
+    if not found then
+        raise exception 'no order %', p_order_id using errcode = 'PT404';
+    end if;
+    return order_view(one) || jsonb_build_object('history', (
+        select coalesce(jsonb_agg(to_jsonb(h) - 'order_id' - 'id' order by h.id), '[]')
+        from order_status_history as h where h.order_id = p_order_id
+    ));
+end
+$$;

@@ -1,0 +1,113 @@
+-- Where every order and every label is: equations that must balance.
+
+-- True when an order and its last shipment fit each other; `p_live` is null when it has none.
+create function label_fits(p_order order_state, p_live shipments) returns boolean
+language sql immutable set search_path = public, pg_temp
+return case
+    when p_live.state is null or p_live.state in ('failed', 'undo_due') then
+        p_order not in ('label_unknown', 'label_created', 'tracking_failed')
+    when not p_live.wanted then p_order in ('shipped', 'refused', 'cancelled')
+    when p_live.state = 'requested' then p_order = 'accepted'
+    when p_live.state = 'unknown' then p_order = 'label_unknown'
+    when p_live.label_path is null then p_order in ('accepted', 'label_unknown')
+    else p_order in ('label_created', 'tracking_failed', 'shipped')
+end;
+
+-- Where every order is. An order is seen when its history begins; its place is counted from the order as it stands, so a lost one
+-- shows, and so does one that stands elsewhere than its history's last move. Labels: `sold` is what the carrier's own ledger must
+-- show, and is bought + sold_twice; bought = on_the_shelf + pdf_pending + undo_to_prepare + undo_due; `unaccounted` counts orders
+-- whose state and label contradict each other. `p_day` (UTC, by when they were first seen) or, when null, all of them.
+create function reconcile_orders(p_day date default null) returns jsonb
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    day_begin constant timestamptz := coalesce(p_day::timestamp at time zone 'UTC', '-infinity');
+    day_end constant timestamptz := coalesce((p_day + 1)::timestamp at time zone 'UTC', 'infinity');
+    sides jsonb;
+    labels jsonb;
+begin
+    with begun as (
+        select order_id from order_status_history where from_state is null and at >= day_begin and at < day_end
+    ),
+
+    places as (
+        select
+            b.order_id is not null as seen,
+            case
+                when o.order_id is null or b.order_id is null or o.state is distinct from (
+                    select h.to_state from order_status_history as h where h.order_id = o.order_id order by h.id desc limit 1
+                ) then 'lost'
+                when o.state in ('shipped', 'cancelled', 'refused') then o.state::text
+                when o.attention or o.state in ('acceptance_failed', 'label_failed', 'tracking_failed') then 'with_a_person'
+                else o.state::text
+            end as place
+        from begun as b
+        full join (
+            select order_id, state, attention from orders where first_seen_at >= day_begin and first_seen_at < day_end
+        ) as o using (order_id)
+    )
+
+    select jsonb_build_object(
+        'seen', count(*) filter (where seen),
+        'shipped', count(*) filter (where place = 'shipped'),
+        'in_progress', jsonb_build_object(
+            'pending_acceptance', count(*) filter (where place = 'pending_acceptance'),
+            'accepted', count(*) filter (where place = 'accepted'),
+            'label_unknown', count(*) filter (where place = 'label_unknown'),
+            'label_created', count(*) filter (where place = 'label_created')
+        ),
+        'with_a_person', count(*) filter (where place = 'with_a_person'),
+        'cancelled', count(*) filter (where place = 'cancelled'),
+        'refused', count(*) filter (where place = 'refused'),
+        'lost', count(*) filter (where place = 'lost') -- seen and gone, never seen, or elsewhere than its history says
+    )
+    into sides from places;
+
+    with shipped_by_us as (
+        select s.* from orders as o inner join shipments as s using (order_id)
+        where o.first_seen_at >= day_begin and o.first_seen_at < day_end
+    )
+
+    select jsonb_build_object(
+        'asked', count(*),
+        'refused', count(*) filter (where state = 'failed'),
+        'not_called', count(*) filter (where state = 'requested' and called_at is null),
+        'unknown', count(*) filter (where state = 'unknown' or (state = 'requested' and called_at is not null)),
+        'bought', count(*) filter (where state in ('bought', 'undo_due')),
+        'on_the_shelf', count(*) filter (where state = 'bought' and wanted and label_path is not null),
+        'pdf_pending', count(*) filter (where state = 'bought' and wanted and label_path is null),
+        'undo_to_prepare', count(*) filter (where state = 'bought' and not wanted),
+        'undo_due', count(*) filter (where state = 'undo_due' and undone_at is null),
+        'undone', count(*) filter (where state = 'undo_due' and undone_at is not null),
+        'sold_twice', coalesce(sum(cardinality(also_sold)), 0),
+        'sold', count(*) filter (where state in ('bought', 'undo_due')) + coalesce(sum(cardinality(also_sold)), 0),
+        'unaccounted', (
+            select count(*)
+            from orders as o
+            left join lateral (
+                select s.* from shipments as s where s.order_id = o.order_id order by s.sequence desc limit 1
+            ) as last on true
+            where o.first_seen_at >= day_begin and o.first_seen_at < day_end
+                and not label_fits(o.state, last::shipments)
+        )
+    )
+    into labels from shipped_by_us;
+
+    return sides || jsonb_build_object(
+        'day', p_day,
+        'labels', labels,
+        'balanced', sides -> 'lost' = '0' and labels -> 'unaccounted' = '0'
+            and (sides ->> 'seen')::bigint = (
+                select sum(value::bigint) from jsonb_each_text((sides || (sides -> 'in_progress')) - 'in_progress')
+                where key not in ('seen', 'lost')
+            )
+    );
+end
+$$;
+
+-- The last runs, the latest first.
+create function recent_stage_runs(p_limit integer) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(to_jsonb(r) - 'owner' order by r.begun_at desc, r.stage), '[]')
+    from (select * from stage_runs order by begun_at desc, stage limit p_limit) as r
+);
