@@ -159,6 +159,7 @@ def test_the_xml_apis_statuses(status: int, body: bytes, outcome: type) -> None:
         (200, b'{"shipmentId": "1", "customerRequestId": "another"}', Unclear),
         (200, b'{"shipmentId": "1"', Unclear),
         (200, b"[" * 100_000, Unclear),
+        (200, b'{"shipmentId": "1", "weight": 1e99999999999999999999}', Unclear),
         (201, b'{"shipmentId": "1"}', Bought),
     ],
 )
@@ -219,6 +220,17 @@ def test_the_price_is_exact_or_absent(due: str, price: str | None) -> None:
     sold = created("json", 200, f'{{"shipmentId": "7", "shipmentPrice": {{"dueAmount": {due}}}}}'.encode())
     assert isinstance(sold, Bought)
     assert sold.price == (None if price is None else Decimal(price))
+
+
+def test_text_that_no_database_takes_is_mended() -> None:
+    sold = created("json", 200, b'{"shipmentId": "7\\u0000", "trackingPin": "\\ud800 1"}')
+    assert sold == Bought("7", "? 1", None, None, usable=True, status="unknown")
+
+
+def test_nested_beyond_reason_is_read_as_far_as_it_matters() -> None:
+    deep = "<a>" * 5000 + "</a>" * 5000
+    body = f"<shipment-info>{deep}<shipment-id>7</shipment-id></shipment-info>".encode()
+    assert isinstance(created("xml", 200, body), Bought)
 
 
 # --- look-ups --------------------------------------------------------------------------------------------------

@@ -43,10 +43,15 @@ class ErrorReport:
     is_gateways: bool = False
 
 
+def storable(text: str) -> str:
+    """One line without what a database refuses (NUL, lone surrogates)."""
+    return " ".join(text.replace("\0", "").encode("utf-8", "replace").decode().split())
+
+
 def _text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return " ".join(str(value).split())[:200] or None
+    return storable(str(value))[:200] or None
 
 
 def _money(value: object) -> Decimal | None:

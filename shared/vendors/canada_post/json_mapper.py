@@ -18,6 +18,7 @@ from shared.vendors.canada_post.answers import (
     TokenAnswer,
     links_of,
     shipment_of,
+    storable,
 )
 from shared.vendors.canada_post.shipment import shipment_fields
 
@@ -81,10 +82,10 @@ def read_token(body: bytes) -> TokenAnswer | None:
 
 
 def _json(body: bytes) -> object:
-    """The body, its numbers exact; None where it is not JSON."""
+    """The body, its numbers exact; None where it is not JSON, or holds a number that nothing can hold."""
     try:
         return json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return None
 
 
@@ -110,8 +111,8 @@ def _complaints(given: object, code: str, text: str) -> Sequence[Complaint]:
 
 
 def _code(value: object) -> str | None:
-    return str(value) if isinstance(value, str | int) and value != "" else None
+    return (storable(str(value)) or None) if isinstance(value, str | int) else None
 
 
 def _texts(*values: object) -> str:
-    return ": ".join(" ".join(value.split()) for value in values if isinstance(value, str) and value.strip())
+    return ": ".join(text for value in values if isinstance(value, str) and (text := storable(value)))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 NAMESPACE = "http://www.canadapost.ca/ws/shipment-v8"
 MEDIA_TYPE = "application/vnd.cpc.shipment-v8+xml"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_DEEPEST = 4
 _ITEM = {"options": "option"}  # the element around each entry of a list
 
 
@@ -115,18 +116,18 @@ def _attributes(element: "Element") -> dict[str, str]:
 
 
 def _shipment(root: "Element") -> Shipment | None:
-    return shipment_of(_fields(root))
+    return shipment_of(_fields(root, _DEEPEST))
 
 
-def _fields(element: "Element") -> dict[str, Any]:
-    """The children in the JSON API's names."""
-    return {_camel(_name(child)): _field(child) for child in element}
+def _fields(element: "Element", depth: int) -> dict[str, Any]:
+    """The children in the JSON API's names, no deeper than any that are used."""
+    return {_camel(_name(child)): _field(child, depth) for child in element}
 
 
-def _field(element: "Element") -> Any:  # noqa: ANN401  # text, mapping or list
+def _field(element: "Element", depth: int) -> Any:  # noqa: ANN401  # text, mapping or list
     if _name(element) == "links":
         return [_attributes(link) for link in element]
-    return _fields(element) if len(element) else element.text
+    return _fields(element, depth - 1) if len(element) and depth else element.text
 
 
 def _camel(name: str) -> str:
