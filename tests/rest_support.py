@@ -13,6 +13,7 @@ from infra.local.faults import DroppableProtocol
 from infra.local.rest.app import PREFIX, RestServer
 from infra.local.rest.listener import listening
 from infra.local.rest.tokens import ANONYMOUS, SERVICE, api_key
+from infra.local.storage.folder import Folder
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 
@@ -46,9 +47,9 @@ class Rest:
 
 
 @contextmanager
-def serving(database_url: str, *, pool: int = 10) -> Iterator[Rest]:
+def serving(database_url: str, *, pool: int = 10, folder: Folder | None = None) -> Iterator[Rest]:
     with listening("127.0.0.1", 0) as listener:
-        app = RestServer(database_url, SECRET, pool).app()
+        app = RestServer(database_url, SECRET, pool, folder).app()
         config = uvicorn.Config(
             app, http=DroppableProtocol, log_level="warning", access_log=False, loop="asyncio"
         )

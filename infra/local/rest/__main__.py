@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
@@ -14,6 +15,7 @@ from infra.local.faults import DroppableProtocol
 from infra.local.rest.app import PREFIX, RestServer
 from infra.local.rest.listener import BACKLOG, listening
 from infra.local.rest.tokens import SHORTEST_SECRET
+from infra.local.storage.folder import Folder
 
 
 class _Server(uvicorn.Server):
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rest: port {wanted.port} on {wanted.host}: {problem.strerror}", file=sys.stderr)  # noqa: T201 - answer
         return 1
     with listener:
-        app = RestServer(wanted.database_url, wanted.jwt_secret, wanted.pool).app()
+        folder = Folder(wanted.storage_dir, [wanted.bucket]) if wanted.storage_dir else None
+        app = RestServer(wanted.database_url, wanted.jwt_secret, wanted.pool, folder).app()
         config = uvicorn.Config(
             app,
             http=DroppableProtocol,
@@ -76,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         help="default: $SUPABASE_JWT_SECRET",
     )
     parser.add_argument("--pool", type=int, default=10, help="most connections to the database")
+    parser.add_argument(
+        "--storage-dir", type=Path, help="serve Supabase Storage too, from this folder (default: not)"
+    )
+    parser.add_argument(
+        "--bucket", default="labels", help="the one bucket that it has (default: %(default)s)"
+    )
     return parser
 
 

@@ -27,6 +27,9 @@ from infra.local.rest.pool import Pool
 from infra.local.rest.queries import Query
 from infra.local.rest.tokens import Caller, caller
 from infra.local.rest.transaction import Answer, RequestFacts, run
+from infra.local.storage.errors import StorageError
+from infra.local.storage.folder import Folder
+from infra.local.storage.routes import StorageRoutes, error_answer
 
 PREFIX = "/rest/v1"
 READY = "/_control/ready"
@@ -37,13 +40,19 @@ _STALE_STATES = frozenset({"42883", "42P01", "42703", "0A000"})
 
 
 class RestServer:
-    def __init__(self, database_url: str, jwt_secret: str, pool_size: int) -> None:
+    """With a `folder` the same address also serves Supabase Storage."""
+
+    def __init__(
+        self, database_url: str, jwt_secret: str, pool_size: int, folder: Folder | None = None
+    ) -> None:
         self._secret = jwt_secret
+        self._folder = folder
         self._pool = Pool(database_url, pool_size)
         self._catalogue = CatalogueCache(self._pool)
 
     def app(self) -> ASGIApp:
         plan = FaultPlan()
+        storage = StorageRoutes(self._folder, self._authenticate).routes() if self._folder else []
         inner = Starlette(
             routes=[
                 *fault_routes(plan),
@@ -51,13 +60,14 @@ class RestServer:
                 Route(f"{PREFIX}/", self.root, methods=["GET"]),
                 Route(f"{PREFIX}/rpc/{{function}}", self.call, methods=["POST"]),
                 Route(f"{PREFIX}/{{relation}}", self.read, methods=["GET"]),
+                *storage,
                 Route(
                     "/{rest:path}",
                     self.anything_else,
                     methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
                 ),
             ],
-            exception_handlers={ApiError: _error_answer},
+            exception_handlers={ApiError: _error_answer, StorageError: error_answer},
             lifespan=self._lifespan,
         )
         return FaultyApp(inner, plan, _fault_answer)

@@ -1,0 +1,116 @@
+"""Supabase Storage as the shelf for labels, on its own client, `storage3`."""
+
+import random
+import re
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from shared.cloud.supabase import FIRST_PAUSE, OUTAGES, TRIES
+from shared.errors import NotFound, StoreRefused, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from ssl import SSLContext
+
+    from storage3 import SyncStorageClient
+    from storage3.exceptions import StorageApiError
+    from storage3.types import FileOptions
+
+_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+_LONGEST_PATH = 500
+_NOT_FOUND = 404
+_GATEWAY_ERRORS = frozenset({*OUTAGES, 500, 544})
+"""Besides those of every Supabase service: Storage's own faults, 544 being its database's timeout."""
+
+T = TypeVar("T")
+
+
+class SupabaseLabelShelf:
+    """Implements `shared.fulfillment.ports.LabelShelf` on one private bucket.
+
+    One connection pool, built on the first call; `timeout` in seconds bounds each try. An upload replaces what is
+    there, so that a lost answer can be tried again without harm.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        bucket: str,
+        timeout: float,
+        tls: "Callable[[], SSLContext] | None" = None,
+    ) -> None:
+        self._url = url.rstrip("/") + "/storage/v1/"
+        self._key = key
+        self._bucket = bucket
+        self._timeout = timeout
+        self._tls = tls
+
+    def put(self, path: str, content: bytes) -> None:
+        """Raises StoreUnavailable, and StoreRefused for a path, a bucket or a size that cannot be."""
+        _check(path)
+        options: FileOptions = {"content-type": "application/pdf", "x-upsert": "true"}
+        self._try(f"store {path}", lambda: self._client.from_(self._bucket).upload(path, content, options))
+
+    def get(self, path: str) -> bytes:
+        """Raises NotFound, StoreUnavailable and StoreRefused."""
+        _check(path)
+        return self._try(f"fetch {path}", lambda: self._client.from_(self._bucket).download(path))
+
+    def close(self) -> None:
+        if "_client" in self.__dict__:
+            self._client.session.close()
+
+    def _try(self, what: str, call: "Callable[[], T]") -> T:
+        from httpx import RequestError
+        from storage3.exceptions import StorageApiError
+
+        pause = FIRST_PAUSE
+        failure = ""
+        for left in reversed(range(TRIES)):
+            try:
+                return call()
+            except StorageApiError as error:
+                if _status(error) not in _GATEWAY_ERRORS:
+                    raise _refusal(what, error) from error
+                failure = f"HTTP {_status(error)}"
+            except RequestError as error:
+                failure = type(error).__name__
+            except (
+                ValueError,
+                KeyError,
+                TypeError,
+            ):  # a 200 that is not Storage's, such as a gateway's web page
+                failure = "an answer that is not JSON"
+            if left:
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+                pause *= 2
+        raise StoreUnavailable(f"the label shelf could not {what}: {failure}")
+
+    @cached_property
+    def _client(self) -> "SyncStorageClient":
+        import httpx
+        from storage3 import SyncStorageClient
+
+        headers = {"apikey": self._key, "Authorization": f"Bearer {self._key}"}
+        session = httpx.Client(timeout=self._timeout, verify=self._tls() if self._tls else True)
+        return SyncStorageClient(self._url, headers=headers, http_client=session)
+
+
+def _check(path: str) -> None:
+    """Stricter than Storage, which takes more characters: nothing that a folder or a URL could read otherwise."""
+    if len(path) > _LONGEST_PATH or not _PATH.fullmatch(path):
+        raise StoreRefused(f"{path!r} cannot be the path of a label")
+
+
+def _status(error: "StorageApiError") -> int:
+    """Storage's own status, which stands in the body: over HTTP most of its errors are a 400."""
+    return int(error.status) if str(error.status).isdecimal() else 0
+
+
+def _refusal(what: str, error: "StorageApiError") -> Exception:
+    if _status(error) == _NOT_FOUND and error.code == "not_found":
+        return NotFound(f"could not {what}: it is not on the label shelf")
+    return StoreRefused(f"the label shelf refused to {what}: {error.code}: {error.message}")

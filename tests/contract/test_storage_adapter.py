@@ -1,0 +1,217 @@
+"""The shelf for labels, as the deployed code uses it, against the local server."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from infra.local.rest.tokens import api_key
+from infra.local.storage.folder import Folder
+from shared.cloud.storage import SupabaseLabelShelf
+from shared.cloud.supabase import TRIES
+from shared.errors import NotFound, StoreRefused, StoreUnavailable
+from shared.fulfillment.ports import LabelShelf
+from tests.ports import free_port
+from tests.rest_support import SECRET, Rest, serving
+
+ROOT = Path(__file__).parents[2]
+PDF = b"%PDF-1.7 a label"
+NO_DATABASE = "postgresql://127.0.0.1:1/none"
+STORAGE = "/storage/v1"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Rest]:
+    with serving(NO_DATABASE, folder=Folder(tmp_path / "storage", ["labels"])) as rest:
+        yield rest
+
+
+@contextmanager
+def shelf_at(
+    url: str, key: str, *, bucket: str = "labels", timeout: float = 20
+) -> Iterator[SupabaseLabelShelf]:
+    with closing(SupabaseLabelShelf(url, key, bucket=bucket, timeout=timeout)) as made:
+        yield made
+
+
+@pytest.fixture
+def shelf(server: Rest) -> Iterator[SupabaseLabelShelf]:
+    with shelf_at(server.url, server.service_key) as made:
+        yield made
+
+
+def inject(server: Rest, *faults: dict[str, object]) -> None:
+    order = {"faults": [{"path": STORAGE} | fault for fault in faults]}
+    httpx.put(f"{server.url}/_control/faults", json=order).raise_for_status()
+
+
+def test_a_label_is_stored_and_fetched(shelf: LabelShelf) -> None:
+    shelf.put("orders/A-1.pdf", PDF)
+    assert shelf.get("orders/A-1.pdf") == PDF
+
+
+def test_storing_it_again_replaces_it(shelf: LabelShelf) -> None:
+    shelf.put("A-1.pdf", b"%PDF- old")
+    shelf.put("A-1.pdf", PDF)
+    assert shelf.get("A-1.pdf") == PDF
+
+
+def test_a_label_that_was_never_stored_is_not_found(shelf: LabelShelf) -> None:
+    with pytest.raises(NotFound):
+        shelf.get("A-1.pdf")
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/a.pdf", "../a.pdf", "a/../b.pdf", "a//b", "a/", "a b", "a%2e", ".x", "a" * 501]
+)
+def test_a_path_that_could_lead_elsewhere_is_never_sent(path: str) -> None:
+    with shelf_at("http://127.0.0.1:1", "key") as shelf:
+        for call in (lambda: shelf.put(path, PDF), lambda: shelf.get(path)):
+            with pytest.raises(StoreRefused, match="cannot be the path"):
+                call()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "error_before", "status": 503},
+        {"kind": "error_after", "status": 500},
+        {"kind": "rate_limited"},
+        {"kind": "lost_answer"},
+        {"kind": "timeout", "seconds": 2},
+        {"kind": "html"},
+        {"kind": "malformed"},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+def test_passing_trouble_is_outlived_and_the_label_stands_once(
+    server: Rest, tmp_path: Path, fault: dict[str, object]
+) -> None:
+    inject(server, fault | {"times": 1})
+    with shelf_at(server.url, server.service_key, timeout=1) as shelf:
+        shelf.put("A-1.pdf", PDF)
+        assert shelf.get("A-1.pdf") == PDF
+    stored = [path for path in (tmp_path / "storage").rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in stored] == [PDF]
+
+
+@pytest.mark.parametrize("fault", [{"kind": "error_before", "status": 503}, {"kind": "lost_answer"}], ids=str)
+def test_lasting_trouble_is_told_after_a_few_tries(server: Rest, fault: dict[str, object]) -> None:
+    inject(server, fault)
+    with shelf_at(server.url, server.service_key) as shelf, pytest.raises(StoreUnavailable):
+        shelf.put("A-1.pdf", PDF)
+    struck = httpx.get(f"{server.url}/_control/faults").json()["faults"][0]["struck"]
+    assert struck == TRIES
+
+
+def test_nobody_there_is_an_outage() -> None:
+    with shelf_at(f"http://127.0.0.1:{free_port()}", "key") as shelf, pytest.raises(StoreUnavailable):
+        shelf.get("A-1.pdf")
+
+
+def test_a_missing_bucket_is_no_missing_label(server: Rest) -> None:
+    with shelf_at(server.url, server.service_key, bucket="pictures") as shelf:
+        for call in (lambda: shelf.put("A-1.pdf", PDF), lambda: shelf.get("A-1.pdf")):
+            with pytest.raises(StoreRefused, match="Bucket not found"):
+                call()
+
+
+def test_a_wrong_key_is_refused_and_not_shown(server: Rest) -> None:
+    foreign = api_key("another secret of sufficient length!")
+    with shelf_at(server.url, foreign) as shelf, pytest.raises(StoreRefused) as refused:
+        shelf.put("A-1.pdf", PDF)
+    assert foreign not in str(refused.value)
+
+
+def test_a_status_that_is_no_number_is_refused_and_not_repeated() -> None:
+    calls = []
+
+    class Odd(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            calls.append(self.path)
+            body = b'{"statusCode": "?", "error": "odd", "message": "strange"}'
+            self.send_response(400)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as odd:
+        thread = threading.Thread(target=odd.serve_forever, args=(0.02,))
+        thread.start()
+        url = f"http://127.0.0.1:{odd.server_address[1]}"
+        with shelf_at(url, "key") as shelf, pytest.raises(StoreRefused, match="strange"):
+            shelf.get("A-1.pdf")
+        odd.shutdown()
+        thread.join()
+    assert len(calls) == 1
+
+
+def test_the_client_is_not_imported_before_it_is_needed() -> None:
+    program = (
+        "import sys, shared.cloud.storage; sys.exit(any(m in sys.modules for m in ('storage3', 'httpx')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+def test_closing_an_unused_shelf_does_nothing() -> None:
+    SupabaseLabelShelf("http://127.0.0.1:1", "key", bucket="labels", timeout=1).close()
+
+
+@contextmanager
+def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The server as the stack starts it."""
+    arguments = ["--port", "0", "--database-url", NO_DATABASE, "--jwt-secret", SECRET]
+    with subprocess.Popen(
+        [sys.executable, "-m", "infra.local.rest", *arguments, "--storage-dir", str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout
+        yield server, server.stdout.readline().split()[-1].removesuffix("/rest/v1")
+        server.kill()
+
+
+def test_a_killed_server_has_every_acknowledged_label_whole_and_no_other_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / "storage"
+    acknowledged: list[int] = []
+    enough = threading.Event()
+    content: Callable[[int], bytes] = lambda number: b"%PDF-" + str(number).encode() * 50_000  # noqa: E731  # a table
+
+    with process(folder) as (server, url), ThreadPoolExecutor(4) as pool:
+
+        def store(first: int) -> None:
+            with shelf_at(url, api_key(SECRET), timeout=5) as shelf:
+                number = first
+                while True:
+                    try:
+                        shelf.put(f"orders/{number}.pdf", content(number))
+                    except StoreUnavailable:
+                        return
+                    acknowledged.append(number)
+                    if len(acknowledged) >= 40:
+                        enough.set()
+                    number += 4
+
+        writers = [pool.submit(store, first) for first in range(4)]
+        assert enough.wait(60)
+        server.kill()
+        for writer in writers:
+            writer.result()
+
+    with process(folder) as (_, url), shelf_at(url, api_key(SECRET)) as shelf:
+        for number in acknowledged:
+            assert shelf.get(f"orders/{number}.pdf") == content(number)
+        for path in (folder / "labels" / "orders").iterdir():
+            assert path.read_bytes() == content(int(path.stem))
+        assert list((folder / ".drafts").iterdir()) == []
