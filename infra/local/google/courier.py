@@ -41,9 +41,11 @@ class Courier:
     A kept connection could break at the moment of its reuse and turn into a failed delivery that no target saw.
     """
 
-    def __init__(self, *, follow_redirects: bool = False) -> None:
+    def __init__(self, *, follow_redirects: bool = False, keep: int = 0) -> None:
+        """`keep`: so many bytes of each answer."""
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._follow = follow_redirects
+        self._keep = keep
         self._client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(limits=limits), trust_env=False, max_redirects=10
         )
@@ -68,14 +70,14 @@ class Courier:
             extensions={"timeout": _NO_TIMEOUT},
         )
         response = await self._client.send(request, stream=True, follow_redirects=self._follow)
+        kept = b""
         try:
-            async for _ in response.aiter_raw():
-                pass
+            async for chunk in response.aiter_raw():
+                kept += chunk[: self._keep - len(kept)]
         finally:
             await response.aclose()
-        return Outcome(
-            response.status_code, retry_after=retry_after(response.headers.get("Retry-After"), time.time())
-        )
+        asked = retry_after(response.headers.get("Retry-After"), time.time())
+        return Outcome(response.status_code, retry_after=asked, body=kept)
 
     async def close(self) -> None:
         await self._client.aclose()

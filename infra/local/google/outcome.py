@@ -1,6 +1,6 @@
 """How one HTTP call of a service ended; PURE."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SERVER_ERRORS = range(500, 600)
 SUCCESSES = range(200, 300)
@@ -21,11 +21,15 @@ _RPC_CODES = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """`status` is the target's, or 504 after the deadline and 503 when nobody was reached."""
+    """`status` is the target's, or 504 after the deadline and 503 when nobody was reached.
+
+    `body` is the beginning of the answer, as much as the courier was told to keep.
+    """
 
     status: int
     answered: bool = True
     retry_after: float = 0
+    body: bytes = field(default=b"", compare=False)
 
     @property
     def succeeded(self) -> bool:

@@ -1,0 +1,64 @@
+"""When a job is due; PURE. Times are seconds since 1970.
+
+Unix-cron as Cloud Scheduler takes it: five fields with lists, ranges, steps and names, without L, W and #. When the
+clocks change it is as with Debian's cron: a fixed hour that is skipped comes at the end of the gap, one that is
+repeated comes once, and schedules of every hour follow the true time.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+_NUMBERS = r"[\d*,/-]+"
+_MONTHS = r"(?:[\d*,/-]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+"
+_DAYS = r"(?:[\d*,/-]|SUN|MON|TUE|WED|THU|FRI|SAT)+"
+_UNIX_CRON = re.compile(rf"{_NUMBERS} +{_NUMBERS} +{_NUMBERS} +{_MONTHS} +{_DAYS}", re.ASCII | re.IGNORECASE)
+_UTC_NAMES = frozenset({"", "utc", "etc/utc", "gmt"})
+
+
+class NoSchedule(Exception):
+    """The text is no unix-cron, or the time zone is none of the tz database."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    cron: str
+    zone: tzinfo
+
+    def next(self, after: float) -> float | None:
+        """The first time later than `after`; None when there is none within 50 years."""
+        for moment in CronSim(self.cron, datetime.fromtimestamp(after, self.zone)):
+            if (found := moment.timestamp()) > after:  # not so in the second pass of a repeated hour
+                return found
+        return None
+
+    def latest(self, due: float, now: float) -> float:
+        """The last time from `due`, which is one, up to `now`."""
+        whole = datetime.fromtimestamp(int(now), self.zone).astimezone(UTC) + timedelta(seconds=1)
+        backwards = CronSim(self.cron, whole.astimezone(self.zone), reverse=True)
+        found = next(backwards, None)
+        return found.timestamp() if found and due <= found.timestamp() <= now else due
+
+
+def read_schedule(cron: str, time_zone: str) -> Schedule:
+    """Raises NoSchedule."""
+    text = " ".join(cron.split())
+    if not _UNIX_CRON.fullmatch(text):
+        raise NoSchedule(cron)
+    try:
+        CronSim(text, datetime.fromtimestamp(0, UTC))
+    except CronSimError as error:
+        raise NoSchedule(str(error)) from error
+    return Schedule(text, _zone(time_zone))
+
+
+def _zone(name: str) -> tzinfo:
+    if name.lower() in _UTC_NAMES:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:  # unknown, no name at all, a folder of the database
+        raise NoSchedule(name) from error
