@@ -24,6 +24,7 @@ from infra.local.stack import LocalStack
 LEASE_S = 2
 WAITS: Mapping[str, str] = {
     "LOCAL_POSTGRES_FAST": "1",
+    "LOCAL_SWEEP": "false",
     "AUTOMATION_LEASE_SECONDS": str(LEASE_S),
     "SWEEP_GRACE_SECONDS": "1",
     "SWEEP_PATIENCE_SECONDS": "2",

@@ -29,6 +29,8 @@ PORT_OFFSETS: Mapping[str, int] = {
     "postgres": 16,
     "mirakl": 17,
     "canada-post": 18,
+    "scheduler": 19,
+    "scheduler-control": 20,
     **{stage.name: STAGE_PORTS + place for place, stage in enumerate(load_pipeline().stages)},
 }
 """Port name to its distance from LOCAL_PORT_BASE."""
@@ -50,6 +52,8 @@ class _Environment(BaseModel):
     postgres_fast: bool = Field(False, alias="LOCAL_POSTGRES_FAST")
     digikey_burst_limit: int = Field(1200, alias="LOCAL_DIGIKEY_BURST_LIMIT", ge=0)
     digikey_daily_limit: int = Field(10_000, alias="LOCAL_DIGIKEY_DAILY_LIMIT", ge=0)
+    sweep: bool = Field(True, alias="LOCAL_SWEEP")
+    orchestrate_schedule: str | None = Field(None, alias="LOCAL_ORCHESTRATE_SCHEDULE")
     intake: Path | None = Field(None, alias="INTAKE")
     catalogue: Path | None = Field(None, alias="CATALOG")
 
@@ -72,6 +76,10 @@ class LocalSettings:
     digikey_burst_limit: int
     """Calls a minute; ten times the real account's, or a demonstration would mostly wait."""
     digikey_daily_limit: int
+    sweep: bool
+    """Whether the scheduler fires the sweep; its job is there in any case, paused if not."""
+    orchestrate_schedule: str | None
+    """Unix-cron in UTC; None: nobody fires `orchestrate`."""
     intake: Path | None
     catalogue: Path | None
 

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from infra.local.local_settings import ROOT, read_local_settings
 from infra.local.stack.cloud import Cloud
+from infra.local.stack.functions import FUNCTIONS, STAGES
 from infra.local.stack.plan import Part
 
 SETTINGS = read_local_settings({})
@@ -77,4 +79,38 @@ def test_a_changed_setting_of_the_functions_changes_their_fingerprints_and_no_ot
 
     changed = {name for name, part in after.items() if part.fingerprint() != before[name].fingerprint()}
 
-    assert changed == {"orchestrate", "automate", "fallback", "workflow"}
+    assert changed == set(FUNCTIONS)
+
+
+def test_the_scheduler_like_the_queue_fires_nothing_before_the_functions_are_there() -> None:
+    scheduler = parts_of(CLOUD)["scheduler"]
+
+    assert set(FUNCTIONS) <= scheduler.after
+    assert scheduler.tier == parts_of(CLOUD)["tasks"].tier
+
+
+def schedules(**settings: object) -> tuple[str, ...]:
+    cloud = replace(CLOUD, settings=replace(SETTINGS, **settings))  # type: ignore[arg-type]  # two fields' own types
+    return next(job for job in cloud.plan().jobs if job.name == "schedules").argv
+
+
+def paused(argv: tuple[str, ...]) -> set[str]:
+    return {value for option, value in pairwise(argv) if option == "--paused"}
+
+
+def test_a_person_sets_the_stages_going_while_the_sweep_goes_by_itself() -> None:
+    assert paused(schedules()) == set(STAGES)
+    assert paused(schedules(sweep=False)) == {*STAGES, "sweep"}
+
+
+def test_orchestrate_is_fired_by_nobody_unless_it_has_a_schedule() -> None:
+    assert "--orchestrate-schedule" not in schedules()
+    assert ("--orchestrate-schedule", "0 6 * * *") in set(
+        pairwise(schedules(orchestrate_schedule="0 6 * * *"))
+    )
+
+
+def test_labels_are_kept_with_the_stack_in_the_bucket_that_the_functions_use() -> None:
+    argv = parts_of(replace(CLOUD, environment={"LABEL_BUCKET": "stickers"}))["rest"].argv
+
+    assert {("--storage-dir", "/srv/stack/storage"), ("--bucket", "stickers")} <= set(pairwise(argv))

@@ -21,6 +21,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OVERRIDES = {
     "DATABASE_URL": "",  # never a database of the user's own: what the demo writes is thrown away
     "LOCAL_POSTGRES_FAST": "true",  # for the same reason
+    "LOCAL_SWEEP": "false",  # the demo sweeps itself, and counts what that does
 }
 
 

@@ -8,7 +8,16 @@ from pathlib import Path
 from infra.local import migrations
 from infra.local.local_settings import ROOT, LocalSettings
 from infra.local.postgres import AUTHENTICATOR, STOP_SIGNAL, database_url
-from infra.local.stack.functions import FUNCTIONS, PARTS_TABLE, Endpoints, function_environment, trials
+from infra.local.stack.functions import (
+    FUNCTIONS,
+    LOCATION,
+    PARTS_TABLE,
+    PROJECT,
+    STAGES,
+    Endpoints,
+    function_environment,
+    trials,
+)
 from infra.local.stack.health import HttpHealth, PostgresHealth
 from infra.local.stack.plan import Job, Part, Plan, file_digest
 
@@ -35,8 +44,8 @@ class Cloud:
         servers = (self._bigquery(), self._digikey(), self._mirakl(), self._canada_post(), self._rest())
         postgres = () if self.settings.database_url else (self._postgres(),)
         return Plan(
-            parts=(*postgres, *servers, *functions, self._tasks()),
-            jobs=(self._migrations(), self._parts_data(), self._queues()),
+            parts=(*postgres, *servers, *functions, self._tasks(), self._scheduler()),
+            jobs=(self._migrations(), self._parts_data(), self._queues(), self._schedules()),
             trials=trials(self.ports),
             environment=self._function_environment(),
             inputs={"intake": str(self.intake), "catalogue": str(self.catalogue)},
@@ -75,8 +84,11 @@ class Cloud:
             "DATABASE_URL": self.settings.database_url or as_authenticator,
             "SUPABASE_JWT_SECRET": self.jwt_secret,
         }
+        bucket = self._function_environment().get("LABEL_BUCKET", "labels")
         return replace(
-            self._server("rest", (), "/_control/ready"),
+            self._server(
+                "rest", ("--storage-dir", self.state_dir / "storage", "--bucket", bucket), "/_control/ready"
+            ),
             after=frozenset({"migrations"}),
             environment=environment,
         )
@@ -183,6 +195,35 @@ class Cloud:
             environment=self._function_environment(),
             content=" ".join(self._function_environment().values()),
         )
+
+    def _scheduler(self) -> Part:
+        """Like the queue: its firings must not meet absent functions."""
+        port, control = self.ports["scheduler"], self.ports["scheduler-control"]
+        file = self.state_dir / "scheduler.sqlite"
+        options = ("--port", port, "--control-port", control, "--data-file", file)
+        return Part(
+            "scheduler",
+            _module("scheduler", "serve", *options),
+            {"scheduler": port, "scheduler-control": control},
+            HttpHealth(control, "/healthz"),
+            after=frozenset({"rest", "digikey", "mirakl", "canada-post", *FUNCTIONS}),
+            tier=_QUEUE,
+            url=Endpoints(self.ports).host_and_port("scheduler"),
+        )
+
+    def _schedules(self) -> Job:
+        """The stages' jobs are made paused: a person sets the pipeline going, and sees what it does."""
+        here = Endpoints(self.ports)
+        place = ("--endpoint", here.host_and_port("scheduler"), "--project", PROJECT, "--location", LOCATION)
+        called = ("orchestrate", "fallback", *STAGES)
+        urls = (option for name in called for option in ("--url", f"{name}={here.url(name)}"))
+        cron = self.settings.orchestrate_schedule
+        orchestrate = ("--orchestrate-schedule", cron) if cron else ()
+        paused = (*STAGES, *(() if self.settings.sweep else ("sweep",)))
+        pauses = (option for name in paused for option in ("--paused", name))
+        argv = _module("scheduler", "provision", *place, *urls, *orchestrate, *pauses)
+        pipeline = file_digest(ROOT / "shared" / "pipeline.json")
+        return Job("schedules", argv, after=frozenset({"scheduler"}), content=pipeline)
 
     def _function_environment(self) -> dict[str, str]:
         return function_environment(self.ports, self.jwt_secret, self.environment, self.overrides)
