@@ -169,7 +169,7 @@ class SupabaseOrderStore:
             "also_sold": list(bought.also_sold),
             "undo": asdict(undo),
         }
-        state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=told)
+        state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=told)["state"]
         return state
 
     def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool:
@@ -200,7 +200,7 @@ class SupabaseOrderStore:
         return answer["threads"], answer["new_messages"]
 
     def read_cursor(self, name: str) -> datetime | None:
-        text: str | None = self._rpc.call("read_cursor", {"p_name": name})
+        text: str | None = self._rpc.call("read_cursor", {"p_name": name})["value"]
         return None if text is None else datetime.fromisoformat(text)
 
     def move_cursor(self, name: str, value: datetime) -> None:

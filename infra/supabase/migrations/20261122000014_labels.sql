@@ -120,10 +120,10 @@ $$;
 
 -- The label is paid for: kept before its PDF is fetched. `p_bought` is {shipment_id, tracking_number, label_link, links, price,
 -- carrier_status, also_sold, undo}. Not wanted by its order any more, or sold after it was given up, its undo is due. A further
--- label of the same request is kept as `also_sold`. Whatever was paid for nothing, a person sees. Returns the shipment's state.
+-- label of the same request is kept as `also_sold`. Whatever was paid for nothing, a person sees. Returns {state} of the shipment.
 create function note_label_bought(
     p_shipment uuid, p_bought jsonb, p_now timestamptz default clock_timestamp()
-) returns text
+) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := lock_order_of(p_shipment);
@@ -154,7 +154,7 @@ begin
     update orders set attention = true, updated_at = p_now
     where order_id = one.order_id and not attention and money_is_open(one.order_id);
     select * into shipment from shipments where id = p_shipment;
-    return shipment.state;
+    return jsonb_build_object('state', shipment.state);
 end
 $$;
 

@@ -37,10 +37,10 @@ begin
 end
 $$;
 
--- Up to when a stage has read; null before its first time.
-create function read_cursor(p_name text) returns timestamptz
+-- Up to when a stage has read, as {value}: null before its first time.
+create function read_cursor(p_name text) returns jsonb
 language sql stable set search_path = public, pg_temp
-return (select value from cursors where name = p_name);
+return jsonb_build_object('value', (select value from cursors where name = p_name));
 
 -- A cursor never goes back.
 create function move_cursor(p_name text, p_value timestamptz, p_now timestamptz default clock_timestamp()) returns void
