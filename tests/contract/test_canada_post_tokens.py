@@ -104,7 +104,7 @@ def test_a_purchase_with_a_revoked_token_is_not_repeated_but_the_next_one_succee
     vendor.control("DELETE", "tokens")
     request = label_request()
     before = vendor.calls("unauthorized")
-    assert isinstance(carrier.buy(request), NotSent)
+    assert carrier.buy(request) == NotSent("Canada Post refused the token; the next call gets a new one")
     assert vendor.calls("unauthorized") == before + 1
     assert isinstance(carrier.buy(request), Bought)
     assert vendor.sold(request.request_id) == 1
@@ -121,7 +121,7 @@ def test_a_token_that_is_refused_again_is_final(carrier: CanadaPost, vendor: Run
     ("fault", "retry_after"),
     [
         ({"kind": "error_before", "status": 503}, None),
-        ({"kind": "error_before", "status": 401}, None),
+        ({"kind": "error_before", "status": 401}, 300),
         ({"kind": "rate_limited"}, 60),
         ({"kind": "malformed"}, None),
         ({"kind": "html"}, None),
@@ -170,6 +170,7 @@ def test_wrong_credentials_are_told_without_showing_them(vendor: Running, backen
         unsent = carrier.buy(label_request())
         assert isinstance(unsent, NotSent)
         assert "401" in unsent.message
+        assert unsent.retry_after == 300
         found = carrier.find("order")
         assert isinstance(found, Unclear)
         assert "not-ours" not in unsent.message + found.message

@@ -62,9 +62,9 @@ def test_a_rendering_fault_may_have_sold_a_label(backend: str, code: str, status
 @pytest.mark.parametrize("code", ["E002", "AA001", "AA006"])
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_a_fault_of_the_account_says_nothing_of_the_order(backend: str, code: str, status: int) -> None:
-    assert isinstance(
-        created(backend, status, errors(backend, (code, "AAA Authentication Failure"))), NotSent
-    )
+    unsent = created(backend, status, errors(backend, (code, "AAA Authentication Failure")))
+    assert isinstance(unsent, NotSent)
+    assert unsent.retry_after == 300
 
 
 @pytest.mark.parametrize("backend", DIALECTS)

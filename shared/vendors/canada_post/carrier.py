@@ -105,9 +105,9 @@ class CanadaPost:
             return Unclear(answer.message)
         if not isinstance(answer, Answer):
             return answer
-        if answer.status == _UNAUTHORIZED:
-            self._authority.forget(authorization)
         outcome = creation(answer, self._dialect, self._rule, request.request_id)
+        if answer.status == _UNAUTHORIZED and self._authority.forget(authorization):
+            outcome = NotSent("Canada Post refused the token; the next call gets a new one")
         return outcome if isinstance(outcome, Bought) else self._clean(outcome, personal_values(request))
 
     def find(self, request_id: str) -> Bought | Unknown | Unclear:

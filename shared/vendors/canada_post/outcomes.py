@@ -23,6 +23,7 @@ from shared.vendors.canada_post.answers import Answer, Complaint, ErrorReport, S
 from shared.vendors.canada_post.links import LinkRule
 
 THROTTLED_FOR = 60.0  # seconds: the carrier blocks a key for up to a minute
+REFUSED_FOR = 300.0  # seconds, after a refusal of our credentials that only a person can lift
 _LONGEST_WAIT = 3600.0
 _SMALLEST_LABEL = 100  # bytes; a page of PDF is never shorter
 _UNUSABLE = frozenset({"suspended", "void", "voided", "cancelled", "canceled", "refunded"})
@@ -82,7 +83,9 @@ def _not_bought(answer: Answer, dialect: Dialect) -> Refused | Unclear | NotSent
         return NotSent(message, wait(answer))
     codes = {complaint.code for complaint in report.complaints}
     if answer.status == _UNAUTHORIZED or codes & _CREDENTIAL_CODES:
-        return NotSent(message)  # says nothing of the order, which can be tried when the account is mended
+        return NotSent(
+            message, REFUSED_FOR
+        )  # says nothing of the order: it can go when the account is mended
     if answer.status in _UNREAD:
         return Refused(message, _code(report))
     if not _is_refusal(answer, dialect, report) or codes & _RENDERING_CODES or _is_repeat(report):

@@ -8,12 +8,13 @@ from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.vendors.canada_post.account import JsonCredentials
 from shared.vendors.canada_post.answers import Answer, ErrorReport
 from shared.vendors.canada_post.json_mapper import JsonDialect, read_token
-from shared.vendors.canada_post.outcomes import is_success, is_throttled, said, wait
+from shared.vendors.canada_post.outcomes import REFUSED_FOR, is_success, is_throttled, said, wait
 from shared.vendors.canada_post.transport import Call
 from shared.vendors.transport import checked_header_value
 
 TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
 _FORM = b"grant_type=client_credentials&scope=merchant"
+_CREDENTIALS_REFUSED = frozenset({400, 401, 403})
 _REFRESH_EARLY = 60.0  # seconds before a token's end
 
 Send = Callable[[Call], Answer | NotSent | Unclear | Refused]
@@ -83,6 +84,7 @@ def _no_token(answer: Answer) -> NotSent:
     """The body of an unreadable success may hold a token: it is not quoted."""
     is_failure = not is_success(answer.status)
     report = JsonDialect().read_errors(answer.body) if is_failure else ErrorReport(is_readable=False)
-    return NotSent(
-        f"no token: {said(answer, report)}", wait(answer) if is_throttled(answer, report) else None
-    )
+    message = f"no token: {said(answer, report)}"
+    if is_throttled(answer, report):
+        return NotSent(message, wait(answer))
+    return NotSent(message, REFUSED_FOR if answer.status in _CREDENTIALS_REFUSED else None)
