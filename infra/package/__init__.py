@@ -1,0 +1,1 @@
+"""Builds what is deployed: one archive for each function, with the code and the requirements that it reaches."""
