@@ -66,6 +66,7 @@ def carrier() -> "Carrier":
         XmlCredentials,
     )
     from shared.vendors.canada_post.json_api import JSON_ADDRESS, CanadaPostJson
+    from shared.vendors.canada_post.transport import CanadaPostBounds
     from shared.vendors.canada_post.xml_api import XML_ADDRESS, CanadaPostXml
 
     vendor = settings.CarrierSettings.from_environment()
@@ -77,12 +78,21 @@ def carrier() -> "Carrier":
         email=vendor.email,
     )
     secret = vendor.password.get_secret_value()
+    bounds = CanadaPostBounds(apart=vendor.apart)
     if vendor.backend == "json":
         return CanadaPostJson(
-            JsonCredentials(vendor.user, secret), account, base_url=vendor.base_url or JSON_ADDRESS, tls=tls()
+            JsonCredentials(vendor.user, secret),
+            account,
+            base_url=vendor.base_url or JSON_ADDRESS,
+            bounds=bounds,
+            tls=tls(),
         )
     return CanadaPostXml(
-        XmlCredentials(vendor.user, secret), account, base_url=vendor.base_url or XML_ADDRESS, tls=tls()
+        XmlCredentials(vendor.user, secret),
+        account,
+        base_url=vendor.base_url or XML_ADDRESS,
+        bounds=bounds,
+        tls=tls(),
     )
 
 
@@ -125,7 +135,9 @@ def label_purchase() -> "LabelPurchase":
         options=[option.strip() for option in vendor.options.split(",") if option.strip()],
         default_size=ParcelSize(weight=vendor.parcel_weight, length=length, width=width, height=height),
     )
-    return LabelPurchase(marketplace(), carrier(), order_store(), label_shelf(), terms, system_clock)
+    return LabelPurchase(
+        marketplace(), carrier(), order_store(), label_shelf(), terms, system_clock, time.sleep
+    )
 
 
 @cache

@@ -241,6 +241,9 @@ class CarrierSettings(Settings):
     email: Text | None = Field(
         None, alias="CANADA_POST_EMAIL", description="goes into prepared refund requests"
     )
+    apart: float = Field(
+        0.25, alias="CANADA_POST_CALLS_APART_SECONDS", ge=0, le=60, description="least time between two calls"
+    )
     service_code: Text = Field("DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="the service bought")
     options: str = Field("DC", alias="CANADA_POST_OPTIONS", description="option codes, separated by commas")
     label_format: Literal["4x6", "8.5x11"] = Field(

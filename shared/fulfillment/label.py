@@ -5,7 +5,7 @@ asked, by request id, before anything is bought again.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -38,6 +38,9 @@ STAGE = "create-labels"
 SETTLING = timedelta(minutes=10)
 """From a call to the carrier until "no such request" means that nothing will come of it any more."""
 
+FETCH_ROUNDS = 5
+FETCH_PAUSE = 1.0  # seconds; what Canada Post advises between two requests for a label that is not made yet
+
 ATTENTION_AFTER = 8
 """Cycles in which a call's outcome stays unknown before a person looks too."""
 
@@ -62,6 +65,7 @@ class LabelPurchase:
     shelf: LabelShelf
     terms: LabelTerms
     clock: Clock
+    pause: Callable[[float], None]
 
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; whatever was bought before is known."""
@@ -79,6 +83,7 @@ class LabelPurchase:
                 else:
                     run.counts["handled"] += 1
                     self._handle(run, order, step, shown.get(order.order_id))
+        self._fetch_pending(run)
         self._settle_ended(run)
 
     def would(self, limit: int) -> list[str]:
@@ -204,9 +209,32 @@ class LabelPurchase:
                 run.counts["done"] += 1
             case NotReady() | Unclear():
                 run.counts["label_pending"] += 1
-                run.counts["left"] += 1
             case Refused(message, _):
                 self._person(run, order_id, f"the label is bought, its PDF is not to be had: {message}")
+
+    def _fetch_pending(self, run: StageRun) -> None:
+        """The carrier makes a label within seconds: what was not ready is asked for again, a few times."""
+        for _ in range(FETCH_ROUNDS):
+            if not run.counts["label_pending"] or not run.may_go_on():
+                break
+            self.pause(FETCH_PAUSE)
+            run.counts["label_pending"] = 0
+            after: str | None = None
+            while group := self.store.orders_in(STATES, GROUP, after):
+                after = group[-1].order_id
+                for order in group:
+                    shipment = order.shipment
+                    if (
+                        shipment is None
+                        or label_step(shipment) is not LabelStep.FETCH
+                        or not shipment.label_link
+                    ):
+                        continue
+                    if run.may_go_on():
+                        self._fetch(run, order.order_id, shipment.id, shipment.label_link)
+                    else:
+                        run.counts["label_pending"] += 1
+        run.counts["left"] += run.counts["label_pending"]
 
     def _person(self, run: StageRun, order_id: str, reason: str) -> None:
         self.store.ask_for_person(order_id, reason)

@@ -25,6 +25,7 @@ from infra.local.demo.backstage import Backstage
 from infra.local.demo.drain import Line, drain
 from infra.local.demo.errors import DemoFailed
 from infra.local.demo.inputs import CATALOGUE, INTAKE, Inputs, check_inputs
+from infra.local.demo.orders import ORDERS, OrderDay
 from infra.local.demo.products import most_completed
 from infra.local.demo.progress import shown_progress
 from infra.local.demo.stage import Stage
@@ -50,17 +51,19 @@ PURPOSES: Mapping[str, str] = {
     "parts-data": "the part records, into BigQuery",
     "tasks": "Cloud Tasks",
     "queues": "its two queues",
+    "scheduler": "Cloud Scheduler",
+    "schedules": "its jobs: the stages, and the sweep",
     "digikey": "DigiKey's product API, answering from the catalogue",
     "orchestrate": "function: decides who completes each record",
     "automate": "function: looks a part up, stores the product",
     "fallback": "function: hands to people what automation cannot finish",
     "workflow": "function: people's tasks, and reports",
-    "mirakl": "the marketplace",
-    "canada-post": "the carrier",
-    "accept-orders": "function of the order line",
-    "create-labels": "function of the order line",
-    "update-tracking": "function of the order line",
-    "sync-messages": "function of the order line",
+    "mirakl": "the marketplace, Mirakl as Best Buy Canada runs it",
+    "canada-post": "the carrier, Canada Post",
+    "accept-orders": "function: accepts new orders, follows all",
+    "create-labels": "function: buys labels, none twice",
+    "update-tracking": "function: pushes tracking numbers",
+    "sync-messages": "function: fetches customer messages",
 }
 """What a part or job of the stack is, for somebody who sees it for the first time."""
 
@@ -126,6 +129,7 @@ class Demonstration:
             batch_id = self._take_in(functions)
             self._work_through(functions, backstage, batch_id)
             self._account(functions, backstage, batch_id)
+        OrderDay(self.screen, self.stack).perform()
 
     def _address(self, function: Function) -> Address:
         return Address(function, self.stack.url(function), "its log says why")
@@ -193,7 +197,7 @@ class Demonstration:
 
 def _introduce(screen: Screen, request: DemoRequest, inputs: Inputs, threshold: float) -> None:
     screen.line(
-        f"Switchyard: {request.limit} part records through the whole record line, on this machine alone",
+        f"Switchyard: {request.limit} part records and {ORDERS} orders, through both lines, on this machine alone",
         style="bold",
     )
     screen.line(
