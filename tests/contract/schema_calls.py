@@ -2,46 +2,17 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
 from uuid import UUID
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.contract.schema_rows import ATTEMPTS, CLAIM, DUE, GRACE, LEASE, NOW, OWNER, PATIENCE, Json, product
+from tests.contract.schema_connection import ServiceConnection
+from tests.contract.schema_rows import ATTEMPTS, CLAIM, DUE, GRACE, LEASE, OWNER, PATIENCE, Json, product
 
 
-@dataclass(frozen=True)
-class Calls:
-    """Calls made at `now` over one connection, with the rights of the service key."""
-
-    connection: psycopg.Connection
-    now: datetime = NOW
-
-    def later(self, **duration: float) -> Self:
-        return replace(self, now=self.now + timedelta(**duration))
-
-    def call(self, function: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON, or what the function returns
-        """Without `p_now` when `now_` is given as None: for functions that know no time."""
-        if arguments.pop("now_", True):
-            arguments["now"] = self.now
-        named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(f"p_{n}")) for n in arguments)
-        statement = sql.SQL("select {}({})").format(sql.Identifier(function), named)
-        row = self.connection.execute(statement, [_adapted(value) for value in arguments.values()]).fetchone()
-        assert row is not None
-        return row[0]
-
-    def all(self, query: str, *parameters: object) -> list[Json]:
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query.encode(), parameters).fetchall()
-
-    def one(self, query: str, *parameters: object) -> Json:
-        (row,) = self.all(query, *parameters)
-        return row
+class Calls(ServiceConnection):
+    """The functions of the record line."""
 
     def task(self, task_id: UUID) -> Json:
         return self.one("select * from automation_tasks where id = %s", task_id)
@@ -270,7 +241,3 @@ class Calls:
     def reconcile(self, batch: str | None = "b1", day: str | None = None) -> Json:
         sides: Json = self.call("reconcile", batch_id=batch, day=day, now_=None)
         return sides
-
-
-def _adapted(value: object) -> object:
-    return Jsonb(value) if isinstance(value, dict) else value

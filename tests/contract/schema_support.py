@@ -1,8 +1,6 @@
 """The record line as tests of the schema arrange it, and many callers at once."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 from uuid import UUID
@@ -10,6 +8,7 @@ from uuid import UUID
 import psycopg
 
 from tests.contract.schema_calls import Calls
+from tests.contract.schema_connection import let_go_at_once
 from tests.contract.schema_rows import Json, item
 from tests.postgres_support import Database
 
@@ -67,14 +66,4 @@ def at_once(
     database: Database, calls: Sequence[Callable[[RecordLine], Answer]]
 ) -> list[Answer | psycopg.Error]:
     """What each call answers or is refused with, when all are let go at the same moment."""
-    gate = threading.Barrier(len(calls))
-
-    def answer(call: Callable[[RecordLine], Answer], line: RecordLine) -> Answer | psycopg.Error:
-        gate.wait(60)
-        try:
-            return call(line)
-        except psycopg.Error as refusal:
-            return refusal
-
-    with lines(database, len(calls)) as callers, ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(answer, calls, callers))
+    return let_go_at_once(database, calls, RecordLine)

@@ -1,0 +1,224 @@
+"""Every pair of states, past the functions: what the triggers let through and what they refuse."""
+
+from itertools import product
+from typing import Any
+
+import psycopg
+import pytest
+
+from shared.fulfillment.orders import UNSHIPPED, OrderState, follow
+from shared.fulfillment.ports import MarketplaceState
+from tests.contract.order_calls import OrderLine, move, order
+from tests.contract.schema_rows import NOW, OWNER, Json
+from tests.postgres_support import Database
+
+ORDER = tuple(str(state) for state in OrderState)
+ORDER_ARROWS = {
+    ("pending_acceptance", "accepted"),
+    ("pending_acceptance", "acceptance_failed"),
+    ("acceptance_failed", "pending_acceptance"),
+    ("acceptance_failed", "accepted"),
+    ("accepted", "label_created"),
+    ("accepted", "label_unknown"),
+    ("accepted", "label_failed"),
+    ("label_unknown", "label_created"),
+    ("label_unknown", "label_failed"),
+    ("label_failed", "accepted"),
+    ("label_created", "tracking_failed"),
+    ("tracking_failed", "label_created"),
+    *((str(state), "cancelled") for state in UNSHIPPED),
+    *((str(state), "shipped") for state in UNSHIPPED[2:]),
+    *((state, "refused") for state in ("pending_acceptance", "acceptance_failed", "accepted")),
+}
+SHIPMENT = ("requested", "unknown", "bought", "failed", "undo_due")
+SHIPMENT_ARROWS = {
+    ("requested", "unknown"),
+    ("requested", "bought"),
+    ("requested", "failed"),
+    ("unknown", "bought"),
+    ("unknown", "failed"),
+    ("bought", "undo_due"),
+    ("failed", "undo_due"),
+}
+STAGE = ("running", "finished", "failed")
+STAGE_ARROWS = {("running", "finished"), ("running", "failed"), ("failed", "running")}
+
+
+@pytest.fixture
+def line(service_connection: psycopg.Connection) -> OrderLine:
+    return OrderLine(service_connection)
+
+
+def pairs(states: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(one, other) for one, other in product(states, states) if one != other]
+
+
+def write(connection: psycopg.Connection, table: str, columns: Json) -> None:
+    """To the only row of a table."""
+    assigned = ", ".join(f"{column} = %s" for column in columns)
+    assert connection.execute(f"update {table} set {assigned}".encode(), [*columns.values()]).rowcount == 1
+
+
+def arrange(database: Database, table: str, columns: Json) -> None:
+    """Past the triggers, as only the database's owner can."""
+    with database.connect() as owner:
+        owner.execute("set session_replication_role = replica")
+        write(owner, table, columns)
+
+
+def stage_row(state: str) -> Json:
+    running = state == "running"
+    return {
+        "state": state,
+        "lease_until": NOW if running else None,
+        "ended_at": None if running else NOW,
+    }
+
+
+@pytest.mark.parametrize(("before", "after"), pairs(ORDER))
+def test_an_order_takes_the_legal_arrows_and_no_other(
+    database: Database, line: OrderLine, before: str, after: str
+) -> None:
+    line.store(order())
+    arrange(database, "orders", {"state": before})
+    wanted = {"state": after, "reason": "because", "stage": "a stage", "updated_at": NOW}
+    if (before, after) in ORDER_ARROWS:
+        write(line.connection, "orders", wanted)
+        (_, move_made) = line.all("select * from order_status_history order by id")
+        del move_made["id"]
+        assert move_made == {
+            "order_id": "A",
+            "from_state": before,
+            "to_state": after,
+            "reason": "because",
+            "stage": "a stage",
+            "at": NOW,
+        }
+        return
+    with pytest.raises(psycopg.errors.CheckViolation) as refusal:
+        write(line.connection, "orders", wanted)
+    assert refusal.value.diag.message_primary == f"order A: {before} -> {after} is no arrow"
+    assert line.order()["state"] == before
+    assert line.history() == [(None, "pending_acceptance")]
+
+
+@pytest.mark.parametrize(("before", "after"), pairs(SHIPMENT))
+def test_a_shipment_takes_the_legal_arrows_and_no_other(
+    database: Database, line: OrderLine, before: str, after: str
+) -> None:
+    line.open(line.accepted())
+    paid = {"shipment_id": "S1", "undo": "{}"}
+    arrange(database, "shipments", {"state": before} | paid)
+    if (before, after) in SHIPMENT_ARROWS:
+        write(line.connection, "shipments", {"state": after})
+        assert line.shipment()["state"] == after
+        return
+    with pytest.raises(psycopg.errors.CheckViolation) as refusal:
+        write(line.connection, "shipments", {"state": after})
+    assert refusal.value.diag.message_primary == f"shipment A-1: {before} -> {after} is no arrow"
+    assert line.shipment()["state"] == before
+
+
+@pytest.mark.parametrize(("before", "after"), pairs(STAGE))
+def test_a_stage_takes_the_legal_arrows_and_no_other(
+    database: Database, line: OrderLine, before: str, after: str
+) -> None:
+    line.begin_stage(owner=OWNER)
+    arrange(database, "stage_runs", stage_row(before))
+    if (before, after) in STAGE_ARROWS:
+        write(line.connection, "stage_runs", stage_row(after))
+        return
+    with pytest.raises(psycopg.errors.CheckViolation, match=f"{before} -> {after} is no arrow"):
+        write(line.connection, "stage_runs", stage_row(after))
+
+
+def test_the_states_and_their_order_are_those_of_the_tests(line: OrderLine) -> None:
+    (states,) = line.all(
+        "select enum_range(null::order_state)::text[] o, enum_range(null::shipment_state)::text[] s,"
+        " enum_range(null::stage_state)::text[] r"
+    )
+    assert sorted(states["o"]) == sorted(ORDER)
+    assert (tuple(states["s"]), tuple(states["r"])) == (SHIPMENT, STAGE)
+
+
+@pytest.mark.parametrize("state", ORDER)
+def test_writing_the_same_state_again_is_no_move(database: Database, line: OrderLine, state: str) -> None:
+    line.store(order())
+    arrange(database, "orders", {"state": state})
+    write(line.connection, "orders", {"state": state})
+    assert line.history() == [(None, "pending_acceptance")]
+
+
+@pytest.mark.parametrize(
+    ("table", "states", "born"),
+    [
+        ("orders", ORDER, "an order begins as pending_acceptance"),
+        ("shipments", SHIPMENT, "a shipment begins as requested"),
+        ("stage_runs", STAGE, "a stage begins as running"),
+    ],
+)
+def test_nothing_is_born_in_any_state_but_its_first(
+    line: OrderLine, table: str, states: tuple[str, ...], born: str
+) -> None:
+    line.refuse(line.open(line.accepted()))
+    line.begin_stage(owner=OWNER)
+    keys = {
+        "orders": {"order_id": "B"},
+        "shipments": {"order_id": "A", "sequence": 2, "request_id": "A-2", "shipment_id": "S1", "undo": "{}"},
+        "stage_runs": {"cycle": "other"},
+    }
+    row: dict[str, Any] = line.one(f"select * from {table}")
+    copy = {key: value for key, value in row.items() if key != "id" and not isinstance(value, dict)}
+    for column in set(row) - set(copy) - {"id"}:
+        copy[column] = "{}"
+    for state in states:
+        if born.endswith(state):
+            continue
+        columns = copy | keys[table] | (stage_row(state) if table == "stage_runs" else {"state": state})
+        names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
+        with pytest.raises(psycopg.errors.CheckViolation, match=f"{born}, not as {state}"):
+            line.connection.execute(
+                f"insert into {table} ({names}) values ({marks})".encode(), [*columns.values()]
+            )
+
+
+@pytest.mark.parametrize("state", UNSHIPPED)
+@pytest.mark.parametrize("shown", MarketplaceState)
+def test_whatever_the_marketplace_shows_calls_for_a_legal_arrow_or_none(
+    state: OrderState, shown: MarketplaceState
+) -> None:
+    called_for = follow("A", state, shown)
+    assert called_for is None or (str(state), str(called_for.to_state)) in ORDER_ARROWS
+
+
+def test_the_history_of_a_whole_life_says_what_moved_it_when_and_why(line: OrderLine) -> None:
+    line.accepted()
+    shipment = line.later(minutes=3).open()
+    line.later(minutes=3).unknown(shipment)
+    line.later(minutes=18).buy(shipment)
+    line.later(minutes=18).shelve(shipment)
+    line.later(minutes=22).move(move("A", "label_created", "shipped"), stage="update-tracking")
+    rows = line.all("select * from order_status_history order by id")
+    assert [(r["to_state"], r["stage"], (r["at"] - NOW).seconds // 60, r["reason"]) for r in rows] == [
+        ("pending_acceptance", "accept-orders", 0, None),
+        ("accepted", "accept-orders", 0, "to accepted"),
+        ("label_unknown", "create-labels", 3, "no answer"),
+        ("label_created", "create-labels", 18, None),
+        ("shipped", "update-tracking", 22, "to shipped"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "rewriting", ["update order_status_history set reason = 'x'", "delete from order_status_history"]
+)
+def test_nobody_rewrites_the_history_and_not_even_its_owner_empties_it(
+    database: Database, line: OrderLine, rewriting: str
+) -> None:
+    line.accepted()
+    refused = pytest.raises(psycopg.errors.InsufficientPrivilege, match="order_status_history is append-only")
+    with database.connect() as owner:
+        for connection in (line.connection, owner):
+            with refused:
+                connection.execute(rewriting.encode())
+        with refused:
+            owner.execute("truncate order_status_history")
