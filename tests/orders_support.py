@@ -1,0 +1,311 @@
+"""The order line on the vendors' sandboxes and a real database, in virtual time: what its tests do to it and ask."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra.local.stack.functions import DEFAULTS
+from shared.cloud.order_store import SupabaseOrderStore
+from shared.cloud.supabase import SupabaseRpc
+from shared.errors import SwitchyardError
+from shared.fulfillment.accept import Acceptance
+from shared.fulfillment.label import LabelPurchase, LabelTerms
+from shared.fulfillment.messages import MessageSync
+from shared.fulfillment.orders import Move, OrderState
+from shared.fulfillment.parcels import ParcelSize
+from shared.fulfillment.pipeline import load_pipeline
+from shared.fulfillment.sequence import Firing, StageRun, StageRunner, firing_of
+from shared.fulfillment.track import TrackingUpdate
+from shared.vendors.canada_post.carrier import CanadaPost
+from shared.vendors.mirakl.client import MiraklMarketplace
+from tests import canada_post_support, mirakl_support
+from tests.memory.clock import SettableClock
+from tests.memory.label_shelf import InMemoryShelf
+from tests.postgres_support import Database
+from tests.rest_support import Rest
+from tests.web_support import ROOT
+
+Json = dict[str, Any]
+
+ACCEPT, LABEL, TRACK, MESSAGES = "accept-orders", "create-labels", "update-tracking", "sync-messages"
+PIPELINE = load_pipeline()
+CYCLE = timedelta(minutes=PIPELINE.interval_minutes)
+BEGIN = mirakl_support.NOON
+ENDS = frozenset({"shipped", "refused", "cancelled"})
+TERMS = LabelTerms(
+    "DOM.EP",
+    ("DC",),
+    ParcelSize(weight=Decimal(1), length=Decimal(30), width=Decimal(20), height=Decimal(10)),
+)
+
+ONE_STAGE = """
+import sys, functions_framework
+name = sys.argv[1]
+functions_framework.create_app(name, f"functions/{name}.py").test_client().post("/", json={"cycle": sys.argv[2]})
+"""
+"""A deployed function in a process of its own, that serves one request."""
+
+
+def rpc(function: str) -> str:
+    return f"/rest/v1/rpc/{function}"
+
+
+def held(path: str, *, effect: str, method: str | None = None) -> Json:
+    """Keeps the caller waiting, for an effect that never comes (`none`) or after it (`before`)."""
+    fault: Json = {"kind": "timeout", "path": path, "seconds": 60, "effect": effect}
+    return fault | ({"method": method} if method else {})
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """As long as the test's own time limit allows."""
+    while not condition():
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Vendors:
+    """Both sandboxes; one pair serves all tests of a process."""
+
+    market: mirakl_support.Running
+    post: canada_post_support.Running
+
+
+@contextmanager
+def running_vendors(folder: Path) -> Iterator[Vendors]:
+    with (
+        mirakl_support.sandbox(folder / "mirakl", "--api-key", mirakl_support.KEY) as market,
+        canada_post_support.sandbox(folder / "canada-post") as post,
+    ):
+        yield Vendors(market, post)
+
+
+@dataclass
+class OrderLine:
+    """Everything in one process but the vendors; `carrier` is on `backend`, which is json or xml."""
+
+    vendors: Vendors
+    rest: Rest
+    database: Database
+    clock: SettableClock
+    http: httpx.Client
+    store: SupabaseOrderStore
+    marketplace: MiraklMarketplace
+    carrier: CanadaPost
+    backend: str
+    shelf: InMemoryShelf = field(default_factory=InMemoryShelf)
+    numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def market(self) -> mirakl_support.Running:
+        return self.vendors.market
+
+    @property
+    def post(self) -> canada_post_support.Running:
+        return self.vendors.post
+
+    # --- time -----------------------------------------------------------------------------------------------
+
+    def at(self, now: datetime) -> None:
+        """One time for the stages, the database and both vendors."""
+        self.clock.now = now
+        for vendor in (self.market, self.post):
+            vendor.control("PUT", "clock", {"now": now.isoformat()})
+
+    def advance(self, seconds: float) -> None:
+        self.at(self.clock.now + timedelta(seconds=seconds))
+
+    # --- stages ---------------------------------------------------------------------------------------------
+
+    def work(self, stage: str) -> Callable[[StageRun], None]:
+        match stage:
+            case "accept-orders":
+                return Acceptance(self.marketplace, self.store, self.advance)
+            case "create-labels":
+                return LabelPurchase(
+                    self.marketplace, self.carrier, self.store, self.shelf, TERMS, self.clock, self.advance
+                )
+            case "update-tracking":
+                return TrackingUpdate(self.marketplace, self.store, "CPCL")
+            case _:
+                return MessageSync(self.marketplace, self.store, self.clock)
+
+    def fire(self, stage: str, *, limit: int = 1000, firing: Firing | None = None) -> Json:
+        """By hand, in a cycle of its own, unless told otherwise. Raises what the stage raises."""
+        runner = StageRunner(self.store, PIPELINE, self.clock)
+        return runner.run(stage, firing or Firing(f"by-hand-{next(self.numbers)}"), limit, self.work(stage))
+
+    def cycle(self) -> dict[str, Json]:
+        """The next scheduled cycle, each stage at its minute; a stage that fails is told by its error."""
+        begin = PIPELINE.cycle_begin(self.clock.now) + CYCLE
+        answers: dict[str, Json] = {}
+        for stage in PIPELINE.stages:
+            due = begin + timedelta(minutes=stage.offset_minutes)
+            self.at(max(due, self.clock.now))
+            try:
+                answers[stage.name] = self.fire(stage.name, firing=firing_of(due, None, PIPELINE))
+            except SwitchyardError as error:
+                answers[stage.name] = {"error": error.code, "detail": error.detail}
+        return answers
+
+    def cycle_until_settled(self, *order_ids: str, cycles: int = 20) -> None:
+        """Until each order has ended or is with a person."""
+        for _ in range(cycles):
+            if all(self.is_settled(order_id) for order_id in order_ids):
+                return
+            self.cycle()
+        raise AssertionError([self.told(order_id) for order_id in order_ids])
+
+    # --- orders ---------------------------------------------------------------------------------------------
+
+    def waiting(self, number: int = 1, **spec: object) -> list[str]:
+        """New orders at the marketplace, which we have not seen."""
+        return list(self.market.control("POST", "orders", {"orders": [spec] * number})["order_ids"])
+
+    def accepted(self, number: int = 1, **spec: object) -> list[str]:
+        """Orders that wait for their labels, here and at the marketplace."""
+        order_ids = self.waiting(number, **({"state": "SHIPPING"} | spec))
+        self.store.store_orders(self.marketplace.orders(order_ids).orders, ACCEPT)
+        states = OrderState.PENDING_ACCEPTANCE, OrderState.ACCEPTED
+        self.store.move_orders([Move(each, *states, "arranged") for each in order_ids], ACCEPT)
+        return order_ids
+
+    def labelled(self, number: int = 1) -> list[str]:
+        """Orders that have their labels and wait to be shipped."""
+        order_ids = self.accepted(number)
+        self.fire(LABEL)
+        assert {self.state(each) for each in order_ids} <= {"label_created"}
+        return order_ids
+
+    def told(self, order_id: str) -> Json:
+        return self.store.order_status(order_id)
+
+    def state(self, order_id: str) -> str:
+        return str(self.told(order_id)["state"])
+
+    def path(self, order_id: str) -> list[str]:
+        """The states that the order passed."""
+        return [str(move["to_state"]) for move in self.told(order_id)["history"]]
+
+    def is_with_a_person(self, order_id: str) -> bool:
+        return bool(self.told(order_id)["attention"])
+
+    def is_settled(self, order_id: str) -> bool:
+        told = self.told(order_id)
+        return told["state"] in ENDS or told["attention"]
+
+    # --- faults ---------------------------------------------------------------------------------------------
+
+    def _url(self, part: str) -> str:
+        return {"market": self.market.url, "post": self.post.url, "rest": self.rest.url}[part]
+
+    def disturb(self, part: str, *faults: Mapping[str, object], seed: int = 1) -> None:
+        """Of `market`, `post` or `rest`, as `infra/local/faults.py` names them; none undisturbs it."""
+        order = {"seed": seed, "faults": faults}
+        self.http.put(f"{self._url(part)}/_control/faults", json=order).raise_for_status()
+
+    def struck(self, part: str) -> int:
+        """How many requests the part's faults have struck."""
+        report = self.http.get(f"{self._url(part)}/_control/faults").raise_for_status().json()
+        return sum(fault["struck"] for fault in report["faults"])
+
+    def kill_while_held(self, function: str, part: str, fault: Mapping[str, object]) -> None:
+        """Runs the deployed function in a process of its own, which dies by SIGKILL while the fault holds it."""
+        self.disturb(part, fault)
+        process = subprocess.Popen(
+            [sys.executable, "-c", ONE_STAGE, function, f"killed-{next(self.numbers)}"],
+            cwd=ROOT,
+            env=os.environ | self.environment(),
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(lambda: self.struck(part) > 0 or process.poll() is not None)
+            assert process.poll() is None, "the stage ended without having met the fault"
+        finally:
+            process.kill()
+            process.wait()
+            self.disturb(part)
+
+    def environment(self) -> dict[str, str]:
+        """What a deployed function is told, to work on this line."""
+        return {
+            **DEFAULTS,
+            "SUPABASE_URL": self.rest.url,
+            "SUPABASE_SERVICE_ROLE_KEY": self.rest.service_key,
+            "MIRAKL_API_BASE": self.market.url,
+            "BEST_BUY_API_KEY": mirakl_support.KEY,
+            "CANADA_POST_BACKEND": self.backend,
+            "CANADA_POST_API_BASE": self.post.url,
+            "CANADA_POST_API_USER": "our-user",
+            "CANADA_POST_API_PASSWORD": "our-word",
+        }
+
+    # --- what is there afterwards ---------------------------------------------------------------------------
+
+    def sold(self, order_id: str) -> int:
+        """Labels that the carrier sold for an order, by its own ledger."""
+        return int(self.post.books(reference=order_id)["labels_sold"])
+
+    def reads(self) -> int:
+        """Calls of the marketplace that only read orders."""
+        return len(self.market.calls("OR11"))
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self.database.connect() as connection:
+            return connection.execute(query, values).fetchall()
+
+    def assert_balanced(self) -> Json:
+        """Each order has one place, and the carrier has sold what we know of."""
+        sides = self.store.reconcile_orders(None)
+        assert sides["balanced"], sides
+        ours = {order_id for (order_id,) in self.rows("select order_id from orders")}
+        ledger: Mapping[str, int] = self.post.books()["references"]
+        at_the_carrier = sum(sold for order_id, sold in ledger.items() if order_id in ours)
+        assert at_the_carrier == sides["labels"]["sold"], sides
+        return sides
+
+    def assert_shipped_with_one_label(self, *order_ids: str) -> None:
+        """Here, at the carrier and at the marketplace."""
+        for order_id in order_ids:
+            told = self.told(order_id)
+            assert (told["state"], told["attention"]) == ("shipped", False), told
+            assert self.sold(order_id) == 1
+            assert self.market.state(order_id) == "SHIPPED"
+            assert told["shipment"]["tracking_number"] == told["tracking_number"]
+            assert self.shelf.get(told["shipment"]["label_path"]).startswith(b"%PDF-")
+        self.assert_balanced()
+
+
+@contextmanager
+def running_order_line(
+    vendors: Vendors, rest: Rest, database: Database, backend: str = "json"
+) -> Iterator[OrderLine]:
+    clock = SettableClock(BEGIN)
+    with ExitStack() as stack:
+        rpc_client = SupabaseRpc(rest.url, rest.service_key, timeout=30)
+        stack.callback(rpc_client.close)
+        line = OrderLine(
+            vendors=vendors,
+            rest=rest,
+            database=database,
+            clock=clock,
+            http=stack.enter_context(httpx.Client(trust_env=False, timeout=30)),
+            store=SupabaseOrderStore(rpc_client, clock=clock),
+            marketplace=stack.enter_context(mirakl_support.marketplace(vendors.market.url, clock=clock)),
+            carrier=stack.enter_context(canada_post_support.client(backend, vendors.post.url, clock=clock)),
+            backend=backend,
+        )
+        vendors.market.calm()
+        vendors.post.calm()
+        line.at(BEGIN)
+        yield line
