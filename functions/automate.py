@@ -4,7 +4,7 @@ import math
 from http import HTTPStatus
 from uuid import UUID
 
-from shared import settings, wiring
+from shared import health_wiring, settings, wiring
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.delivery import delivery_number, queue_task
 from shared.web.function import FIRST_ERROR, endpoint
@@ -14,13 +14,19 @@ wiring.require(
     settings.StoreSettings, settings.QueueSettings, settings.DeliverySettings, settings.CatalogueSettings
 )
 MAX_ATTEMPTS = settings.DeliverySettings.from_environment().max_attempts
+CHECKS = {
+    "settings": health_wiring.catalogue_settings,
+    "database": health_wiring.record_tables,
+    "automation_queue": health_wiring.automation_queue,
+    "dead_letter_queue": health_wiring.dead_letter_queue,
+}
 
 
 class AutomateRequest(RequestModel):
     automation_task_id: UUID
 
 
-@endpoint(AutomateRequest)
+@endpoint(AutomateRequest, CHECKS)
 def automate(request: AutomateRequest, call: Call) -> Answer:
     number = delivery_number(call)
     reply = wiring.deliver(

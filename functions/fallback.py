@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import model_validator
 
-from shared import settings, wiring
+from shared import health_wiring, settings, wiring
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import endpoint
 
@@ -13,6 +13,7 @@ wiring.require(
     settings.StoreSettings, settings.QueueSettings, settings.SweepSettings, settings.ReviewSettings
 )
 SWEEP_LIMIT = settings.SweepSettings.from_environment().limit
+CHECKS = {"database": health_wiring.record_tables, "automation_queue": health_wiring.automation_queue}
 
 
 class FallbackRequest(RequestModel):
@@ -26,7 +27,7 @@ class FallbackRequest(RequestModel):
         return self
 
 
-@endpoint(FallbackRequest)
+@endpoint(FallbackRequest, CHECKS)
 def fallback(request: FallbackRequest, _call: Call) -> Answer:
     if request.automation_task_id is None:
         swept = wiring.sweeper().sweep(SWEEP_LIMIT)

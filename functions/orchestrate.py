@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from pydantic import Field, field_validator
 
-from shared import settings, wiring
+from shared import health_wiring, settings, wiring
 from shared.enrichment.naming import BATCH_ID, batch_id_of
 from shared.enrichment.orchestrate import Order
 from shared.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
@@ -17,6 +17,12 @@ from shared.web.scheduler import schedule_time
 wiring.require(
     settings.StoreSettings, settings.SourceSettings, settings.QueueSettings, settings.ReprocessSettings
 )
+CHECKS = {
+    "policies": health_wiring.policies,
+    "source": health_wiring.source,
+    "database": health_wiring.record_tables,
+    "automation_queue": health_wiring.automation_queue,
+}
 
 
 class OrchestrateRequest(RequestModel):
@@ -35,7 +41,7 @@ class OrchestrateRequest(RequestModel):
         return name
 
 
-@endpoint(OrchestrateRequest)
+@endpoint(OrchestrateRequest, CHECKS)
 def orchestrate(request: OrchestrateRequest, call: Call) -> Answer:
     fired = schedule_time(call)
     threshold = request.priority_threshold

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared import order_wiring, settings, wiring
+from shared import health_wiring, order_wiring, settings, wiring
 from shared.web.function import http_function
 from shared.web.order_desk import order_routes
 from shared.web.review import workflow_routes
@@ -20,4 +20,5 @@ def shown_config() -> dict[str, Any]:
 workflow = http_function(
     "workflow",
     [*workflow_routes(wiring.record_store, shown_config), *order_routes(order_wiring.order_store)],
+    {"records": health_wiring.record_tables, "orders": health_wiring.order_tables},
 )

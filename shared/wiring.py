@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from uuid import UUID
 
+    from shared.cloud.bigquery import BigQuerySource
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Reply, Worker
@@ -109,20 +110,26 @@ def catalogue() -> "DigiKeyCatalogue":
 
 
 @cache
-def orchestrator() -> "Orchestrator":
+def record_source() -> "BigQuerySource":
     from shared.cloud.bigquery import BigQuerySource
-    from shared.enrichment.orchestrate import Orchestrator
 
     source = settings.SourceSettings.from_environment()
+    return BigQuerySource(
+        source.table,
+        project=source.project,
+        ledger_table=source.ledger_table,
+        location=source.location,
+        api_endpoint=source.api_endpoint,
+        timeout=source.timeout,
+    )
+
+
+@cache
+def orchestrator() -> "Orchestrator":
+    from shared.enrichment.orchestrate import Orchestrator
+
     return Orchestrator(
-        source=BigQuerySource(
-            source.table,
-            project=source.project,
-            ledger_table=source.ledger_table,
-            location=source.location,
-            api_endpoint=source.api_endpoint,
-            timeout=source.timeout,
-        ),
+        source=record_source(),
         store=record_store(),
         queue=automation_queue(),
         config=workflow_config(),

@@ -63,9 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "functions",
         nargs="*",
-        choices=[*names, []],
+        type=_one_of(names),
         metavar="FUNCTION",
-        help=f"default: all: {', '.join(names)}",
+        help=f"default: all, which are {', '.join(names)}",
     )
     parser.add_argument("--output", type=Path, default=Path("build"), help="folder of the archives")
     parser.add_argument("--list", action="store_true", help="name each file with its size")

@@ -118,6 +118,15 @@ class BigQuerySource:
         for start in range(0, len(finished), LEDGER_BATCH):
             self._append(self._ledger, finished[start : start + LEDGER_BATCH])
 
+    def check(self) -> None:
+        """One free read of the source table's description. Raises SourceUnavailable and SettingsInvalid."""
+        with _told_readably(self._table):
+            client = self._connected()
+            from google.cloud import bigquery
+
+            retry = bigquery.DEFAULT_RETRY.with_timeout(self._timeout)
+            client.get_table(self._table, retry=retry, timeout=self._timeout)
+
     def close(self) -> None:
         with self._lock:
             client, self._client = self._client, None

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from shared.enrichment.ports import EnqueueFailure, QueueTask
-from shared.errors import QueueUnavailable
+from shared.errors import QueueUnavailable, SettingsInvalid
 
 if TYPE_CHECKING:
     import grpc
@@ -97,6 +97,18 @@ class CloudTasksQueue:
                 f"Cloud Tasks could not say whether task {name} exists: {error}"
             ) from error
         return True
+
+    def check(self) -> None:
+        """One bounded read of the queue. Raises QueueUnavailable; SettingsInvalid when it is not there, or not ours."""
+        from google.api_core import exceptions
+        from google.auth.exceptions import GoogleAuthError
+
+        try:
+            self._client().get_queue(name=self._address.path, retry=None, timeout=self._timeout)
+        except (exceptions.NotFound, exceptions.PermissionDenied) as error:
+            raise SettingsInvalid(f"{self._address.path} cannot be looked at: {error}") from error
+        except (exceptions.GoogleAPIError, GoogleAuthError) as error:
+            raise QueueUnavailable(f"Cloud Tasks did not say whether the queue is there: {error}") from error
 
     def close(self) -> None:
         """Closes the connection; a later use opens a new one."""

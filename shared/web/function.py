@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import flask
@@ -14,7 +15,8 @@ import flask
 from shared.errors import Conflict, MethodNotAllowed, NotFound, SwitchyardError
 from shared.settings import LogSettings
 from shared.web.body import read_body, read_query, refuse_query
-from shared.web.call import CORRELATION_HEADER, Answer, Call, NoInput, RequestModel, correlation_of
+from shared.web.call import CORRELATION_HEADER, Answer, Call, RequestModel, correlation_of
+from shared.web.health import Check, Health, HealthRequest
 from shared.web.log import log, start_logging
 from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, Problem, problem_of, unexpected
 
@@ -45,13 +47,12 @@ class Route:
         return read_body(self.model, request.get_data(), request.mimetype)
 
 
-def http_function(name: str, routes: Sequence[Route]) -> HttpFunction:
-    """One deployed function out of routes. Every one of them also answers `GET /health`. Raises SettingsInvalid."""
+def http_function(
+    name: str, routes: Sequence[Route], checks: Mapping[str, Check] = MappingProxyType({})
+) -> HttpFunction:
+    """One deployed function out of routes. It also answers `GET /health`, by `checks`. Raises SettingsInvalid."""
     start_logging(LogSettings.from_environment().level)
-    health = Route(
-        "GET", "/health", NoInput, lambda _input, _call: Answer({"status": "ok", "function": name})
-    )
-    table = (health, *routes)
+    table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
 
     def serve(request: flask.Request) -> flask.Response:
         begun = time.perf_counter()
@@ -92,12 +93,13 @@ def http_function(name: str, routes: Sequence[Route]) -> HttpFunction:
 
 
 def endpoint(
-    model: type[T], *, name: str | None = None
+    model: type[T], checks: Mapping[str, Check], *, name: str | None = None
 ) -> Callable[[Callable[[T, Call], Answer]], HttpFunction]:
     """Makes a handler the function's one endpoint: POST to its root."""
 
     def deploy(handler: Callable[[T, Call], Answer]) -> HttpFunction:
-        return http_function(name or handler.__name__.replace("_", "-"), [Route("POST", "/", model, handler)])
+        routes = [Route("POST", "/", model, handler)]
+        return http_function(name or handler.__name__.replace("_", "-"), routes, checks)
 
     return deploy
 

@@ -1,6 +1,6 @@
 """What makes a stage of the order line a deployed function: its request, the sequence guard, dry runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from pydantic import Field
@@ -9,6 +9,7 @@ from shared.fulfillment.pipeline import load_pipeline
 from shared.fulfillment.sequence import StageRun, StageRunner, firing_of
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import HttpFunction, Route, http_function
+from shared.web.health import Check
 from shared.web.scheduler import schedule_time
 
 
@@ -28,7 +29,9 @@ class Work(Protocol):
     def would(self, limit: int) -> list[str]: ...
 
 
-def stage_function(name: str, work: Callable[[], Work], runner: Callable[[], StageRunner]) -> HttpFunction:
+def stage_function(
+    name: str, work: Callable[[], Work], runner: Callable[[], StageRunner], checks: Mapping[str, Check]
+) -> HttpFunction:
     """`name` stands in `shared/pipeline.json`; `work` and `runner` are asked for at the first request.
 
     Raises SettingsInvalid for a stage that is not in the list.
@@ -45,4 +48,4 @@ def stage_function(name: str, work: Callable[[], Work], runner: Callable[[], Sta
         logged = {key: value for key, value in result.items() if key not in ("errors", "result")}
         return Answer(result, logged=logged | {"problems": len(result.get("errors", []))})
 
-    return http_function(name, [Route("POST", "/", StageRequest, handle)])
+    return http_function(name, [Route("POST", "/", StageRequest, handle)], checks)

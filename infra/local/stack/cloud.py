@@ -167,7 +167,8 @@ class Cloud:
                 "127.0.0.1",
             ),
             {name: port},
-            HttpHealth(port, "/health"),
+            # Shallow: that a dependency is away must not keep a function from starting.
+            HttpHealth(port, "/health?shallow=true"),
             environment={**self._function_environment(), "PYTHONPATH": str(ROOT)},
             tier=_FUNCTIONS,
             url=Endpoints(self.ports).url(name),
