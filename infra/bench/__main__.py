@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from infra.bench import cold_start, deciding, orchestrating, working
+from infra.bench import cold_start, deciding, orchestrating, staging, working
 from infra.bench.laboratory import Laboratory, laboratory, order
 from infra.bench.table import Row, render, write
 from infra.local.local_settings import ROOT
+from infra.local.stack.functions import STAGES
 
 Measure = Callable[[Laboratory, Path], list[Row]]
 REPORT = ROOT / "build" / "bench.md"
@@ -27,12 +28,13 @@ def cold_starts(lab: Laboratory, folder: Path) -> list[Row]:
         source.close()
         task = str(lab.queue.tasks[0].body["automation_task_id"])
         delivered = {"automation_task_id": task}
-        first_calls = {
+        first_calls: dict[str, tuple[str, str, object]] = {
             "automate": ("POST", "/", delivered),
             "fallback": ("POST", "/", delivered),
             "workflow": ("GET", "/manual-tasks?limit=5", None),
             "orchestrate": ("POST", "/", {"limit": 5, "batch_id": f"cold-{uuid4().hex}", "dry_run": True}),
         }
+        first_calls |= {stage: ("POST", "/", {"dry_run": True}) for stage in STAGES}
         return cold_start.measure(lab.environment, folder, first_calls)
 
 
@@ -42,6 +44,7 @@ def main(arguments: list[str]) -> int:
         "many": lambda lab, _: orchestrating.measure_many(lab),
         "history": lambda lab, _: orchestrating.measure_history(lab),
         "worker": lambda lab, _: working.measure(lab),
+        "stages": lambda lab, _: staging.measure(lab),
         "cold": cold_starts,
     }
     parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)

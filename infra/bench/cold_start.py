@@ -13,9 +13,10 @@ import httpx
 
 from infra.bench.table import Row, at_most
 from infra.local.local_settings import ROOT
+from infra.local.stack.functions import STAGES
 from infra.local.stack.ports import resolve_ports
 
-BUDGETS = {"automate": 1.5, "fallback": 1.5, "workflow": 2.0, "orchestrate": 2.7}
+BUDGETS = {"automate": 1.5, "fallback": 1.5, "workflow": 2.0, "orchestrate": 2.7} | dict.fromkeys(STAGES, 1.5)
 ROUNDS = 7
 HELLO = "def hello(request):\n    return 'hello'\n"
 
@@ -32,9 +33,12 @@ def measure(
     for _ in range(ROUNDS):
         ready["hello"].append(first_answer(hello, "hello", environment, ("GET", "/", None)))
         for name in names:
-            source = ROOT / "functions" / f"{name}.py"
-            ready[name].append(first_answer(source, name, environment, ("GET", "/health?shallow=true", None)))
-            real[name].append(first_answer(source, name, environment, first_calls[name]))
+            target = name.replace("-", "_")
+            source = ROOT / "functions" / f"{target}.py"
+            ready[name].append(
+                first_answer(source, target, environment, ("GET", "/health?shallow=true", None))
+            )
+            real[name].append(first_answer(source, target, environment, first_calls[name]))
     floor = median(ready["hello"]) * 1000
     rows = [
         at_most(f"cold start of {name}, to its first 200", budget, median(ready[name]) * 1000, floor)
