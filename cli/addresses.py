@@ -10,11 +10,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
 from cli.failures import NotReached, WrongUsage
+
+if TYPE_CHECKING:
+    from infra.local.stack.state import StackState
 
 START_IT = "start the local cloud with `make up`, or say where the functions are with --url"
 
@@ -96,15 +100,19 @@ def checked_url(text: str, name: str) -> str:
 
 def local_functions() -> dict[str, str]:
     """Function name to URL, as the local cloud wrote them down. Raises WrongUsage and NotReached."""
+    return {name: part.url for name, part in local_state().parts.items()}
+
+
+def local_state() -> "StackState":
+    """What the local cloud wrote down about itself. Raises WrongUsage and NotReached."""
     from infra.local.local_settings import read_local_settings  # noqa: PLC0415 - only this way needs it
     from infra.local.stack.errors import StateUnreadable  # noqa: PLC0415 - the same
     from infra.local.stack.state import read_state  # noqa: PLC0415 - the same
     from shared.errors import SettingsInvalid  # noqa: PLC0415 - the same
 
     try:
-        state = read_state(read_local_settings().state_dir)
+        return read_state(read_local_settings().state_dir)
     except SettingsInvalid as error:
         raise WrongUsage(f"settings of the local cloud: {error.detail}") from error
     except (StateUnreadable, OSError) as error:
         raise NotReached(f"the local cloud's state cannot be read: {error}") from error
-    return {name: part.url for name, part in state.parts.items()}

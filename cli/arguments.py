@@ -8,6 +8,7 @@ from cli.failures import WrongUsage
 from cli.values import (
     batch_id,
     day,
+    job_name,
     known_batch_id,
     link,
     named_value,
@@ -38,6 +39,7 @@ examples:
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
   python run_workflow.py reconcile --day 2026-11-22         today's records when nothing is given
   python run_workflow.py config --show
+  python run_workflow.py schedule list                      and pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
     python run_workflow.py --url https://REGION-PROJECT.cloudfunctions.net pending
 
@@ -79,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     _reconcile(_command(commands, "reconcile", "account for every record: an equation that must balance"))
     _watch(_command(commands, "watch", "live progress of a batch"))
     _manual_tasks(commands)
+    _schedule(_command(commands, "schedule", "see and change what Cloud Scheduler fires"))
     return top
 
 
@@ -231,6 +234,16 @@ def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
             type=link,
             help=f"{about}; may be repeated",
         )
+
+
+def _schedule(schedule: argparse.ArgumentParser) -> None:
+    schedule.add_argument("action", choices=("list", "pause", "resume", "run"))
+    schedule.add_argument("job", metavar="STAGE", nargs="?", type=job_name, help="all but `list` need it")
+    schedule.add_argument("--project", type=text, help="the Google Cloud project")
+    schedule.add_argument(
+        "--location", type=text, help="region of the jobs (default: the jobs of the local cloud)"
+    )
+    schedule.add_argument("--endpoint", metavar="HOST:PORT", type=text, help="of a local Cloud Scheduler")
 
 
 def _output(given: str) -> Path:

@@ -1,9 +1,10 @@
 """What each command does: one call, one summary, one exit status."""
 
+import os
 import uuid
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,10 +21,12 @@ from cli.answers import (
 )
 from cli.failures import BAD_NEWS, OK, NoAnswer, WrongUsage
 from cli.functions import Functions
+from cli.schedule import change_schedule, local_scheduler
 from cli.screen import Screen
 from cli.values import once
 from cli.views.batches import show_batch
 from cli.views.configuration import show_configuration
+from cli.views.jobs import show_jobs
 from cli.views.manual_tasks import show_pending, show_task
 from cli.views.reconciliation import show_equation
 from cli.views.runs import show_dry_run, show_run
@@ -91,6 +94,11 @@ class Commands:
         return self._told(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
 
     claim = release = complete = fail = act
+
+    def schedule(self, given: Namespace) -> int:
+        jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
+        answer: Json = {"jobs": [asdict(job) for job in jobs]}
+        return self._told(answer, lambda: show_jobs(self.screen, jobs, given.action))
 
     def _batch(self, answer: Json) -> int:
         batch = parsed(BatchStatus, answer)

@@ -77,6 +77,13 @@ def policy_name(given: str) -> str:
     return given
 
 
+def job_name(given: str) -> str:
+    """Which jobs there are is Cloud Scheduler's to say."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,500}", given):
+        raise ArgumentTypeError(f"{given!r} cannot name a job; `schedule list` lists them")
+    return given
+
+
 def person(given: str) -> str:
     return _text(given, _LONGEST_NAME)
 

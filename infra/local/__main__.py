@@ -2,13 +2,14 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from cli.values import whole
+from cli.values import number, whole
 from infra.local.local_settings import read_local_settings
 from infra.local.stack.commands import Commands
 from infra.local.stack.display import Display
@@ -50,6 +51,24 @@ def _demo(_do: Commands, given: argparse.Namespace) -> int:
     return demonstrate(request, read_local_settings(), os.environ)
 
 
+def _scheduler(_do: Commands, given: argparse.Namespace) -> int:
+    from cli.screen import Screen  # noqa: PLC0415 - only this command needs these
+    from infra.local.scheduler.foreground import Going, run_pipeline  # noqa: PLC0415
+    from infra.local.stack.errors import StackError  # noqa: PLC0415
+    from infra.local.stack.functions import LOCATION, PROJECT  # noqa: PLC0415
+    from infra.local.stack.state import read_state  # noqa: PLC0415
+    from shared.cloud.scheduler import SchedulerAddress  # noqa: PLC0415
+    from shared.fulfillment.pipeline import load_pipeline  # noqa: PLC0415
+
+    part = read_state(read_local_settings().state_dir).parts.get("scheduler")
+    if part is None:
+        raise StackError("The stack is not running. `make up` starts it.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it leaves the schedule as it found it
+    address = SchedulerAddress(PROJECT, LOCATION, part.url)
+    control = f"http://127.0.0.1:{part.ports['scheduler-control']}"
+    return run_pipeline(load_pipeline(), address, control, Going(given.every, given.once), Screen(sys.stdout))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description="The laptop cloud.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -85,6 +104,17 @@ def _parser() -> argparse.ArgumentParser:
     kill = commands.add_parser("kill", help="end one part with SIGKILL, to see what the others make of it")
     kill.add_argument("part")
     kill.set_defaults(run=lambda do, given: do.kill(given.part))
+
+    scheduler = commands.add_parser("scheduler", help="fire the stages, and show it, until Ctrl+C")
+    how = scheduler.add_mutually_exclusive_group()
+    how.add_argument(
+        "--every",
+        type=number(0.1, 3600),
+        metavar="SECONDS",
+        help="how long a cycle shall take (default: as long as shared/pipeline.json says)",
+    )
+    how.add_argument("--once", action="store_true", help="one cycle, without the waits between the stages")
+    scheduler.set_defaults(run=_scheduler)
 
     logs = commands.add_parser("logs", help="the last lines of one part's log")
     logs.add_argument("part")

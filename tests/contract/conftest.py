@@ -7,6 +7,8 @@ from flask.testing import FlaskClient
 
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
+from tests.contract import scheduler_support
+from tests.contract.scheduler_support import Schedule, SchedulerServer
 from tests.contract.tasks_support.process import TasksServer, running
 from tests.contract.tasks_support.queue import TestQueue, create_queue
 from tests.contract.tasks_support.worker import Worker, working
@@ -40,6 +42,21 @@ def tasks_queue_of(tasks_server: TasksServer, tasks_worker: Worker) -> Callable[
 @pytest.fixture
 def tasks_queue(tasks_queue_of: Callable[..., TestQueue]) -> TestQueue:
     return tasks_queue_of()
+
+
+@pytest.fixture(scope="session")
+def scheduler_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchedulerServer]:
+    """One for each test process. Its shortest attempt deadline is lowered so that tests can reach it."""
+    data_file = tmp_path_factory.mktemp("scheduler") / "scheduler.db"
+    with scheduler_support.running(data_file, "--min-attempt-deadline", "0.1") as server:
+        yield server
+
+
+@pytest.fixture
+def schedule(scheduler_server: SchedulerServer, tasks_worker: Worker) -> Schedule:
+    """Without jobs and faults; its clock stands at noon."""
+    scheduler_server.start_over()
+    return Schedule(scheduler_server, tasks_worker)
 
 
 @pytest.fixture

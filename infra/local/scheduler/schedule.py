@@ -28,12 +28,11 @@ class Schedule:
     cron: str
     zone: tzinfo
 
-    def next(self, after: float) -> float | None:
-        """The first time later than `after`; None when there is none within 50 years."""
-        for moment in CronSim(self.cron, datetime.fromtimestamp(after, self.zone)):
-            if (found := moment.timestamp()) > after:  # not so in the second pass of a repeated hour
-                return found
-        return None
+    def next(self, after: float) -> float:
+        """The first time later than `after`. There always is one: the rarest, a 29 February, comes within 40 years."""
+        moments = CronSim(self.cron, datetime.fromtimestamp(after, self.zone))
+        # the second pass of a repeated hour is answered with the first
+        return next(found for moment in moments if (found := moment.timestamp()) > after)
 
     def latest(self, due: float, now: float) -> float:
         """The last time from `due`, which is one, up to `now`."""
