@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 IN_FLIGHT = 64
 ATTEMPTS = 4
 FIRST_PAUSE = 0.25
+CREATE = "cloudtasks.tasks.create"
 _RECONNECT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000)]
 
 
@@ -99,16 +100,21 @@ class CloudTasksQueue:
         return True
 
     def check(self) -> None:
-        """One bounded read of the queue. Raises QueueUnavailable; SettingsInvalid when it is not there, or not ours."""
+        """One bounded question: may tasks be put here? To ask takes no right of its own, not even to see the queue.
+
+        Raises QueueUnavailable, and SettingsInvalid when the queue is not there or not open to us.
+        """
         from google.api_core import exceptions
         from google.auth.exceptions import GoogleAuthError
 
         try:
-            self._client().get_queue(name=self._address.path, retry=None, timeout=self._timeout)
-        except (exceptions.NotFound, exceptions.PermissionDenied) as error:
-            raise SettingsInvalid(f"{self._address.path} cannot be looked at: {error}") from error
+            held = self._client().test_iam_permissions(
+                resource=self._address.path, permissions=[CREATE], retry=None, timeout=self._timeout
+            )
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
-            raise QueueUnavailable(f"Cloud Tasks did not say whether the queue is there: {error}") from error
+            raise QueueUnavailable(f"Cloud Tasks did not say whether tasks may be put: {error}") from error
+        if CREATE not in held.permissions:
+            raise SettingsInvalid(f"{self._address.path} is not there, or no tasks may be put into it")
 
     def close(self) -> None:
         """Closes the connection; a later use opens a new one."""

@@ -17,7 +17,7 @@ from google.cloud.tasks_v2 import types
 
 from shared.cloud.tasks import ATTEMPTS, CloudTasksQueue, QueueAddress
 from shared.enrichment.ports import EnqueueFailure, QueueTask
-from shared.errors import QueueUnavailable
+from shared.errors import QueueUnavailable, SettingsInvalid
 from tests.contract.tasks_support.process import ROOT, eventually, running
 from tests.contract.tasks_support.queue import TestQueue, create_queue
 from tests.contract.tasks_support.standin import answering
@@ -203,6 +203,22 @@ def test_a_queue_that_cannot_be_asked_says_so() -> None:
         pytest.raises(QueueUnavailable, match="could not say whether task task-0 exists"),
     ):
         queue.exists("task-0")
+
+
+def test_a_check_passes_where_tasks_may_be_put_and_puts_none(
+    tasks_queue: TestQueue, queue: CloudTasksQueue
+) -> None:
+    queue.check()
+    assert list(tasks_queue.client.list_tasks(parent=tasks_queue.name)) == []
+
+
+def test_a_check_tells_a_missing_queue_from_a_service_that_is_away(tasks_queue: TestQueue) -> None:
+    missing = replace(address(tasks_queue), queue="missing")
+    with adapter(missing) as queue, pytest.raises(SettingsInvalid, match="queues/missing is not there"):
+        queue.check()
+    away = replace(NOWHERE, api_endpoint=f"127.0.0.1:{free_port()}")
+    with adapter(away, timeout=0.5) as queue, pytest.raises(QueueUnavailable, match="did not say"):
+        queue.check()
 
 
 def test_a_server_that_was_restarted_is_reached_again(tmp_path: Path, tasks_worker: Worker) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from google.cloud.tasks_v2 import types
+from google.iam.v1 import iam_policy_pb2  # type: ignore[import-untyped]  # it has none
 from google.protobuf.empty_pb2 import Empty
 
 from infra.local.google import rpc
@@ -19,7 +20,6 @@ NOT_IMITATED = (
     "BatchDeleteTasks",
     "GetIamPolicy",
     "SetIamPolicy",
-    "TestIamPermissions",
     "UpdateCmekConfig",
     "GetCmekConfig",
 )
@@ -39,6 +39,11 @@ def handlers(service: CloudTasksService) -> "grpc.GenericRpcHandler":
         "GetTask": (service.get_task, types.GetTaskRequest.pb(), Task),
         "CreateTask": (service.create_task, types.CreateTaskRequest.pb(), Task),
         "DeleteTask": (service.delete_task, types.DeleteTaskRequest.pb(), Empty),
+        "TestIamPermissions": (
+            service.test_iam_permissions,
+            iam_policy_pb2.TestIamPermissionsRequest,
+            iam_policy_pb2.TestIamPermissionsResponse,
+        ),
         "RunTask": (service.run_task, types.RunTaskRequest.pb(), Task),
     }
     return rpc.handlers(SERVICE, methods, NOT_IMITATED, PRODUCT)
