@@ -162,7 +162,7 @@ def test_nothing_is_born_in_any_state_but_its_first(
 ) -> None:
     line.refuse(line.open(line.accepted()))
     line.begin_stage(owner=OWNER)
-    keys = {
+    keys: dict[str, Json] = {
         "orders": {"order_id": "B"},
         "shipments": {"order_id": "A", "sequence": 2, "request_id": "A-2", "shipment_id": "S1", "undo": "{}"},
         "stage_runs": {"cycle": "other"},

@@ -13,7 +13,7 @@ from shared.fulfillment.orders import LabelStep, Move, OrderState, ShipmentFacts
 from shared.fulfillment.sequence import Before, Beginning
 from tests.memory.clock import SettableClock
 from tests.memory.order_reports import InMemoryOrderReports
-from tests.order_support import (
+from tests.order_store_support import (
     ADDRESS,
     NOON,
     UNDO,

@@ -1,15 +1,14 @@
 """With a hundred thousand records behind it, no call reads a big table from end to end."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 
+from tests.contract.schema_plans import Plans
 from tests.contract.schema_rows import NOW, OTHER, OWNER, Json, item
 from tests.contract.schema_support import RecordLine
 from tests.postgres_support import Database, PostgresServer
@@ -34,53 +33,6 @@ def history(postgres_server: PostgresServer, migrated_template: str) -> Iterator
         with database.connect() as owner:
             owner.execute(Path(__file__).with_name("schema_history.sql").read_bytes())
         yield database
-
-
-class Plans:
-    """Those of every statement that is run over a connection, also inside of functions and constraints."""
-
-    def __init__(self, connection: psycopg.Connection, mode: str) -> None:
-        self.found: list[Json] = []
-        connection.execute("load 'auto_explain'")
-        for setting, value in {
-            "auto_explain.log_min_duration": "0",
-            "auto_explain.log_nested_statements": "on",
-            "auto_explain.log_format": "json",
-            "auto_explain.log_level": "notice",
-            "plan_cache_mode": mode,
-        }.items():
-            connection.execute("select set_config(%s, %s, false)", (setting, value))
-        connection.add_notice_handler(self._read)
-
-    def _read(self, notice: psycopg.errors.Diagnostic) -> None:
-        text = notice.message_primary or ""
-        if "plan:\n" in text:
-            self.found.append(json.loads(text.split("plan:\n", 1)[1]))
-
-    def nodes(self) -> list[Json]:
-        """Each with its statement's text."""
-        return [
-            node | {"statement": plan["Query Text"]} for plan in self.found for node in _below(plan["Plan"])
-        ]
-
-    def read_whole(self) -> list[tuple[str, str]]:
-        return [
-            (node["Relation Name"], node["statement"])
-            for node in self.nodes()
-            if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG
-        ]
-
-    def indexes(self) -> set[str]:
-        """Those that rows were looked up by, also to find out whether they are there already."""
-        nodes = self.nodes()
-        looked_up = {node["Index Name"] for node in nodes if "Index Name" in node}
-        return looked_up.union(*(node.get("Conflict Arbiter Indexes", ()) for node in nodes))
-
-
-def _below(node: Json) -> Iterator[Json]:
-    yield node
-    for inner in node.get("Plans", []):
-        yield from _below(inner)
 
 
 def task(number: int) -> UUID:
@@ -196,7 +148,7 @@ CALLS: dict[str, tuple[Callable[[RecordLine], Any], set[str]]] = {
 def test_a_call_reaches_big_tables_by_index_alone(history: Database, call: str, mode: str) -> None:
     made, expected = CALLS[call]
     with history.connect(autocommit=False) as connection:
-        plans = Plans(connection, mode)
+        plans = Plans(connection, mode, BIG)
         made(RecordLine(connection))
         connection.rollback()
     assert plans.read_whole() == []
@@ -205,7 +157,7 @@ def test_a_call_reaches_big_tables_by_index_alone(history: Database, call: str, 
 
 def test_a_plan_that_reads_a_whole_table_is_noticed(history: Database) -> None:
     with history.connect(autocommit=False) as connection:
-        plans = Plans(connection, "auto")
+        plans = Plans(connection, "auto", BIG)
         connection.execute("select count(*) from automation_tasks where error_message = 'x'")
         connection.rollback()
     assert [relation for relation, _ in plans.read_whole()] == ["automation_tasks"]

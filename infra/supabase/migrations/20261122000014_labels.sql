@@ -120,7 +120,7 @@ $$;
 
 -- The label is paid for: kept before its PDF is fetched. `p_bought` is {shipment_id, tracking_number, label_link, links, price,
 -- carrier_status, also_sold, undo}. Not wanted by its order any more, or sold after it was given up, its undo is due. A further
--- label of the same request is kept as `also_sold`. Whatever was paid for nothing, a person sees. Returns {state} of the shipment.
+-- label of the same request is kept as `also_sold`. Whatever was paid for nothing, a person sees. Returns the shipment's {state}.
 create function note_label_bought(
     p_shipment uuid, p_bought jsonb, p_now timestamptz default clock_timestamp()
 ) returns jsonb

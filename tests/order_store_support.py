@@ -1,4 +1,4 @@
-"""What tests of the order line are arranged with."""
+"""What tests of the order line's store are arranged with."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,0 +1,152 @@
+"""Every stage at once, and people too: nobody waits in a circle, and everything stays accounted for."""
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.contract.order_calls import OrderLine, at_once, bought, move, order, thread
+from tests.contract.schema_rows import Json
+from tests.postgres_support import Database
+
+CALLERS = 16
+NAMES = [f"O{number:02}" for number in range(30)]
+TWICE = 2
+
+
+@pytest.fixture
+def line(service_connection: psycopg.Connection) -> OrderLine:
+    return OrderLine(service_connection)
+
+
+def reading(seed: int, line: OrderLine) -> None:
+    """Stores orders and follows the marketplace, in any order, and cancels some."""
+    chance = random.Random(seed)
+    for _ in range(TWICE):
+        names = chance.sample(NAMES, len(NAMES))
+        line.store(
+            *[order(name, marketplace_updated_at=line.later(seconds=seed).now.isoformat()) for name in names]
+        )
+        line.move(*[move(name, "pending_acceptance", "accepted") for name in names])
+        known = line.orders_in("accepted", "label_unknown", "label_created", limit=1000)
+        ended = chance.sample(known, min(4, len(known)))
+        chance.shuffle(ended)
+        line.move(*[move(one["order_id"], one["state"], "cancelled") for one in ended])
+
+
+def attempt(call: Callable[..., Json], *arguments: object) -> Json | None:
+    """None when it is refused, as a late caller is; anything else is a fault."""
+    try:
+        return call(*arguments)
+    except psycopg.Error as refusal:
+        if refusal.sqlstate not in {"PT404", "PT409"}:
+            raise
+        return None
+
+
+def buying(seed: int, line: OrderLine) -> None:
+    """Takes up accepted orders' labels and tells one of the things that become of them."""
+    chance = random.Random(seed)
+    for name in chance.sample(NAMES, len(NAMES)):
+        shipment = attempt(line.open, name)
+        if shipment:
+            tell(shipment, chance, line)
+
+
+def tell(shipment: Json, chance: random.Random, line: OrderLine) -> None:
+    match chance.randrange(6):
+        case 0:
+            line.not_sent(shipment)
+            line.call_again(shipment)
+        case 1:
+            line.unknown(shipment, str(chance.random()))
+        case 2:
+            line.refuse(shipment)
+        case _:
+            line.buy(
+                shipment, bought(f"S-{shipment['order_id']}", also_sold=chance.choice([[], [], ["twice"]]))
+            )
+            line.shelve(shipment)
+
+
+def settling(seed: int, line: OrderLine) -> None:
+    chance = random.Random(seed)
+    for _ in range(10):
+        for shipment in line.to_settle():
+            tell(shipment, chance, line)
+        for shipment in line.to_undo():
+            line.undo_due(shipment)
+
+
+def pushing_and_people(seed: int, line: OrderLine) -> None:
+    chance = random.Random(seed)
+    for name in chance.sample(NAMES, len(NAMES)):
+        line.move(
+            move(name, "label_created", chance.choice(["shipped", "tracking_failed"])),
+            stage="update-tracking",
+        )
+        for call in chance.sample([line.retry, line.undone], 2):
+            attempt(call, name)
+        line.ask(name)
+    line.store_threads(*[thread(f"T{n}", f"m{n}", f"m{n + 50}") for n in chance.sample(range(20), 20)])
+    line.reconcile()
+
+
+def test_a_mixed_crowd_meets_no_deadlock_and_every_order_and_label_stays_accounted_for(
+    database: Database, line: OrderLine
+) -> None:
+    jobs = (reading, buying, settling, pushing_and_people)
+    work: list[Callable[[OrderLine], Any]] = [partial(jobs[seed % 4], seed) for seed in range(CALLERS)]
+    line.store(*[order(name) for name in NAMES])
+    assert at_once(database, work) == [None] * CALLERS
+    sides = line.reconcile()
+    assert (sides["seen"], sides["lost"], sides["labels"]["unaccounted"], sides["balanced"]) == (
+        30,
+        0,
+        0,
+        True,
+    )
+    settling(99, line)
+    assert line.one("select count(*) from shipments where not wanted and state = 'bought'") == {"count": 0}
+    assert line.reconcile()["balanced"]
+
+
+CALLS: dict[str, Callable[[OrderLine, Json], Any]] = {
+    "open_shipment": lambda line, _: line.open(),
+    "note_label_call": OrderLine.call_again,
+    "note_label_not_sent": OrderLine.not_sent,
+    "note_label_unknown": OrderLine.unknown,
+    "note_label_bought": OrderLine.buy,
+    "note_label_stored": OrderLine.shelve,
+    "note_label_refused": OrderLine.refuse,
+    "note_undo_due": OrderLine.undo_due,
+    "note_undone": lambda line, _: line.undone(),
+    "move_orders": lambda line, _: line.move(move("A", "accepted", "cancelled")),
+}
+
+
+WAITING = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_whoever_touches_a_shipment_waits_for_its_order_first(
+    database: Database, line: OrderLine, name: str
+) -> None:
+    """A caller that waits for the order holds no shipment: whoever holds the order can take that too."""
+    shipment = line.open(line.accepted())
+    with (
+        database.connect() as onlooker,
+        ThreadPoolExecutor(1) as pool,
+        database.connect(autocommit=False) as holder,
+    ):
+        holder.execute("select from orders for no key update")
+        call = pool.submit(attempt, CALLS[name], line, shipment)
+        while not onlooker.execute(WAITING).rowcount:
+            assert not call.done()
+        assert holder.execute("select from shipments for update nowait").rowcount == 1
+        holder.rollback()
+        call.result(60)

@@ -1,0 +1,138 @@
+"""With a hundred thousand orders behind it, no call of a stage reads a big table from end to end."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.contract.order_calls import OrderLine, bought, move, order, thread
+from tests.contract.schema_plans import Plans
+from tests.contract.schema_rows import OWNER, Json
+from tests.postgres_support import Database, PostgresServer
+
+BIG = {"orders", "order_lines", "order_status_history", "shipments", "threads", "messages", "stage_runs"}
+WAITING = ("pending_acceptance", "acceptance_failed", "accepted", "label_unknown", "label_failed")
+
+
+@pytest.fixture(scope="module")
+def history(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Database]:
+    with postgres_server.database(migrated_template) as database:
+        with database.connect() as owner:
+            owner.execute(Path(__file__).with_name("order_history.sql").read_bytes())
+        yield database
+
+
+def named(name: str) -> str:
+    return str(UUID(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()))
+
+
+def shipment(number: int) -> Json:
+    """Order number n > 99000 is pending, accepted, label_unknown or label_created as n % 4 is 0, 1, 2 or 3."""
+    return {"id": named(f"O{number}"), "call_id": named(f"call O{number}")}
+
+
+def a_stage_s_run(line: OrderLine) -> None:
+    line.begin_stage(owner=OWNER, before="accept-orders")
+    assert line.renew_stage(OWNER)
+    assert line.end_stage(OWNER)
+    assert line.begin_stage()["outcome"] == "ran"
+
+
+def pages(line: OrderLine) -> None:
+    first = line.orders_in(*WAITING, limit=100)
+    assert len(line.orders_in(*WAITING, limit=100, after=first[-1]["order_id"])) == 100
+
+
+def stored(line: OrderLine) -> None:
+    assert line.store(*[order(f"N{n}") for n in range(50)], *[order(f"O{n}") for n in range(1, 50)]) == 50
+
+
+def moved(line: OrderLine) -> None:
+    orders = [f"O{n}" for n in range(99004, 99400, 4)]
+    assert line.move(*[move(name, "pending_acceptance", "accepted") for name in orders]) == sorted(orders)
+    assert line.move(move("O99001", "accepted", "cancelled")) == ["O99001"]
+
+
+def labelled(line: OrderLine) -> None:
+    fresh = line.open(line.accepted("N"))
+    line.not_sent(fresh)
+    assert line.call_again(fresh)
+    line.unknown(shipment(99005))
+    line.buy(shipment(99005), bought("S"))
+    line.shelve(shipment(99005))
+    line.refuse(shipment(99009))
+
+
+def settled(line: OrderLine) -> None:
+    for number in (99001, 99005):
+        line.move(move(f"O{number}", "accepted", "cancelled"))
+    assert len(line.to_settle()) == 2
+    line.move(move("O99003", "label_created", "cancelled"))
+    (due,) = line.to_undo()
+    line.undo_due(due)
+    line.undone("O99003")
+
+
+def messages(line: OrderLine) -> None:
+    assert line.store_threads(thread("T7", "M6", "new"), thread("N", "new too"))["new_messages"] == 2
+
+
+CALLS: dict[str, tuple[Callable[[OrderLine], Any], set[str]]] = {
+    "a stage's run": (a_stage_s_run, {"stage_runs_cycle_stage_key", "one_running_run_per_stage"}),
+    "orders_in": (pages, {"orders_by_state", "order_lines_pkey", "shipments_order_id_sequence_key"}),
+    "store_orders": (stored, {"orders_pkey", "order_lines_pkey"}),
+    "move_orders": (moved, {"orders_pkey", "one_live_shipment_per_order"}),
+    "a label's way": (labelled, {"orders_pkey", "shipments_pkey"}),
+    "what ended orders leave": (settled, {"shipments_not_wanted", "shipments_order_id_sequence_key"}),
+    "order_status": (
+        lambda line: line.call("order_status", order_id="O7", now_=None),
+        {"orders_pkey", "order_status_history_by_order"},
+    ),
+    "reconcile of a day": (
+        lambda line: line.reconcile("2026-02-27"),
+        {"orders_by_day", "order_status_history_beginnings", "order_status_history_by_order"},
+    ),
+    "messages": (messages, {"threads_pkey", "messages_pkey"}),
+    "recent_stage_runs": (
+        lambda line: line.call("recent_stage_runs", limit=20, now_=None),
+        {"stage_runs_by_time"},
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_reaches_big_tables_by_index_alone(history: Database, call: str, mode: str) -> None:
+    made, expected = CALLS[call]
+    with history.connect(autocommit=False) as connection:
+        plans = Plans(connection, mode, BIG)
+        made(OrderLine(connection))
+        connection.rollback()
+    assert plans.read_whole() == []
+    assert plans.indexes() >= expected
+
+
+def test_a_page_of_orders_reads_no_more_rows_than_it_may_need(history: Database) -> None:
+    with history.connect(autocommit=False) as connection:
+        plans = Plans(connection, "auto", BIG)
+        connection.execute("select set_config('auto_explain.log_analyze', 'on', false)")
+        OrderLine(connection).orders_in("shipped", "cancelled", limit=100)
+        connection.rollback()
+    read = [node["Actual Rows"] for node in plans.nodes() if node.get("Index Name") == "orders_by_state"]
+    assert 0 < max(read) <= 100
+
+
+def test_the_history_is_as_the_real_functions_see_one(history: Database) -> None:
+    with history.connect(role="service_role") as connection:
+        sides = OrderLine(connection).reconcile()
+    assert (sides["seen"], sides["shipped"], sides["cancelled"], sides["balanced"]) == (
+        100000,
+        94050,
+        4950,
+        True,
+    )
+    assert sides["labels"] | {"pdf_pending": 0} == sides["labels"]
+    assert (sides["labels"]["on_the_shelf"], sides["labels"]["undo_due"]) == (94300, 4950)
