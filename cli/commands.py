@@ -4,7 +4,7 @@ import os
 import uuid
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from cli.answers import (
 )
 from cli.failures import BAD_NEWS, OK, NoAnswer, WrongUsage
 from cli.functions import Functions
-from cli.schedule import change_schedule, local_scheduler
+from cli.schedule import as_json, change_schedule, local_scheduler
 from cli.screen import Screen
 from cli.values import once
 from cli.views.batches import show_batch
@@ -97,7 +97,7 @@ class Commands:
 
     def schedule(self, given: Namespace) -> int:
         jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
-        answer: Json = {"jobs": [asdict(job) for job in jobs]}
+        answer: Json = {"jobs": [as_json(job) for job in jobs]}
         return self._told(answer, lambda: show_jobs(self.screen, jobs, given.action))
 
     def _batch(self, answer: Json) -> int:

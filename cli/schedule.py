@@ -7,6 +7,8 @@ SCHEDULER_API_ENDPOINT). Without a location, the running local cloud is meant.
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import asdict
+from datetime import datetime
 
 from cli.failures import NoAnswer, NotReached, Refused, WrongUsage
 from shared.cloud.scheduler import CloudSchedulerJobs, ScheduledJob, SchedulerAddress
@@ -61,6 +63,14 @@ def scheduler_address(
     if not project:
         raise WrongUsage(f"say whose jobs they are, with --project or {PROJECT_VARIABLE}")
     return SchedulerAddress(project, location, given.endpoint or environment.get(ENDPOINT_VARIABLE) or None)
+
+
+def as_json(job: ScheduledJob) -> dict[str, str | None]:
+    """Times in ISO 8601."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(job).items()
+    }
 
 
 def local_scheduler() -> SchedulerAddress:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import grpc
 
 SERVICE = "google.cloud.scheduler.v1.CloudScheduler"
-NOT_IMITATED = ("UpdateCmekConfig", "GetCmekConfig")
 
 
 def handlers(service: CloudSchedulerService) -> "grpc.GenericRpcHandler":
@@ -28,4 +27,4 @@ def handlers(service: CloudSchedulerService) -> "grpc.GenericRpcHandler":
         "ResumeJob": (service.resume_job, types.ResumeJobRequest.pb(), Job),
         "RunJob": (service.run_job, types.RunJobRequest.pb(), Job),
     }
-    return rpc.handlers(SERVICE, methods, NOT_IMITATED, PRODUCT)
+    return rpc.handlers(SERVICE, methods, (), PRODUCT)

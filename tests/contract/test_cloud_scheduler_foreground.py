@@ -1,0 +1,140 @@
+"""The pipeline in the foreground, against a running scheduler with small handlers behind its jobs."""
+
+import io
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from cli.screen import Screen
+from infra.local.scheduler.__main__ import main
+from infra.local.scheduler.foreground import Going, run_pipeline
+from infra.local.stack.errors import StackError
+from shared.cloud.scheduler import SchedulerAddress
+from shared.fulfillment.pipeline import load_pipeline
+from tests.contract.scheduler_support import Schedule
+from tests.contract.tasks_support.process import eventually
+from tests.contract.tasks_support.worker import Answer
+from tests.ports import free_port
+
+PIPELINE = load_pipeline()
+STAGES = [stage.name for stage in PIPELINE.stages]
+
+
+@pytest.fixture
+def stages(schedule: Schedule) -> Callable[[str], str]:
+    """Provisions paused stages whose paths at the worker begin with a prefix of the test."""
+
+    def provision(prefix: str) -> str:
+        options = [
+            option for name in STAGES for option in ("--url", f"{name}={schedule.worker.url(prefix + name)}")
+        ]
+        pauses = [option for name in STAGES for option in ("--paused", name)]
+        place = ["--endpoint", schedule.server.endpoint, "--project", "demo", "--location", "here"]
+        assert main(["provision", *place, *options, *pauses]) == 0
+        return prefix
+
+    return provision
+
+
+def run(schedule: Schedule, going: Going, output: io.StringIO) -> int:
+    address = SchedulerAddress("demo", "here", schedule.server.endpoint)
+    return run_pipeline(PIPELINE, address, schedule.server.control_url, going, Screen(output))
+
+
+def states(schedule: Schedule) -> set[str]:
+    return {job["state"] for job in schedule.server.control("GET", "/jobs")["jobs"]}
+
+
+def test_one_cycle_fires_every_stage_once_in_order_and_pauses_them_again(
+    schedule: Schedule, stages: Callable[[str], str]
+) -> None:
+    prefix = stages("one-")
+    output = io.StringIO()
+    assert run(schedule, Going(None, once=True), output) == 0
+    calls = [schedule.worker.calls(prefix + name) for name in STAGES]
+    assert [len(each) for each in calls] == [1] * len(STAGES)
+    arrivals = [each[0].arrived for each in calls]
+    assert arrivals == sorted(arrivals)
+    assert {each[0].headers["X-CloudScheduler-ScheduleTime"][:13] for each in calls} == {"2026-11-22T12"}
+    lines = [line for line in output.getvalue().splitlines() if "succeeded" in line]
+    assert [line.split()[2] for line in lines] == STAGES
+    assert states(schedule) == {"PAUSED"}
+
+
+def test_the_next_one_cycle_is_another_cycle(schedule: Schedule, stages: Callable[[str], str]) -> None:
+    prefix = stages("again-")
+    for _ in range(2):
+        assert run(schedule, Going(None, once=True), io.StringIO()) == 0
+    times = [
+        call.headers["X-CloudScheduler-ScheduleTime"] for call in schedule.worker.calls(prefix + STAGES[0])
+    ]
+    assert len(set(times)) == 2
+
+
+def test_a_stage_that_fails_is_told_and_does_not_stop_the_others(
+    schedule: Schedule, stages: Callable[[str], str]
+) -> None:
+    prefix = stages("bad-")
+    schedule.worker.script(prefix + STAGES[1], Answer(500))
+    output = io.StringIO()
+    assert run(schedule, Going(None, once=True), output) == 1
+    assert len(schedule.worker.calls(prefix + STAGES[1])) == 6  # five retries
+    assert len(schedule.worker.calls(prefix + STAGES[3])) == 1
+    assert "500 retried, again at" in output.getvalue()
+    assert "500 failed" in output.getvalue()
+
+
+def test_cycles_come_as_fast_as_they_are_asked_for_until_it_is_interrupted(
+    schedule: Schedule, stages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = stages("fast-")
+    output = io.StringIO()
+
+    def third_cycle_then_interrupt(_seconds: float) -> None:
+        """Stands in for the wait between two looks, where Ctrl+C meets the program."""
+        threading.Event().wait(0.02)
+        if len(schedule.worker.calls(prefix + STAGES[-1])) >= 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("infra.local.scheduler.foreground.time.sleep", third_cycle_then_interrupt)
+    assert run(schedule, Going(0.2, once=False), output) == 0
+    assert "stopped" in output.getvalue()
+    assert states(schedule) == {"PAUSED"}
+    assert eventually(lambda: schedule.server.control("GET", "/clock")["rate"] == 1)
+
+
+def test_an_interrupted_cycle_waits_for_the_stage_at_work_and_fires_no_other(
+    schedule: Schedule, stages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = stages("cut-")
+    release = threading.Event()
+    schedule.worker.script(prefix + STAGES[1], Answer(until=release))
+
+    def interrupt_the_second_stage(_seconds: float) -> None:
+        threading.Event().wait(0.02)
+        if schedule.worker.calls(prefix + STAGES[1]):
+            monkeypatch.undo()
+            threading.Timer(0.2, release.set).start()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("infra.local.scheduler.foreground.time.sleep", interrupt_the_second_stage)
+    output = io.StringIO()
+    assert run(schedule, Going(None, once=True), output) == 0
+    assert "waiting for the stage that is at work" in output.getvalue()
+    assert schedule.worker.calls(prefix + STAGES[2]) == []
+    assert states(schedule) == {"PAUSED"}
+
+
+def test_a_scheduler_without_stages_is_an_error(schedule: Schedule) -> None:
+    with pytest.raises(StackError, match="no job of a stage"):
+        run(schedule, Going(None, once=True), io.StringIO())
+
+
+def test_a_scheduler_that_is_not_there_is_an_error() -> None:
+    port = free_port()
+    address = SchedulerAddress("demo", "here", f"127.0.0.1:{port}")
+    with pytest.raises(StackError, match="does not answer"):
+        run_pipeline(
+            PIPELINE, address, f"http://127.0.0.1:{port}", Going(None, once=True), Screen(io.StringIO())
+        )
