@@ -17,7 +17,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status demo test check format bench lock clean
+.PHONY: help venv up down status demo test check format bench package smoke lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,14 @@ format: venv ## let ruff repair what it can
 
 bench: venv ## measure the budgets of the record line, as ratios to their floors
 	@$(BIN)/python -m infra.bench
+
+package: venv ## one archive for each function, build/<function>.zip, as Terraform deploys them
+	@$(BIN)/python -m infra.package --output build
+
+# The token goes by the environment: a command line can be read by every user of the machine.
+smoke: export SWITCHYARD_TOKEN := $(or $(TOKEN),$(SWITCHYARD_TOKEN))
+smoke: venv ## call each function's health and a dry run (URL=https://{function}-123.region.run.app TOKEN=...; else the laptop cloud)
+	@$(BIN)/python -m infra.smoke $(if $(URL),--url '$(URL)')
 
 lock: venv ## compile requirements*.in into the pinned requirements*.txt
 	@[ -x $(UV_VENV)/bin/uv ] || { $(BIN)/python -m venv $(UV_VENV) && $(UV_VENV)/bin/pip install -qq --disable-pip-version-check uv; }

@@ -114,9 +114,9 @@ def _outcome(future: "Future[Finding]", until: float) -> Finding:
 
 @cache
 def version() -> str:
-    """Of the package with the hash of the archive's content, such as 0.1.0+52f1c9a3e0b7; `source` outside of one."""
+    """Of the package with the hash of the archive's content, such as 0.1.0+52f1c9a3e0b7; `unpackaged` outside of one."""
     try:
         build = json.loads(BUILD_FILE.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return "source"
+        return "unpackaged"
     return f"{build['version']}+{build['content']}"

@@ -57,7 +57,7 @@ def test_a_function_starts_and_is_healthy_without_a_word_to_anybody(
     assert deployment.function(name, SUPABASE_URL=away).get("/health?shallow=true").get_json() == {
         "status": "ok",
         "function": name,
-        "version": "source",
+        "version": "unpackaged",
     }
 
 

@@ -1,6 +1,9 @@
 """The command line against the functions themselves, on a laptop cloud of its own."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.local.stack import LocalStack
-from tests.cli_support import CommandLine
+from tests.cli_support import PROJECT, CommandLine
 
 FULL: dict[str, object] = {
     "manufacturer": "TI",
@@ -110,3 +113,19 @@ def test_what_the_functions_refuse_is_told_in_their_words(stack: Path) -> None:
     policy = cli.run("run", "--policy", "unknown")
     assert policy.returncode == 4
     assert "there is no policy 'unknown'; there are flow, score" in policy.stderr
+
+
+def test_smoke_finds_every_function_alive_and_leaves_no_trace(stack: Path) -> None:
+    before = answer(CommandLine(stack), "reconcile")
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.smoke"],
+        cwd=PROJECT,
+        env=os.environ | {"LOCAL_STATE_DIR": str(stack / "state")},
+        check=False,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("GET /health   ok") == 8
+    assert answer(CommandLine(stack), "reconcile") == before

@@ -56,7 +56,7 @@ def test_a_handler_may_set_status_and_headers(client: FlaskClient) -> None:
 
 
 def test_every_function_tells_its_health(client: FlaskClient) -> None:
-    told = {"status": "ok", "function": "edge", "version": "source"}
+    told = {"status": "ok", "function": "edge", "version": "unpackaged"}
     assert client.get("/health?shallow=true").get_json() == told
     assert client.get("/health").get_json() == told | {"checks": {}}
 

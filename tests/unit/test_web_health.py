@@ -80,7 +80,7 @@ def test_a_shallow_question_runs_no_check() -> None:
     answer = ask({"a": broken}, shallow=True)
     assert (answer.status, dict(answer.body)) == (
         200,
-        {"status": "ok", "function": "some-function", "version": "source"},
+        {"status": "ok", "function": "some-function", "version": "unpackaged"},
     )
 
 
