@@ -31,7 +31,7 @@ class FallbackRequest(RequestModel):
 def fallback(request: FallbackRequest, _call: Call) -> Answer:
     if request.automation_task_id is None:
         swept = wiring.sweeper().sweep(SWEEP_LIMIT)
-        return Answer({"swept": swept}, logged=swept)
+        return Answer({"swept": swept}, logged=swept | wiring.record_store().health_figures())
     handover = wiring.record_store().create_fallback_task(request.automation_task_id)
     told = {
         "automation_task_id": str(request.automation_task_id),

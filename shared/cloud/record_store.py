@@ -320,6 +320,11 @@ class SupabaseRecordStore:
             )
         )
 
+    def health_figures(self) -> Json:
+        """How everything stands, in the numbers that alerts are made of."""
+        figures: Json = self._call("health_figures")
+        return figures
+
     # --- people
 
     def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]:

@@ -1,0 +1,112 @@
+"""The figures that alerts are made of, each moved by what it is about and by nothing else."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from tests.contract.order_calls import OrderLine, move
+from tests.contract.schema_rows import NOW, Json, item
+from tests.contract.schema_support import RecordLine
+
+NOTHING = {
+    "in_flight": 0,
+    "oldest_in_flight_seconds": 0,
+    "manual_open": 0,
+    "manual_overdue": 0,
+    "labels_unknown": 0,
+    "oldest_label_unknown_seconds": 0,
+    "orders_for_person": 0,
+    "daily_share": 0,
+}
+
+
+@pytest.fixture
+def records(service_connection: psycopg.Connection) -> RecordLine:
+    return RecordLine(service_connection)
+
+
+@pytest.fixture
+def orders(service_connection: psycopg.Connection) -> OrderLine:
+    return OrderLine(service_connection)
+
+
+def figures(line: RecordLine | OrderLine) -> Json:
+    """What differs from nothing at all."""
+    told: Json = line.call("health_figures")
+    assert told.keys() == NOTHING.keys()
+    return {name: value for name, value in told.items() if value != NOTHING[name]}
+
+
+def test_an_empty_database_has_nothing_to_tell(records: RecordLine) -> None:
+    assert figures(records) == {}
+
+
+def test_records_in_flight_age_until_they_end(records: RecordLine) -> None:
+    records.begin()
+    first = records.open([item("A")], daily_limit=4)["automation"][0]["id"]
+    later = replace(records, now=NOW + timedelta(minutes=5))
+    later.open([item("B")], daily_limit=4)
+    later = replace(records, now=NOW + timedelta(minutes=12))
+    assert figures(later) == {"in_flight": 2, "oldest_in_flight_seconds": 720, "daily_share": 0.5}
+    later.claim(first)
+    later.fail(first, to_manual=False)
+    assert figures(later) == {"in_flight": 1, "oldest_in_flight_seconds": 420, "daily_share": 0.5}
+
+
+def test_a_record_that_waits_for_the_vendor_s_next_day_does_not_age_until_then(records: RecordLine) -> None:
+    records.begin()
+    task = records.open([item("A")], daily_limit=4)["automation"][0]["id"]
+    records.claim(task)
+    records.postpone(task, NOW + timedelta(hours=10))
+    later = replace(records, now=NOW + timedelta(hours=9))
+    assert figures(later) == {"in_flight": 1, "daily_share": 0.25}
+    later = replace(records, now=NOW + timedelta(hours=10, minutes=3))
+    assert figures(later)["oldest_in_flight_seconds"] == 180
+
+
+def test_manual_tasks_are_overdue_by_their_own_time_and_until_they_end(records: RecordLine) -> None:
+    records.begin()
+    records.open([item("A", "manual", priority="high"), item("B", "manual", priority="low")])
+    later = replace(records, now=NOW + timedelta(seconds=3601))
+    assert figures(later) == {"manual_open": 2, "manual_overdue": 1, "daily_share": 0.002}
+    urgent = later.one("select id from manual_tasks where pn = 'A'")["id"]
+    later.take(urgent)
+    assert figures(later)["manual_overdue"] == 1
+    later.give_up(urgent)
+    assert figures(later) == {"manual_open": 1, "daily_share": 0.002}
+
+
+def test_the_share_of_a_day_begins_anew_at_midnight(records: RecordLine) -> None:
+    records.begin()
+    records.open([item("A", "manual")], daily_limit=2)
+    later = replace(records, now=NOW.replace(hour=0) + timedelta(days=1))
+    assert "daily_share" not in figures(later)
+
+
+def test_a_label_is_unknown_from_the_call_until_its_end_is_known(orders: OrderLine) -> None:
+    orders.accepted()
+    shipment = orders.open()
+    later = replace(orders, now=NOW + timedelta(minutes=50))
+    assert figures(later) == {"labels_unknown": 1, "oldest_label_unknown_seconds": 3000}
+    later.unknown(shipment)
+    assert figures(later) == {"labels_unknown": 1, "oldest_label_unknown_seconds": 3000}
+    later.buy(shipment)
+    assert figures(later) == {}
+
+
+def test_a_label_that_was_certainly_not_asked_for_is_not_unknown(orders: OrderLine) -> None:
+    orders.accepted()
+    orders.not_sent(orders.open())
+    assert figures(orders) == {}
+
+
+def test_orders_that_cannot_go_on_and_those_with_open_money_wait_for_a_person(orders: OrderLine) -> None:
+    for name in ("A", "B", "C"):
+        orders.accepted(name)
+    orders.move(move("A", "accepted", "label_failed"))
+    orders.ask("B")
+    assert figures(orders) == {"orders_for_person": 2}
+    orders.retry("A")
+    assert figures(orders) == {"orders_for_person": 1}
