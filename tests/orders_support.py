@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from infra.local.stack.functions import DEFAULTS
+from shared.clock import system_clock
 from shared.cloud.order_store import SupabaseOrderStore
 from shared.cloud.supabase import SupabaseRpc
-from shared.errors import SwitchyardError
+from shared.errors import Conflict, NotFound, SwitchyardError
 from shared.fulfillment.accept import Acceptance
 from shared.fulfillment.label import LabelPurchase, LabelTerms
 from shared.fulfillment.messages import MessageSync
 from shared.fulfillment.orders import Move, OrderState
 from shared.fulfillment.parcels import ParcelSize
 from shared.fulfillment.pipeline import load_pipeline
-from shared.fulfillment.sequence import Firing, StageRun, StageRunner, firing_of
+from shared.fulfillment.sequence import LEASE, Firing, StageRun, StageRunner, firing_of
 from shared.fulfillment.track import TrackingUpdate
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.mirakl.client import MiraklMarketplace
@@ -122,6 +124,10 @@ class OrderLine:
         for vendor in (self.market, self.post):
             vendor.control("PUT", "clock", {"now": now.isoformat()})
 
+    def at_the_real_time(self) -> None:
+        """A deployed function goes by no other."""
+        self.at(system_clock())
+
     def advance(self, seconds: float) -> None:
         self.at(self.clock.now + timedelta(seconds=seconds))
 
@@ -175,7 +181,7 @@ class OrderLine:
     def accepted(self, number: int = 1, **spec: object) -> list[str]:
         """Orders that wait for their labels, here and at the marketplace."""
         order_ids = self.waiting(number, **({"state": "SHIPPING"} | spec))
-        self.store.store_orders(self.marketplace.orders(order_ids).orders, ACCEPT)
+        self.see(order_ids)
         states = OrderState.PENDING_ACCEPTANCE, OrderState.ACCEPTED
         self.store.move_orders([Move(each, *states, "arranged") for each in order_ids], ACCEPT)
         return order_ids
@@ -201,8 +207,15 @@ class OrderLine:
         return bool(self.told(order_id)["attention"])
 
     def is_settled(self, order_id: str) -> bool:
-        told = self.told(order_id)
+        try:
+            told = self.told(order_id)
+        except NotFound:
+            return False
         return told["state"] in ENDS or told["attention"]
+
+    def see(self, order_ids: Sequence[str]) -> None:
+        """What `accept-orders` does first."""
+        self.store.store_orders(self.marketplace.orders(order_ids).orders, ACCEPT)
 
     # --- faults ---------------------------------------------------------------------------------------------
 
@@ -235,6 +248,13 @@ class OrderLine:
             process.kill()
             process.wait()
             self.disturb(part)
+            self.at_the_real_time()
+
+    def outlive_the_lease(self, stage: str) -> None:
+        """Of a stage that was killed just now, and blocks its next firing until then."""
+        with pytest.raises(Conflict):
+            self.fire(stage)
+        self.advance(LEASE.total_seconds())
 
     def environment(self) -> dict[str, str]:
         """What a deployed function is told, to work on this line."""

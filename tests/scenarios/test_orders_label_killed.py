@@ -1,0 +1,57 @@
+"""The deployed `create_labels` in a process of its own, killed at each point that costs money."""
+
+import pytest
+
+from tests.canada_post_support import ARTIFACTS, BACKENDS, SHIPMENTS
+from tests.orders_support import LABEL, OrderLine, held, rpc
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def line(order_line: OrderLine) -> OrderLine:
+    order_line.at_the_real_time()
+    order_line.post.behave(visibility_delay=240, duplicates="sell")
+    return order_line
+
+
+@pytest.mark.parametrize(
+    ("part", "path", "effect", "sold"),
+    [
+        pytest.param("rest", rpc("open_shipment"), "none", 0, id="before the intent is committed"),
+        pytest.param("rest", rpc("open_shipment"), "before", 0, id="before the call"),
+        pytest.param("post", SHIPMENTS, "none", 0, id="during a call that comes to nothing"),
+        pytest.param("post", SHIPMENTS, "before", 1, id="during a call that sells"),
+        pytest.param("rest", rpc("note_label_bought"), "none", 1, id="after the call, before the commit"),
+        pytest.param("rest", rpc("note_label_bought"), "before", 1, id="after the commit"),
+        pytest.param("post", ARTIFACTS, "none", 1, id="while the PDF is fetched"),
+        pytest.param("rest", "/storage/v1/object", "none", 1, id="before the PDF is on the shelf"),
+    ],
+)
+def test_create_labels_killed(
+    line: OrderLine, part: str, path: str | dict[str, str], effect: str, sold: int
+) -> None:
+    orders = line.accepted(3)
+    where = path if isinstance(path, str) else path[line.backend]
+    method = "POST" if path is SHIPMENTS else None
+    line.kill_while_held("create_labels", part, held(where, effect=effect, method=method))
+    assert sum(line.sold(order) for order in orders) == sold
+
+    line.outlive_the_lease(LABEL)
+    line.fire(LABEL)
+    line.cycle_until_settled(*orders)
+    line.assert_shipped_with_one_label(*orders)
+
+
+def test_a_killed_purchase_is_not_repeated_while_the_carrier_does_not_show_it_yet(line: OrderLine) -> None:
+    (order,) = line.accepted()
+    line.kill_while_held("create_labels", "post", held(SHIPMENTS[line.backend], effect="before", method="POST"))
+    line.outlive_the_lease(LABEL)
+    line.fire(LABEL)
+    assert (line.state(order), line.sold(order)) == ("label_unknown", 1)
+
+    line.cycle_until_settled(order)
+    line.assert_shipped_with_one_label(order)
