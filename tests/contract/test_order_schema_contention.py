@@ -150,3 +150,45 @@ def test_whoever_touches_a_shipment_waits_for_its_order_first(
         assert holder.execute("select from shipments for update nowait").rowcount == 1
         holder.rollback()
         call.result(60)
+
+
+BULK: dict[str, tuple[str, str, Callable[[OrderLine, list[str]], Any]]] = {
+    "store_orders": (
+        "orders",
+        "order_id",
+        lambda line, names: line.store(*[order(name, marketplace_updated_at="2027-01-01") for name in names]),
+    ),
+    "move_orders": (
+        "orders",
+        "order_id",
+        lambda line, names: line.move(*[move(name, "pending_acceptance", "accepted") for name in names]),
+    ),
+    "store_threads": (
+        "threads",
+        "thread_id",
+        lambda line, names: line.store_threads(*[thread(name, updated_at="2027-01-01") for name in names]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BULK)
+def test_a_call_of_many_rows_takes_them_in_the_order_of_their_ids(
+    database: Database, line: OrderLine, name: str
+) -> None:
+    """A caller that waits for the first holds none of the others, in whatever order it was given them."""
+    table, key, make = BULK[name]
+    names = list("ABCDEF")
+    line.store(*[order(name) for name in names])
+    line.store_threads(*[thread(name) for name in names])
+    with (
+        database.connect() as onlooker,
+        ThreadPoolExecutor(1) as pool,
+        database.connect(autocommit=False) as holder,
+    ):
+        holder.execute(f"select from {table} where {key} = 'A' for update".encode())
+        call = pool.submit(make, line, names[::-1])
+        while not onlooker.execute(WAITING).rowcount:
+            assert not call.done()
+        assert holder.execute(f"select from {table} for update nowait".encode()).rowcount == len(names)
+        holder.rollback()
+        call.result(60)
