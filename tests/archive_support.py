@@ -1,0 +1,86 @@
+"""A function's archive, unpacked and running as the cloud's build starts it."""
+
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import httpx
+from packaging.requirements import Requirement
+
+from infra.package import __main__ as package
+from tests.ports import free_port
+
+BARE = (
+    "import runpy, sys; sys.path[:0] = sys.argv[1].split(':'); sys.argv = sys.argv[1:];"
+    "runpy.run_module('functions_framework', run_name='__main__')"
+)
+"""The framework with two folders to import from and nothing else."""
+
+
+def unpacked(function: str, folder: Path) -> Path:
+    """Built by the command that Terraform's user gives."""
+    assert package.main([function, "--output", str(folder)]) == 0
+    target = folder / function
+    with zipfile.ZipFile(folder / f"{function}.zip") as archive:
+        archive.extractall(target)
+    return target
+
+
+def only_its_packages(archive: Path, folder: Path) -> Path:
+    """What requirements.txt names, and nothing else, linked from where it is installed: in place of an installation."""
+    site = folder / "site"
+    for line in (archive / "requirements.txt").read_text().splitlines():
+        distribution = metadata.distribution(Requirement(line).name)
+        for file in distribution.files or ():
+            if ".." not in file.parts and file.suffix != ".pyc":
+                link = site / file
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(Path(str(distribution.locate_file(file))))
+    return site
+
+
+@contextmanager
+def started(
+    command: list[str], archive: Path, target: str, environment: Mapping[str, str]
+) -> Iterator[httpx.Client]:
+    """`command` is what runs functions-framework. Ready when it says that it runs; its log goes to `archive`.log."""
+    port = free_port()
+    log = archive.with_suffix(".log")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--target", target, "--port", str(port), "--host", "127.0.0.1"],
+            cwd=archive,
+            env=own | dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+            _await(process, client, log)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _await(process: subprocess.Popen[bytes], client: httpx.Client, log: Path) -> None:
+    while process.poll() is None:
+        try:
+            client.get("/health?shallow=true")
+        except httpx.ConnectError:
+            time.sleep(0.02)  # the condition is the socket itself
+            continue
+        return
+    raise AssertionError(f"it ended with {process.returncode}: {log.read_text()[-2000:]}")
+
+
+def bare_command(archive: Path, site: Path) -> list[str]:
+    """Of this interpreter, without its own site-packages, environment and user folder."""
+    return [sys.executable, "-I", "-S", "-c", BARE, f"{site}:{archive}"]
