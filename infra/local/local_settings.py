@@ -79,7 +79,7 @@ class LocalSettings:
     sweep: bool
     """Whether the scheduler fires the sweep; its job is there in any case, paused if not."""
     orchestrate_schedule: str | None
-    """Unix-cron in UTC; None: nobody fires `orchestrate`."""
+    """Unix-cron in the pipeline's time zone; None: nobody fires `orchestrate`."""
     intake: Path | None
     catalogue: Path | None
 

@@ -3,6 +3,7 @@
 import io
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from infra.local.scheduler.foreground import Going, run_pipeline
 from infra.local.stack.errors import StackError
 from shared.cloud.scheduler import SchedulerAddress
 from shared.fulfillment.pipeline import load_pipeline
-from tests.contract.scheduler_support import Schedule
+from tests.contract.scheduler_support import START, Schedule
 from tests.contract.tasks_support.process import eventually
 from tests.contract.tasks_support.worker import Answer
 from tests.ports import free_port
@@ -98,7 +99,10 @@ def test_cycles_come_as_fast_as_they_are_asked_for_until_it_is_interrupted(
             raise KeyboardInterrupt
 
     monkeypatch.setattr("infra.local.scheduler.foreground.time.sleep", third_cycle_then_interrupt)
+    schedule.server.clock(now=START + timedelta(minutes=5))
     assert run(schedule, Going(0.2, once=False), output) == 0
+    fired = [line.split()[2] for line in output.getvalue().splitlines() if "succeeded" in line]
+    assert fired[: len(STAGES)] == STAGES
     assert "stopped" in output.getvalue()
     assert states(schedule) == {"PAUSED"}
     assert eventually(lambda: schedule.server.control("GET", "/clock")["rate"] == 1)

@@ -1,6 +1,7 @@
 """Seeded faults of a service itself. What each kind does, the service says."""
 
 import random
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -20,9 +21,9 @@ class SeededFault(BaseModel):
     times: Annotated[int, Field(ge=1)] | None = None
 
     @property
+    @abstractmethod
     def scope(self) -> str | None:
         """The short id of what it strikes; None: everything."""
-        return None
 
 
 F = TypeVar("F", bound=SeededFault)

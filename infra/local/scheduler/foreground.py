@@ -83,13 +83,10 @@ class Foreground:
 
     def _one_cycle(self) -> None:
         """In the scheduler's own time: what lies between two stages is skipped."""
-        interval = timedelta(minutes=self._pipeline.interval_minutes)
-        now = datetime.fromisoformat(self._clock({"running": False})["now"])
-        begin = self._pipeline.cycle_begin(now) + interval
-        self._clock({"now": (begin - timedelta(seconds=1)).isoformat()})
+        self._go_to_next_cycle()
         self._start()
         with ThreadPoolExecutor(1) as aside:
-            order = {"advance": interval.total_seconds()}
+            order = {"advance": self._pipeline.interval_minutes * 60}
             cycle = aside.submit(self._clock, order, _CYCLE_SECONDS)
             try:
                 self._show_until(cycle)
@@ -98,6 +95,12 @@ class Foreground:
                 for name in self._stages:
                     self._jobs.pause(name)
                 raise
+
+    def _go_to_next_cycle(self) -> None:
+        """In the midst of one, its later stages would wait for those before them."""
+        now = datetime.fromisoformat(self._clock({"running": False})["now"])
+        begin = self._pipeline.cycle_begin(now) + timedelta(minutes=self._pipeline.interval_minutes)
+        self._clock({"now": (begin - timedelta(seconds=1)).isoformat()})
 
     def _show_until(self, cycle: "Future[dict[str, Any]]") -> None:
         while not cycle.done():
@@ -108,8 +111,10 @@ class Foreground:
 
     def _follow(self, every: float | None) -> None:
         if every:
-            self._clock({"rate": self._pipeline.interval_minutes * 60 / every})
+            self._go_to_next_cycle()
         self._start()
+        if every:
+            self._clock({"rate": self._pipeline.interval_minutes * 60 / every})
         while True:
             self._show_news()
             time.sleep(_LOOK_SECONDS)

@@ -9,7 +9,7 @@ from google.cloud.scheduler_v1.types import HttpMethod, HttpTarget, Job, OidcTok
 from google.protobuf.duration_pb2 import Duration
 
 from shared.errors import SettingsInvalid
-from shared.fulfillment.pipeline import Pipeline, Stage
+from shared.fulfillment.pipeline import Pipeline
 
 SWEEP = "sweep"
 SWEEP_SCHEDULE = "*/5 * * * *"
@@ -18,14 +18,21 @@ ORCHESTRATE = "orchestrate"
 
 _STAGE_RETRIES = RetryConfig(
     retry_count=5,
-    min_backoff_duration=Duration(seconds=15),
+    min_backoff_duration=Duration(seconds=30),
     max_backoff_duration=Duration(seconds=120),
+    max_doublings=2,
+)
+"""30, 60, 120, 120 and 120 s, as in Terraform: a stage asks that long whether the one before it is through."""
+
+_SWEEP_RETRIES = RetryConfig(
+    retry_count=1, min_backoff_duration=Duration(seconds=20), max_backoff_duration=Duration(seconds=20)
+)
+_ORCHESTRATE_RETRIES = RetryConfig(
+    retry_count=3,
+    min_backoff_duration=Duration(seconds=30),
+    max_backoff_duration=Duration(seconds=300),
     max_doublings=3,
 )
-"""15, 30, 60, 120 and 120 s: a stage that must wait for the one before it asks again for almost six minutes."""
-
-_NO_RETRIES = RetryConfig(retry_count=0)
-"""What these jobs do not reach, their next firing does."""
 
 _LONGEST_ATTEMPT = Duration(seconds=540)
 
@@ -45,43 +52,47 @@ class Place:
 
 
 def job_definitions(pipeline: Pipeline, place: Place, orchestrate_schedule: str | None = None) -> list[Job]:
-    """Stages without a url are left out: their functions do not exist."""
-    jobs = [
-        _stage_job(pipeline, stage, place, place.urls[stage.name])
-        for stage in pipeline.stages
-        if stage.name in place.urls
-    ]
-    if SWEEP_FUNCTION in place.urls:
-        jobs.append(_job(place, SWEEP, SWEEP_SCHEDULE, place.urls[SWEEP_FUNCTION], {"sweep": True}))
+    """As `infra/terraform/scheduler.tf` has them. Stages without a url are left out: their functions do not exist."""
+    zone, urls = pipeline.time_zone, place.urls
+    jobs = []
+    for stage in pipeline.stages:
+        if stage.name in urls:
+            deadline = Duration(seconds=stage.timeout_seconds)
+            job = _job(
+                place, stage.name, (pipeline.cron(stage), zone), _target(place, stage.name), _STAGE_RETRIES
+            )
+            jobs.append(Job(job, attempt_deadline=deadline))
+    if SWEEP_FUNCTION in urls:
+        target = _target(place, SWEEP_FUNCTION, {"sweep": True})
+        jobs.append(_job(place, SWEEP, (SWEEP_SCHEDULE, zone), target, _SWEEP_RETRIES))
     if orchestrate_schedule:
-        if ORCHESTRATE not in place.urls:
+        if ORCHESTRATE not in urls:
             raise SettingsInvalid("orchestrate has a schedule and no url")
-        jobs.append(_job(place, ORCHESTRATE, orchestrate_schedule, place.urls[ORCHESTRATE], {}))
+        target = _target(place, ORCHESTRATE)
+        jobs.append(_job(place, ORCHESTRATE, (orchestrate_schedule, zone), target, _ORCHESTRATE_RETRIES))
     return jobs
 
 
-def _stage_job(pipeline: Pipeline, stage: Stage, place: Place, url: str) -> Job:
-    job = _job(place, stage.name, pipeline.cron(stage), url, {})
-    job.time_zone = pipeline.time_zone
-    job.retry_config = _STAGE_RETRIES
-    job.attempt_deadline = Duration(seconds=stage.timeout_seconds)
-    return job
+def _job(place: Place, name: str, times: tuple[str, str], target: HttpTarget, retries: RetryConfig) -> Job:
+    """`times`: cron and time zone."""
+    return Job(
+        name=f"{place.path}/jobs/{name}",
+        http_target=target,
+        schedule=times[0],
+        time_zone=times[1],
+        retry_config=retries,
+        attempt_deadline=_LONGEST_ATTEMPT,
+    )
 
 
-def _job(place: Place, name: str, schedule: str, url: str, body: Mapping[str, Any]) -> Job:
+def _target(place: Place, function: str, body: Mapping[str, Any] | None = None) -> HttpTarget:
+    url = place.urls[function]
     target = HttpTarget(
         uri=url,
         http_method=HttpMethod.POST,
         headers={"Content-Type": "application/json"},
-        body=json.dumps(body).encode(),
+        body=json.dumps(body or {}).encode(),
     )
     if place.service_account:
         target.oidc_token = OidcToken(service_account_email=place.service_account, audience=url)
-    return Job(
-        name=f"{place.path}/jobs/{name}",
-        http_target=target,
-        schedule=schedule,
-        time_zone="UTC",
-        retry_config=_NO_RETRIES,
-        attempt_deadline=_LONGEST_ATTEMPT,
-    )
+    return target
