@@ -44,6 +44,7 @@ def stage_runner() -> "StageRunner":
 
 @cache
 def marketplace() -> "MiraklMarketplace":
+    from shared.fulfillment.sequence import LONGEST_WAIT
     from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
 
     vendor = settings.MarketplaceSettings.from_environment()
@@ -51,7 +52,7 @@ def marketplace() -> "MiraklMarketplace":
         vendor.api_key.get_secret_value(),
         base_url=vendor.base_url,
         shop_id=vendor.shop_id,
-        bounds=MiraklBounds(read=vendor.timeout, total=vendor.timeout),
+        bounds=MiraklBounds(read=vendor.timeout, total=vendor.timeout, longest_wait=LONGEST_WAIT),
         tls=tls(),
     )
 

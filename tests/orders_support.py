@@ -148,7 +148,7 @@ class OrderLine:
 
     def fire(self, stage: str, *, limit: int = 1000, firing: Firing | None = None) -> Json:
         """By hand, in a cycle of its own, unless told otherwise. Raises what the stage raises."""
-        runner = StageRunner(self.store, PIPELINE, self.clock)
+        runner = StageRunner(self.store, PIPELINE, self.clock, self.advance)
         return runner.run(stage, firing or Firing(f"by-hand-{next(self.numbers)}"), limit, self.work(stage))
 
     def cycle(self) -> dict[str, Json]:
@@ -291,7 +291,8 @@ class OrderLine:
         ours = {order_id for (order_id,) in self.rows("select order_id from orders")}
         ledger: Mapping[str, int] = self.post.books()["references"]
         at_the_carrier = sum(sold for order_id, sold in ledger.items() if order_id in ours)
-        assert at_the_carrier == sides["labels"]["sold"], sides
+        sold = sides["labels"]["sold"]
+        assert sold <= at_the_carrier <= sold + sides["labels"]["unknown"], sides
         return sides
 
     def assert_shipped_with_one_label(self, *order_ids: str) -> None:

@@ -265,6 +265,7 @@ def _known(row: Json) -> KnownOrder:
         carrier_code=row["carrier_code"],
         tracking_number=row["tracking_number"],
         shipment=row["shipment"] and _shipment(row["shipment"]),
+        ordered_at=datetime.fromisoformat(row["ordered_at"]),
     )
 
 

@@ -6,7 +6,7 @@ asked, by request id, before anything is bought again.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.clock import Clock
@@ -29,7 +29,7 @@ from shared.fulfillment.ports import (
     Unclear,
     Unknown,
 )
-from shared.fulfillment.reading import GROUP, moved, read_back
+from shared.fulfillment.reading import GROUP, concern, moved, read_back
 from shared.fulfillment.request import label_request, request_from_json, request_hash, request_json
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, LabelStore
@@ -102,7 +102,8 @@ class LabelPurchase:
             case LabelStep.ASK if shipment is not None:
                 self._ask(run, order.order_id, shipment)
             case LabelStep.FETCH if shipment is not None:
-                self._fetch(run, order.order_id, shipment.id, shipment.label_link)
+                if waits := self._fetch(run, order.order_id, shipment, shipment.label_link):
+                    concern(run, self.store, order.order_id, shipment.called_at, waits)
             case _:
                 run.counts["skipped"] += 1
 
@@ -151,18 +152,17 @@ class LabelPurchase:
         answer = self.carrier.buy(request)
         match answer:
             case Bought():
-                self._bought(run, order_id, shipment.id, answer)
+                self._bought(run, order_id, shipment, answer)
             case Refused(message, _):
                 self.store.note_label_refused(shipment, message)
                 run.failed(order_id, message)
             case Unclear(message):
                 self._unknown(run, order_id, shipment.id, message)
-            case NotSent(message, _):
+            case NotSent(message, retry_after):
                 self.store.note_label_not_sent(shipment, message)
                 run.counts["left"] += 1
-                run.deadline = (
-                    run.clock()
-                )  # the carrier wants quiet, or is away: the rest is the next cycle's
+                if retry_after is None or not run.wait(retry_after):
+                    run.stop()
 
     def _ask(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
         """A call was made, or may have been: the carrier says what became of it."""
@@ -170,7 +170,7 @@ class LabelPurchase:
         match found:
             case Bought():
                 run.counts["adopted"] += 1
-                self._bought(run, order_id, shipment.id, found)
+                self._bought(run, order_id, shipment, found)
             case Unknown() if self._settled(shipment):
                 self._call_again(run, order_id, shipment)
             case Unknown():
@@ -187,30 +187,35 @@ class LabelPurchase:
         if cycles >= ATTENTION_AFTER:
             run.failed(order_id, f"unknown for {cycles} cycles: {message}")
 
-    def _bought(self, run: StageRun, order_id: str, shipment_id: str, bought: Bought) -> None:
-        state = self.store.note_label_bought(shipment_id, bought, self.carrier.undo(bought))
+    def _bought(self, run: StageRun, order_id: str, shipment: ShipmentFacts, bought: Bought) -> None:
+        """A label that cannot be used is kept without its link, so that no later run takes it for a good one."""
+        link = bought.label_link if bought.usable else None
+        kept = replace(bought, label_link=link)
+        state = self.store.note_label_bought(shipment.id, kept, self.carrier.undo(bought))
         run.counts["bought"] += 1
         if state == "undo_due":
             run.failed(order_id, "the order was cancelled after its label was bought: a person undoes it")
-        elif not bought.usable or not bought.label_link:
-            self._person(run, order_id, f"the label cannot be used: the carrier shows {bought.status}")
         else:
-            self._fetch(run, order_id, shipment_id, bought.label_link)
+            self._fetch(run, order_id, shipment, link)
 
-    def _fetch(self, run: StageRun, order_id: str, shipment_id: str, link: str | None) -> None:
-        """The PDF, once it is made; until then the order waits with its label paid for."""
-        label = self.carrier.fetch_label(link) if link else Refused("the carrier gave no link to the label")
+    def _fetch(self, run: StageRun, order_id: str, shipment: ShipmentFacts, link: str | None) -> str | None:
+        """The PDF, once it is made; until then the order waits with its label paid for, and the reason is returned."""
+        label = (
+            self.carrier.fetch_label(link) if link else Refused("the carrier gave no label that can be used")
+        )
         match label:
             case Pdf(content):
                 digest = hashlib.sha256(content).hexdigest()
-                path = f"{shipment_id}.pdf"
+                path = f"{shipment.id}.pdf"
                 self.shelf.put(path, content)
-                self.store.note_label_stored(shipment_id, path, digest, len(content))
-                run.counts["done"] += 1
-            case NotReady() | Unclear():
+                stored = self.store.note_label_stored(shipment.id, path, digest, len(content))
+                run.counts["done" if stored else "skipped"] += 1
+            case NotReady(message) | Unclear(message):
                 run.counts["label_pending"] += 1
+                return f"the label is bought, no PDF yet: {message}"
             case Refused(message, _):
                 self._person(run, order_id, f"the label is bought, its PDF is not to be had: {message}")
+        return None
 
     def _fetch_pending(self, run: StageRun) -> None:
         """The carrier makes a label within seconds: what was not ready is asked for again, a few times."""
@@ -224,14 +229,12 @@ class LabelPurchase:
                 after = group[-1].order_id
                 for order in group:
                     shipment = order.shipment
-                    if (
-                        shipment is None
-                        or label_step(shipment) is not LabelStep.FETCH
-                        or not shipment.label_link
-                    ):
+                    if shipment is None or not shipment.label_link:
+                        continue
+                    if label_step(shipment) is not LabelStep.FETCH:
                         continue
                     if run.may_go_on():
-                        self._fetch(run, order.order_id, shipment.id, shipment.label_link)
+                        self._fetch(run, order.order_id, shipment, shipment.label_link)
                     else:
                         run.counts["label_pending"] += 1
         run.counts["left"] += run.counts["label_pending"]
@@ -247,7 +250,7 @@ class LabelPurchase:
                 break
             found = self.carrier.find(shipment.request_id)
             if isinstance(found, Bought):
-                self._bought(run, order_id, shipment.id, found)
+                self._bought(run, order_id, shipment, found)
             elif isinstance(found, Unknown) and (shipment.called_at is None or self._settled(shipment)):
                 self.store.note_label_refused(shipment, "never bought, and the order has ended")
             else:

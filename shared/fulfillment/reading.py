@@ -1,14 +1,23 @@
-"""Reading orders back from the marketplace, a hundred at a time, and following what it shows."""
+"""What the stages do with the marketplace alike: reading orders back by the hundred, and changing one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from shared.fulfillment.orders import Move, OrderState, follow
-from shared.fulfillment.ports import Marketplace, MarketplaceOrder
+from shared.fulfillment.ports import Done, Marketplace, MarketplaceOrder, NotSent, Refused, Unclear
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
 GROUP = 100
 """The most that one call of the marketplace returns (OR11)."""
+
+TRIES = 3
+"""Of a change that the marketplace turned away unread, with the wait that it asks for before each further one."""
+
+CONCERN = timedelta(hours=2)
+"""What the vendors leave unconfirmed for so long, a person looks at too; the stages go on trying."""
+
+Outcome = Done | Refused | Unclear | NotSent
 
 
 def read_back(
@@ -39,3 +48,22 @@ def read_back(
 def moved(order_id: str, state: OrderState, to_state: OrderState, reason: str) -> Move:
     """A move that asks for a person."""
     return Move(order_id, state, to_state, reason, attention=True)
+
+
+def change(run: StageRun, call: Callable[[], Outcome]) -> Outcome:
+    """Makes a change; `NotSent` ends what the run may do."""
+    answer = call()
+    for _ in range(TRIES - 1):
+        if not isinstance(answer, NotSent) or answer.retry_after is None or not run.wait(answer.retry_after):
+            break
+        answer = call()
+    if isinstance(answer, NotSent):
+        run.stop()
+    return answer
+
+
+def concern(run: StageRun, store: OrderStore, order_id: str, since: datetime | None, reason: str) -> None:
+    """Asks for a person where nothing has come of an order for too long."""
+    if since is not None and run.clock() - since >= CONCERN:
+        store.ask_for_person(order_id, reason)
+        run.failed(order_id, reason)

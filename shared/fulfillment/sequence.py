@@ -1,5 +1,6 @@
 """A stage begins when the stage before it is through, runs once in its cycle, and holds a lease while it runs."""
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ LEASE = timedelta(seconds=120)
 
 MARGIN = timedelta(seconds=30)
 """Kept of a stage's time for its last order and its answer."""
+
+LONGEST_WAIT = 60.0
+"""Seconds: a vendor's window of calls is over by then; what asks for longer is the next cycle's."""
 
 MOST_ERRORS = 50
 
@@ -93,6 +97,7 @@ class StageRun:
     renew: Callable[[], bool]
     renew_at: datetime
     cycle: str
+    pause: Callable[[float], None] = time.sleep
     counts: Counter[str] = field(default_factory=Counter)
     errors: list[dict[str, str]] = field(default_factory=list)
     lost: bool = False
@@ -104,6 +109,21 @@ class StageRun:
             self.lost = not self.renew()
             self.renew_at = now + LEASE / 3
         return not self.lost and now < self.deadline
+
+    def wait(self, seconds: float) -> bool:
+        """Pauses as a vendor asks, with the lease renewed; false where that would take too long."""
+        ends_late = self.clock() + timedelta(seconds=seconds) >= self.deadline
+        if seconds > LONGEST_WAIT or ends_late:
+            return False
+        left = seconds
+        while self.may_go_on() and left > 0:
+            self.pause(min(left, LEASE.total_seconds() / 6))
+            left -= LEASE.total_seconds() / 6
+        return self.may_go_on()
+
+    def stop(self) -> None:
+        """The vendor wants quiet for longer, or is away: the rest is the next cycle's."""
+        self.deadline = self.clock()
 
     def failed(self, what: str, message: str) -> None:
         self.counts["failed"] += 1
@@ -125,6 +145,7 @@ class StageRunner:
     store: StageStore
     pipeline: Pipeline
     clock: Clock
+    pause: Callable[[float], None] = time.sleep
 
     def run(self, name: str, firing: Firing, limit: int, work: Callable[[StageRun], None]) -> dict[str, Any]:
         """Returns the stage's answer.
@@ -157,6 +178,7 @@ class StageRunner:
             renew=lambda: self.store.renew_stage(firing.cycle, name, owner, LEASE),
             renew_at=now + LEASE / 3,
             cycle=firing.cycle,
+            pause=self.pause,
         )
         told["out_of_order"] = beginning.out_of_order
         try:

@@ -28,6 +28,7 @@ class KnownOrder:
     carrier_code: str | None
     tracking_number: str | None
     shipment: ShipmentFacts | None
+    ordered_at: datetime
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ class OrderStore(Protocol):
         """At most one move of each order. Returns the ids that moved; one that is elsewhere by now is left alone."""
         ...
 
-
-class LabelStore(OrderStore, Protocol):
     def ask_for_person(self, order_id: str, reason: str) -> None:
         """The order stays where it is, and a person is to look."""
         ...
 
+
+class LabelStore(OrderStore, Protocol):
     def open_shipment(
         self,
         order_id: str,

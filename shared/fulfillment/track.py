@@ -1,24 +1,32 @@
 """Stage 3: tell the marketplace the tracking number (OR23), then that the order is on its way (OR24), then look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.fulfillment.orders import SENT, OrderState
 from shared.fulfillment.ports import (
+    Done,
     Marketplace,
     MarketplaceOrder,
     MarketplaceState,
     NotSent,
     Refused,
     Tracking,
-    Unclear,
 )
-from shared.fulfillment.reading import GROUP, moved, read_back
+from shared.fulfillment.reading import GROUP, Outcome, change, concern, moved, read_back
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
 STAGE = "update-tracking"
 TRACKING_PAGE = "https://www.canadapost-postescanada.ca/track-reperage/en#/resultList?searchFor="
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """An order that the marketplace was told of, and its refusal where it gave one."""
+
+    order: KnownOrder
+    refusal: str | None
 
 
 @dataclass(frozen=True)
@@ -33,32 +41,36 @@ class TrackingUpdate:
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; repeating is harmless."""
         after: str | None = None
-        handled = 0
         while group := self.store.orders_in([OrderState.LABEL_CREATED], GROUP, after):
             after = group[-1].order_id
-            group = group[: max(0, run.limit - handled)]
-            if not group or not run.may_go_on():
-                run.counts["left"] += 1  # at least: the next cycle reads them
-                return
-            handled += len(group)
+            room = run.limit - run.counts["handled"] if run.may_go_on() else 0
+            run.counts["left"] += max(0, len(group) - room)
+            group = group[:room]
+            run.counts["handled"] += len(group)
             shown = read_back(self.marketplace, self.store, group, run, STAGE)
-            refusals = {
-                order.order_id: self._push(run, order, shown[order.order_id])
-                for order in group
-                if order.order_id in shown and shown[order.order_id].state == MarketplaceState.SHIPPING
-            }
-            self._look(run, group, refusals)
+            self._look(run, self._push_all(run, group, shown))
 
     def would(self, limit: int) -> list[str]:
         return [order.order_id for order in self.store.orders_in([OrderState.LABEL_CREATED], limit)]
 
-    def _push(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> str | None:
-        """Returns the marketplace's refusal, if it gave one."""
+    def _push_all(
+        self, run: StageRun, group: Sequence[KnownOrder], shown: Mapping[str, MarketplaceOrder]
+    ) -> list[Pushed]:
+        pushed: list[Pushed] = []
+        for order in group:
+            found = shown.get(order.order_id)
+            if found is None or found.state != MarketplaceState.SHIPPING:
+                run.counts["skipped"] += 1
+            elif not run.may_go_on() or isinstance(answer := self._push(run, order, found), NotSent):
+                run.counts["left"] += 1
+            else:
+                pushed.append(Pushed(order, answer.message if isinstance(answer, Refused) else None))
+        return pushed
+
+    def _push(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> Outcome:
         number = order.shipment and order.shipment.tracking_number
         if not number:
-            return "the label has no tracking number"
-        if not run.may_go_on():
-            return None
+            return Refused("the label has no tracking number")
         tracking = Tracking(
             number,
             self.carrier_code,
@@ -66,31 +78,35 @@ class TrackingUpdate:
             None if self.carrier_code else f"{TRACKING_PAGE}{number}",
         )
         if not _shows(shown, tracking):
-            answer = self.marketplace.set_tracking(order.order_id, tracking)
+            answer = change(run, lambda: self.marketplace.set_tracking(order.order_id, tracking))
             if isinstance(answer, Refused):
-                return f"tracking number refused: {answer.message}"
-            if isinstance(answer, Unclear | NotSent):
-                return None  # sending it again next cycle is harmless, shipping without it is not
-        answer = self.marketplace.ship(order.order_id)
-        return f"shipping refused: {answer.message}" if isinstance(answer, Refused) else None
+                return Refused(f"tracking number refused: {answer.message}")
+            if not isinstance(answer, Done):
+                return answer  # sending it again next cycle is harmless, shipping without it is not
+        answer = change(run, lambda: self.marketplace.ship(order.order_id))
+        return Refused(f"shipping refused: {answer.message}") if isinstance(answer, Refused) else answer
 
-    def _look(self, run: StageRun, group: Sequence[KnownOrder], refusals: dict[str, str | None]) -> None:
-        shown = read_back(
-            self.marketplace, self.store, [o for o in group if o.order_id in refusals], run, STAGE
-        )
-        for order in group:
-            refusal = refusals.get(order.order_id)
-            state = shown[order.order_id].state if order.order_id in shown else None
-            if order.order_id not in refusals:
-                run.counts["skipped"] += 1
-            elif state in SENT:
+    def _look(self, run: StageRun, pushed: Sequence[Pushed]) -> None:
+        shown = read_back(self.marketplace, self.store, [each.order for each in pushed], run, STAGE)
+        for each in pushed:
+            order = each.order
+            found = shown.get(order.order_id)
+            if found is not None and found.state in SENT:
                 run.counts["done"] += 1
-            elif refusal is None or state != MarketplaceState.SHIPPING:
-                run.counts["unconfirmed"] += 1
-            else:
-                move = moved(order.order_id, order.state, OrderState.TRACKING_FAILED, refusal)
+            elif each.refusal is not None and found is not None and found.state == MarketplaceState.SHIPPING:
+                move = moved(order.order_id, order.state, OrderState.TRACKING_FAILED, each.refusal)
                 self.store.move_orders([move], STAGE)
-                run.failed(order.order_id, refusal)
+                run.failed(order.order_id, each.refusal)
+            else:
+                run.counts["unconfirmed"] += 1
+                bought_at = order.shipment.called_at if order.shipment else None
+                concern(
+                    run,
+                    self.store,
+                    order.order_id,
+                    bought_at,
+                    "the marketplace does not confirm that it ships",
+                )
 
 
 def _shows(order: MarketplaceOrder, tracking: Tracking) -> bool:

@@ -114,6 +114,7 @@ class Order:
             carrier_code=self.told.carrier_code,
             tracking_number=self.told.tracking_number,
             shipment=self.shipments[-1].facts() if self.shipments else None,
+            ordered_at=self.told.created_at,
         )
 
     def to_json(self) -> Json:
