@@ -25,6 +25,8 @@ class OrderRequest(RequestModel):
 
 
 class RetryRequest(RequestModel):
+    """`note` says what the person found or did."""
+
     note: Note
 
 
@@ -50,6 +52,9 @@ def order_routes(store: Callable[[], OrderReports]) -> Sequence[Route]:
     def retry(request: RetryRequest, call: Call) -> Answer:
         return Answer(store().retry_order(_order(call), request.note))
 
+    def undone(request: RetryRequest, call: Call) -> Answer:
+        return Answer(store().note_undone(_order(call), request.note))
+
     def reconcile(request: ReconcileOrdersRequest, _call: Call) -> Answer:
         return Answer(store().reconcile_orders(request.day))
 
@@ -60,6 +65,7 @@ def order_routes(store: Callable[[], OrderReports]) -> Sequence[Route]:
         Route("GET", "/orders", OrdersRequest, orders),
         Route("GET", "/orders/{id}", OrderRequest, status),
         Route("POST", "/orders/{id}/retry", RetryRequest, retry),
+        Route("POST", "/orders/{id}/undone", RetryRequest, undone),
         Route("GET", "/reconcile/orders", ReconcileOrdersRequest, reconcile),
         Route("GET", "/stages", StagesRequest, stages),
     )

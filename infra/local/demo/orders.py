@@ -82,7 +82,7 @@ class OrderDay:
             f" + {equation['with_a_person']} with a person + {equation['cancelled']} cancelled"
             f" + {equation['refused']} refused"
         )
-        known = equation["labels"]["bought"]
+        known = equation["labels"]["sold"]
         self.screen.line(f"{sold['labels_sold']} labels sold by the carrier = {known} that we know")
         twice = sum(count > 1 for count in sold["requests"].values())
         if not equation["balanced"] or sold["labels_sold"] != known or twice:
