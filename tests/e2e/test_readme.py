@@ -173,7 +173,7 @@ def test_the_shown_output_is_worded_as_the_demo_words_it() -> None:
 
 def test_the_demo_explains_every_part_of_the_stack() -> None:
     jobs = {"migrations", "parts-data", "queues"}
-    ports_of_one_part = {"bigquery-grpc", "tasks-control"}
+    ports_of_one_part = {"bigquery-grpc", "tasks-control", "scheduler-control"}
 
     assert set(PORT_OFFSETS) - ports_of_one_part | jobs <= set(demonstration.PURPOSES)
     assert json.dumps({"limit": 200}) in README

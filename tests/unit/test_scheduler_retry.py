@@ -22,10 +22,7 @@ def tries(policy: RetryPolicy, *, next_start: float | None = None, each_takes: f
         (RetryPolicy(), []),
         (RetryPolicy(max_retry_duration=600), []),  # a count of 0 means: not before the next time
         (RetryPolicy(retry_count=3), [5, 15, 35]),  # 5, + 10, + 20
-        (
-            RetryPolicy(5, 0, 15, 120, 3),
-            [15, 45, 105, 225, 345],
-        ),  # 15, 30, 60, 120, 120: as the stages have it
+        (RetryPolicy(5, 0, 30, 120, 2), [30, 90, 210, 330, 450]),  # as the stages have it
         (RetryPolicy(1, 60, 10, 10, 0), [10, 20, 30, 40, 50, 60]),  # both limits must be reached
         (RetryPolicy(5, 20, 10, 10, 0), [10, 20, 30, 40, 50]),
     ],
