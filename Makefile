@@ -11,13 +11,15 @@ UV_VENV := build/uv
 TEST_OPTIONS ?= -n auto
 COVERAGE_FLOOR ?= 90
 LOCAL  := $(BIN)/python -m infra.local
+TERRAFORM := terraform -chdir=infra/terraform
+PLAN   := $(CURDIR)/build/terraform.plan
 
 # Names of interpreters to try, newest first. One that is only a launcher for a version that is not there does not count.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 python3.11 python3 python)
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status demo test check format bench package smoke lock clean
+.PHONY: help venv up down status demo test check format bench package plan deploy smoke logs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,10 +78,24 @@ bench: venv ## measure the budgets of the record line, as ratios to their floors
 package: venv ## one archive for each function, build/<function>.zip, as Terraform deploys them
 	@$(BIN)/python -m infra.package --output build
 
+plan: package ## what a deployment would change (STATE_BUCKET=name the first time; docs/deploy.md)
+	@$(TERRAFORM) init -input=false $(if $(STATE_BUCKET),-backend-config=bucket=$(STATE_BUCKET))
+	@$(TERRAFORM) plan -input=false -out=$(PLAN)
+
+# Exactly the plan that was shown is applied.
+deploy: plan ## package, plan, ask, apply
+	@read -r -p "Apply this plan? Only yes does: " answer && [ "$$answer" = yes ] || { echo "deploy: nothing was changed" >&2; exit 1; }
+	@$(TERRAFORM) apply -input=false $(PLAN); status=$$?; rm -f $(PLAN); exit $$status
+
 # The token goes by the environment: a command line can be read by every user of the machine.
 smoke: export SWITCHYARD_TOKEN := $(or $(TOKEN),$(SWITCHYARD_TOKEN))
 smoke: venv ## call each function's health and a dry run (URL=https://{function}-123.region.run.app TOKEN=...; else the laptop cloud)
 	@$(BIN)/python -m infra.smoke $(if $(URL),--url '$(URL)')
+
+logs: ## what the deployed functions logged last, newest first (FUNCTION=automate SINCE=1h LIMIT=100)
+	@gcloud logging read 'resource.type="cloud_run_revision" AND $(if $(FUNCTION),resource.labels.service_name="$(FUNCTION)",jsonPayload.function:*)' \
+	  --freshness=$(or $(SINCE),1h) --limit=$(or $(LIMIT),100) \
+	  --format='value(timestamp, severity, resource.labels.service_name, jsonPayload.message, jsonPayload.outcome, jsonPayload.code, jsonPayload.detail, textPayload)'
 
 lock: venv ## compile requirements*.in into the pinned requirements*.txt
 	@[ -x $(UV_VENV)/bin/uv ] || { $(BIN)/python -m venv $(UV_VENV) && $(UV_VENV)/bin/pip install -qq --disable-pip-version-check uv; }

@@ -1,0 +1,278 @@
+# When somebody is to look, and where it says what to do. Each alert has a section in docs/operations.md.
+
+resource "google_monitoring_notification_channel" "email" {
+  for_each = toset(var.alert_emails)
+
+  display_name = each.value
+  type         = "email"
+  labels       = { email_address = each.value }
+  depends_on   = [google_project_service.api]
+}
+
+locals {
+  channels = concat([for channel in google_monitoring_notification_channel.email : channel.id], var.notification_channels)
+
+  of_functions = "resource.type=\"cloud_run_revision\""
+  of_queues    = "resource.type=\"cloud_tasks_queue\""
+  cycle        = 60 * local.pipeline.interval_minutes
+
+  # Of a figure: its mean over the last lines.
+  mean = { window = 600, align = "ALIGN_DELTA", reduce = "REDUCE_MEAN", group = [] }
+  # Of a counter: how many in the window.
+  sum = { align = "ALIGN_DELTA", reduce = "REDUCE_SUM", group = [] }
+
+  # A condition holds for `lasting` seconds. `silence` turns it around: fewer than the threshold, and no data counts as none.
+  alerts = {
+    dead-letters = {
+      title    = "Dead letters"
+      severity = "WARNING"
+      says     = "More records than usual could not be completed by automation, or the queue lost some."
+      conditions = [
+        merge(local.sum, {
+          name    = "Records that automation gave up in an hour"
+          filter  = "metric.type=\"${local.metric["outcomes"]}\" AND ${local.of_functions} AND metric.labels.outcome=monitoring.regex.full_match(\"dead_lettered|failed\")"
+          window  = 3600
+          above   = var.alert_thresholds.dead_letters_per_hour
+          lasting = 0
+        }),
+        merge(local.sum, {
+          name    = "Records that the queue lost"
+          filter  = "metric.type=\"${local.metric["lost_records"]}\" AND ${local.of_functions}"
+          window  = 600
+          above   = 0
+          lasting = 0
+        }),
+      ]
+    }
+    stage-failed = {
+      title    = "A stage of the order line fails"
+      severity = "ERROR"
+      says     = "A stage failed more than once within a cycle: Scheduler's retries do not help."
+      conditions = [
+        merge(local.sum, {
+          name    = "Failed runs in a cycle"
+          filter  = "metric.type=\"${local.metric["stage_failures"]}\" AND ${local.of_functions}"
+          window  = local.cycle
+          above   = 1
+          lasting = 0
+          group   = ["metric.label.function"]
+        }),
+      ]
+    }
+    stage-late = {
+      title    = "A stage of the order line does not run"
+      severity = "ERROR"
+      says     = "A stage has not worked for several cycles: it fails, is not fired, or waits for the one before it."
+      conditions = [
+        for name in keys(local.stages) : merge(local.sum, {
+          name    = "No run of ${name} that worked"
+          filter  = "metric.type=\"${local.metric["stage_runs"]}\" AND ${local.of_functions} AND metric.labels.function=\"${name}\""
+          window  = local.cycle * var.alert_thresholds.stage_missed_cycles
+          above   = 1
+          lasting = 60
+          silence = true
+        })
+      ]
+    }
+    oldest-record = {
+      title    = "A record is undecided for too long"
+      severity = "ERROR"
+      says     = "A record is neither completed nor with a person long after it was opened, and does not wait for DigiKey's next day."
+      conditions = [
+        merge(local.mean, {
+          name    = "Seconds since the oldest record in flight was opened"
+          filter  = "metric.type=\"${local.metric["oldest_in_flight_seconds"]}\" AND ${local.of_functions}"
+          above   = 3600 * var.alert_thresholds.oldest_in_flight_hours
+          lasting = 0
+        }),
+      ]
+    }
+    manual-overdue = {
+      title    = "Manual tasks are past due"
+      severity = "WARNING"
+      says     = "People have not come to tasks in the time that their priority allows."
+      conditions = [
+        merge(local.mean, {
+          name    = "Manual tasks past due"
+          filter  = "metric.type=\"${local.metric["manual_overdue"]}\" AND ${local.of_functions}"
+          above   = var.alert_thresholds.manual_overdue
+          lasting = 0
+        }),
+      ]
+    }
+    labels-unknown = {
+      title    = "A label's purchase stays unknown"
+      severity = "ERROR"
+      says     = "Canada Post was asked for a label and nobody knows whether it was sold; the order waits."
+      conditions = [
+        merge(local.mean, {
+          name    = "Seconds since the oldest call of unknown outcome"
+          filter  = "metric.type=\"${local.metric["oldest_label_unknown_seconds"]}\" AND ${local.of_functions}"
+          above   = 60 * var.alert_thresholds.label_unknown_minutes
+          lasting = 0
+        }),
+      ]
+    }
+    orders-for-person = {
+      title    = "Orders wait for a person"
+      severity = "WARNING"
+      says     = "Orders cannot go on by themselves: refused, no label, no tracking, or paid for and not wanted."
+      conditions = [
+        merge(local.mean, {
+          name    = "Orders that a person must look at"
+          filter  = "metric.type=\"${local.metric["orders_for_person"]}\" AND ${local.of_functions}"
+          above   = var.alert_thresholds.orders_for_person
+          lasting = 0
+        }),
+      ]
+    }
+    queue-depth = {
+      title    = "A queue does not drain"
+      severity = "WARNING"
+      says     = "Tasks wait in a queue for half an hour and longer."
+      conditions = [
+        {
+          name    = "Tasks in automation"
+          filter  = "metric.type=\"cloudtasks.googleapis.com/queue/depth\" AND ${local.of_queues} AND resource.labels.queue_id=\"${google_cloud_tasks_queue.automation.name}\""
+          window  = 300
+          align   = "ALIGN_MIN"
+          reduce  = "REDUCE_SUM"
+          group   = []
+          above   = var.alert_thresholds.queue_depth
+          lasting = 1800
+        },
+        {
+          name    = "Tasks in dead-letter"
+          filter  = "metric.type=\"cloudtasks.googleapis.com/queue/depth\" AND ${local.of_queues} AND resource.labels.queue_id=\"${google_cloud_tasks_queue.dead_letter.name}\""
+          window  = 300
+          align   = "ALIGN_MIN"
+          reduce  = "REDUCE_SUM"
+          group   = []
+          above   = 0
+          lasting = 1800
+        },
+      ]
+    }
+    error-rate = {
+      title    = "A function answers with errors"
+      severity = "ERROR"
+      says     = "Most of a function's requests fail, crashes and timeouts included."
+      conditions = [
+        merge(local.sum, {
+          name    = "Share of 5xx among a function's answers"
+          filter  = "metric.type=\"run.googleapis.com/request_count\" AND ${local.of_functions} AND metric.labels.response_code_class=\"5xx\""
+          of      = "metric.type=\"run.googleapis.com/request_count\" AND ${local.of_functions}"
+          window  = 900
+          above   = var.alert_thresholds.error_share
+          lasting = 300
+          group   = ["resource.label.service_name"]
+        }),
+      ]
+    }
+    daily-limit = {
+      title    = "A daily limit is near"
+      severity = "WARNING"
+      says     = "The day's task quota is nearly used, or DigiKey's is."
+      conditions = [
+        merge(local.mean, {
+          name    = "Share of the day's tasks"
+          filter  = "metric.type=\"${local.metric["daily_share"]}\" AND ${local.of_functions}"
+          above   = var.alert_thresholds.daily_share
+          lasting = 0
+        }),
+        merge(local.sum, {
+          name    = "Records put off to DigiKey's next day"
+          filter  = "metric.type=\"${local.metric["outcomes"]}\" AND ${local.of_functions} AND metric.labels.outcome=\"postponed\""
+          window  = 600
+          above   = 0
+          lasting = 0
+        }),
+      ]
+    }
+    sweep-silent = {
+      title    = "The sweep is silent"
+      severity = "CRITICAL"
+      says     = "Nobody looks after lost tasks, and the alerts made of the sweep's figures are blind."
+      conditions = [
+        merge(local.sum, {
+          name    = "No sweep that worked in 20 minutes"
+          filter  = "metric.type=\"${local.metric["sweeps"]}\" AND ${local.of_functions}"
+          window  = 1200
+          above   = 1
+          lasting = 60
+          silence = true
+        }),
+      ]
+    }
+  }
+
+  page = var.documentation_url == "" ? "docs/operations.md" : "${trimsuffix(var.documentation_url, "/")}/operations.md"
+}
+
+resource "google_monitoring_alert_policy" "alert" {
+  for_each = local.alerts
+
+  display_name          = "Switchyard: ${each.value.title}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = local.channels
+  # With the jobs paused on purpose, silence is no news.
+  enabled = !(var.scheduler_paused && anytrue([for condition in each.value.conditions : try(condition.silence, false)]))
+
+  dynamic "conditions" {
+    for_each = each.value.conditions
+
+    content {
+      display_name = conditions.value.name
+
+      condition_threshold {
+        filter                  = conditions.value.filter
+        comparison              = try(conditions.value.silence, false) ? "COMPARISON_LT" : "COMPARISON_GT"
+        threshold_value         = conditions.value.above
+        duration                = "${conditions.value.lasting}s"
+        evaluation_missing_data = try(conditions.value.silence, false) ? "EVALUATION_MISSING_DATA_ACTIVE" : null
+        denominator_filter      = try(conditions.value.of, null)
+
+        aggregations {
+          alignment_period     = "${conditions.value.window}s"
+          per_series_aligner   = conditions.value.align
+          cross_series_reducer = conditions.value.reduce
+          group_by_fields      = conditions.value.group
+        }
+
+        dynamic "denominator_aggregations" {
+          for_each = try([conditions.value.of], [])
+
+          content {
+            alignment_period     = "${conditions.value.window}s"
+            per_series_aligner   = conditions.value.align
+            cross_series_reducer = conditions.value.reduce
+            group_by_fields      = conditions.value.group
+          }
+        }
+      }
+    }
+  }
+
+  documentation {
+    subject   = "Switchyard: ${each.value.title}"
+    mime_type = "text/markdown"
+    content   = "${each.value.says}\n\nWhat to do: ${local.page}#alert-${each.key}"
+
+    dynamic "links" {
+      for_each = var.documentation_url == "" ? [] : [local.page]
+
+      content {
+        display_name = "What to do"
+        url          = "${links.value}#alert-${each.key}"
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+  }
+
+  # A new metric can be alerted on only some seconds after it was made; functions take minutes.
+  depends_on = [google_cloudfunctions2_function.function]
+}

@@ -1,0 +1,68 @@
+# What is kept: archives, images, and the ledger of finished records.
+
+resource "google_storage_bucket" "source" {
+  name                        = "${var.project}-switchyard-source"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true # archives can be built again
+
+  versioning {
+    enabled = true
+  }
+
+  # Terraform removes an archive when a newer one takes its place; it can be looked at for a while.
+  lifecycle_rule {
+    condition {
+      days_since_noncurrent_time = 90
+      with_state                 = "ARCHIVED"
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_artifact_registry_repository" "images" {
+  repository_id = "switchyard"
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images of the functions"
+
+  # A revision starts from its image, so what one may want to go back to must stay.
+  cleanup_policies {
+    id     = "keep-the-last-ten"
+    action = "KEEP"
+
+    most_recent_versions {
+      keep_count = 10
+    }
+  }
+
+  cleanup_policies {
+    id     = "delete-old-ones"
+    action = "DELETE"
+
+    condition {
+      older_than = "7776000s" # 90 days
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_bigquery_dataset" "ledger" {
+  dataset_id  = "switchyard_ledger"
+  location    = var.bigquery_location
+  description = "Content hashes of finished records, so that the intake need not read them again (docs/bigquery.md)"
+
+  # A row says nothing any more when its record may be taken again. Two days more than that.
+  default_partition_expiration_ms = 86400000 * (2 + try(tonumber(var.settings["REPROCESS_AFTER_DAYS"]), 30))
+
+  # It only spares work: what is lost here is decided by the database.
+  delete_contents_on_destroy = true
+
+  depends_on = [google_project_service.api]
+}

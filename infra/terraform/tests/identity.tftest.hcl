@@ -1,0 +1,176 @@
+# Who may what. A mocked account's e-mail is made up anew for each, so that mixing them up shows.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+
+variables {
+  project           = "a-project"
+  archives_dir      = "tests/archives"
+  supabase_url      = "https://abc.supabase.co"
+  source_table      = "elsewhere.parts.intake"
+  digikey_client_id = "a-client"
+  alert_emails      = ["people@example.com"]
+  operators         = ["group:operators@example.com"]
+  smoke_callers     = ["serviceAccount:smoke@example.com"]
+  canada_post = {
+    api_user        = "a-user"
+    customer_number = "1234567"
+    sender = {
+      company     = "A Seller"
+      phone       = "6135550100"
+      line_1      = "1 Main Street"
+      city        = "Ottawa"
+      province    = "ON"
+      postal_code = "K1A0B1"
+    }
+  }
+}
+
+run "invokers" {
+  assert {
+    condition = alltrue([
+      for right in google_cloud_run_v2_service_iam_member.invoker :
+      !contains(["allUsers", "allAuthenticatedUsers"], right.member) && !startswith(right.member, "domain:")
+    ])
+    error_message = "An invoker is public."
+  }
+
+  assert {
+    condition     = alltrue([for right in google_cloud_run_v2_service_iam_member.invoker : right.role == "roles/run.invoker"])
+    error_message = "A caller may do more than call."
+  }
+
+  assert {
+    condition = {
+      for name in keys(google_cloudfunctions2_function.function) : name => toset([
+        for right in google_cloud_run_v2_service_iam_member.invoker : right.member if right.name == name
+      ])
+      } == merge(
+      {
+        for stage in jsondecode(file("../../shared/pipeline.json")).stages : stage.name => toset([
+          google_service_account.caller["scheduler"].member, "group:operators@example.com", "serviceAccount:smoke@example.com"
+        ])
+      },
+      {
+        orchestrate = toset([
+          google_service_account.caller["scheduler"].member, "group:operators@example.com", "serviceAccount:smoke@example.com"
+        ])
+        automate = toset([google_service_account.caller["tasks"].member, "serviceAccount:smoke@example.com"])
+        fallback = toset([
+          google_service_account.caller["tasks"].member, google_service_account.caller["scheduler"].member,
+          "group:operators@example.com", "serviceAccount:smoke@example.com"
+        ])
+        workflow = toset(["group:operators@example.com", "serviceAccount:smoke@example.com"])
+      },
+    )
+    error_message = "The callers of a function are not exactly those of docs/deploy.md."
+  }
+}
+
+run "queues" {
+  assert {
+    condition = toset([
+      for right in google_cloud_tasks_queue_iam_member.right : "${right.name} ${right.role} ${right.member}"
+      ]) == toset([
+      "automation roles/cloudtasks.enqueuer ${google_service_account.function["orchestrate"].member}",
+      "automation roles/cloudtasks.enqueuer ${google_service_account.function["automate"].member}",
+      "dead-letter roles/cloudtasks.enqueuer ${google_service_account.function["automate"].member}",
+      "automation roles/cloudtasks.enqueuer ${google_service_account.function["fallback"].member}",
+      "automation roles/cloudtasks.viewer ${google_service_account.function["fallback"].member}",
+    ])
+    error_message = "Rights on the queues are not exactly what the code does."
+  }
+
+  assert {
+    condition = toset([
+      for right in google_service_account_iam_member.act_as_tasks : "${right.service_account_id} ${right.role} ${right.member}"
+      ]) == toset([
+      for name in ["orchestrate", "automate", "fallback"] :
+      "${google_service_account.caller["tasks"].name} roles/iam.serviceAccountUser ${google_service_account.function[name].member}"
+    ])
+    error_message = "Exactly those that enqueue may act as the queue's caller, and as nobody else."
+  }
+}
+
+run "data" {
+  assert {
+    condition = (
+      google_bigquery_dataset_iam_member.source_reader.role == "roles/bigquery.dataViewer"
+      && google_bigquery_dataset_iam_member.source_reader.project == "elsewhere"
+      && google_bigquery_dataset_iam_member.source_reader.dataset_id == "parts"
+      && google_bigquery_dataset_iam_member.ledger_writer.role == "roles/bigquery.dataEditor"
+      && google_bigquery_dataset_iam_member.ledger_writer.dataset_id == google_bigquery_dataset.ledger.dataset_id
+    )
+    error_message = "orchestrate does not read exactly the source and write exactly the ledger."
+  }
+
+  assert {
+    condition = alltrue([
+      for member in [
+        google_bigquery_dataset_iam_member.source_reader.member,
+        google_bigquery_dataset_iam_member.ledger_writer.member,
+        google_project_iam_member.query_runner.member,
+      ] : member == google_service_account.function["orchestrate"].member
+    ])
+    error_message = "Somebody else than orchestrate gets at BigQuery."
+  }
+
+  assert {
+    condition = alltrue([
+      for right in concat([google_project_iam_member.query_runner], values(google_project_iam_member.builder)) :
+      contains(["roles/bigquery.jobUser", "roles/logging.logWriter", "roles/storage.objectViewer"], right.role)
+    ])
+    error_message = "A right in the whole project is more than running queries, writing build logs and reading build sources."
+  }
+
+  assert {
+    condition     = length(google_project_iam_member.builder["roles/storage.objectViewer"].condition) == 1
+    error_message = "The builder may read every bucket of the project."
+  }
+
+  assert {
+    condition = toset([
+      for right in google_secret_manager_secret_iam_member.reader : "${right.secret_id} ${right.role} ${right.member}"
+      ]) == toset(flatten([
+        for function, told in jsondecode(file("required_settings.json")).functions : [
+          for name in told.secret : "projects/a-project/secrets/${lower(replace(name, "_", "-"))} roles/secretmanager.secretAccessor ${google_service_account.function[function].member}"
+        ]
+    ]))
+    error_message = "A function may not read exactly its own secrets."
+  }
+
+  assert {
+    condition     = google_storage_bucket.source.public_access_prevention == "enforced" && google_storage_bucket.source.uniform_bucket_level_access
+    error_message = "The archives' bucket could be made public."
+  }
+}
+
+run "refuses_a_public_operator" {
+  command         = plan
+  expect_failures = [var.operators]
+
+  variables {
+    operators = ["allUsers"]
+  }
+}
+
+run "refuses_a_public_smoke_caller" {
+  command         = plan
+  expect_failures = [var.smoke_callers]
+
+  variables {
+    smoke_callers = ["allAuthenticatedUsers"]
+  }
+}
+
+run "refuses_a_secret_as_a_setting" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { BEST_BUY_API_KEY = "in plain sight" }
+  }
+}

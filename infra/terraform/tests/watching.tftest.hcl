@@ -1,0 +1,188 @@
+# Trouble is seen, and reaches somebody who is told what to do.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+}
+
+variables {
+  project           = "a-project"
+  archives_dir      = "tests/archives"
+  supabase_url      = "https://abc.supabase.co"
+  source_table      = "elsewhere.parts.intake"
+  digikey_client_id = "a-client"
+  alert_emails      = ["people@example.com"]
+  documentation_url = "https://docs.example.com/switchyard/"
+  canada_post = {
+    api_user        = "a-user"
+    customer_number = "1234567"
+    sender = {
+      company     = "A Seller"
+      phone       = "6135550100"
+      line_1      = "1 Main Street"
+      city        = "Ottawa"
+      province    = "ON"
+      postal_code = "K1A0B1"
+    }
+  }
+}
+
+run "alerts" {
+  assert {
+    condition = length(setsubtract(
+      [
+        "dead-letters", "stage-failed", "stage-late", "oldest-record", "manual-overdue", "labels-unknown", "queue-depth",
+        "error-rate", "daily-limit", "sweep-silent",
+      ],
+      keys(google_monitoring_alert_policy.alert)
+    )) == 0
+    error_message = "An alert that was promised is missing."
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in google_monitoring_alert_policy.alert :
+      length(policy.notification_channels) > 0 && toset(policy.notification_channels) == toset([for channel in google_monitoring_notification_channel.email : channel.id])
+    ])
+    error_message = "An alert has no channel."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, policy in google_monitoring_alert_policy.alert : (
+        policy.enabled
+        && strcontains(policy.documentation[0].content, "https://docs.example.com/switchyard/operations.md#alert-${name}")
+        && policy.documentation[0].links[0].url == "https://docs.example.com/switchyard/operations.md#alert-${name}"
+      )
+    ])
+    error_message = "An alert does not link to its page, or is off."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in google_monitoring_alert_policy.alert : [
+        for condition in policy.conditions : [
+          for metric in regexall("logging\\.googleapis\\.com/user/([a-z_/]+)", condition.condition_threshold[0].filter) :
+          contains([for made in merge(google_logging_metric.counter, google_logging_metric.figure) : made.name], metric[0])
+        ]
+      ]
+    ]))
+    error_message = "An alert looks at a metric that nobody makes."
+  }
+
+  assert {
+    condition = alltrue([
+      for stage in jsondecode(file("../../shared/pipeline.json")).stages : anytrue([
+        for condition in google_monitoring_alert_policy.alert["stage-late"].conditions : (
+          strcontains(condition.condition_threshold[0].filter, "metric.labels.function=\"${stage.name}\"")
+          && condition.condition_threshold[0].comparison == "COMPARISON_LT"
+          && condition.condition_threshold[0].evaluation_missing_data == "EVALUATION_MISSING_DATA_ACTIVE"
+        )
+      ])
+    ])
+    error_message = "A stage can stop running unseen."
+  }
+
+  assert {
+    condition = alltrue([
+      for metric in google_logging_metric.figure : metric.value_extractor != "" && metric.metric_descriptor[0].value_type == "DISTRIBUTION"
+    ])
+    error_message = "A figure's metric does not take the number out of the line."
+  }
+}
+
+run "dashboard" {
+  assert {
+    condition = length(setsubtract(
+      [for metric in google_logging_metric.figure : metric.name],
+      flatten([
+        for tile in jsondecode(google_monitoring_dashboard.switchyard.dashboard_json).mosaicLayout.tiles : [
+          for set in tile.widget.xyChart.dataSets : [
+            for metric in regexall("logging\\.googleapis\\.com/user/([a-z_/]+)", set.timeSeriesQuery.timeSeriesFilter.filter) : metric[0]
+          ]
+        ]
+      ])
+    )) == 0
+    error_message = "The dashboard leaves a figure out."
+  }
+}
+
+run "silence_is_no_news_while_the_jobs_are_paused" {
+  variables {
+    scheduler_paused = true
+  }
+
+  assert {
+    condition = (
+      !google_monitoring_alert_policy.alert["sweep-silent"].enabled && !google_monitoring_alert_policy.alert["stage-late"].enabled
+      && google_monitoring_alert_policy.alert["error-rate"].enabled
+      && alltrue([for job in google_cloud_scheduler_job.job : job.paused])
+    )
+    error_message = "Paused jobs raise alarms, or other alerts fall silent with them."
+  }
+}
+
+run "refuses_alerts_that_reach_nobody" {
+  command         = plan
+  expect_failures = [var.alert_emails]
+
+  variables {
+    alert_emails = []
+  }
+}
+
+run "refuses_a_log_level_that_blinds_the_alerts" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { LOG_LEVEL = "warning" }
+  }
+}
+
+run "refuses_a_rate_above_the_vendors" {
+  command         = plan
+  expect_failures = [var.automation_dispatches_per_second]
+
+  variables {
+    automation_dispatches_per_second = 2.5
+  }
+}
+
+run "refuses_fewer_deliveries_than_attempts" {
+  command         = plan
+  expect_failures = [var.queue_max_attempts]
+
+  variables {
+    queue_max_attempts = 3
+  }
+}
+
+run "refuses_a_pin_of_what_is_no_secret" {
+  command         = plan
+  expect_failures = [var.secret_versions]
+
+  variables {
+    secret_versions = { SUPABASE_URL = "1" }
+  }
+}
+
+run "scales_the_worker_with_the_queue" {
+  command = plan
+
+  variables {
+    workflow = { automation_max_concurrent = 100 }
+    settings = { REPROCESS_AFTER_DAYS = "90", DIGIKEY_LOCALE_SITE = "US" }
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function["automate"].service_config[0].max_instance_count == 14
+    error_message = "100 at once over 8 an instance, and one more, are not 14."
+  }
+
+  assert {
+    condition     = google_bigquery_dataset.ledger.default_partition_expiration_ms == 92 * 86400000
+    error_message = "The ledger forgets rows that still count."
+  }
+}

@@ -1,0 +1,227 @@
+# --- where
+
+variable "project" {
+  description = "The Google Cloud project. One project holds one Switchyard: names in it are not prefixed."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of functions, queues and jobs."
+  type        = string
+  default     = "northamerica-northeast1"
+}
+
+variable "archives_dir" {
+  description = "Folder with one <function>.zip each, as `make package` leaves them. Relative to this folder."
+  type        = string
+  default     = "../../build"
+}
+
+# --- what the functions are connected to
+
+variable "supabase_url" {
+  description = "Address of the Supabase project, such as https://abc.supabase.co."
+  type        = string
+
+  validation {
+    condition     = startswith(var.supabase_url, "https://")
+    error_message = "supabase_url must begin with https://: the service role key travels with every call."
+  }
+}
+
+variable "source_table" {
+  description = "The parts table, as project.dataset.table. Its dataset exists already, possibly in another project."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]+\\.[A-Za-z0-9_]+\\.[A-Za-z0-9_]+$", var.source_table))
+    error_message = "source_table must be of the form project.dataset.table."
+  }
+}
+
+variable "bigquery_location" {
+  description = "Where the parts table's dataset lies. The ledger must lie there too: one query reads both."
+  type        = string
+  default     = "northamerica-northeast1"
+}
+
+variable "digikey_client_id" {
+  description = "DigiKey's client id. The client secret is in Secret Manager."
+  type        = string
+}
+
+variable "canada_post" {
+  description = "The account at Canada Post, and who sends. The password is in Secret Manager."
+  type = object({
+    api_user        = string
+    customer_number = string
+    sender = object({
+      company     = string
+      phone       = string
+      line_1      = string
+      city        = string
+      province    = string
+      postal_code = string
+      name        = optional(string)
+      line_2      = optional(string)
+    })
+  })
+}
+
+variable "secret_versions" {
+  description = "Pins a secret's version, by variable: { BEST_BUY_API_KEY = \"3\" }. Others follow `latest`, read when an instance starts."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.secret_versions), local.secret_names)) == 0
+    error_message = "secret_versions names a variable that is no secret; secrets are ${join(", ", local.secret_names)}."
+  }
+}
+
+# --- how it works
+
+variable "workflow" {
+  description = "The record line's configuration, WORKFLOW_* (docs/configuration.md). Ranges are checked when a function starts."
+  type = object({
+    automation_priority_threshold = optional(number, 0.8)
+    automation_max_concurrent     = optional(number, 5)
+    automation_retry_attempts     = optional(number, 3)
+    manual_priority_threshold     = optional(number, 0.5)
+    manual_batch_size             = optional(number, 50)
+    automation_failure_to_manual  = optional(bool, true)
+    max_automation_failures       = optional(number, 3)
+    max_daily_tasks               = optional(number, 1000)
+    max_batch_size                = optional(number, 100)
+  })
+  default = {}
+}
+
+variable "queue_max_attempts" {
+  description = "Deliveries of one queue task. One setting for the queue and for the code, which must know its last delivery."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.queue_max_attempts > var.workflow.automation_retry_attempts && var.queue_max_attempts <= 100
+    error_message = "queue_max_attempts must leave room above automation_retry_attempts (some deliveries cost no attempt), and be at most 100."
+  }
+}
+
+variable "automation_dispatches_per_second" {
+  description = "Rate of the automation queue. DigiKey allows 120 calls a minute; a record costs one, an ambiguous number two."
+  type        = number
+  default     = 1.5
+
+  validation {
+    condition     = var.automation_dispatches_per_second > 0 && var.automation_dispatches_per_second <= 2
+    error_message = "automation_dispatches_per_second must be above 0 and at most 2: DigiKey's 120 calls a minute."
+  }
+}
+
+variable "automation_lease_seconds" {
+  description = "How long one delivery holds a record, and the worker's timeout: a delivery must never outlive its lease."
+  type        = number
+  default     = 120
+
+  validation {
+    condition     = var.automation_lease_seconds >= 60 && var.automation_lease_seconds <= 600
+    error_message = "automation_lease_seconds must be from 60 (DigiKey and the database together) to 600 (Cloud Tasks gives up)."
+  }
+}
+
+variable "settings" {
+  description = "Other settings of docs/configuration.md, by variable: { DIGIKEY_LOCALE_SITE = \"US\" }. Each reaches the functions that read it."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.settings), local.free_settings)) == 0
+    error_message = "settings names what no function reads, or what has a variable of its own here: ${join(", ", setsubtract(keys(var.settings), local.free_settings))}."
+  }
+
+  validation {
+    condition     = contains(["DEBUG", "INFO"], upper(lookup(var.settings, "LOG_LEVEL", "INFO")))
+    error_message = "LOG_LEVEL must be INFO or DEBUG: metrics and alerts are made of the lines that INFO writes."
+  }
+}
+
+variable "orchestrate" {
+  description = "When records are taken in (unix-cron, in the pipeline's time zone), and how many at once."
+  type = object({
+    schedule = optional(string, "20 * * * *")
+    limit    = optional(number, 100)
+  })
+  default = {}
+}
+
+variable "scheduler_paused" {
+  description = "Deploy with all jobs paused: for the first time, and for restoring the database."
+  type        = bool
+  default     = false
+}
+
+# --- who
+
+variable "operators" {
+  description = "People who work with it (user:..., group:...): may call every function but the worker."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for who in var.operators : can(regex("^(user|group|serviceAccount):[^ ]+@[^ ]+$", who))])
+    error_message = "operators are user:, group: or serviceAccount: with an address. Nobody is let in without an identity."
+  }
+}
+
+variable "smoke_callers" {
+  description = "Identities that run `make smoke` (user:..., serviceAccount:...): may call every function."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for who in var.smoke_callers : can(regex("^(user|group|serviceAccount):[^ ]+@[^ ]+$", who))])
+    error_message = "smoke_callers are user:, group: or serviceAccount: with an address. Nobody is let in without an identity."
+  }
+}
+
+# --- watching
+
+variable "alert_emails" {
+  description = "Addresses that alerts go to."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.alert_emails) + length(var.notification_channels) > 0
+    error_message = "Give alert_emails or notification_channels: an alert that reaches nobody is none."
+  }
+}
+
+variable "notification_channels" {
+  description = "Further channels that exist already, such as projects/P/notificationChannels/1234."
+  type        = list(string)
+  default     = []
+}
+
+variable "documentation_url" {
+  description = "Where docs/ is published: each alert links to operations.md below it. Without one the alert names the page."
+  type        = string
+  default     = ""
+}
+
+variable "alert_thresholds" {
+  description = "From when on somebody is to look."
+  type = object({
+    dead_letters_per_hour  = optional(number, 10)
+    oldest_in_flight_hours = optional(number, 2)   # longer than the sweep's patience and a few backoffs
+    manual_overdue         = optional(number, 0)   # any
+    label_unknown_minutes  = optional(number, 45)  # three cycles: most are settled in one
+    orders_for_person      = optional(number, 0)   # any
+    queue_depth            = optional(number, 500) # some six minutes of work at 1.5 a second
+    error_share            = optional(number, 0.5) # of one function's requests in a quarter of an hour
+    daily_share            = optional(number, 0.9) # of max_daily_tasks
+    stage_missed_cycles    = optional(number, 3)
+  })
+  default = {}
+}

@@ -1,0 +1,118 @@
+"""What Terraform gives to the functions is what their code reads and what the pages explain."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from infra.function_settings import FILE, LOCAL_ONLY, ROOT, settings_of, written
+from infra.package.archive import functions
+from shared import settings
+from tests.settings_support import minimal
+
+TERRAFORM = FILE.parent
+FUNCTIONS = functions(ROOT)
+SAMPLES = {name: value for group in settings.GROUPS for name, value in minimal(group).items()}
+
+
+def text(path: Path | str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def headings(page: str) -> set[str]:
+    """As a browser is led to them: `Alert: dead letters` is `alert-dead-letters`."""
+    found = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_the_file_for_terraform_is_what_the_code_reads() -> None:
+    assert FILE.read_text(encoding="utf-8") == written(), "run `python -m infra.function_settings`"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_starts_with_what_terraform_must_give_it(name: str) -> None:
+    told = settings_of(name)
+    given = {variable: SAMPLES[variable] for variable in told["required"] + told["secret"]}
+    started = subprocess.run(
+        [sys.executable, "-c", f"import functions.{name.replace('-', '_')}"],
+        env=given | {"PATH": os.environ["PATH"]},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (started.returncode, started.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        (name, variable)
+        for name in FUNCTIONS
+        for variable in settings_of(name)["required"] + settings_of(name)["secret"]
+    ],
+)
+def test_what_is_required_stands_on_the_page_of_settings(name: str, variable: str) -> None:
+    told = re.search(rf"^\| `{variable}` \| (\S+)", text("docs/configuration.md"), re.MULTILINE)
+    assert told, f"{name} needs it"
+    assert told[1] == "required"
+
+
+def test_a_function_that_stores_tasks_reads_the_times_that_they_get() -> None:
+    """They are read deep in the composition root, and not asked for when the function starts."""
+    for name in ("orchestrate", "automate", "fallback", "workflow"):
+        assert {"MANUAL_DUE_SECONDS_HIGH", "SWEEP_PATIENCE_SECONDS"} <= set(settings_of(name)["optional"])
+    assert "DIGIKEY_TIMEOUT_SECONDS" not in settings_of("orchestrate")["optional"]
+    assert "MANUAL_DUE_SECONDS_HIGH" not in settings_of("accept-orders")["optional"]
+
+
+def test_what_is_only_for_the_laptop_is_not_deployed() -> None:
+    local = {
+        str(field.alias)
+        for group in settings.GROUPS
+        for field in group.model_fields.values()
+        if (field.description or "").rpartition("only for a local")[1]
+    }
+    assert local == LOCAL_ONLY
+
+
+def test_a_field_that_a_metric_is_made_of_is_a_documented_log_field() -> None:
+    page = text("docs/operations.md").split("## Log fields\n")[1].split("\n## ")[0]
+    written_fields = set(re.findall(r"`(\w+)`", page))
+    read = set(re.findall(r"jsonPayload\.([a-z_]+)", text(TERRAFORM / "metrics.tf")))
+    assert {"function", "outcome", "looked_at"} <= read
+    assert read - written_fields == set()
+
+
+def test_each_alert_has_a_section_that_says_what_to_do_and_no_section_is_left_over() -> None:
+    alerts = re.findall(r"^ {4}([a-z-]+) = \{\n {6}title ", text(TERRAFORM / "alerts.tf"), re.MULTILINE)
+    assert len(alerts) >= 10
+    sections = {heading for heading in headings(text("docs/operations.md")) if heading.startswith("alert-")}
+    assert sections == {f"alert-{name}" for name in alerts}
+
+
+def test_each_variable_is_explained_and_the_example_gives_all_that_have_no_default() -> None:
+    blocks = re.findall(
+        r'^variable "(\w+)" \{\n(.*?)^\}', text(TERRAFORM / "variables.tf"), re.MULTILINE | re.DOTALL
+    )
+    readme, example = text(TERRAFORM / "README.md"), text(TERRAFORM / "terraform.tfvars.example")
+    assert len(blocks) >= 15
+    for name, block in blocks:
+        assert "description" in block, name
+        assert f"`{name}`" in readme, name
+        if not re.search(r"^  default ", block, re.MULTILINE):
+            assert re.search(rf"^{name} +=", example, re.MULTILINE), name
+
+
+def test_the_runtime_is_the_python_that_is_promised_locked_and_tested() -> None:
+    promised = tomllib.loads(text("pyproject.toml"))["project"]["requires-python"].removeprefix(">=")
+    runtime = re.search(r'runtime += +"python(\d)(\d+)"', text(TERRAFORM / "functions.tf"))
+    assert runtime
+    assert ".".join(runtime.groups()) == promised
+    assert set(re.findall(r"--python-version (\S+)", text("Makefile"))) == {promised}
+    assert f"python{promised}" in text(".ci/run")
