@@ -1,0 +1,121 @@
+"""`python -m infra.package.licences`: writes docs/licences.md, the licences of what is deployed, out of metadata."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from infra.package.archive import build, functions
+from infra.package.requirements import Pins
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "licences.md"
+
+SPDX: Mapping[str, str] = {
+    "3-Clause BSD License": "BSD-3-Clause",
+    "Apache 2": "Apache-2.0",
+    "Apache 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "BSD": "BSD",
+    "BSD License": "BSD",
+    "Dual License": "Apache-2.0 OR BSD-3-Clause",
+    "MIT License": "MIT",
+    "PSFL": "PSF-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+}
+"""What packages call their licence, where they do not say it in SPDX's terms. BSD: which of its forms is not told."""
+
+TERMS: Mapping[str, str] = {
+    "Apache-2.0": "notice kept, patent grant",
+    "Apache-2.0 OR BSD-2-Clause": "as Apache-2.0",
+    "Apache-2.0 OR BSD-3-Clause": "as Apache-2.0",
+    "BSD": "notice kept",
+    "BSD-2-Clause": "notice kept",
+    "BSD-3-Clause": "notice kept",
+    "MIT": "notice kept",
+    "MIT-0": "none",
+    "MPL-2.0": "changes to its own files are published; it is used unchanged",
+    "PSF-2.0": "notice kept",
+}
+"""What each asks of who deploys it. A licence that is not here is looked at before it is deployed."""
+
+HEAD = """# Licences of what is deployed
+
+Switchyard is under Apache-2.0 ([LICENSE](../LICENSE)). Each function's archive names in its `requirements.txt` what is
+installed beside it (`make package`); these are all of them. Everything allows commercial use without publishing our
+own code. Written by `python -m infra.package.licences` from the installed packages' metadata; a test fails while it is
+behind, or when a licence comes in that nobody has looked at. For vulnerabilities see
+[security.md](security.md#what-is-installed).
+
+| package | version | licence | deployed with |
+|---|---|---|---|
+"""
+ALL = "all"
+
+
+class LicenceUnknown(Exception):
+    """A package states none, or one that has not been looked at."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    package: str
+    version: str
+    licence: str
+    functions: str
+
+
+def deployed(root: Path = ROOT) -> list[Deployed]:
+    """Every package of every archive. Raises LicenceUnknown."""
+    pins = Pins.read(root / "requirements.txt")
+    names = functions(root)
+    users: dict[str, set[str]] = {}
+    for name in names:
+        for line in build(root, name, pins).entries["requirements.txt"].decode().splitlines():
+            users.setdefault(line, set()).add(name)
+    found = []
+    for line in sorted(users):
+        pinned = Requirement(line)
+        using = (
+            ALL if len(users[line]) == len(names) else ", ".join(f"`{name}`" for name in sorted(users[line]))
+        )
+        version = next(iter(pinned.specifier)).version
+        found.append(
+            Deployed(pinned.name, version, licence_of(pinned.name, metadata.metadata(pinned.name)), using)
+        )
+    return found
+
+
+def licence_of(package: str, told: metadata.PackageMetadata) -> str:
+    """In SPDX's terms. Raises LicenceUnknown."""
+    classifiers = [line for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
+    stated = [
+        told["License-Expression"],
+        told["License"],
+        *(line.rpartition(" :: ")[2] for line in classifiers),
+    ]
+    for text in stated:
+        licence = SPDX.get((text or "").strip(), (text or "").strip())
+        if licence in TERMS:
+            return licence
+    raise LicenceUnknown(
+        f"{package}: {stated} is no licence that was looked at (TERMS in {Path(__file__).name})"
+    )
+
+
+def page(rows: list[Deployed]) -> str:
+    table = "".join(f"| {row.package} | {row.version} | {row.licence} | {row.functions} |\n" for row in rows)
+    used = sorted({row.licence for row in rows})
+    terms = "".join(
+        f"| {licence} | {sum(row.licence == licence for row in rows)} | {TERMS[licence]} |\n"
+        for licence in used
+    )
+    return f"{HEAD}{table}\n| licence | packages | what it asks |\n|---|---|---|\n{terms}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(deployed()), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)} is written\n")
