@@ -25,7 +25,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"CYCLES, CALL_SECONDS, IDLE_RUN_SECONDS = {cycles}," in TEXT
     assert len(STAGES) == 4
     assert {pipeline.stage(name).timeout_seconds for name in ("create-labels", "update-tracking")} == {540}
-    assert StageRequest().limit == 1_000
+    assert StageRequest.model_fields["limit"].default == 1_000
     assert WorkflowConfig().max_daily_tasks == 1_000
     assert WorkflowConfig().automation_max_concurrent == 5
     assert "CANADA_POST_CALLS_APART_SECONDS" in CarrierSettings.variables()
