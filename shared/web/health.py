@@ -114,7 +114,7 @@ def _outcome(future: "Future[Finding]", until: float) -> Finding:
 
 @cache
 def version() -> str:
-    """Of the package with the hash of the archive's content, such as 0.1.0+52f1c9a3e0b7; `unpackaged` outside of one."""
+    """Of the package with the hash of its archive, such as 0.1.0+52f1c9a3e0b7; `unpackaged` outside of one."""
     try:
         build = json.loads(BUILD_FILE.read_text(encoding="utf-8"))
     except FileNotFoundError:
