@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from cli.arguments import parser
-from infra.local.demo import demonstration
+from infra.local.demo import demonstration, orders
 from infra.local.local_settings import PORT_OFFSETS
 from infra.local.stack.functions import function_environment
 from shared.web.body import read_query
@@ -163,12 +163,12 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 def test_the_shown_output_is_worded_as_the_demo_words_it() -> None:
     excerpt = re.findall(r"^```text\n(Starting.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
-    source = Path(demonstration.__file__).read_text(encoding="utf-8")
+    source = "".join(Path(part.__file__).read_text(encoding="utf-8") for part in (demonstration, orders))
 
     titles = re.findall(r"^([A-Z][^:\n]+)(?:: .*)?\n  ", excerpt, re.MULTILINE)
 
-    assert len(titles) == 6
-    assert [title for title in titles if title not in source] == []
+    assert len(titles) == 10
+    assert [title for title in titles if title.rstrip(" 12") not in source] == []
 
 
 def test_the_demo_explains_every_part_of_the_stack() -> None:
