@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,8 +17,9 @@ import httpx
 import pytest
 
 from infra.local.stack.functions import DEFAULTS
-from shared.clock import system_clock
+from shared.clock import Clock, system_clock
 from shared.cloud.order_store import SupabaseOrderStore
+from shared.cloud.storage import SupabaseLabelShelf
 from shared.cloud.supabase import SupabaseRpc
 from shared.errors import Conflict, NotFound, SwitchyardError
 from shared.fulfillment.accept import Acceptance
@@ -27,13 +28,12 @@ from shared.fulfillment.messages import MessageSync
 from shared.fulfillment.orders import Move, OrderState
 from shared.fulfillment.parcels import ParcelSize
 from shared.fulfillment.pipeline import load_pipeline
-from shared.fulfillment.sequence import LEASE, Firing, StageRun, StageRunner, firing_of
+from shared.fulfillment.sequence import LEASE, LONGEST_WAIT, Firing, StageRun, StageRunner, firing_of
 from shared.fulfillment.track import TrackingUpdate
 from shared.vendors.canada_post.carrier import CanadaPost
-from shared.vendors.mirakl.client import MiraklMarketplace
+from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
 from tests import canada_post_support, mirakl_support
 from tests.memory.clock import SettableClock
-from tests.memory.label_shelf import InMemoryShelf
 from tests.postgres_support import Database
 from tests.rest_support import Rest
 from tests.web_support import ROOT
@@ -105,7 +105,7 @@ class OrderLine:
     marketplace: MiraklMarketplace
     carrier: CanadaPost
     backend: str
-    shelf: InMemoryShelf = field(default_factory=InMemoryShelf)
+    shelf: SupabaseLabelShelf
     numbers: Iterator[int] = field(default_factory=count)
 
     @property
@@ -146,9 +146,11 @@ class OrderLine:
             case _:
                 return MessageSync(self.marketplace, self.store, self.clock)
 
-    def fire(self, stage: str, *, limit: int = 1000, firing: Firing | None = None) -> Json:
+    def fire(
+        self, stage: str, *, limit: int = 1000, firing: Firing | None = None, clock: Clock | None = None
+    ) -> Json:
         """By hand, in a cycle of its own, unless told otherwise. Raises what the stage raises."""
-        runner = StageRunner(self.store, PIPELINE, self.clock, self.advance)
+        runner = StageRunner(self.store, PIPELINE, clock or self.clock, self.advance)
         return runner.run(stage, firing or Firing(f"by-hand-{next(self.numbers)}"), limit, self.work(stage))
 
     def cycle(self) -> dict[str, Json]:
@@ -322,9 +324,19 @@ def running_order_line(
             clock=clock,
             http=stack.enter_context(httpx.Client(trust_env=False, timeout=30)),
             store=SupabaseOrderStore(rpc_client, clock=clock),
-            marketplace=stack.enter_context(mirakl_support.marketplace(vendors.market.url, clock=clock)),
+            marketplace=stack.enter_context(
+                mirakl_support.marketplace(
+                    vendors.market.url,
+                    clock=clock,
+                    bounds=MiraklBounds(longest_wait=LONGEST_WAIT),
+                    pause=lambda seconds: line.advance(seconds),  # noqa: PLW0108 - the line is made of it
+                )
+            ),
             carrier=stack.enter_context(canada_post_support.client(backend, vendors.post.url, clock=clock)),
             backend=backend,
+            shelf=stack.enter_context(
+                closing(SupabaseLabelShelf(rest.url, rest.service_key, bucket="labels", timeout=30))
+            ),
         )
         vendors.market.calm()
         vendors.post.calm()

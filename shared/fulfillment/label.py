@@ -5,12 +5,13 @@ asked, by request id, before anything is bought again.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.clock import Clock
-from shared.errors import Conflict
+from shared.errors import Conflict, StoreRefused
 from shared.fulfillment.address import Unmappable, party_of
 from shared.fulfillment.orders import LabelStep, OrderState, ShipmentFacts, label_step
 from shared.fulfillment.parcels import ParcelSize, parcel_of
@@ -29,11 +30,12 @@ from shared.fulfillment.ports import (
     Unclear,
     Unknown,
 )
-from shared.fulfillment.reading import GROUP, concern, moved, read_back
+from shared.fulfillment.reading import GROUP, TRIES, concern, moved, read_back
 from shared.fulfillment.request import label_request, request_from_json, request_hash, request_json
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, LabelStore
 
+LOGGER = logging.getLogger("switchyard")
 STAGE = "create-labels"
 SETTLING = timedelta(minutes=10)
 """From a call to the carrier until "no such request" means that nothing will come of it any more."""
@@ -82,13 +84,23 @@ class LabelPurchase:
                     run.counts["left"] += 1
                 else:
                     run.counts["handled"] += 1
-                    self._handle(run, order, step, shown.get(order.order_id))
+                    self._handle_alone(run, order, step, shown.get(order.order_id))
         self._fetch_pending(run)
         self._settle_ended(run)
 
     def would(self, limit: int) -> list[str]:
         orders = self.store.orders_in(STATES, min(limit, 1000))
         return [o.order_id for o in orders if o.marketplace_state == MarketplaceState.SHIPPING and o.address]
+
+    def _handle_alone(
+        self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
+    ) -> None:
+        """What the store refuses of one order must not keep the others waiting."""
+        try:
+            self._handle(run, order, step, shown)
+        except StoreRefused:
+            LOGGER.exception("%s: order %s", STAGE, order.order_id)
+            run.failed(order.order_id, "the store refused what was to be kept; the log says why")
 
     def _handle(
         self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
@@ -140,15 +152,17 @@ class LabelPurchase:
         else:
             run.counts["skipped"] += 1
 
-    def _call_again(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
+    def _call_again(self, run: StageRun, order_id: str, shipment: ShipmentFacts, tries: int = TRIES) -> None:
         """With the same request id and the very request that was committed."""
         called = self.store.note_label_call(shipment)
         if called:
-            self._buy(run, order_id, called, request_from_json(called.request))
+            self._buy(run, order_id, called, request_from_json(called.request), tries)
         else:
             run.counts["skipped"] += 1
 
-    def _buy(self, run: StageRun, order_id: str, shipment: ShipmentFacts, request: LabelRequest) -> None:
+    def _buy(
+        self, run: StageRun, order_id: str, shipment: ShipmentFacts, request: LabelRequest, tries: int = TRIES
+    ) -> None:
         answer = self.carrier.buy(request)
         match answer:
             case Bought():
@@ -160,8 +174,10 @@ class LabelPurchase:
                 self._unknown(run, order_id, shipment.id, message)
             case NotSent(message, retry_after):
                 self.store.note_label_not_sent(shipment, message)
-                run.counts["left"] += 1
-                if retry_after is None or not run.wait(retry_after):
+                if tries > 1 and retry_after is not None and run.wait(retry_after):
+                    self._call_again(run, order_id, shipment, tries - 1)
+                else:
+                    run.counts["left"] += 1
                     run.stop()
 
     def _ask(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:

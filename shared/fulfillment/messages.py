@@ -41,8 +41,8 @@ class MessageSync:
             if not run.may_go_on():
                 run.counts["left"] += 1  # pages unread: the cursor stays, and the next cycle reads from it
                 return
-        if newest:
-            self.store.move_cursor(CURSOR, newest)
+        if newest:  # one dated in the future must not hide what is written until then
+            self.store.move_cursor(CURSOR, min(newest, self.clock()))
 
     def would(self, limit: int) -> list[str]:
         ids = [

@@ -12,7 +12,7 @@ GROUP = 100
 """The most that one call of the marketplace returns (OR11)."""
 
 TRIES = 3
-"""Of a change that the marketplace turned away unread, with the wait that it asks for before each further one."""
+"""Of a change that a vendor turned away unread, with the wait that it asks for before each further one."""
 
 CONCERN = timedelta(hours=2)
 """What the vendors leave unconfirmed for so long, a person looks at too; the stages go on trying."""

@@ -1,11 +1,16 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 
+from infra.local.storage.folder import Folder
+from tests.functions_support import Deployment, end_connections, environment_on
 from tests.orders_support import OrderLine, Vendors, running_order_line, running_vendors
 from tests.postgres_support import Database
-from tests.rest_support import Rest
+from tests.rest_support import serving
 from tests.scenarios_support import RecordLine, running_record_line
+from tests.web_support import logged
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +42,23 @@ def backend() -> str:
 
 
 @pytest.fixture
-def order_line(vendors: Vendors, rest_server: Rest, database: Database, backend: str) -> Iterator[OrderLine]:
+def order_line(vendors: Vendors, database: Database, backend: str, tmp_path: Path) -> Iterator[OrderLine]:
     """At noon, without orders, undisturbed."""
-    with running_order_line(vendors, rest_server, database, backend) as line:
+    folder = Folder(tmp_path / "shelf", ["labels"])
+    with (
+        serving(database.authenticator_url, folder=folder) as rest,
+        running_order_line(vendors, rest, database, backend) as line,
+    ):
         yield line
+
+
+@pytest.fixture
+def deployed(
+    order_line: OrderLine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], FlaskClient]]:
+    """Starts a deployed function of the order line, which goes by the real time."""
+    order_line.at_the_real_time()
+    environment = environment_on(order_line.rest) | order_line.environment()
+    with logged():
+        yield Deployment(monkeypatch, environment).function
+    end_connections()

@@ -48,7 +48,9 @@ def test_create_labels_killed(
 
 def test_a_killed_purchase_is_not_repeated_while_the_carrier_does_not_show_it_yet(line: OrderLine) -> None:
     (order,) = line.accepted()
-    line.kill_while_held("create_labels", "post", held(SHIPMENTS[line.backend], effect="before", method="POST"))
+    line.kill_while_held(
+        "create_labels", "post", held(SHIPMENTS[line.backend], effect="before", method="POST")
+    )
     line.outlive_the_lease(LABEL)
     line.fire(LABEL)
     assert (line.state(order), line.sold(order)) == ("label_unknown", 1)
