@@ -6,7 +6,9 @@ from uuid import uuid4
 from shared.enrichment.store import Opened, OpenedTask, OpeningStore
 
 
-def item(pn: str, *, route: str = "automation", priority: str = "medium", **changes: object) -> dict[str, Any]:
+def item(
+    pn: str, *, route: str = "automation", priority: str = "medium", **changes: object
+) -> dict[str, Any]:
     """One decided record, as `open_tasks` takes it."""
     return {
         "record_key": f"{pn}|TI",

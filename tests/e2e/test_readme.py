@@ -163,7 +163,8 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 def test_the_shown_output_is_worded_as_the_demo_words_it() -> None:
     excerpt = re.findall(r"^```text\n(Starting.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
-    source = "".join(Path(part.__file__).read_text(encoding="utf-8") for part in (demonstration, orders))
+    files = [Path(str(part.__file__)) for part in (demonstration, orders)]
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
 
     titles = re.findall(r"^([A-Z][^:\n]+)(?:: .*)?\n  ", excerpt, re.MULTILINE)
 
