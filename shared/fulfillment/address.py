@@ -1,6 +1,7 @@
 """From the marketplace's address to what the carrier prints: 44 characters a line, codes in place of names. Pure.
 
-An address that does not fit is never cut silently: it is refused with the reason, and a person gets the order.
+An address that does not fit is never cut silently: it is refused with the reason, and a person gets the order. Only the
+phone number and the additional information, without which a parcel arrives too, are cut.
 """
 
 import re
@@ -12,20 +13,20 @@ from shared.fulfillment.ports import Address, Party
 LINE = 44  # characters; Canada Post's limit for names, companies and address lines
 CITY = 40
 PHONE = 25
-POSTAL_CODE = re.compile(r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z]\d[ABCEGHJ-NPRSTV-Z]\d")
+POSTAL_CODE = re.compile(r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z]\d[ABCEGHJ-NPRSTV-Z]\d", re.ASCII)
 """Canadian postal codes leave out D, F, I, O, Q and U, and W and Z in the first place."""
 
 PROVINCES = {
     "AB": ("ALBERTA",),
-    "BC": ("BRITISH COLUMBIA", "COLOMBIE-BRITANNIQUE"),
+    "BC": ("BRITISH COLUMBIA", "COLOMBIE BRITANNIQUE"),
     "MB": ("MANITOBA",),
-    "NB": ("NEW BRUNSWICK", "NOUVEAU-BRUNSWICK"),
-    "NL": ("NEWFOUNDLAND AND LABRADOR", "NEWFOUNDLAND", "TERRE-NEUVE-ET-LABRADOR"),
-    "NS": ("NOVA SCOTIA", "NOUVELLE-ECOSSE"),
-    "NT": ("NORTHWEST TERRITORIES", "TERRITOIRES DU NORD-OUEST"),
+    "NB": ("NEW BRUNSWICK", "NOUVEAU BRUNSWICK"),
+    "NL": ("NEWFOUNDLAND AND LABRADOR", "NEWFOUNDLAND", "TERRE NEUVE ET LABRADOR", "NF"),
+    "NS": ("NOVA SCOTIA", "NOUVELLE ECOSSE"),
+    "NT": ("NORTHWEST TERRITORIES", "TERRITOIRES DU NORD OUEST", "NWT"),
     "NU": ("NUNAVUT",),
     "ON": ("ONTARIO",),
-    "PE": ("PRINCE EDWARD ISLAND", "ILE-DU-PRINCE-EDOUARD"),
+    "PE": ("PRINCE EDWARD ISLAND", "ILE DU PRINCE EDOUARD", "PEI"),
     "QC": ("QUEBEC", "PQ"),
     "SK": ("SASKATCHEWAN",),
     "YT": ("YUKON", "YUKON TERRITORY"),
@@ -59,7 +60,7 @@ class _Unfit(Exception):
 
 def _mapped(address: Address) -> Party:
     country = _COUNTRIES.get(address.country.strip().upper())
-    postal_code = re.sub(r"[\s-]", "", address.postal_code or "").upper()
+    postal_code = re.sub(r"[ -]", "", _clean(address.postal_code)).upper()
     _require(country is not None, "the country is not Canada")
     _require(POSTAL_CODE.fullmatch(postal_code) is not None, "the postal code is not of the form A1A1A1")
     province = _province(address.state, postal_code)
@@ -98,9 +99,10 @@ def _clean(text: str | None) -> str:
 
 def _province(state: str | None, postal_code: str) -> str | None:
     """The code of a province given by code or name in either language; without one, what the postal code tells."""
-    plain = _clean(unicodedata.normalize("NFKD", state or "").encode("ascii", "ignore").decode()).upper()
+    letters = unicodedata.normalize("NFKD", state or "").encode("ascii", "ignore").decode().upper()
+    plain = _clean(letters.replace("-", " ").replace("&", " AND ").replace(".", ""))
     if plain:
-        return _CODES.get(plain.replace(".", ""))
+        return _CODES.get(plain)
     possible = _FIRST_LETTERS[postal_code[0]]
     return possible[0] if len(possible) == 1 else None
 
@@ -108,6 +110,8 @@ def _province(state: str | None, postal_code: str) -> str | None:
 def _street_lines(address: Address) -> tuple[str, str]:
     """Both streets as they are when they fit, else their words spread anew over two lines."""
     first, second = _clean(address.street_1), _clean(address.street_2)
+    if not first:
+        first, second = second, ""
     if len(first) <= LINE and len(second) <= LINE:
         return first, second
     lines = ["", ""]

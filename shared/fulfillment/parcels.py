@@ -27,9 +27,9 @@ def parcel_of(pieces: Sequence[tuple[ParcelSize | None, int]], default: ParcelSi
 
     Returns the reason instead when the carrier would not take it.
     """
-    if not pieces:
-        return "the order has no lines"
-    sized = [(size or default, quantity) for size, quantity in pieces]
+    sized = [(size or default, quantity) for size, quantity in pieces if quantity > 0]  # 0: cancelled
+    if not sized:
+        return "the order has nothing to send"
     parcel = Parcel(
         weight=sum((size.weight * quantity for size, quantity in sized), Decimal(0)).quantize(
             Decimal("0.001")

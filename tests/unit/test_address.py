@@ -1,0 +1,196 @@
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.fulfillment.address import CITY, LINE, PHONE, PROVINCES, Unmappable, party_of
+from shared.fulfillment.ports import Address, Party
+
+GOOD = Address(
+    name="Marie-Ève Lévesque",
+    company=None,
+    street_1="123 rue Sainte-Catherine Ouest",
+    street_2="App. 4",
+    city="Montréal",
+    state="QC",
+    postal_code="h2x 1y4",
+    country="CAN",
+    phone="514-555-0100",
+)
+LONG = "chemin du Grand-Lac-Saint-François de la Rivière-aux-Outardes Ouest"
+
+
+def mapped(**changes: str | None) -> Party:
+    party = party_of(replace(GOOD, **changes))  # type: ignore[arg-type]  # any of its fields
+    assert isinstance(party, Party), party
+    return party
+
+
+def reason(**changes: str | None) -> str:
+    party = party_of(replace(GOOD, **changes))  # type: ignore[arg-type]  # any of its fields
+    assert isinstance(party, Unmappable), party
+    return party.reason
+
+
+def test_an_address_goes_to_the_carrier_as_it_is_written() -> None:
+    assert mapped() == Party(
+        name="Marie-Ève Lévesque",
+        company=None,
+        phone="514-555-0100",
+        line_1="123 rue Sainte-Catherine Ouest",
+        line_2="App. 4",
+        city="Montréal",
+        province="QC",
+        postal_code="H2X1Y4",
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "postal_code", "province"),
+    [
+        ("Québec", "H2X 1Y4", "QC"),
+        ("QUEBEC", "H2X1Y4", "QC"),
+        ("PQ", "H2X1Y4", "QC"),
+        ("qc", "H2X1Y4", "QC"),
+        ("B.C.", "V6B 1A1", "BC"),
+        ("Colombie-Britannique", "V6B 1A1", "BC"),
+        ("Colombie Britannique", "V6B 1A1", "BC"),
+        ("Nouvelle-Écosse", "B3J 1A1", "NS"),
+        ("Nouveau-Brunswick", "E1C 1A1", "NB"),
+        ("Newfoundland & Labrador", "A1C 1A1", "NL"),
+        ("Terre-Neuve-et-Labrador", "A1C 1A1", "NL"),
+        ("Île-du-Prince-Édouard", "C1A 1A1", "PE"),
+        ("P.E.I.", "C1A 1A1", "PE"),
+        ("Territoires du Nord-Ouest", "X1A 1A1", "NT"),
+        ("Nunavut", "X0A 1A1", "NU"),
+        ("  Yukon  Territory ", "Y1A 1A1", "YT"),
+        (None, "K1A 0B1", "ON"),
+        ("", "T2P 1A1", "AB"),
+    ],
+)
+def test_a_province_is_known_by_code_name_or_postal_code(
+    state: str | None, postal_code: str, province: str
+) -> None:
+    assert mapped(state=state, postal_code=postal_code).province == province
+
+
+@pytest.mark.parametrize("code", PROVINCES)
+def test_every_province_is_known_by_its_code_and_each_of_its_names(code: str) -> None:
+    assert {mapped(state=name).province for name in (code, *PROVINCES[code])} == {code}
+
+
+@pytest.mark.parametrize("postal_code", ["h2x1y4", " H2X 1Y4 ", "H2X-1Y4", "H2X\u00a01Y4", "H2X\u200b1Y4"])
+def test_a_postal_code_is_brought_to_the_carriers_form(postal_code: str) -> None:
+    assert mapped(postal_code=postal_code).postal_code == "H2X1Y4"
+
+
+@pytest.mark.parametrize(
+    "postal_code", [None, "", "90210", "H2X 1Y", "H2X 1Y44", "D2X 1Y4", "W2X 1Y4", "H2O 1Y4", "H٢X1Y4"]
+)
+def test_a_postal_code_that_canada_does_not_have_is_told(postal_code: str | None) -> None:
+    assert reason(postal_code=postal_code) == "the postal code is not of the form A1A1A1"
+
+
+@pytest.mark.parametrize(
+    ("street_1", "street_2", "lines"),
+    [
+        ("PO Box 123", None, ("PO Box 123", None)),
+        ("C.P. 123, succ. Centre-ville", "", ("C.P. 123, succ. Centre-ville", None)),
+        ("x" * LINE, "y" * LINE, ("x" * LINE, "y" * LINE)),
+        ("", "12-345 Bloor St W", ("12-345 Bloor St W", None)),
+        (
+            f"1200 {LONG}",
+            None,
+            ("1200 chemin du Grand-Lac-Saint-François de", "la Rivière-aux-Outardes Ouest"),
+        ),
+        (
+            f"12 {LONG}",
+            "App. 9",
+            ("12 chemin du Grand-Lac-Saint-François de la", "Rivière-aux-Outardes Ouest App. 9"),
+        ),
+        ("1 Main\tStreet\r\nRear", None, ("1 Main Street Rear", None)),
+    ],
+)
+def test_a_street_fits_into_two_lines(
+    street_1: str, street_2: str | None, lines: tuple[str, str | None]
+) -> None:
+    party = mapped(street_1=street_1, street_2=street_2)
+    assert (party.line_1, party.line_2) == lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"street_1": f"{LONG} {LONG}"}, "the street does not fit into two lines of 44 characters"),
+        ({"street_1": "x" * 45}, "the street does not fit into two lines of 44 characters"),
+        ({"street_1": " ", "street_2": None}, "the street is missing"),
+        ({"city": ""}, "the city is missing or longer than 40 characters"),
+        ({"city": "x" * 41}, "the city is missing or longer than 40 characters"),
+        ({"name": "", "company": " "}, "there is neither a name nor a company"),
+        ({"name": "x" * 45}, "the name or the company is longer than 44 characters"),
+        ({"company": "x" * 45}, "the name or the company is longer than 44 characters"),
+        ({"country": "USA"}, "the country is not Canada"),
+        ({"country": ""}, "the country is not Canada"),
+        ({"state": "Bavaria"}, "the province is unknown"),
+        ({"state": None, "postal_code": "X1A 1A1"}, "the province is unknown"),
+    ],
+)
+def test_what_does_not_fit_is_told_without_the_persons_data(
+    changes: dict[str, str | None], told: str
+) -> None:
+    assert reason(**changes) == told
+
+
+def test_without_a_phone_or_a_name_a_parcel_arrives_too() -> None:
+    party = mapped(phone=None, name="", company="Northern Parts Ltée", country="ca")
+    assert (party.phone, party.name, party.company) == (None, None, "Northern Parts Ltée")
+
+
+def test_the_phone_number_and_the_additional_information_are_cut() -> None:
+    party = mapped(phone="+1 (514) 555 0100 extension 12345", additional_info="x" * 60)
+    assert party.phone == "+1 (514) 555 0100 extensi"
+    assert party.additional_info == "x" * LINE
+
+
+TEXT = st.text(max_size=60)
+WORDS = st.lists(st.text(st.characters(categories=["L", "N"]), max_size=50), max_size=12).map(" ".join)
+ADDRESSES = st.builds(
+    Address,
+    name=TEXT,
+    company=st.none() | TEXT,
+    street_1=TEXT | WORDS,
+    street_2=st.none() | TEXT | WORDS,
+    city=TEXT,
+    state=st.none() | TEXT | st.sampled_from(["QC", "Ontario"]),
+    postal_code=st.none() | TEXT | st.from_regex(r"\A[A-Za-z]\d[A-Za-z][ -]?\d[A-Za-z]\d\Z"),
+    country=TEXT | st.sampled_from(["CAN", "CA"]),
+    phone=st.none() | TEXT,
+    additional_info=st.none() | TEXT,
+)
+
+
+@given(ADDRESSES)
+def test_whatever_is_written_either_fits_the_carriers_limits_or_is_told_why(address: Address) -> None:
+    party = party_of(address)
+    if isinstance(party, Unmappable):
+        assert party.reason
+        return
+    lines = [party.name, party.company, party.line_1, party.line_2, party.additional_info]
+    texts = [*lines, party.city, party.phone]
+    assert all(line is None or 1 <= len(line) <= LINE for line in lines)
+    assert all(text is None or (text.isprintable() and text == " ".join(text.split())) for text in texts)
+    assert 1 <= len(party.city) <= CITY
+    assert len(party.phone or "") <= PHONE
+    assert party.name or party.company
+    assert party.province in PROVINCES
+    assert re.fullmatch("[A-Z][0-9][A-Z][0-9][A-Z][0-9]", party.postal_code)
+    assert party.country == "CA"
+
+
+@given(WORDS, st.none() | WORDS)
+def test_no_word_of_a_street_is_lost(street_1: str, street_2: str | None) -> None:
+    party = party_of(replace(GOOD, street_1=street_1, street_2=street_2))
+    if isinstance(party, Party):
+        assert f"{party.line_1} {party.line_2 or ''}".split() == f"{street_1} {street_2 or ''}".split()

@@ -1,0 +1,56 @@
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from shared.fulfillment.parcels import ParcelSize, parcel_of
+from shared.fulfillment.ports import Parcel
+
+
+def size(weight: str, length: str = "30", width: str = "20", height: str = "10") -> ParcelSize:
+    return ParcelSize(
+        weight=Decimal(weight), length=Decimal(length), width=Decimal(width), height=Decimal(height)
+    )
+
+
+DEFAULT = size("1")
+DISC = size("0.125", "12.5", "8", "0.9")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "parcel"),
+    [
+        ([(None, 1)], ("1.000", "30", "20", "10.0")),
+        ([(DISC, 1)], ("0.125", "12.5", "8", "0.9")),
+        ([(DISC, 3)], ("0.375", "12.5", "8", "2.7")),
+        ([(DISC, 2), (None, 1)], ("1.250", "30", "20", "11.8")),  # 2 x .125 + 1; 2 x .9 + 10
+        ([(None, 0), (DISC, 1)], ("0.125", "12.5", "8", "0.9")),  # the first line was cancelled
+        ([(size("30", "200", "200", "200"), 1)], ("30.000", "200", "200", "200.0")),
+    ],
+)
+def test_pieces_are_stacked_into_one_parcel(
+    pieces: list[tuple[ParcelSize | None, int]], parcel: tuple[str, str, str, str]
+) -> None:
+    assert parcel_of(pieces, DEFAULT) == Parcel(*map(Decimal, parcel))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ([], "the order has nothing to send"),
+        ([(DISC, 0), (None, 0)], "the order has nothing to send"),
+        ([(size("15.001", height="1"), 2)], "the parcel weighs 30.002 kg, more than 30"),
+        ([(size("0.1"), 21)], "the parcel is 210.0 cm high, more than 200"),
+        ([(None, 2**63 - 1)], "the parcel weighs 9223372036854775807.000 kg, more than 30"),
+    ],
+)
+def test_what_the_carrier_would_not_take_is_told(
+    pieces: list[tuple[ParcelSize | None, int]], reason: str
+) -> None:
+    assert parcel_of(pieces, DEFAULT) == reason
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "30.001", "0.0001", "NaN", "Infinity"])
+def test_a_size_out_of_range_is_refused(weight: str) -> None:
+    with pytest.raises(ValidationError):
+        size(weight)
