@@ -60,7 +60,7 @@ resource "google_logging_metric" "counter" {
   name             = "switchyard/${each.key}"
   description      = each.value.about
   filter           = "${local.from_functions} AND ${each.value.filter}"
-  label_extractors = each.value.label == null ? {} : { (each.value.label) = "EXTRACT(jsonPayload.${each.value.label})" }
+  label_extractors = each.value.label == null ? null : { (each.value.label) = "EXTRACT(jsonPayload.${each.value.label})" }
 
   metric_descriptor {
     metric_kind = "DELTA"

@@ -175,7 +175,7 @@ variable "operators" {
 }
 
 variable "smoke_callers" {
-  description = "Identities that run `make smoke` (user:..., serviceAccount:...): may call every function."
+  description = "People who run `make smoke` (user:..., group:...): may call every function."
   type        = list(string)
   default     = []
 
