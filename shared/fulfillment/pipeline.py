@@ -15,7 +15,10 @@ FILE = Path(__file__).parents[1] / "pipeline.json"
 
 
 def _known_zone(name: str) -> str:
-    ZoneInfo(name)
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name} is no time zone of this machine") from error
     return name
 
 

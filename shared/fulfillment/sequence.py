@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from shared.clock import Clock
-from shared.errors import Conflict, RetryLater
+from shared.errors import Conflict, RetryLater, SwitchyardError
 from shared.fulfillment.pipeline import Pipeline
 from shared.fulfillment.ports import Malformed
 
@@ -140,6 +140,12 @@ class StageRun:
         return counted | dict(self.counts) | {"errors": self.errors}
 
 
+def _told(error: BaseException) -> str:
+    """For the reports: the text of an error that is not ours could hold a customer's data."""
+    name = type(error).__name__
+    return f"{name}: {error.detail}"[:500] if isinstance(error, SwitchyardError) else name
+
+
 @dataclass(frozen=True)
 class StageRunner:
     store: StageStore
@@ -184,7 +190,7 @@ class StageRunner:
         try:
             work(run)
         except BaseException as error:
-            result = told | run.to_json() | {"error": f"{type(error).__name__}: {error}"[:500]}
+            result = told | run.to_json() | {"error": _told(error)}
             self.store.end_stage(firing.cycle, name, owner, finished=False, result=result)
             raise
         result = told | run.to_json()

@@ -1,0 +1,213 @@
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.errors import Conflict, RetryLater, VendorUnavailable
+from shared.fulfillment.pipeline import load_pipeline
+from shared.fulfillment.ports import Malformed
+from shared.fulfillment.sequence import (
+    LEASE,
+    LONGEST_WAIT,
+    MARGIN,
+    MOST_ERRORS,
+    Firing,
+    StageRun,
+    StageRunner,
+    firing_of,
+)
+from tests.memory.clock import SettableClock
+from tests.memory.order_store import InMemoryOrderStore
+
+ACCEPT, LABEL = "accept-orders", "create-labels"
+PIPELINE = load_pipeline()
+NOON = datetime.fromisoformat("2026-11-20T12:00:00+00:00")
+DUE = datetime.fromisoformat("2026-11-20T12:03:00+00:00")
+
+
+@dataclass
+class Line:
+    clock: SettableClock = field(default_factory=lambda: SettableClock(NOON))
+
+    def __post_init__(self) -> None:
+        self.store = InMemoryOrderStore(self.clock)
+        self.runner = StageRunner(self.store, PIPELINE, self.clock, self.pause)
+
+    def pause(self, seconds: float) -> None:
+        self.clock.advance(seconds=seconds)
+
+    def run(
+        self, stage: str, firing: Firing, work: Callable[[StageRun], None] = lambda _run: None
+    ) -> dict[str, Any]:
+        return self.runner.run(stage, firing, 100, work)
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+SCHEDULED = firing_of(DUE, None, PIPELINE)
+
+
+# --- what a firing is ---------------------------------------------------------------------------------------------
+
+
+def test_schedulers_firing_belongs_to_its_interval() -> None:
+    assert firing_of(DUE, None, PIPELINE) == Firing("2026-11-20T12:00Z", DUE)
+    assert firing_of(DUE, None, PIPELINE).trigger == "scheduler"
+
+
+def test_a_call_by_hand_is_a_cycle_of_its_own() -> None:
+    firings = [firing_of(None, None, PIPELINE) for _ in range(2)]
+    assert firings[0].cycle != firings[1].cycle
+    assert firings[0].cycle.startswith("manual-")
+    assert firings[0].trigger == "manual"
+
+
+def test_a_named_cycle_wins() -> None:
+    assert firing_of(DUE, "by-curl", PIPELINE) == Firing("by-curl", None)
+
+
+# --- whether it may run -------------------------------------------------------------------------------------------
+
+
+def test_a_stage_runs_once_in_its_cycle(line: Line) -> None:
+    def work(run: StageRun) -> None:
+        run.counts["done"] += 2
+
+    first = line.run(ACCEPT, SCHEDULED, work)
+    assert first["done"] == 2
+    again = line.run(ACCEPT, SCHEDULED, work)
+    assert again == {
+        "cycle": SCHEDULED.cycle,
+        "stage": ACCEPT,
+        "skipped": "already ran",
+        "result": first,
+    }
+
+
+def test_a_stage_that_runs_elsewhere_is_a_conflict_and_the_one_after_it_waits(line: Line) -> None:
+    def work(_run: StageRun) -> None:
+        with pytest.raises(Conflict, match="accept-orders is running: cycle 2026-11-20T12:00Z, until "):
+            line.run(ACCEPT, Firing("another"))
+        with pytest.raises(RetryLater, match="create-labels waits for accept-orders") as waits:
+            line.run(LABEL, SCHEDULED)
+        assert waits.value.retry_after == 10
+
+    line.run(ACCEPT, SCHEDULED, work)
+    assert line.run(LABEL, SCHEDULED)["out_of_order"] is False
+
+
+def test_a_stage_waits_out_the_grace_of_one_that_has_not_begun(line: Line) -> None:
+    line.clock.now = NOON + timedelta(seconds=PIPELINE.grace_seconds - 20)
+    with pytest.raises(RetryLater) as waits:
+        line.run(LABEL, SCHEDULED)
+    assert waits.value.retry_after == 20
+    line.clock.advance(seconds=20)
+    assert line.run(LABEL, SCHEDULED)["out_of_order"] is True
+
+
+def test_by_hand_no_stage_waits_for_one_that_nobody_fired(line: Line) -> None:
+    assert line.run(LABEL, Firing("by-curl"))["out_of_order"] is True
+
+
+def test_a_failed_run_is_told_and_taken_up_in_the_same_cycle(line: Line) -> None:
+    def fail(run: StageRun) -> None:
+        run.counts["done"] += 1
+        raise VendorUnavailable("the marketplace is away")
+
+    with pytest.raises(VendorUnavailable):
+        line.run(ACCEPT, SCHEDULED, fail)
+    ended = line.store.runs[SCHEDULED.cycle, ACCEPT]
+    assert (ended.state, ended.result["done"]) == ("failed", 1)
+    assert ended.result["error"] == "VendorUnavailable: the marketplace is away"
+    assert line.run(ACCEPT, SCHEDULED)["done"] == 0
+
+
+def test_the_text_of_a_bug_does_not_reach_the_reports(line: Line) -> None:
+    def fail(_run: StageRun) -> None:
+        raise ValueError("Chloé Nguyễn, 1 Main St")
+
+    with pytest.raises(ValueError, match="Chloé"):
+        line.run(ACCEPT, SCHEDULED, fail)
+    assert line.store.runs[SCHEDULED.cycle, ACCEPT].result["error"] == "ValueError"
+
+
+# --- while it runs ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_ends_before_its_time_is_up_and_renews_its_lease_until_then(line: Line) -> None:
+    looks = 0
+
+    def work(run: StageRun) -> None:
+        nonlocal looks
+        while run.may_go_on():
+            looks += 1
+            line.clock.advance(seconds=30)
+            with pytest.raises(Conflict):
+                line.run(ACCEPT, Firing("another"))
+
+    line.run(ACCEPT, SCHEDULED, work)
+    allowed = PIPELINE.stage(ACCEPT).timeout_seconds - MARGIN.total_seconds()
+    assert looks == allowed / 30
+    assert LEASE.total_seconds() < allowed
+
+
+def test_a_run_whose_lease_somebody_else_has_may_not_go_on_and_does_not_end_theirs(line: Line) -> None:
+    def work(run: StageRun) -> None:
+        line.clock.advance(seconds=LEASE.total_seconds())
+        theirs = line.store.begin_stage(
+            "another", ACCEPT, uuid.uuid4(), trigger="manual", lease=LEASE, before=None
+        )
+        assert theirs.outcome == "run"
+        assert not run.may_go_on()
+        assert not run.may_go_on()
+
+    line.run(ACCEPT, SCHEDULED, work)
+    assert line.store.runs["another", ACCEPT].state == "running"
+    assert line.store.runs[SCHEDULED.cycle, ACCEPT].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "waited"),
+    [(1, True), (LONGEST_WAIT, True), (LONGEST_WAIT + 1, False)],
+)
+def test_a_run_waits_for_a_vendor_as_long_as_that_pays(line: Line, seconds: float, waited: bool) -> None:  # noqa: FBT001 - a table
+    def work(run: StageRun) -> None:
+        assert run.wait(seconds) is waited
+        assert line.clock.now - NOON == timedelta(seconds=seconds if waited else 0)
+
+    line.run(ACCEPT, SCHEDULED, work)
+
+
+def test_a_run_does_not_wait_beyond_its_time(line: Line) -> None:
+    def work(run: StageRun) -> None:
+        while run.wait(LONGEST_WAIT):
+            pass
+        assert run.may_go_on()
+        assert run.deadline - line.clock.now <= timedelta(seconds=LONGEST_WAIT)
+        run.stop()
+        assert not run.may_go_on()
+
+    line.run(ACCEPT, SCHEDULED, work)
+
+
+def test_an_answer_counts_everything_and_names_the_first_problems(line: Line) -> None:
+    def work(run: StageRun) -> None:
+        run.counts["adopted"] += 1
+        run.report([Malformed(f"A-{number}", "cannot be read") for number in range(MOST_ERRORS + 5)])
+        run.report([Malformed(None, "no id")])
+
+    answer = line.run(ACCEPT, SCHEDULED, work)
+    assert (answer["failed"], answer["adopted"], answer["left"]) == (MOST_ERRORS + 6, 1, 0)
+    assert len(answer["errors"]) == MOST_ERRORS
+    assert answer["errors"][0] == {"order_id": "A-0", "message": "cannot be read"}
+
+
+def test_a_problem_without_an_id_is_told_too(line: Line) -> None:
+    answer = line.run(ACCEPT, SCHEDULED, lambda run: run.report([Malformed(None, "no id")]))
+    assert answer["errors"] == [{"order_id": "?", "message": "no id"}]
