@@ -96,6 +96,10 @@ CALLS: dict[str, tuple[Callable[[OrderLine], Any], set[str]]] = {
         {"orders_by_day", "order_status_history_beginnings", "order_status_history_by_order"},
     ),
     "messages": (messages, {"threads_pkey", "messages_pkey"}),
+    "health_figures": (
+        lambda line: line.call("health_figures"),
+        {"shipments_unsettled", "orders_for_person"},
+    ),
     "recent_stage_runs": (
         lambda line: line.call("recent_stage_runs", limit=20, now_=None),
         {"stage_runs_by_time"},

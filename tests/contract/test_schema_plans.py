@@ -136,6 +136,7 @@ CALLS: dict[str, tuple[Callable[[RecordLine], Any], set[str]]] = {
         {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
     ),
     "reconcile of a day": (lambda line: line.reconcile(None, "2026-02-27"), {"batches_by_day"}),
+    "health_figures": (lambda line: line.call("health_figures"), {"one_open_automation_task_per_record"}),
     "recent_products": (
         lambda line: line.call("recent_products", batch_id="b980", limit=5, now_=None),
         {"automation_tasks_by_batch", "products_record_key_key"},

@@ -1,6 +1,5 @@
 -- What the sweep tells of how everything stands. Alerts and the dashboard are made of it (infra/terraform/metrics.tf).
 
-create index manual_tasks_due on manual_tasks (due_at) where state in ('initialized', 'processing');
 create index shipments_unsettled on shipments (created_at) where state in ('requested', 'unknown') and called_at is not null;
 create index orders_for_person on orders (updated_at)
 where attention or state in ('acceptance_failed', 'label_failed', 'tracking_failed');
