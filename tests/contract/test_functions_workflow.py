@@ -152,7 +152,8 @@ def test_while_the_database_is_away_callers_are_told_to_come_again(deployment: D
     assert answer.get_json()["code"] == "store_unavailable"
     assert int(answer.headers["Retry-After"]) > 0
     assert log.lines[0]["severity"] == "WARNING"
-    assert workflow.get("/health").status_code == 200
+    assert workflow.get("/health").status_code == 503
+    assert workflow.get("/health?shallow=true").status_code == 200
 
 
 def test_a_key_that_the_database_refuses_is_our_fault_and_told_to_the_log_alone(
