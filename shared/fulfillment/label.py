@@ -6,7 +6,8 @@ asked, by request id, before anything is bought again.
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -84,23 +85,14 @@ class LabelPurchase:
                     run.counts["left"] += 1
                 else:
                     run.counts["handled"] += 1
-                    self._handle_alone(run, order, step, shown.get(order.order_id))
+                    with _alone(run, order.order_id):
+                        self._handle(run, order, step, shown.get(order.order_id))
         self._fetch_pending(run)
         self._settle_ended(run)
 
     def would(self, limit: int) -> list[str]:
         orders = self.store.orders_in(STATES, min(limit, 1000))
         return [o.order_id for o in orders if o.marketplace_state == MarketplaceState.SHIPPING and o.address]
-
-    def _handle_alone(
-        self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
-    ) -> None:
-        """What the store refuses of one order must not keep the others waiting."""
-        try:
-            self._handle(run, order, step, shown)
-        except StoreRefused:
-            LOGGER.exception("%s: order %s", STAGE, order.order_id)
-            run.failed(order.order_id, "the store refused what was to be kept; the log says why")
 
     def _handle(
         self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
@@ -112,7 +104,7 @@ class LabelPurchase:
             case LabelStep.BUY_AGAIN if shipment is not None:
                 self._call_again(run, order.order_id, shipment)
             case LabelStep.ASK if shipment is not None:
-                self._ask(run, order.order_id, shipment)
+                self._ask(run, order.order_id, shipment, may_buy=_ships(shown))
             case LabelStep.FETCH if shipment is not None:
                 if waits := self._fetch(run, order.order_id, shipment, shipment.label_link):
                     concern(run, self.store, order.order_id, shipment.called_at, waits)
@@ -180,14 +172,14 @@ class LabelPurchase:
                     run.counts["left"] += 1
                     run.stop()
 
-    def _ask(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
+    def _ask(self, run: StageRun, order_id: str, shipment: ShipmentFacts, *, may_buy: bool) -> None:
         """A call was made, or may have been: the carrier says what became of it."""
         found = self.carrier.find(shipment.request_id)
         match found:
             case Bought():
                 run.counts["adopted"] += 1
                 self._bought(run, order_id, shipment, found)
-            case Unknown() if self._settled(shipment):
+            case Unknown() if may_buy and self._settled(shipment):
                 self._call_again(run, order_id, shipment)
             case Unknown():
                 self._unknown(run, order_id, shipment.id, "the carrier does not know the request yet")
@@ -236,24 +228,33 @@ class LabelPurchase:
     def _fetch_pending(self, run: StageRun) -> None:
         """The carrier makes a label within seconds: what was not ready is asked for again, a few times."""
         for _ in range(FETCH_ROUNDS):
-            if not run.counts["label_pending"] or not run.may_go_on():
+            pending, run.counts["label_pending"] = run.counts["label_pending"], 0
+            if not pending or not run.may_go_on():
+                run.counts["label_pending"] = pending
                 break
             self.pause(FETCH_PAUSE)
-            run.counts["label_pending"] = 0
-            after: str | None = None
-            while group := self.store.orders_in(STATES, GROUP, after):
-                after = group[-1].order_id
-                for order in group:
-                    shipment = order.shipment
-                    if shipment is None or not shipment.label_link:
-                        continue
-                    if label_step(shipment) is not LabelStep.FETCH:
-                        continue
-                    if run.may_go_on():
-                        self._fetch(run, order.order_id, shipment, shipment.label_link)
-                    else:
-                        run.counts["label_pending"] += 1
+            for order_id, shipment in self._unfetched(pending):
+                if run.may_go_on():
+                    with _alone(run, order_id):
+                        self._fetch(run, order_id, shipment, shipment.label_link)
+                else:
+                    run.counts["label_pending"] += 1
         run.counts["left"] += run.counts["label_pending"]
+
+    def _unfetched(self, most: int) -> list[tuple[str, ShipmentFacts]]:
+        """The oldest come first, as in the run, so that these are the run's own."""
+        found: list[tuple[str, ShipmentFacts]] = []
+        after: str | None = None
+        while len(found) < most and (group := self.store.orders_in(STATES, GROUP, after)):
+            after = group[-1].order_id
+            found += [
+                (order.order_id, order.shipment)
+                for order in group
+                if order.shipment
+                and order.shipment.label_link
+                and label_step(order.shipment) is LabelStep.FETCH
+            ]
+        return found[:most]
 
     def _person(self, run: StageRun, order_id: str, reason: str) -> None:
         self.store.ask_for_person(order_id, reason)
@@ -264,18 +265,30 @@ class LabelPurchase:
         for order_id, shipment in self.store.shipments_to_settle(GROUP):
             if not run.may_go_on():
                 break
-            found = self.carrier.find(shipment.request_id)
-            if isinstance(found, Bought):
-                self._bought(run, order_id, shipment, found)
-            elif isinstance(found, Unknown) and (shipment.called_at is None or self._settled(shipment)):
-                self.store.note_label_refused(shipment, "never bought, and the order has ended")
-            else:
-                self._unknown(
-                    run, order_id, shipment.id, "the order has ended, its label's outcome is not known"
-                )
+            with _alone(run, order_id):
+                self._settle(run, order_id, shipment)
         for shipment_id, bought in self.store.shipments_to_undo(GROUP):
             self.store.note_undo_due(shipment_id, self.carrier.undo(bought))
             run.counts["undo_due"] += 1
+
+    def _settle(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
+        found = self.carrier.find(shipment.request_id)
+        if isinstance(found, Bought):
+            self._bought(run, order_id, shipment, found)
+        elif isinstance(found, Unknown) and (shipment.called_at is None or self._settled(shipment)):
+            self.store.note_label_refused(shipment, "never bought, and the order has ended")
+        else:
+            self._unknown(run, order_id, shipment.id, "the order has ended, its label's outcome is not known")
+
+
+@contextmanager
+def _alone(run: StageRun, order_id: str) -> Iterator[None]:
+    """What the store refuses of one order must not keep the others waiting."""
+    try:
+        yield
+    except StoreRefused:
+        LOGGER.exception("%s: order %s", STAGE, order_id)
+        run.failed(order_id, "the store refused what was to be kept; the log says why")
 
 
 def _ships(shown: MarketplaceOrder | None) -> bool:
