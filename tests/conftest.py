@@ -3,9 +3,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgres_support import Database, PostgresServer, running_server
 from tests.rest_support import Rest, serving
+
+# A busy machine is no defect: no example is judged by the time it takes.
+settings.register_profile("switchyard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("switchyard")
 
 
 @pytest.fixture(scope="session")
