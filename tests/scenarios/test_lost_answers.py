@@ -59,8 +59,12 @@ def test_the_database_may_lose_a_third_of_all_answers(line: RecordLine) -> None:
     line.take_all(batches)
     line.drain(*batches)
     line.undisturb("rest")
-    line.assert_accounted_for(line.begun(batches), parts)
-    assert {line.looked_up()[pn] for pn in parts} == {1}
+    places = line.assert_accounted_for(line.begun(batches), parts)
+    looked_up = line.looked_up()
+    # a claim costs its attempt even when nobody hears of it; after three of those a person gets the record
+    unasked = {(place.state, place.cause) for place in places if place.pn not in looked_up}
+    assert unasked <= {("failed", "lost")}
+    assert [place.state for place in places].count("completed") > RECORDS / 2
 
 
 @pytest.mark.parametrize("kind", ["call_lost", "call_refused"])
