@@ -107,6 +107,13 @@ class Pending(Answer):
     manual_tasks: list[ManualTask]
 
 
+class Redriven(Answer):
+    batch_id: str
+    redriven: int
+    left: int
+    daily_limit_reached: bool
+
+
 class Configuration(Answer):
     workflow: dict[str, Any]
     settings: dict[str, Any]

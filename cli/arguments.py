@@ -22,6 +22,7 @@ from cli.values import (
     token,
     whole,
 )
+from shared.enrichment.ports import ErrorCategory
 from shared.routing.route import TaskPriority
 
 DESCRIPTION = (
@@ -37,6 +38,7 @@ examples:
   python run_workflow.py pending --priority high --limit 10
   python run_workflow.py claim TASK --as ana
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
+  python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
   python run_workflow.py reconcile --day 2026-11-22         today's records when nothing is given
   python run_workflow.py config --show
   python run_workflow.py schedule list                      and pause, resume, run STAGE
@@ -81,6 +83,9 @@ def parser() -> argparse.ArgumentParser:
     _reconcile(_command(commands, "reconcile", "account for every record: an equation that must balance"))
     _watch(_command(commands, "watch", "live progress of a batch"))
     _manual_tasks(commands)
+    _redrive(
+        _command(commands, "redrive", "give a batch's dead letters that nobody holds back to automation")
+    )
     _schedule(_command(commands, "schedule", "see and change what Cloud Scheduler fires"))
     return top
 
@@ -234,6 +239,25 @@ def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
             type=link,
             help=f"{about}; may be repeated",
         )
+
+
+def _redrive(redrive: argparse.ArgumentParser) -> None:
+    redrive.add_argument("batch", metavar="BATCH", type=known_batch_id, help="whose dead letters")
+    redrive.add_argument(
+        "--cause", choices=[str(cause) for cause in ErrorCategory], help="only what failed for this cause"
+    )
+    redrive.add_argument(
+        "--limit",
+        type=whole(1, 1000),
+        default=100,
+        help="at most so many, the most urgent first (default: %(default)s)",
+    )
+    redrive.add_argument(
+        "--batch-id",
+        metavar="ID",
+        type=batch_id,
+        help="name of the batch that takes them (default: a new one)",
+    )
 
 
 def _schedule(schedule: argparse.ArgumentParser) -> None:

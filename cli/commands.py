@@ -16,6 +16,7 @@ from cli.answers import (
     Equation,
     ManualTask,
     Pending,
+    Redriven,
     RunReport,
     parsed,
 )
@@ -27,7 +28,7 @@ from cli.values import once
 from cli.views.batches import show_batch
 from cli.views.configuration import show_configuration
 from cli.views.jobs import show_jobs
-from cli.views.manual_tasks import show_pending, show_task
+from cli.views.manual_tasks import show_pending, show_redriven, show_task
 from cli.views.reconciliation import show_equation
 from cli.views.runs import show_dry_run, show_run
 from cli.watch import Watching, display, watch
@@ -95,6 +96,12 @@ class Commands:
 
     claim = release = complete = fail = act
 
+    def redrive(self, given: Namespace) -> int:
+        order = {"limit": given.limit, "batch_id": given.batch_id or _new_batch_id()}
+        answer = self.functions.redrive(given.batch, order | ({"cause": given.cause} if given.cause else {}))
+        redriven = parsed(Redriven, answer)
+        return self._told(answer, lambda: show_redriven(self.screen, redriven))
+
     def schedule(self, given: Namespace) -> int:
         jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
         answer: Json = {"jobs": [as_json(job) for job in jobs]}
@@ -119,10 +126,14 @@ def order_of(given: Namespace) -> Json:
         "priority_threshold": given.priority_threshold,
         "force": given.force,
         "policy": given.policy,
-        "batch_id": given.batch_id or batch_id_of(datetime.now(UTC), uuid.uuid4().hex),
+        "batch_id": given.batch_id or _new_batch_id(),
         "dry_run": given.dry_run or None,
     }
     return {name: value for name, value in order.items() if value is not None}
+
+
+def _new_batch_id() -> str:
+    return batch_id_of(datetime.now(UTC), uuid.uuid4().hex)
 
 
 def action_of(given: Namespace) -> Json:

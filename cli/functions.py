@@ -72,6 +72,13 @@ class Functions:
             )
         )
 
+    def redrive(self, batch_id: str, order: Mapping[str, Any]) -> Json:
+        """Repeatable: the redrive's own batch id is always sent."""
+        path = f"/batches/{quote(batch_id, safe='')}/redrive"
+        return self._client(Function.WORKFLOW).answer(
+            Call("POST", path, self._timeout or TIMEOUT, repeatable=True, body=order)
+        )
+
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
         call = Call("GET", path, self._timeout or TIMEOUT, repeatable=True, query=query)
         return self._client(Function.WORKFLOW).answer(call)

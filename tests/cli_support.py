@@ -257,6 +257,11 @@ def manual_task(**changes: object) -> dict[str, object]:
     } | changes
 
 
+def redriven(**changes: object) -> dict[str, object]:
+    """As `POST /batches/{id}/redrive` answers."""
+    return {"batch_id": "b2", "redriven": 3, "left": 0, "daily_limit_reached": False} | changes
+
+
 def equation(**changes: object) -> dict[str, object]:
     return {
         "taken": 10,

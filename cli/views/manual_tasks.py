@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from cli.answers import ManualTask, Pending
+from cli.answers import ManualTask, Pending, Redriven
 from cli.screen import Screen, shown
 from cli.views.batches import state_in_words
 from cli.views.times import moment
@@ -49,6 +49,21 @@ def show_task(screen: Screen, task: ManualTask, done: str) -> None:
     for name, value in facts.items():
         if value:
             screen.line(f"  {name}: {shown(value)}")
+
+
+def show_redriven(screen: Screen, redriven: Redriven) -> None:
+    if redriven.redriven:
+        screen.line(
+            f"{screen.symbol('done')} given back to automation as batch {shown(redriven.batch_id)}:"
+            f" {redriven.redriven} dead letters",
+            style="bold",
+        )
+        screen.line("  the next sweep puts them into the queue")
+    else:
+        screen.line(f"{screen.symbol('done')} no dead letter that nobody holds is given back")
+    if redriven.left:
+        why = "the day's quota is spent" if redriven.daily_limit_reached else "a further call takes more"
+        screen.line(f"  {redriven.left} are left: {why}")
 
 
 def _list(screen: Screen, tasks: Sequence[ManualTask]) -> None:

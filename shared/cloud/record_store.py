@@ -347,6 +347,19 @@ class SupabaseRecordStore:
     def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json:
         return self._manual("fail", task_id, assignee, p_note=note)
 
+    def redrive_dead_letters(
+        self, batch_id: str, redrive_id: str, *, cause: ErrorCategory | None, limit: int, daily_limit: int
+    ) -> Json:
+        redriven: Json = self._call(
+            "redrive_dead_letters",
+            p_batch_id=batch_id,
+            p_redrive_id=redrive_id,
+            p_cause=cause,
+            p_limit=limit,
+            p_daily_limit=daily_limit,
+        )
+        return redriven
+
     def _manual(self, action: str, task_id: UUID, assignee: str, **arguments: Any) -> Json:  # noqa: ANN401 - JSON
         task: Json = self._call(
             f"{action}_manual_task", p_task_id=str(task_id), p_assignee=assignee, **arguments

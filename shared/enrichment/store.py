@@ -243,6 +243,12 @@ class ReviewStore(Protocol):
 
     def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json: ...
 
+    def redrive_dead_letters(
+        self, batch_id: str, redrive_id: str, *, cause: ErrorCategory | None, limit: int, daily_limit: int
+    ) -> Json:
+        """Raises NotFound for an unknown batch, Conflict when `redrive_id` names another one."""
+        ...
+
 
 class ReportStore(Protocol):
     def batch_status(self, batch_id: str) -> Json:

@@ -104,10 +104,10 @@ def workflow_routes(
         return Answer({"manual_tasks": store().pending_manual_tasks(request.limit, request.priority)})
 
     def status(_request: NoInput, call: Call) -> Answer:
-        return Answer(store().batch_status(_batch(call)))
+        return Answer(store().batch_status(batch_of(call)))
 
     def products(request: ProductsRequest, call: Call) -> Answer:
-        return Answer({"products": store().recent_products(_batch(call), request.limit)})
+        return Answer({"products": store().recent_products(batch_of(call), request.limit)})
 
     def reconcile(request: ReconcileRequest, _call: Call) -> Answer:
         return Answer(store().reconcile(request.batch, request.day))
@@ -137,7 +137,8 @@ def _task(call: Call) -> UUID:
         raise NotFound(f"no manual task {text[:100]}") from None
 
 
-def _batch(call: Call) -> str:
+def batch_of(call: Call) -> str:
+    """The batch that the path names. Raises NotFound for what can name none."""
     text = call.path["id"]
     if "\x00" in text:
         raise NotFound("no batch has such a name")

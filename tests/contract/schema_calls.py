@@ -232,6 +232,25 @@ class Calls(ServiceConnection):
         tasks: list[Json] = self.call("pending_manual_tasks", limit=limit, priority=priority)
         return tasks
 
+    def redrive(
+        self,
+        batch: str = "b1",
+        redrive_id: str = "again",
+        *,
+        cause: str | None = None,
+        limit: int = 100,
+        daily_limit: int = 1000,
+    ) -> Json:
+        redriven: Json = self.call(
+            "redrive_dead_letters",
+            batch_id=batch,
+            cause=cause,
+            redrive_id=redrive_id,
+            limit=limit,
+            daily_limit=daily_limit,
+        )
+        return redriven
+
     # --- reports
 
     def status(self, batch: str = "b1") -> Json:

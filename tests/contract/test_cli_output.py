@@ -15,6 +15,7 @@ from tests.cli_support import (
     equation,
     manual_task,
     problem,
+    redriven,
     report,
 )
 
@@ -33,6 +34,7 @@ STATUS = "/workflow/batches/b1"
         (f"/workflow/manual-tasks/{TASK}/claim", manual_task(), ["claim", TASK, "--as", "ana"]),
         (f"/workflow/manual-tasks/{TASK}/release", manual_task(), ["release", TASK, "--as", "ana"]),
         (f"/workflow/manual-tasks/{TASK}/complete", manual_task(), ["complete", TASK, "--as", "ana"]),
+        ("/workflow/batches/b1/redrive", redriven(), ["redrive", "b1"]),
         (f"/workflow/manual-tasks/{TASK}/fail", manual_task(), ["fail", TASK, "--as", "ana", "--note", "no"]),
     ],
 )

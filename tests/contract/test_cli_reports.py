@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.cli_support import TASK, CommandLine, FunctionsStandIn, batch, equation, manual_task
+from tests.cli_support import TASK, CommandLine, FunctionsStandIn, batch, equation, manual_task, redriven
 
 
 def test_status_shows_the_tasks_by_state_and_the_decisions_by_rule(
@@ -162,3 +162,41 @@ def test_reconcile_is_about_today_when_nothing_is_given(
 
     after = datetime.now(UTC).date()
     assert functions.asked[0].query["day"][0] in {str(before), str(after)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            redriven(),
+            [
+                "[ok] given back to automation as batch b2: 3 dead letters",
+                "  the next sweep puts them into the queue",
+            ],
+        ),
+        (
+            redriven(redriven=0, left=4, daily_limit_reached=True),
+            ["[ok] no dead letter that nobody holds is given back", "  4 are left: the day's quota is spent"],
+        ),
+        (
+            redriven(redriven=1, left=2),
+            [
+                "[ok] given back to automation as batch b2: 1 dead letters",
+                "  the next sweep puts them into the queue",
+                "  2 are left: a further call takes more",
+            ],
+        ),
+    ],
+)
+def test_redrive_says_what_was_given_back_and_what_is_left(
+    cli: CommandLine, functions: FunctionsStandIn, answer: dict[str, object], expected: list[str]
+) -> None:
+    functions.script("/workflow/batches/b1/redrive", answer)
+
+    done = cli.run("redrive", "b1", "--cause", "vendor_error", "--limit", "3", "--url", functions.url)
+
+    assert (done.returncode, done.stdout.splitlines()) == (0, expected)
+    [sent] = functions.asked
+    assert sent.body["cause"] == "vendor_error"
+    assert sent.body["limit"] == 3
+    assert sent.body["batch_id"].startswith("batch_")

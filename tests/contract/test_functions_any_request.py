@@ -229,6 +229,23 @@ def test_any_query_gets_a_proper_answer(
     endpoint.send("GET", path, query_string={name: str(value) for name, value in query.items()})
 
 
+def test_any_body_gets_a_proper_answer_from_a_redrive(worked_on: tuple[Endpoint, list[UUID]]) -> None:
+    endpoint, _ = worked_on
+    known = {
+        "cause": st.sampled_from(["vendor_error", "not_found", "bad luck"]),
+        "limit": st.integers(0, 1001),
+        "batch_id": st.sampled_from(["b", "again", "a b"]),
+    }
+
+    @quick
+    @given(batch=st.sampled_from(["b", "b_fallback", "none", "%00"]), body=near(known))
+    def check(batch: str, body: dict[str, Any]) -> None:
+        raw = json.dumps(body).encode()
+        endpoint.send("POST", f"/batches/{batch}/redrive", data=raw, content_type="application/json")
+
+    check()
+
+
 def test_any_body_gets_a_proper_answer_from_orchestrate(cloud: Deployment, rows: psycopg.Connection) -> None:
     endpoint = Endpoint(cloud.function("orchestrate"), rows)
     known = {

@@ -99,9 +99,15 @@ def _manual_fail(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
     return store.fail_manual_task(seen["manual"], "Ada", "no data")["state"] == "failed"
 
 
+def _redrive(store: SupabaseRecordStore, _seen: dict[str, Any]) -> object:
+    told = store.redrive_dead_letters("b", "again", cause=None, limit=10, daily_limit=1000)
+    return told["redriven"] == 1
+
+
 STORIES: dict[str, list[Step]] = {
     "completed": [_begin, _open, _claim, _save, _finish],
     "dead-lettered": [_begin, _open, _claim, _fail, _fall_back],
+    "dead-lettered and redriven": [_begin, _open, _claim, _fail, _fall_back, _redrive],
     "released": [_begin, _open, _claim, _release],
     "postponed": [_begin, _open, _claim, _postpone],
     "completed by a person": [_begin, _open, _manual_claim, _manual_complete],

@@ -103,6 +103,12 @@ def reviewed(line: RecordLine) -> None:
     line.give_up(named("manual 99008"))
 
 
+def redriven(line: RecordLine) -> None:
+    dead_lettered(line)
+    batch = line.task(task(99002))["batch_id"]
+    assert line.redrive(batch)["redriven"] > 0
+
+
 def listed(line: RecordLine) -> None:
     assert len(line.pending(50)) == 50
     assert len(line.pending(50, "low")) == 50
@@ -126,6 +132,7 @@ CALLS: dict[str, tuple[Callable[[RecordLine], Any], set[str]]] = {
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
     "the sweep": (swept, {"automation_tasks_to_sweep"}),
     "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task"}),
+    "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
     "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
     "batch_status": (
         lambda line: line.status("b990"),

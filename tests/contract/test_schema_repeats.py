@@ -91,6 +91,7 @@ STEPS: dict[str, tuple[Callable[[RecordLine], uuid.UUID], Callable[[uuid.UUID], 
     "release by a person": (taken, lambda task: partial(RecordLine.give_back, task=task, note="too hard")),
     "complete": (taken, lambda task: partial(RecordLine.complete, task=task, fields={"category": "ICs"})),
     "fail by a person": (taken, lambda task: partial(RecordLine.give_up, task=task)),
+    "redrive": (RecordLine.fallback, lambda _: RecordLine.redrive),
 }
 
 

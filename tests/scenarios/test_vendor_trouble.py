@@ -50,6 +50,36 @@ def test_digikey_killed_for_the_whole_run_and_back_for_the_next(line: RecordLine
     assert line.reconcile(after)["completed"] == RECORDS
 
 
+def test_what_an_outage_gave_to_people_is_redriven_and_completed(line: RecordLine) -> None:
+    line.disturb("digikey", {"kind": "error_before", "status": 503, "path": "/"})
+    batch = line.started(RECORDS)
+    line.drain(batch)
+    line.undisturb("digikey")
+    pending = line.rows(
+        "select id from manual_tasks where batch_id = %s order by id limit 2", f"{batch}_fallback"
+    )
+    for task in pending:
+        claim = line.http.post(
+            f"{line.url('workflow')}/manual-tasks/{task['id']}/claim", json={"assignee": "ana"}
+        )
+        claim.raise_for_status()
+
+    again = line.batch()
+    order = {"cause": "vendor_error", "batch_id": again}
+    answers = [
+        line.http.post(f"{line.url('workflow')}/batches/{batch}/redrive", json=order) for _ in range(2)
+    ]
+    told = {"batch_id": again, "redriven": RECORDS - 2, "left": 0, "daily_limit_reached": False}
+    assert [answer.raise_for_status().json() for answer in answers] == [told, told]
+    line.drain(again)
+
+    before, after = line.reconcile(batch), line.reconcile(again)
+    assert (before["taken"], before["failed"], before["with_a_person"]) == (RECORDS, RECORDS - 2, 2)
+    assert (after["taken"], after["completed"]) == (RECORDS - 2, RECORDS - 2)
+    assert before["balanced"]
+    assert after["balanced"]
+
+
 def test_the_daily_limit_reached_in_a_run_lets_the_rest_wait_and_spends_nobodys_attempts(
     line: RecordLine,
 ) -> None:

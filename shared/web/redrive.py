@@ -1,0 +1,38 @@
+"""The endpoint of `workflow` that gives dead letters back to automation."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from pydantic import Field
+
+from shared.enrichment.naming import BATCH_ID, batch_id_of
+from shared.enrichment.ports import ErrorCategory
+from shared.enrichment.store import ReviewStore
+from shared.web.call import Answer, Call, RequestModel
+from shared.web.function import Route
+from shared.web.review import batch_of
+
+
+class RedriveRequest(RequestModel):
+    """`batch_id` names the batch that takes the records; the same name and request again redrives nothing more."""
+
+    cause: ErrorCategory | None = None
+    limit: int = Field(100, ge=1, le=1000)
+    batch_id: str | None = Field(None, pattern=f"^{BATCH_ID}$")
+
+
+def redrive_route(store: Callable[[], ReviewStore], daily_limit: int) -> Route:
+    """`daily_limit` is the quota that redriven records count toward."""
+
+    def redrive(request: RedriveRequest, call: Call) -> Answer:
+        told = store().redrive_dead_letters(
+            batch_of(call),
+            request.batch_id or batch_id_of(datetime.now(UTC), uuid4().hex),
+            cause=request.cause,
+            limit=request.limit,
+            daily_limit=daily_limit,
+        )
+        return Answer(told, logged=told)
+
+    return Route("POST", "/batches/{id}/redrive", RedriveRequest, redrive)
