@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.errors import Conflict, StoreRefused
@@ -40,6 +40,9 @@ LOGGER = logging.getLogger("switchyard")
 STAGE = "create-labels"
 SETTLING = timedelta(minutes=10)
 """From a call to the carrier until "no such request" means that nothing will come of it any more."""
+
+CALL_WITHIN = SETTLING / 2
+"""From the committed intent to the call: of a process that slept longer, another run may have bought the label."""
 
 FETCH_ROUNDS = 5
 FETCH_PAUSE = 1.0  # seconds; what Canada Post advises between two requests for a label that is not made yet
@@ -123,6 +126,7 @@ class LabelPurchase:
             )
             run.failed(order.order_id, reason)
             return
+        begun = self.clock()
         sequence = order.shipment.sequence + 1 if order.shipment else 1
         request = label_request(
             order.order_id, sequence, destination, parcel, self.terms.service_code, self.terms.options
@@ -140,22 +144,31 @@ class LabelPurchase:
             run.counts["skipped"] += 1  # it was cancelled or taken on meanwhile
             return
         if is_new:
-            self._buy(run, order.order_id, shipment, request)
+            self._buy(run, order.order_id, shipment, request, begun)
         else:
             run.counts["skipped"] += 1
 
     def _call_again(self, run: StageRun, order_id: str, shipment: ShipmentFacts, tries: int = TRIES) -> None:
         """With the same request id and the very request that was committed."""
+        begun = self.clock()
         called = self.store.note_label_call(shipment)
         if called:
-            self._buy(run, order_id, called, request_from_json(called.request), tries)
+            self._buy(run, order_id, called, request_from_json(called.request), begun, tries)
         else:
             run.counts["skipped"] += 1
 
     def _buy(
-        self, run: StageRun, order_id: str, shipment: ShipmentFacts, request: LabelRequest, tries: int = TRIES
+        self,
+        run: StageRun,
+        order_id: str,
+        shipment: ShipmentFacts,
+        request: LabelRequest,
+        begun: datetime,
+        tries: int = TRIES,
     ) -> None:
-        answer = self.carrier.buy(request)
+        """`begun` is a moment before the intent was committed."""
+        slept = self.clock() - begun >= CALL_WITHIN
+        answer = NotSent("the process slept before its call") if slept else self.carrier.buy(request)
         match answer:
             case Bought():
                 self._bought(run, order_id, shipment, answer)

@@ -1,10 +1,16 @@
 """Something happens to an order between the stage's look at it and what the stage does."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from shared.errors import StoreRefused
-from shared.fulfillment.orders import Move, OrderState
+from shared.fulfillment.label import CALL_WITHIN, SETTLING
+from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.ports import Bought, LabelRequest, NotSent, Refused, Unclear
+from shared.fulfillment.sequence import LEASE
 from tests.canada_post_support import SHIPMENTS
 from tests.orders_support import LABEL, OrderLine
 
@@ -63,6 +69,28 @@ def test_an_order_cancelled_while_its_own_label_is_bought_leaves_the_undo_call(o
     told = order_line.told(order)
     assert (told["state"], told["attention"], told["shipment"]["state"]) == ("cancelled", True, "undo_due")
     assert order_line.assert_balanced()["labels"]["sold"] == 1
+
+
+@pytest.mark.parametrize("slept", [CALL_WITHIN, SETTLING + LEASE])
+def test_a_process_that_slept_between_its_intent_and_its_call_does_not_call(
+    order_line: OrderLine, slept: timedelta
+) -> None:
+    """The carrier sells a repeated request again, and by then another run may have bought the label."""
+    (order,) = order_line.accepted()
+    usual = order_line.store.open_shipment
+
+    def open_and_sleep(*order: Any, **terms: Any) -> tuple[ShipmentFacts, bool]:  # noqa: ANN401  # the store's own
+        order_line.store.open_shipment = usual  # type: ignore[method-assign]  # a hook, taken out again
+        opened = usual(*order, **terms)
+        order_line.advance(slept.total_seconds())
+        order_line.fire(LABEL)
+        return opened
+
+    order_line.store.open_shipment = open_and_sleep  # type: ignore[method-assign]  # the same
+    answer = order_line.fire(LABEL)
+    assert (answer["left"], answer.get("bought", 0)) == (1, 0)
+    order_line.cycle_until_settled(order)
+    order_line.assert_shipped_with_one_label(order)
 
 
 def test_an_unknown_label_is_not_bought_again_while_the_marketplace_does_not_show_its_order(
