@@ -16,8 +16,8 @@ from shared.fulfillment.ports import Malformed
 LEASE = timedelta(seconds=120)
 """Renewed while the stage works, so that a killed stage blocks the next firing no longer than this."""
 
-MARGIN = timedelta(seconds=30)
-"""Kept of a stage's time for its last order and its answer."""
+MARGIN = timedelta(seconds=120)
+"""Kept of a stage's time for its last order and its answer: two of the longest calls. At most half its time."""
 
 LONGEST_WAIT = 60.0
 """Seconds: a vendor's window of calls is over by then; what asks for longer is the next cycle's."""
@@ -177,9 +177,10 @@ class StageRunner:
         if beginning.outcome == "wait":
             raise RetryLater(f"{name} waits for {beginning.detail}", beginning.retry_after)
         now = self.clock()
+        allowed = timedelta(seconds=stage.timeout_seconds)
         run = StageRun(
             limit=limit,
-            deadline=now + timedelta(seconds=stage.timeout_seconds) - MARGIN,
+            deadline=now + allowed - min(MARGIN, allowed / 2),
             clock=self.clock,
             renew=lambda: self.store.renew_stage(firing.cycle, name, owner, LEASE),
             renew_at=now + LEASE / 3,

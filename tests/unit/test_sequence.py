@@ -19,6 +19,7 @@ from shared.fulfillment.sequence import (
     StageRunner,
     firing_of,
 )
+from shared.vendors.canada_post.transport import CanadaPostBounds
 from tests.memory.clock import SettableClock
 from tests.memory.order_store import InMemoryOrderStore
 
@@ -160,6 +161,22 @@ def test_a_run_ends_before_its_time_is_up_and_renews_its_lease_until_then(line: 
     allowed = PIPELINE.stage(ACCEPT).timeout_seconds - MARGIN.total_seconds()
     assert looks == allowed / 30
     assert LEASE.total_seconds() < allowed
+
+
+def test_a_short_stage_keeps_half_its_time_for_its_last_order(line: Line) -> None:
+    stages = [PIPELINE.stages[0].model_copy(update={"timeout_seconds": 60})]
+    runner = StageRunner(line.store, PIPELINE.model_copy(update={"stages": stages}), line.clock, line.pause)
+    left: list[timedelta] = []
+
+    def work(run: StageRun) -> None:
+        left.append(run.deadline - line.clock())
+
+    runner.run(ACCEPT, SCHEDULED, 100, work)
+    assert left == [timedelta(seconds=30)]
+
+
+def test_the_time_that_is_kept_covers_a_purchase_and_the_fetching_of_its_label() -> None:
+    assert MARGIN.total_seconds() >= 2 * CanadaPostBounds().total
 
 
 def test_a_run_whose_lease_somebody_else_has_may_not_go_on_and_does_not_end_theirs(line: Line) -> None:
