@@ -1,6 +1,8 @@
 import sys
 from pathlib import Path
 
+import psutil
+
 from infra.local.stack.ports import is_free
 from infra.local.stack.process import is_alive, kill_all, launch
 
@@ -16,6 +18,14 @@ threading.Thread(target=stay).start()
 ctypes.CDLL(None).pthread_exit(None)
 """
 
+THREADS = """
+import threading
+for _ in range(50):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
 
 def test_a_process_lives_as_long_as_one_of_its_threads_holds_its_ports(tmp_path: Path) -> None:
     """So does a killed one for some milliseconds: its first thread is gone while the others still end."""
@@ -29,3 +39,13 @@ def test_a_process_lives_as_long_as_one_of_its_threads_holds_its_ports(tmp_path:
         kill_all([process])
     assert not is_alive(process)
     assert is_free(int(log.read_text()))
+
+
+def test_killed_children_leave_no_zombies(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", THREADS]
+    log = tmp_path / "log"
+    processes = [launch(command, {}, log, tmp_path) for _ in range(10)]
+    while len(log.read_text().split()) < len(processes):
+        assert all(map(is_alive, processes))
+    kill_all(processes)
+    assert [process for process in processes if psutil.pid_exists(process.pid)] == []

@@ -111,15 +111,19 @@ def wait_until_gone(processes: Iterable[ProcessId], seconds: float) -> list[Proc
 
 
 def _find(process: ProcessId) -> psutil.Process | None:
+    """None once it has ended; a child is waited for then, or it would stay a zombie."""
     child = _own_children.get(process.pid)
     if child is not None and child.poll() is not None:
         return None
     try:
         found = psutil.Process(process.pid)
         same = abs(found.create_time() - process.started) < _SAME_START_SECONDS
-        return found if same and not _has_ended(found) else None
+        ended = _has_ended(found)
     except psutil.NoSuchProcess:
         return None
+    if ended and child is not None:
+        child.wait()
+    return found if same and not ended else None
 
 
 def _has_ended(process: psutil.Process) -> bool:
