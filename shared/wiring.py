@@ -96,15 +96,15 @@ def _queue(queue: settings.QueueSettings, name: str, target_url: str) -> "CloudT
 
 @cache
 def catalogue() -> "DigiKeyCatalogue":
-    from shared.vendors.digikey.account import CallBounds, DigiKeyCredentials, DigiKeyLocale
-    from shared.vendors.digikey.client import DigiKeyCatalogue
+    from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale
+    from shared.vendors.digikey.client import DigiKeyBounds, DigiKeyCatalogue
 
     vendor = settings.CatalogueSettings.from_environment()
     return DigiKeyCatalogue(
         DigiKeyCredentials(vendor.client_id, vendor.client_secret.get_secret_value()),
         base_url=vendor.base_url,
         locale=DigiKeyLocale(vendor.site, vendor.language, vendor.currency),
-        bounds=CallBounds(read=vendor.timeout, total=vendor.timeout),
+        bounds=DigiKeyBounds(read=vendor.timeout, total=vendor.timeout),
         tls=tls(),
     )
 

@@ -5,7 +5,8 @@ A call gives a whole answer, or says which of two things happened that matter fo
     TransportFailure
     ├── NothingSent    no connection: the vendor never saw the call
     └── AnswerLost     it was sent, at least in part; the vendor may have acted
-        └── AnswerTooLarge    there is an answer, longer than is allowed
+        ├── AnswerTooLarge      there is an answer, longer than is allowed
+        └── AnswerUnreadable    there is an answer that cannot be decompressed
 """
 
 import ssl
@@ -55,7 +56,14 @@ class Response:
 
 
 class TransportFailure(Exception):
-    """No whole answer. The message names the kind of failure and holds no secret and no content."""
+    """No whole answer. The message names the kind of failure and holds no secret and no content.
+
+    `late` says that it took too long, to connect or to answer.
+    """
+
+    def __init__(self, message: str, *, late: bool = False) -> None:
+        super().__init__(message)
+        self.late = late
 
 
 class NothingSent(TransportFailure):
@@ -67,6 +75,10 @@ class AnswerLost(TransportFailure):
 
 
 class AnswerTooLarge(AnswerLost):
+    pass
+
+
+class AnswerUnreadable(AnswerLost):
     pass
 
 
@@ -102,11 +114,13 @@ class Transport:
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(answer.status_code, headers, body)
         except _BEFORE_SENDING as unreached:
-            raise NothingSent(f"{self._vendor} cannot be reached ({type(unreached).__name__})") from None
+            message = f"{self._vendor} cannot be reached ({type(unreached).__name__})"
+            raise NothingSent(message, late=isinstance(unreached, httpx.TimeoutException)) from None
         except httpx.TimeoutException as late:
-            raise AnswerLost(f"{self._vendor} did not answer in time ({type(late).__name__})") from None
+            message = f"{self._vendor} did not answer in time ({type(late).__name__})"
+            raise AnswerLost(message, late=True) from None
         except httpx.DecodingError:
-            raise AnswerLost(f"{self._vendor}'s answer cannot be decompressed") from None
+            raise AnswerUnreadable(f"{self._vendor}'s answer cannot be decompressed") from None
         except httpx.HTTPError as lost:
             raise AnswerLost(f"{self._vendor}'s answer was lost ({type(lost).__name__})") from None
 

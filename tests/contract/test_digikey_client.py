@@ -18,8 +18,8 @@ from shared.enrichment.ports import (
     Refused,
     Unavailable,
 )
-from shared.vendors.digikey.account import CallBounds, DigiKeyCredentials, DigiKeyLocale
-from shared.vendors.digikey.client import DigiKeyCatalogue
+from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale
+from shared.vendors.digikey.client import DigiKeyBounds, DigiKeyCatalogue
 from tests.digikey_support import MAKER, Running, row, sandbox, write_catalogue
 
 ODD_NUMBERS = ["A/B", "C#1", "DS1302S+", "TWO WORDS", "100%41", "Q?x=1&y", "Ünïcode-µ", ";a=b", "a..b", "%2F"]
@@ -57,7 +57,7 @@ OURS = DigiKeyCredentials("our-app", "our-secret")
 def client(
     vendor: Running, credentials: DigiKeyCredentials = OURS, *, read: float = 20, clock: Clock = system_clock
 ) -> DigiKeyCatalogue:
-    return DigiKeyCatalogue(credentials, base_url=vendor.url, bounds=CallBounds(read=read), clock=clock)
+    return DigiKeyCatalogue(credentials, base_url=vendor.url, bounds=DigiKeyBounds(read=read), clock=clock)
 
 
 def test_it_is_a_part_catalogue(digikey: DigiKeyCatalogue) -> None:

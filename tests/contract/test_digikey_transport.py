@@ -13,8 +13,8 @@ import pytest
 
 from shared.enrichment.ports import ErrorCategory, Found, Refused, Unavailable
 from shared.errors import SettingsInvalid
-from shared.vendors.digikey.account import CallBounds, DigiKeyCredentials
-from shared.vendors.digikey.client import DigiKeyCatalogue
+from shared.vendors.digikey.account import DigiKeyCredentials
+from shared.vendors.digikey.client import DigiKeyBounds, DigiKeyCatalogue
 
 SECRET = "our-very-secret"
 PRODUCT = json.dumps({"Product": {"ManufacturerProductNumber": "PN"}}).encode()
@@ -53,7 +53,7 @@ def respond(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers
 
 @contextmanager
 def scripted(
-    script: Script, bounds: CallBounds | None = None
+    script: Script, bounds: DigiKeyBounds | None = None
 ) -> Iterator[tuple[DigiKeyCatalogue, list[str]]]:
     asked: list[str] = []
     handler = type("Scripted", (_Scripted,), {"script": staticmethod(script), "asked": asked})
@@ -94,7 +94,7 @@ def test_an_answer_that_cannot_be_decompressed_is_refused() -> None:
 @pytest.mark.parametrize("body", [b"x" * 3000, gzip.compress(b"x" * 3000)], ids=["plain", "packed"])
 def test_an_answer_beyond_the_size_limit_is_refused(body: bytes) -> None:
     encoding = {} if body.startswith(b"x") else {"content_encoding": "gzip"}
-    bounds = CallBounds(largest_answer=2000)
+    bounds = DigiKeyBounds(largest_answer=2000)
     with scripted(lambda handler: respond(handler, 200, body, **encoding), bounds) as (digikey, _):
         refused = digikey.look_up("PN", None)
     assert refused == Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer is larger than 2000 bytes")
@@ -126,7 +126,7 @@ def test_an_answer_that_only_trickles_is_left_in_time() -> None:
         except OSError:
             pass  # the client has hung up, as it should
 
-    with scripted(trickle, CallBounds(total=0.3)) as (digikey, _):
+    with scripted(trickle, DigiKeyBounds(total=0.3)) as (digikey, _):
         result = digikey.look_up("PN", None)
         left.set()
     assert isinstance(result, Unavailable)

@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 from shared.enrichment.ports import BurstLimited, DailyLimited, ErrorCategory, Refused, Unavailable
 from shared.errors import SettingsInvalid
 from shared.vendors.digikey.account import (
-    CallBounds,
     DigiKeyCredentials,
     DigiKeyLocale,
-    checked_address,
     checked_headers,
 )
 from shared.vendors.digikey.responses import (
@@ -242,39 +240,6 @@ def test_the_day_resets_as_told_if_that_lies_ahead(reset: str, retry_after: str,
 # --- the account ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("address", "checked"),
-    [
-        ("https://api.digikey.com/", ("https://api.digikey.com", False)),
-        ("http://127.0.0.1:8080", ("http://127.0.0.1:8080", True)),
-        ("http://localhost:1/dk/", ("http://localhost:1/dk", True)),
-        ("http://[::1]:1", ("http://[::1]:1", True)),
-    ],
-)
-def test_an_address_is_https_or_this_machine(address: str, checked: tuple[str, bool]) -> None:
-    assert checked_address(address) == checked
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "api.digikey.com",
-        "http://api.digikey.com",
-        "ftp://localhost",
-        "https://",
-        "https://me:word@host",
-        "https://host?q",
-        "https://host#f",
-        "https://host:port",
-        "https://[broken",
-    ],
-)
-def test_another_address_stops_the_start(address: str) -> None:
-    with pytest.raises(SettingsInvalid, match="DigiKey's address"):
-        checked_address(address)
-
-
 def test_the_optional_headers_are_sent_only_when_set() -> None:
     plain = checked_headers(DigiKeyCredentials("id", "secret"), DigiKeyLocale())
     assert plain == {
@@ -299,4 +264,3 @@ def test_credentials_that_no_header_can_carry_are_named_not_shown(bad: str) -> N
 
 def test_secrets_stay_out_of_representations() -> None:
     assert "s3cret" not in repr(DigiKeyCredentials("id", "s3cret"))
-    assert CallBounds().total > 0

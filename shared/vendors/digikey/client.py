@@ -1,13 +1,10 @@
 import re
 import ssl
 import threading
-import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
-
-import httpx
 
 from shared.clock import Clock, system_clock
 from shared.enrichment.ports import (
@@ -19,13 +16,7 @@ from shared.enrichment.ports import (
     Refused,
     Unavailable,
 )
-from shared.vendors.digikey.account import (
-    CallBounds,
-    DigiKeyCredentials,
-    DigiKeyLocale,
-    checked_address,
-    checked_headers,
-)
+from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale, checked_headers
 from shared.vendors.digikey.answers import DetailsAnswer, SearchAnswer
 from shared.vendors.digikey.mapper import product_from_answer
 from shared.vendors.digikey.matching import exact_hits, fitting_hits, is_asked_for, manufacturers_of
@@ -38,6 +29,13 @@ from shared.vendors.digikey.responses import (
     failure,
     token_of,
 )
+from shared.vendors.transport import (
+    AnswerTooLarge,
+    AnswerUnreadable,
+    CallBounds,
+    Transport,
+    TransportFailure,
+)
 
 _TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105  # an address, not a secret
 _SEARCH_PATH = "/products/v4/search"
@@ -45,6 +43,13 @@ _LONGEST_PART_NUMBER = 250
 _SEARCH_LIMIT = 50  # the vendor's most per page
 _REFRESH_EARLY = 60.0  # seconds before a token's end
 _OK, _BAD_REQUEST, _UNAUTHORIZED = 200, 400, 401
+
+
+@dataclass(frozen=True)
+class DigiKeyBounds(CallBounds):
+    """An answer is one part, or a page of 50."""
+
+    largest_answer: int = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -68,26 +73,19 @@ class DigiKeyCatalogue:
         *,
         base_url: str = "https://api.digikey.com",
         locale: DigiKeyLocale | None = None,
-        bounds: CallBounds | None = None,
+        bounds: DigiKeyBounds | None = None,
         clock: Clock = system_clock,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._base_url, self._is_local = checked_address(base_url)
+        self._transport = Transport("DigiKey", base_url, bounds or DigiKeyBounds(), tls)
         self._credentials = credentials
         self._headers = checked_headers(credentials, locale or DigiKeyLocale())
-        self._bounds = bounds or CallBounds()
         self._clock = clock
-        self._tls = tls
         self._token: _Token | None = None
         self._token_lock = threading.Lock()
-        self._http: httpx.Client | None = None
-        self._http_lock = threading.Lock()
 
     def close(self) -> None:
-        with self._http_lock:
-            if self._http is not None:
-                self._http.close()
-                self._http = None
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -210,63 +208,22 @@ class DigiKeyCatalogue:
         return _Token(granted.access_token, asked_at + timedelta(seconds=lasts))
 
     def _send(self, method: str, path: str, **content: Any) -> Response | Failure:  # noqa: ANN401  # httpx's own
-        deadline = time.monotonic() + self._bounds.total
         try:
-            with self._client().stream(method, f"{self._base_url}{path}", **content) as answer:
-                body = self._bounded_body(answer, deadline)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                response = Response(answer.status_code, headers, b"" if body is None else body)
-        except httpx.TimeoutException as late:
+            came = self._transport.send(method, path, **content)
+        except (AnswerTooLarge, AnswerUnreadable) as failed:
+            return Refused(ErrorCategory.INVALID_RESPONSE, str(failed))
+        except TransportFailure as failed:
             return Unavailable(
-                ErrorCategory.TIMEOUT, f"DigiKey did not answer in time ({type(late).__name__})"
+                ErrorCategory.TIMEOUT if failed.late else ErrorCategory.VENDOR_ERROR, str(failed)
             )
-        except httpx.DecodingError:
-            return Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer cannot be decompressed")
-        except httpx.HTTPError as failed:
-            return Unavailable(
-                ErrorCategory.VENDOR_ERROR, f"DigiKey cannot be reached: {self._masked(str(failed))}"
-            )
-        if body is None:
-            most = self._bounds.largest_answer
-            return Refused(ErrorCategory.INVALID_RESPONSE, f"DigiKey's answer is larger than {most} bytes")
-        return response if response.status == _OK else self._without_secrets(response)
+        # a gateway may quote the request in a failure, whose text is logged and stored
+        body = came.body if came.status == _OK else self._without_secrets(came.body)
+        return Response(came.status, came.headers, body)
 
-    def _bounded_body(self, answer: httpx.Response, deadline: float) -> bytes | None:
-        """The whole body, or None where it is larger than allowed. Raises httpx.ReadTimeout when late."""
-        body = bytearray()
-        for piece in answer.iter_bytes():
-            body += piece
-            if len(body) > self._bounds.largest_answer:
-                return None
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout("the whole answer took too long")
-        return bytes(body)
-
-    def _client(self) -> httpx.Client:
-        """Built once and late: its TLS context alone costs a tenth of a second."""
-        with self._http_lock:
-            if self._http is None:
-                bounds = self._bounds
-                read = min(bounds.read, bounds.total)
-                self._http = httpx.Client(
-                    timeout=httpx.Timeout(read, connect=min(bounds.connect, bounds.total)),
-                    follow_redirects=False,
-                    verify=True if self._tls is None else self._tls,
-                    trust_env=not self._is_local,  # a proxy of the environment cannot reach this loopback
-                )
-            return self._http
-
-    def _without_secrets(self, response: Response) -> Response:
-        """For failures, whose texts are logged and stored: a gateway may quote the request."""
-        body = response.body
+    def _without_secrets(self, body: bytes) -> bytes:
         for secret in self._secrets():
             body = body.replace(secret.encode(), b"***")
-        return Response(response.status, response.headers, body)
-
-    def _masked(self, text: str) -> str:
-        for secret in self._secrets():
-            text = text.replace(secret, "***")
-        return text
+        return body
 
     def _secrets(self) -> list[str]:
         token = self._token
