@@ -1,11 +1,9 @@
 """What each command does: one call, one summary, one exit status."""
 
 import os
-import uuid
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from cli.answer_file import AnswerFile
@@ -32,7 +30,8 @@ from cli.views.manual_tasks import show_pending, show_redriven, show_task
 from cli.views.reconciliation import show_equation
 from cli.views.runs import show_dry_run, show_run
 from cli.watch import Watching, display, watch
-from shared.enrichment.naming import batch_id_of
+from shared.clock import system_clock
+from shared.enrichment.naming import new_batch_id
 
 Json = dict[str, Any]
 
@@ -84,7 +83,7 @@ class Commands:
         return self._told(answer, lambda: show_configuration(self.screen, found))
 
     def reconcile(self, given: Namespace) -> int:
-        day = None if given.batch else given.day or datetime.now(UTC).date()
+        day = None if given.batch else given.day or system_clock().date()
         answer = self.functions.reconcile(given.batch, day)
         equation = parsed(Equation, answer)
         return self._told(answer, lambda: show_equation(self.screen, equation), bad=not equation.holds)
@@ -97,7 +96,7 @@ class Commands:
     claim = release = complete = fail = act
 
     def redrive(self, given: Namespace) -> int:
-        order = {"limit": given.limit, "batch_id": given.batch_id or _new_batch_id()}
+        order = {"limit": given.limit, "batch_id": given.batch_id or new_batch_id(system_clock())}
         answer = self.functions.redrive(given.batch, order | ({"cause": given.cause} if given.cause else {}))
         redriven = parsed(Redriven, answer)
         return self._told(answer, lambda: show_redriven(self.screen, redriven))
@@ -126,14 +125,10 @@ def order_of(given: Namespace) -> Json:
         "priority_threshold": given.priority_threshold,
         "force": given.force,
         "policy": given.policy,
-        "batch_id": given.batch_id or _new_batch_id(),
+        "batch_id": given.batch_id or new_batch_id(system_clock()),
         "dry_run": given.dry_run or None,
     }
     return {name: value for name, value in order.items() if value is not None}
-
-
-def _new_batch_id() -> str:
-    return batch_id_of(datetime.now(UTC), uuid.uuid4().hex)
 
 
 def action_of(given: Namespace) -> Json:

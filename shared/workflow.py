@@ -7,7 +7,6 @@ behind a function whose caller hung up: a second call with the same `batch_id` f
 
 import asyncio
 import threading
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, Stric
 
 from shared import wiring
 from shared.clock import Clock, system_clock
-from shared.enrichment.naming import BATCH_ID, batch_id_of
+from shared.enrichment.naming import BATCH_ID, new_batch_id
 from shared.enrichment.orchestrate import Orchestrator, Order
 from shared.enrichment.ports import RecordSource, TaskQueue
 from shared.enrichment.store import OpeningStore, ReportStore, ReviewStore
@@ -115,7 +114,7 @@ class WorkflowOrchestrator:
         orchestrator = self._orchestrator()
         threshold = request.priority_threshold
         order = Order(
-            batch_id=request.batch_id or batch_id_of(orchestrator.clock(), uuid.uuid4().hex),
+            batch_id=request.batch_id or new_batch_id(orchestrator.clock()),
             trigger="manual",
             limit=request.limit,
             threshold=orchestrator.config.manual_priority_threshold if threshold is None else threshold,

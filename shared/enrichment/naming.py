@@ -1,8 +1,8 @@
-"""Names of batches and queue tasks. Pure."""
+"""Names of batches and queue tasks."""
 
 import hashlib
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 BATCH_ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}"
 """What a caller may name a batch: room is left for `_fallback`."""
@@ -11,6 +11,11 @@ BATCH_ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}"
 def batch_id_of(moment: datetime, seed: str) -> str:
     """`batch_<unix seconds>_<4 hex>`: the same moment and seed make the same batch."""
     return f"batch_{int(moment.timestamp())}_{_hash(seed)[:4]}"
+
+
+def new_batch_id(moment: datetime) -> str:
+    """One that no other call makes."""
+    return batch_id_of(moment, uuid4().hex)
 
 
 MAX_GENERATIONS = 5

@@ -1,12 +1,11 @@
 """The endpoint of `workflow` that gives dead letters back to automation."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from uuid import uuid4
 
 from pydantic import Field
 
-from shared.enrichment.naming import BATCH_ID, batch_id_of
+from shared.clock import system_clock
+from shared.enrichment.naming import BATCH_ID, new_batch_id
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.store import ReviewStore
 from shared.web.call import Answer, Call, RequestModel
@@ -28,7 +27,7 @@ def redrive_route(store: Callable[[], ReviewStore], daily_limit: int) -> Route:
     def redrive(request: RedriveRequest, call: Call) -> Answer:
         told = store().redrive_dead_letters(
             batch_of(call),
-            request.batch_id or batch_id_of(datetime.now(UTC), uuid4().hex),
+            request.batch_id or new_batch_id(system_clock()),
             cause=request.cause,
             limit=request.limit,
             daily_limit=daily_limit,
