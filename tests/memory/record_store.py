@@ -267,7 +267,7 @@ class InMemoryRecordStore:
         refund: bool = False,
     ) -> bool:
         task = self._task(task_id)
-        if _was_released_by(task, owner):
+        if task.was_released_by(owner):
             return True
         if task.owner != owner or task.ended:
             return False
@@ -280,7 +280,7 @@ class InMemoryRecordStore:
     def postpone_automation_task(
         self, task_id: UUID, owner: UUID, until: datetime | None, message: str, *, refund: bool
     ) -> int | None:
-        if _was_released_by(self._task(task_id), owner):
+        if self._task(task_id).was_released_by(owner):
             return self._task(task_id).generation
         if not self.release_automation_task(
             task_id, owner, ErrorCategory.RATE_LIMITED, message, refund=refund
@@ -395,8 +395,3 @@ class InMemoryRecordStore:
             raise NotFound(f"no batch {batch_id}")
         work = [w for w in self._work() if w.batch_id == batch_id]
         return {"batch_id": batch_id, "taken": self.batches[batch_id].taken, "tasks": len(work)}
-
-
-def _was_released_by(task: Task, owner: UUID) -> bool:
-    """The call is repeated, because its answer was lost."""
-    return task.owner is None and task.released_by == owner and not task.ended

@@ -52,6 +52,10 @@ class Task:
     def ended(self) -> bool:
         return self.state in ("completed", "failed")
 
+    def was_released_by(self, owner: UUID) -> bool:
+        """The call is repeated, because its answer was lost."""
+        return self.owner is None and self.released_by == owner and not self.ended
+
 
 @dataclass
 class Manual:
