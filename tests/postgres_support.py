@@ -7,7 +7,6 @@ however the session ends (also when it is killed), and then stops and removes th
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import psycopg
 
 from infra.local import migrations
 from infra.local.postgres import STOP_SIGNAL, database_url
+from tests.folders import IN_MEMORY, fast_folder
 from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[1]
@@ -50,8 +50,10 @@ class Database:
 class PostgresServer:
     """A running cluster; makes databases from templates in some tens of milliseconds."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, strategy: str) -> None:
+        """`strategy` is how Postgres copies a template."""
         self.port = port
+        self._strategy = strategy
         self.url = database_url(port)
         self._admin = psycopg.connect(self.url, autocommit=True)
         self._numbers = count(1)
@@ -88,7 +90,7 @@ class PostgresServer:
             yield connection
 
     def _create(self, name: str, template: str) -> None:
-        self._admin.execute(f"create database {name} template {template} strategy file_copy")
+        self._admin.execute(f"create database {name} template {template} strategy {self._strategy}")
 
 
 @contextmanager
@@ -108,7 +110,8 @@ def running_server() -> Iterator[PostgresServer]:
             line = owner.stdout.readline()
             if not line.startswith("ready "):
                 raise RuntimeError(f"no Postgres for the tests: {line}{owner.stdout.read()}")
-            server = PostgresServer(int(line.split()[1]))
+            _, port, strategy = line.split()
+            server = PostgresServer(int(port), strategy)
             try:
                 yield server
             finally:
@@ -118,8 +121,9 @@ def running_server() -> Iterator[PostgresServer]:
 
 
 def own_cluster() -> None:
-    with tempfile.TemporaryDirectory(prefix="switchyard-tests-") as folder:
-        data, log = Path(folder, "postgres"), Path(folder, "log")
+    with fast_folder() as folder:
+        strategy = "file_copy" if folder.is_relative_to(IN_MEMORY) else "wal_log"  # the faster one of each
+        data, log = folder / "postgres", folder / "log"
         command = [sys.executable, "-m", "infra.local.postgres", f"--data-dir={data}"]
         port = free_port()
         with log.open("wb") as output:
@@ -128,7 +132,7 @@ def own_cluster() -> None:
             if not wait_until_it_answers(port, server):
                 sys.stdout.write(log.read_text())
                 return
-            sys.stdout.write(f"ready {port}\n")
+            sys.stdout.write(f"ready {port} {strategy}\n")
             sys.stdout.flush()
             sys.stdin.read()
         finally:

@@ -5,6 +5,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from infra.local.storage.folder import Folder
+from tests.folders import fast_folder
 from tests.functions_support import Deployment, end_connections, environment_on
 from tests.orders_support import OrderLine, Vendors, running_order_line, running_vendors
 from tests.postgres_support import Database
@@ -14,9 +15,9 @@ from tests.web_support import logged
 
 
 @pytest.fixture(scope="session")
-def shared_line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordLine]:
+def shared_line() -> Iterator[RecordLine]:
     """One laptop cloud for each test process."""
-    with running_record_line(tmp_path_factory.mktemp("record-line")) as line:
+    with fast_folder() as folder, running_record_line(folder) as line:
         yield line
 
 
@@ -29,9 +30,9 @@ def line(shared_line: RecordLine) -> Iterator[RecordLine]:
 
 
 @pytest.fixture(scope="session")
-def vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendors]:
+def vendors() -> Iterator[Vendors]:
     """The order line's sandboxes, one pair for each test process."""
-    with running_vendors(tmp_path_factory.mktemp("vendors")) as running:
+    with fast_folder() as folder, running_vendors(folder) as running:
         yield running
 
 

@@ -23,8 +23,10 @@ SETTINGS: Mapping[str, str] = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "io_method": "sync",
+    "dynamic_shared_memory_type": "mmap",
 }
-"""Loopback only, English messages, no replication, no worker processes for reading: it shares a laptop."""
+"""Loopback only, English messages, no replication, no worker processes for reading: it shares a laptop. What it shares
+between its processes lies in its own folder, so that a killed server leaves nothing in /dev/shm."""
 
 DURABLE: Mapping[str, str] = {
     "fsync": "on",

@@ -1,8 +1,9 @@
 """Where a cluster lives and whose it is.
 
-Postgres refuses to run as root. Started by root, the cluster belongs to `nobody` and lives below /var/tmp, with a
-copy of the binaries beside it, because the wanted folder and the virtual environment may be out of that user's
-reach; the modes of existing folders are never touched. Started by anybody else, it lives in the wanted folder.
+Postgres refuses to run as root. Started by root, the cluster belongs to `nobody` and lives below /var/tmp, or /dev/shm
+where the wanted folder lies there, with a copy of the binaries beside it, because the wanted folder and the virtual
+environment may be out of that user's reach; the modes of existing folders are never touched. Started by anybody else,
+it lives in the wanted folder.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from infra.local.postgres.installation import PACKAGE, Installation, copied, pac
 
 UNPRIVILEGED = "nobody"
 VISIBLE_TO_ALL = Path("/var/tmp")  # noqa: S108 - our folder in it is private, and its owner is checked
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - the same
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ def place_for(wanted: Path) -> Place:
         return Place(wanted, None)
     digest = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:12]
     account = pwd.getpwnam(UNPRIVILEGED)
-    place = Place(VISIBLE_TO_ALL / f"switchyard-postgres-{digest}", Owner(account.pw_uid, account.pw_gid))
+    above = IN_MEMORY if wanted.is_relative_to(IN_MEMORY) else VISIBLE_TO_ALL
+    place = Place(above / f"switchyard-postgres-{digest}", Owner(account.pw_uid, account.pw_gid))
     _refuse_strangers(place.folder, account.pw_uid)
     return place
 
 
 def _refuse_strangers(folder: Path, uid: int) -> None:
-    """Anybody can create names in /var/tmp, so what stands there already must be a folder of ours."""
+    """Anybody can create names there, so what stands there already must be a folder of ours."""
     try:
         found = folder.lstat()
     except FileNotFoundError:
