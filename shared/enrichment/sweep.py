@@ -3,7 +3,7 @@
 Cloud Tasks deletes an exhausted task without a word, so a task that is silent for too long is asked after.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ class Rescue(StrEnum):
     WAIT = "still_queued"  # the queue has it: look again later
     RENEW = "renewed"  # the queue lost it, and trying again costs nothing
     DEAD_LETTER = "dead_lettered"  # the queue lost it after an attempt
+    LEAVE = "moved_on"  # it went on by itself between the look at it and its rescue
 
 
 def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
@@ -56,18 +57,19 @@ class Sweeper:
         refusals: list[StoreRefused] = []
         for candidate in sorted(candidates, key=_needs_the_queue):
             rescue = self._rescue(candidate)
-            plan[rescue].append(candidate)
             try:
-                self._give_to_a_person(candidate, rescue)
+                if not self._given_to_a_person(candidate, rescue):
+                    rescue = Rescue.LEAVE
             except StoreRefused as refusal:
                 refusals.append(refusal)
+            plan[rescue].append(candidate)
         if waiting := plan[Rescue.WAIT]:
             self.store.extend_patience([candidate.id for candidate in waiting])
-        due = {candidate: candidate.generation for candidate in plan[Rescue.ENQUEUE]}
-        for candidate in plan[Rescue.RENEW]:
-            if (generation := self.store.renew_generation(candidate.id, candidate.generation)) is not None:
-                due[candidate] = generation
-        not_enqueued = self._enqueue(due)
+        renewed = self._renewed(plan[Rescue.RENEW])
+        plan[Rescue.LEAVE] += [candidate for candidate in plan[Rescue.RENEW] if candidate not in renewed]
+        plan[Rescue.RENEW] = list(renewed)
+        never_there = {candidate: candidate.generation for candidate in plan[Rescue.ENQUEUE]}
+        not_enqueued = self._enqueue(never_there | renewed)
         if refusals:
             raise refusals[0]
         return {"looked_at": len(candidates), "not_enqueued": not_enqueued} | {
@@ -79,20 +81,28 @@ class Sweeper:
         name = automation_task_name(candidate.id, candidate.generation)
         return rescue_of(candidate, queued=asked and self.queue.exists(name))
 
-    def _give_to_a_person(self, candidate: SweepCandidate, rescue: Rescue) -> None:
+    def _given_to_a_person(self, candidate: SweepCandidate, rescue: Rescue) -> bool:
+        """Where that is the rescue. False: the task moved meanwhile."""
         if rescue is Rescue.HAND_OVER:
             self.store.create_fallback_task(candidate.id)
-        elif rescue is Rescue.DEAD_LETTER:
-            self._dead_letter(candidate)
+        return rescue is not Rescue.DEAD_LETTER or self._dead_lettered(candidate)
 
-    def _dead_letter(self, candidate: SweepCandidate) -> None:
+    def _dead_lettered(self, candidate: SweepCandidate) -> bool:
         to_manual = self.config.automation_failure_to_manual
         message = f"the queue lost the task after delivery {candidate.deliveries}"
-        if (
-            self.store.fail_lost_task(candidate.id, candidate.generation, message, to_manual=to_manual)
-            and to_manual
-        ):
+        failed = self.store.fail_lost_task(candidate.id, candidate.generation, message, to_manual=to_manual)
+        if failed and to_manual:
             self.store.create_fallback_task(candidate.id)
+        return failed
+
+    def _renewed(self, lost: Sequence[SweepCandidate]) -> dict[SweepCandidate, int]:
+        """Those that did not move meanwhile, each with its new generation."""
+        renewed: dict[SweepCandidate, int] = {}
+        for candidate in lost:
+            generation = self.store.renew_generation(candidate.id, candidate.generation)
+            if generation is not None:
+                renewed[candidate] = generation
+        return renewed
 
     def _enqueue(self, due: Mapping[SweepCandidate, int]) -> int:
         """Returns how many could not be put into the queue; the next sweep tries them again."""

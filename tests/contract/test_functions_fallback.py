@@ -61,7 +61,7 @@ def test_a_sweep_enqueues_and_hands_over(
     swept = fallback.post("/", json={"sweep": True}).get_json()["swept"]
     assert swept == {
         "looked_at": 2, "enqueued": 1, "handed_over": 1,
-        "not_enqueued": 0, "still_queued": 0, "renewed": 0, "dead_lettered": 0,
+        "not_enqueued": 0, "still_queued": 0, "renewed": 0, "dead_lettered": 0, "moved_on": 0,
     }  # fmt: skip
     (task,) = queued(tasks_server, queues[0])
     assert task["body"] == f'{{"automation_task_id": "{waiting}"}}'.encode()

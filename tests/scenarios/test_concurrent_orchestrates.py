@@ -5,6 +5,8 @@ import pytest
 from tests.scenarios_support import RecordLine
 
 RECORDS = 60
+PATIENT = {"BIGQUERY_TIMEOUT_SECONDS": "60", "SUPABASE_TIMEOUT_SECONDS": "60"}
+"""Eight calls at once are no outage, however busy the machine is."""
 
 
 def reports(line: RecordLine, batches: list[str]) -> list[dict[str, Any]]:
@@ -17,7 +19,7 @@ def reports(line: RecordLine, batches: list[str]) -> list[dict[str, Any]]:
 def test_concurrent_calls_never_claim_one_record_twice(line: RecordLine, callers: int) -> None:
     parts = line.offer_parts(RECORDS)
     batches = [line.batch() for _ in range(callers)]
-    with line.deployed("orchestrate", WORKFLOW_MAX_BATCH_SIZE="10"):
+    with line.deployed("orchestrate", **PATIENT, WORKFLOW_MAX_BATCH_SIZE="10"):
         told = reports(line, batches)
     assert sum(report["opened"] for report in told) == RECORDS
     for report in told:
@@ -36,7 +38,9 @@ def test_eight_concurrent_calls_keep_the_daily_limit_to_the_task(line: RecordLin
         "select coalesce(max(used), 0) as used from daily_usage where day = (now() at time zone 'UTC')::date"
     )
     limit = used[0]["used"] + 50
-    with line.deployed("orchestrate", WORKFLOW_MAX_DAILY_TASKS=str(limit), WORKFLOW_MAX_BATCH_SIZE="8"):
+    with line.deployed(
+        "orchestrate", **PATIENT, WORKFLOW_MAX_DAILY_TASKS=str(limit), WORKFLOW_MAX_BATCH_SIZE="8"
+    ):
         told = reports(line, batches)
         assert line.orchestrate(line.batch()).json()["daily_limit_reached"]
     assert sum(report["opened"] for report in told) == 50
@@ -50,7 +54,8 @@ def test_eight_concurrent_calls_keep_the_daily_limit_to_the_task(line: RecordLin
 def test_eight_concurrent_calls_for_one_batch_are_one_run(line: RecordLine) -> None:
     parts = line.offer_parts(RECORDS)
     batch = line.batch()
-    told = reports(line, [batch] * 8)
+    with line.deployed("orchestrate", **PATIENT):
+        told = reports(line, [batch] * 8)
     assert sorted(report["started"] for report in told) == [False] * 7 + [True]
     assert all(report["status"]["batch_id"] == batch for report in told if not report["started"])
 
@@ -64,8 +69,9 @@ def test_scheduler_firing_twice_for_one_moment_begins_one_batch(line: RecordLine
     parts = line.offer_parts(10)
     headers = {"X-CloudScheduler": "true", "X-CloudScheduler-ScheduleTime": "2026-01-01T00:15:00Z"}
     body = {"force": "automation", "priority_threshold": 0}
-    calls = [line.background.submit(line.post, "orchestrate", body, headers) for _ in range(2)]
-    told = [call.result().raise_for_status().json() for call in calls]
+    with line.deployed("orchestrate", **PATIENT):
+        calls = [line.background.submit(line.post, "orchestrate", body, headers) for _ in range(2)]
+        told = [call.result().raise_for_status().json() for call in calls]
     assert len({report["batch_id"] for report in told}) == 1
     assert sorted(report["started"] for report in told) == [False, True]
 

@@ -70,17 +70,19 @@ def test_32_concurrent_dead_letters_of_one_task_make_one_manual_task(line: Recor
 
 def test_a_delivery_after_the_dead_letter_and_its_success_change_nothing(line: RecordLine) -> None:
     """The worker holds the vendor's answer when the sweep, which thinks the task lost, gives the record to a person."""
-    line.disturb("rest", {"kind": "latency", "path": rpc("save_vendor_answer"), "seconds": 6})
-    batch = line.started(1)
-    task = only_task(line, batch)
-    wait_until(lambda: line.struck("rest") == 1)
-    with line.queues() as (client, path):
-        client.purge_queue(name=path("automation"))
-    wait_until(lambda: bool((line.sweep() or {})["dead_lettered"]))
-    assert line.reconcile(batch)["with_a_person"] == 1
+    with line.deployed("automate", SUPABASE_TIMEOUT_SECONDS="60"):
+        line.disturb("rest", {"kind": "latency", "path": rpc("save_vendor_answer"), "seconds": 12})
+        batch = line.started(1)
+        task = only_task(line, batch)
+        wait_until(lambda: line.struck("rest") == 1)
+        with line.queues() as (client, path):
+            client.purge_queue(name=path("automation"))
+        wait_until(lambda: (line.sweep() or {}).get("dead_lettered") == 1)
+        assert line.reconcile(batch)["with_a_person"] == 1
 
-    wait_until(lambda: line.queue_state("automation")["in_flight"] == 0)
-    assert deliver(line, task) == 200
+        wait_until(lambda: line.queue_state("automation")["in_flight"] == 0)
+        line.undisturb("rest")
+        assert deliver(line, task) == 200
     assert line.post("fallback", {"automation_task_id": task}).json()["outcome"] == "exists"
     line.drain(batch)
     (place,) = line.assert_accounted_for([batch], [line.places(batch)[0].pn])

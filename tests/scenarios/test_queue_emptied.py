@@ -108,7 +108,7 @@ def test_a_queue_that_is_only_slow_is_left_alone(line: RecordLine) -> None:
         return met[-1].get("still_queued") == RECORDS
 
     wait_until(asked)
-    assert all(not each["renewed"] and not each["dead_lettered"] for each in met)
+    assert all(not each.get("renewed") and not each.get("dead_lettered") for each in met)
     line.resume()
     line.drain(batch)
     places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])

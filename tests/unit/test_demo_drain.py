@@ -11,6 +11,7 @@ NOTHING = {
     "still_queued": 0,
     "renewed": 0,
     "dead_lettered": 0,
+    "moved_on": 0,
 }
 
 

@@ -25,6 +25,7 @@ NOTHING = {
     "still_queued": 0,
     "renewed": 0,
     "dead_lettered": 0,
+    "moved_on": 0,
 }
 
 
@@ -223,7 +224,7 @@ def test_a_task_that_moves_while_it_is_swept_is_left_alone(*, delivered: bool) -
         line.store.claim_automation_task(task.id, uuid4())
     line.queue.tasks.clear()
     line.clock.advance(seconds=TIMES.lease + TIMES.patience)
-    line.sweep()
+    assert line.sweep() == NOTHING | {"looked_at": 1, "moved_on": 1}
     assert (task.state, line.manual, line.queue.tasks) == ("completed", [], {})
 
 

@@ -10,8 +10,9 @@ begin atomic
 end;
 
 -- Gives such dead letters to automation again, as batch `p_redrive_id`: at most `p_limit`, the most urgent first, as far as
--- the day's quota goes. Their manual tasks end as failed, with a note. The new tasks are `initialized` and due for the sweep at once, which puts them into the queue.
--- Repeating a call redrives nothing more and returns the same. Returns {batch_id, redriven, left, daily_limit_reached}.
+-- the day's quota goes. Their manual tasks end as failed, with a note. The new tasks are `initialized` and due for the sweep
+-- at once, which puts them into the queue. Repeating a call redrives nothing more and returns the same.
+-- Returns {batch_id, redriven, left, daily_limit_reached}.
 create function redrive_dead_letters(
     p_batch_id text,
     p_cause error_category,
