@@ -4,7 +4,7 @@ from pathlib import Path
 import psutil
 
 from infra.local.stack.ports import is_free
-from infra.local.stack.process import is_alive, kill_all, launch
+from infra.local.stack.process import is_alive, kill_all, kill_left_behind, launch
 
 LEADERLESS = """
 import ctypes, os, socket, sys, threading, time
@@ -49,3 +49,22 @@ def test_killed_children_leave_no_zombies(tmp_path: Path) -> None:
         assert all(map(is_alive, processes))
     kill_all(processes)
     assert [process for process in processes if psutil.pid_exists(process.pid)] == []
+
+
+ORPHAN = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"])
+print(child.pid, flush=True)
+"""
+
+
+def test_what_an_ended_process_left_in_its_group_is_killed(tmp_path: Path) -> None:
+    """Its environment may be another one, so that the stack's mark does not find it."""
+    log = tmp_path / "log"
+    process = launch([sys.executable, "-c", ORPHAN], {}, log, tmp_path)
+    while is_alive(process):
+        pass
+    left = psutil.Process(int(log.read_text()))
+    assert left.status() != psutil.STATUS_ZOMBIE
+    kill_left_behind([process])
+    assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE

@@ -85,6 +85,7 @@ def _create(place: Place, installation: Installation, *, fast: bool) -> None:
             "--builtin-locale=C.UTF-8",
             "--locale=C",
             "--no-instructions",
+            "--set=dynamic_shared_memory_type=mmap",
             *(["--no-sync"] if fast else []),
         ],
         place.owner,

@@ -84,6 +84,17 @@ def kill_all(processes: Iterable[ProcessId]) -> None:
     _kill_and_wait(doomed)
 
 
+def kill_left_behind(processes: Iterable[ProcessId]) -> None:
+    """SIGKILL to what is left of the groups whose leaders are gone, such as what Postgres's set-up had started."""
+    groups = {process.pid for process in processes}
+    left = []
+    for candidate in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(candidate.pid) in groups and not _has_ended(candidate):
+                left.append(candidate)
+    _kill_and_wait(left)
+
+
 def kill_strays(mark: str) -> list[str]:
     """Kills every process that carries the stack's mark; returns what they were."""
     strays = []

@@ -7,7 +7,15 @@ from infra.local.stack.interruption import deferred_signals
 from infra.local.stack.lock import stack_lock
 from infra.local.stack.plan import Part, Plan
 from infra.local.stack.ports import taken_ports
-from infra.local.stack.process import ProcessId, is_alive, kill_all, kill_strays, send, wait_until_gone
+from infra.local.stack.process import (
+    ProcessId,
+    is_alive,
+    kill_all,
+    kill_left_behind,
+    kill_strays,
+    send,
+    wait_until_gone,
+)
 from infra.local.stack.startup import Report, Startup
 from infra.local.stack.state import (
     PartRecord,
@@ -176,6 +184,7 @@ class Supervisor:
                     f"{processes[process]} did not stop within {self._stop_timeout:g} s; it is killed."
                 )
             kill_all(stubborn)
+            kill_left_behind(processes)
         return list(alive)
 
     def _undo(self, state: StackState, started: Mapping[str, ProcessId]) -> None:
