@@ -58,7 +58,7 @@ down: venv ## stop the laptop cloud; its data stays
 status: venv ## what of the laptop cloud is running
 	@$(LOCAL) status
 
-demo: venv ## run 200 real parts through the whole record line, and account for each (LIMIT=200; INTAKE, CATALOG as for up)
+demo: venv ## run 200 real parts and 25 orders through both lines, and account for each (LIMIT=200; INTAKE, CATALOG as for up)
 	@$(LOCAL) demo $(if $(LIMIT),--limit $(LIMIT))
 
 test: venv ## all tests, in parallel, with branch coverage (ONLY="tests/unit -k name" for some, without; PROCESSES=4)
@@ -75,7 +75,7 @@ format: venv ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: venv ## measure the budgets of the record line, as ratios to their floors
+bench: venv ## measure the budgets of both lines, as ratios to their floors
 	@$(BIN)/python -m infra.bench
 
 package: venv ## one archive for each function, build/<function>.zip, as Terraform deploys them

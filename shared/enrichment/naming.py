@@ -14,7 +14,7 @@ def batch_id_of(moment: datetime, seed: str) -> str:
 
 
 def new_batch_id(moment: datetime) -> str:
-    """One that no other call makes."""
+    """Of the moment and chance. Two calls of one second share it once in 65,536 times, and then one of them starts."""
     return batch_id_of(moment, uuid4().hex)
 
 

@@ -83,6 +83,16 @@ def test_records_are_locked_by_key(database: Database, call: Callable[[RecordLin
             assert free(holder, "records") == NUMBER
 
 
+def test_the_records_of_redriven_dead_letters_are_locked_by_key(database: Database) -> None:
+    with lines(database, 1) as (line,):
+        for number in reversed(range(10, 10 + NUMBER)):
+            line.fallback(f"P{number}")
+        first = ("select from records where pn = %s for update", "P10")
+        with waiting_for(database, first, line, RecordLine.redrive) as holder:
+            assert free(holder, "records") == NUMBER
+        assert line.status("again")["taken"] == NUMBER
+
+
 def test_new_manufacturers_are_made_by_key(database: Database) -> None:
     with lines(database, 1) as (line,):
         task = line.saved(fields={"manufacturer": "b"})

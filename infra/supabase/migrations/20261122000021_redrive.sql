@@ -64,6 +64,9 @@ begin
         return told; -- and the name stays free
     end if;
 
+    -- Ending the tasks touches their records, and rows are locked in one order everywhere.
+    perform from records
+    where record_key in (select record_key from manual_tasks where id = any (letters)) order by record_key for update;
     update manual_tasks set state = 'processing', assignee = 'redrive', claimed_until = p_now, updated_at = p_now
     where id = any (letters);
     update manual_tasks
