@@ -18,7 +18,7 @@ import httpx
 from cli.failures import NotReached, WrongUsage
 
 if TYPE_CHECKING:
-    from infra.local.stack.state import StackState
+    from laptop.supervisor.state import StackState
 
 START_IT = "start the local cloud with `make up`, or say where the functions are with --url"
 
@@ -105,9 +105,9 @@ def local_functions() -> dict[str, str]:
 
 def local_state() -> "StackState":
     """What the local cloud wrote down about itself. Raises WrongUsage and NotReached."""
-    from infra.local.local_settings import read_local_settings  # noqa: PLC0415 - only this way needs it
-    from infra.local.stack.errors import StateUnreadable  # noqa: PLC0415 - the same
-    from infra.local.stack.state import read_state  # noqa: PLC0415 - the same
+    from infra.local.settings import read_local_settings  # noqa: PLC0415 - only this way needs it
+    from laptop.supervisor.errors import StateUnreadable  # noqa: PLC0415 - the same
+    from laptop.supervisor.state import read_state  # noqa: PLC0415 - the same
     from shared.errors import SettingsInvalid  # noqa: PLC0415 - the same
 
     try:

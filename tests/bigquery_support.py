@@ -10,7 +10,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from infra.local.bigquery.loader import connected, load_intake
+from infra.local.parts.loader import connected, load_intake
 
 PROJECT = "switchyard-test"
 
@@ -39,7 +39,7 @@ class Emulator:
 
 
 def serve_command(data_dir: Path, port: int = 0) -> list[str]:
-    module = [sys.executable, "-m", "infra.local.bigquery", "serve"]
+    module = [sys.executable, "-m", "laptop.google.bigquery", "serve"]
     return [*module, "--port", str(port), "--data-dir", str(data_dir)]
 
 

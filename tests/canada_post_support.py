@@ -98,7 +98,7 @@ def command(data_dir: Path, *options: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "infra.local.canada_post",
+        "laptop.vendors.canada_post",
         "--port",
         "0",
         "--data-dir",

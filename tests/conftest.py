@@ -1,10 +1,15 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.laptop.google import scheduler_support
+from tests.laptop.google.scheduler_support import Schedule, SchedulerServer
+from tests.laptop.google.tasks_support.process import TasksServer, running
+from tests.laptop.google.tasks_support.queue import TestQueue, create_queue
+from tests.laptop.google.tasks_support.worker import Worker, working
 from tests.postgres_support import Database, PostgresServer, running_server
 from tests.rest_support import Rest, serving
 
@@ -56,7 +61,7 @@ def rest_server(database: Database) -> Iterator[Rest]:
 @pytest.fixture(scope="session")
 def sample_template(postgres_server: PostgresServer) -> str:
     return postgres_server.create_from_script(
-        "sample", Path(__file__).parent / "contract" / "postgrest_schema.sql"
+        "sample", Path(__file__).parent / "laptop" / "supabase" / "postgrest_schema.sql"
     )
 
 
@@ -65,3 +70,43 @@ def sample_rest(postgres_server: PostgresServer, sample_template: str) -> Iterat
     """The Supabase REST server on a schema made for its own tests."""
     with postgres_server.database(sample_template) as fresh, serving(fresh.authenticator_url) as rest:
         yield rest
+
+
+@pytest.fixture(scope="session")
+def tasks_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TasksServer]:
+    """One for each test process. Its shortest dispatch deadline is lowered so that tests can reach it."""
+    data_file = tmp_path_factory.mktemp("tasks") / "tasks.db"
+    with running(data_file, "--min-dispatch-deadline", "0.1") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tasks_worker() -> Iterator[Worker]:
+    with working() as worker:
+        yield worker
+
+
+@pytest.fixture
+def tasks_queue_of(tasks_server: TasksServer, tasks_worker: Worker) -> Callable[..., TestQueue]:
+    """Makes a queue with the given fields."""
+    return lambda **fields: create_queue(tasks_server, tasks_worker, **fields)
+
+
+@pytest.fixture
+def tasks_queue(tasks_queue_of: Callable[..., TestQueue]) -> TestQueue:
+    return tasks_queue_of()
+
+
+@pytest.fixture(scope="session")
+def scheduler_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchedulerServer]:
+    """One for each test process. Its shortest attempt deadline is lowered so that tests can reach it."""
+    data_file = tmp_path_factory.mktemp("scheduler") / "scheduler.db"
+    with scheduler_support.running(data_file, "--min-attempt-deadline", "0.1") as server:
+        yield server
+
+
+@pytest.fixture
+def schedule(scheduler_server: SchedulerServer, tasks_worker: Worker) -> Schedule:
+    """Without jobs and faults; its clock stands at noon."""
+    scheduler_server.start_over()
+    return Schedule(scheduler_server, tasks_worker)

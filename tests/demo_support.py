@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psutil
 
-from infra.local.postgres.place import place_for
-from infra.local.stack.process import STACK_MARK
-from tests.stack_support import PROJECT
+from laptop.supabase.postgres.place import place_for
+from laptop.supervisor.process import STACK_MARK
+from tests.laptop.supervisor.stack_support import PROJECT
 
 COMMAND = (sys.executable, "-m", "infra.local", "demo")
 PATIENCE_S = 240.0

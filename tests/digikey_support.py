@@ -60,7 +60,7 @@ def write_catalogue(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
 
 def command(catalogue: Path, data_dir: Path, *options: str) -> list[str]:
     place = ["--port", "0", "--catalogue", str(catalogue), "--data-dir", str(data_dir)]
-    return [sys.executable, "-m", "infra.local.digikey", *place, *options]
+    return [sys.executable, "-m", "laptop.vendors.digikey", *place, *options]
 
 
 @contextmanager

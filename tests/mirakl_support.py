@@ -70,7 +70,7 @@ class Running:
 
 def command(data_dir: Path, *options: str) -> list[str]:
     place = ["--port", "0", "--data-dir", str(data_dir)]
-    return [sys.executable, "-m", "infra.local.mirakl", *place, *options]
+    return [sys.executable, "-m", "laptop.vendors.mirakl", *place, *options]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.local.stack.functions import DEFAULTS
+from infra.local.functions import DEFAULTS
 from shared.clock import Clock, system_clock
 from shared.cloud.order_store import SupabaseOrderStore
 from shared.cloud.storage import SupabaseLabelShelf
@@ -225,7 +225,7 @@ class OrderLine:
         return {"market": self.market.url, "post": self.post.url, "rest": self.rest.url}[part]
 
     def disturb(self, part: str, *faults: Mapping[str, object], seed: int = 1) -> None:
-        """Of `market`, `post` or `rest`, as `infra/local/faults.py` names them; none undisturbs it."""
+        """Of `market`, `post` or `rest`, as `laptop/faults.py` names them; none undisturbs it."""
         order = {"seed": seed, "faults": faults}
         self.http.put(f"{self._url(part)}/_control/faults", json=order).raise_for_status()
 

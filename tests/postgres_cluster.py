@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from infra.local.postgres import STOP_SIGNAL, database_url
-from infra.local.postgres.place import place_for
+from laptop.supabase.postgres import STOP_SIGNAL, database_url
+from laptop.supabase.postgres.place import place_for
 from tests.ports import free_port
 from tests.postgres_support import PROJECT, wait_until_it_answers
 
@@ -33,7 +33,7 @@ class Cluster:
         return [
             sys.executable,
             "-m",
-            "infra.local.postgres",
+            "laptop.supabase.postgres",
             f"--data-dir={self.folder}",
             f"--port={self.port}",
             *more,

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 
 from infra.local import migrations
-from infra.local.postgres import STOP_SIGNAL, database_url
+from laptop.supabase.postgres import STOP_SIGNAL, database_url
 from tests.folders import IN_MEMORY, fast_folder
 from tests.ports import free_port
 
@@ -124,7 +124,7 @@ def own_cluster() -> None:
     with fast_folder() as folder:
         strategy = "file_copy" if folder.is_relative_to(IN_MEMORY) else "wal_log"  # the faster one of each
         data, log = folder / "postgres", folder / "log"
-        command = [sys.executable, "-m", "infra.local.postgres", f"--data-dir={data}"]
+        command = [sys.executable, "-m", "laptop.supabase.postgres", f"--data-dir={data}"]
         port = free_port()
         with log.open("wb") as output:
             server = subprocess.Popen([*command, f"--port={port}", "--fast"], stdout=output, stderr=output)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import httpx
 import uvicorn
 
-from infra.local.faults import DroppableProtocol
-from infra.local.rest.app import PREFIX, RestServer
-from infra.local.rest.listener import listening
-from infra.local.rest.tokens import ANONYMOUS, SERVICE, api_key
-from infra.local.storage.folder import Folder
+from laptop.faults import DroppableProtocol
+from laptop.supabase.rest.app import PREFIX, RestServer
+from laptop.supabase.rest.listener import listening
+from laptop.supabase.rest.tokens import ANONYMOUS, SERVICE, api_key
+from laptop.supabase.storage.folder import Folder
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 

@@ -17,9 +17,9 @@ from google.cloud.tasks_v2 import CloudTasksClient
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from psycopg.rows import dict_row
 
-from infra.local.bigquery.loader import LoadReport, connected, load_intake
-from infra.local.postgres import database_url
-from infra.local.stack import LocalStack
+from infra.local.local_stack import LocalStack
+from infra.local.parts.loader import LoadReport, connected, load_intake
+from laptop.supabase.postgres import database_url
 
 LEASE_S = 2
 WAITS: Mapping[str, str] = {
@@ -206,7 +206,7 @@ class RecordLine:
             self.stack.restart(part)
 
     def disturb(self, part: str, *faults: Mapping[str, object], seed: int = 1) -> None:
-        """Of `rest` and `digikey`, as `infra/local/faults.py` names them; of `tasks`, as its own `faults.py` does."""
+        """Of `rest` and `digikey`, as `laptop/faults.py` names them; of `tasks`, as its own `faults.py` does."""
         order = {"seed": seed, "faults": faults}
         if part == "tasks":
             self.http.post(f"{self.control}/faults", json=order).raise_for_status()

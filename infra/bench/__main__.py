@@ -12,8 +12,8 @@ from rich.console import Console
 from infra.bench import cold_start, deciding, orchestrating, staging, working
 from infra.bench.laboratory import Laboratory, laboratory, order
 from infra.bench.table import Row, render, write
-from infra.local.local_settings import ROOT
-from infra.local.stack.functions import STAGES
+from infra.local.functions import STAGES
+from infra.local.settings import ROOT
 
 Measure = Callable[[Laboratory, Path], list[Row]]
 REPORT = ROOT / "build" / "bench.md"

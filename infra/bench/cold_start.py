@@ -12,9 +12,9 @@ from statistics import median
 import httpx
 
 from infra.bench.table import Row, at_most
-from infra.local.local_settings import ROOT
-from infra.local.stack.functions import STAGES
-from infra.local.stack.ports import resolve_ports
+from infra.local.functions import STAGES
+from infra.local.settings import ROOT
+from laptop.supervisor.ports import resolve_ports
 
 BUDGETS = {"automate": 1.5, "fallback": 1.5, "workflow": 2.0, "orchestrate": 2.7} | dict.fromkeys(STAGES, 1.5)
 ROUNDS = 7

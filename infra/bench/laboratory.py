@@ -12,7 +12,7 @@ import psycopg
 from google.cloud import bigquery
 from google.cloud.tasks_v2 import CloudTasksClient
 
-from infra.local.stack.local_stack import LocalStack
+from infra.local.local_stack import LocalStack
 from shared import settings
 from shared.clock import system_clock
 from shared.cloud.bigquery import BigQuerySource

@@ -19,8 +19,8 @@ from postgrest import SyncPostgrestClient
 
 from infra.bench.laboratory import Laboratory, bare_tasks_client, order
 from infra.bench.table import Row, alternately, at_most
-from infra.local.bigquery.loader import intake_schema
-from infra.local.local_settings import ROOT
+from infra.local.parts.loader import intake_schema
+from infra.local.settings import ROOT
 from shared.cloud.bigquery import FIRST_WINDOW, BigQuerySource
 from shared.enrichment.ports import FinishedRow
 from shared.settings import StoreSettings

@@ -7,7 +7,7 @@ import httpx
 
 from infra.bench.laboratory import Laboratory
 from infra.bench.table import Row
-from infra.local.stack.functions import STAGES
+from infra.local.functions import STAGES
 
 ORDERS = 100
 READS = {"accept-orders": 3, "create-labels": 1, "update-tracking": 2}

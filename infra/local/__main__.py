@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.values import number, whole
-from infra.local.local_settings import read_local_settings
-from infra.local.stack.commands import Commands
-from infra.local.stack.display import Display
-from infra.local.stack.errors import StackError, StackInterrupted
+from infra.local.commands import Commands
+from infra.local.display import Display
+from infra.local.settings import read_local_settings
+from laptop.supervisor.errors import StackError, StackInterrupted
 from shared.errors import SettingsInvalid
 
 _USAGE_ERROR = 2
@@ -53,10 +53,10 @@ def _demo(_do: Commands, given: argparse.Namespace) -> int:
 
 def _scheduler(_do: Commands, given: argparse.Namespace) -> int:
     from cli.screen import Screen  # noqa: PLC0415 - only this command needs these
-    from infra.local.scheduler.foreground import Going, run_pipeline  # noqa: PLC0415
-    from infra.local.stack.errors import StackError  # noqa: PLC0415
-    from infra.local.stack.functions import LOCATION, PROJECT  # noqa: PLC0415
-    from infra.local.stack.state import read_state  # noqa: PLC0415
+    from infra.local.foreground import Going, run_pipeline  # noqa: PLC0415
+    from infra.local.functions import LOCATION, PROJECT  # noqa: PLC0415
+    from laptop.supervisor.errors import StackError  # noqa: PLC0415
+    from laptop.supervisor.state import read_state  # noqa: PLC0415
     from shared.cloud.scheduler import SchedulerAddress  # noqa: PLC0415
     from shared.fulfillment.pipeline import load_pipeline  # noqa: PLC0415
 

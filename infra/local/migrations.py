@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psycopg
 
-from infra.local.postgres.script import statements
+from laptop.supabase.postgres.cluster import BOOTSTRAP
+from laptop.supabase.postgres.script import statements
 
 FOLDER = Path(__file__).parents[1] / "supabase" / "migrations"
-BOOTSTRAP = Path(__file__).parent / "postgres" / "bootstrap.sql"
 CONNECT_TIMEOUT_S = 10
 _FILE_NAME = re.compile(r"(?P<version>\d+)_(?P<name>.*)\.sql")
 _LOCK = 7_231_904_551

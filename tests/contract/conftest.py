@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -7,56 +7,12 @@ from flask.testing import FlaskClient
 
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
-from tests.contract import scheduler_support
-from tests.contract.scheduler_support import Schedule, SchedulerServer
-from tests.contract.tasks_support.process import TasksServer, running
-from tests.contract.tasks_support.queue import TestQueue, create_queue
-from tests.contract.tasks_support.worker import Worker, working
 from tests.digikey_support import Running, row, sandbox, write_catalogue
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
+from tests.laptop.google.tasks_support.process import TasksServer
 from tests.postgres_support import Database
 from tests.rest_support import Rest
 from tests.web_support import Log, logged
-
-
-@pytest.fixture(scope="session")
-def tasks_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TasksServer]:
-    """One for each test process. Its shortest dispatch deadline is lowered so that tests can reach it."""
-    data_file = tmp_path_factory.mktemp("tasks") / "tasks.db"
-    with running(data_file, "--min-dispatch-deadline", "0.1") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def tasks_worker() -> Iterator[Worker]:
-    with working() as worker:
-        yield worker
-
-
-@pytest.fixture
-def tasks_queue_of(tasks_server: TasksServer, tasks_worker: Worker) -> Callable[..., TestQueue]:
-    """Makes a queue with the given fields."""
-    return lambda **fields: create_queue(tasks_server, tasks_worker, **fields)
-
-
-@pytest.fixture
-def tasks_queue(tasks_queue_of: Callable[..., TestQueue]) -> TestQueue:
-    return tasks_queue_of()
-
-
-@pytest.fixture(scope="session")
-def scheduler_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchedulerServer]:
-    """One for each test process. Its shortest attempt deadline is lowered so that tests can reach it."""
-    data_file = tmp_path_factory.mktemp("scheduler") / "scheduler.db"
-    with scheduler_support.running(data_file, "--min-attempt-deadline", "0.1") as server:
-        yield server
-
-
-@pytest.fixture
-def schedule(scheduler_server: SchedulerServer, tasks_worker: Worker) -> Schedule:
-    """Without jobs and faults; its clock stands at noon."""
-    scheduler_server.start_over()
-    return Schedule(scheduler_server, tasks_worker)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from infra.local.bigquery import __main__ as command_line
-from infra.local.bigquery import loader
-from infra.local.bigquery.intake import LINE_LIMIT
-from infra.local.bigquery.loader import LoadRefused, LoadReport, connected, intake_schema, load_intake
+from infra.local.parts import __main__ as command_line
+from infra.local.parts import loader
+from infra.local.parts.intake import LINE_LIMIT
+from infra.local.parts.loader import LoadRefused, LoadReport, connected, intake_schema, load_intake
 from tests.bigquery_support import PROJECT, Emulator, running_emulator
 from tests.ports import free_port
 
@@ -47,8 +47,7 @@ def load_command(endpoint: str, *more: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "infra.local.bigquery",
-        "load",
+        "infra.local.parts",
         "--endpoint",
         endpoint,
         "--table",
@@ -190,7 +189,7 @@ def test_the_command_refuses_in_one_line(
 
 def test_the_command_refuses_a_table_name_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        command_line.main(["load", "--endpoint", "http://x", "--file", "f", "--table", "intake"])
+        command_line.main(["--endpoint", "http://x", "--file", "f", "--table", "intake"])
     assert "'intake' is not project.dataset.table" in capsys.readouterr().err
 
 

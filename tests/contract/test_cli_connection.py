@@ -3,7 +3,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from infra.local.stack.state import PartRecord, StackState, write_state
+from laptop.supervisor.state import PartRecord, StackState, write_state
 from tests.cli_support import (
     TASK,
     CommandLine,

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from infra.local.stack.state import PartRecord, StackState, write_state
+from laptop.supervisor.state import PartRecord, StackState, write_state
 from tests.cli_support import CommandLine
-from tests.contract.scheduler_support import Schedule
-from tests.contract.tasks_support.worker import Answer
+from tests.laptop.google.scheduler_support import Schedule
+from tests.laptop.google.tasks_support.worker import Answer
 from tests.ports import free_port
 
 ADDRESS = ("--project", "demo", "--location", "here")

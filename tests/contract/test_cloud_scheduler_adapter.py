@@ -14,8 +14,8 @@ from google.cloud.scheduler_v1 import types
 
 from shared.cloud.scheduler import CloudSchedulerJobs, SchedulerAddress
 from shared.errors import NotFound, RequestRefused, RetryLater
-from tests.contract.scheduler_support import ROOT, START, Schedule
-from tests.contract.tasks_support.worker import Answer
+from tests.laptop.google.scheduler_support import ROOT, START, Schedule
+from tests.laptop.google.tasks_support.worker import Answer
 from tests.ports import free_port
 
 

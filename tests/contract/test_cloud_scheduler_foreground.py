@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 
 from cli.screen import Screen
-from infra.local.scheduler.__main__ import main
-from infra.local.scheduler.foreground import Going, run_pipeline
-from infra.local.stack.errors import StackError
+from infra.local.foreground import Going, run_pipeline
+from infra.local.provision import main
+from laptop.supervisor.errors import StackError
 from shared.cloud.scheduler import SchedulerAddress
 from shared.fulfillment.pipeline import load_pipeline
-from tests.contract.scheduler_support import START, Schedule
-from tests.contract.tasks_support.process import eventually
-from tests.contract.tasks_support.worker import Answer
+from tests.laptop.google.scheduler_support import START, Schedule
+from tests.laptop.google.tasks_support.process import eventually
+from tests.laptop.google.tasks_support.worker import Answer
 from tests.ports import free_port
 
 PIPELINE = load_pipeline()
@@ -32,7 +32,7 @@ def stages(schedule: Schedule) -> Callable[[str], str]:
         ]
         pauses = [option for name in STAGES for option in ("--paused", name)]
         place = ["--endpoint", schedule.server.endpoint, "--project", "demo", "--location", "here"]
-        assert main(["provision", *place, *options, *pauses]) == 0
+        assert main([*place, *options, *pauses]) == 0
         return prefix
 
     return provision
@@ -98,7 +98,7 @@ def test_cycles_come_as_fast_as_they_are_asked_for_until_it_is_interrupted(
         if len(schedule.worker.calls(prefix + STAGES[-1])) >= 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("infra.local.scheduler.foreground.time.sleep", third_cycle_then_interrupt)
+    monkeypatch.setattr("infra.local.foreground.time.sleep", third_cycle_then_interrupt)
     schedule.server.clock(now=START + timedelta(minutes=5))
     assert run(schedule, Going(0.2, once=False), output) == 0
     fired = [line.split()[2] for line in output.getvalue().splitlines() if "succeeded" in line]
@@ -122,7 +122,7 @@ def test_an_interrupted_cycle_waits_for_the_stage_at_work_and_fires_no_other(
             threading.Timer(0.2, release.set).start()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("infra.local.scheduler.foreground.time.sleep", interrupt_the_second_stage)
+    monkeypatch.setattr("infra.local.foreground.time.sleep", interrupt_the_second_stage)
     output = io.StringIO()
     assert run(schedule, Going(None, once=True), output) == 0
     assert "waiting for the stage that is at work" in output.getvalue()

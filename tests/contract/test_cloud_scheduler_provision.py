@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from google.cloud import scheduler_v1
 
-from infra.local.scheduler.__main__ import main
-from infra.local.scheduler.jobs import SWEEP, Place, job_definitions
+from infra.local.jobs import SWEEP, Place, job_definitions
+from infra.local.provision import main
 from shared.errors import SettingsInvalid
 from shared.fulfillment.pipeline import load_pipeline
-from tests.contract.scheduler_support import LOCATION, Schedule
+from tests.laptop.google.scheduler_support import LOCATION, Schedule
 from tests.ports import free_port
 
 STAGES = [stage.name for stage in load_pipeline().stages]
@@ -21,7 +21,7 @@ State = scheduler_v1.Job.State
 def provision(schedule: Schedule, names: list[str], *options: str) -> int:
     place = ["--endpoint", schedule.server.endpoint, "--project", "demo", "--location", "here"]
     urls = [option for name in names for option in ("--url", f"{name}={schedule.worker.url(name)}")]
-    return main(["provision", *place, *urls, *options])
+    return main([*place, *urls, *options])
 
 
 def jobs(schedule: Schedule) -> dict[str, scheduler_v1.Job]:
@@ -117,7 +117,6 @@ def test_a_url_that_is_none_is_refused(schedule: Schedule, capsys: pytest.Captur
 def test_no_server_is_a_failure_and_no_crash(capsys: pytest.CaptureFixture[str]) -> None:
     endpoint = f"127.0.0.1:{free_port()}"
     given = [
-        "provision",
         "--endpoint",
         endpoint,
         "--project",

@@ -18,10 +18,10 @@ from google.cloud.tasks_v2 import types
 from shared.cloud.tasks import ATTEMPTS, CloudTasksQueue, QueueAddress
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
-from tests.contract.tasks_support.process import ROOT, eventually, running
-from tests.contract.tasks_support.queue import TestQueue, create_queue
-from tests.contract.tasks_support.standin import answering
-from tests.contract.tasks_support.worker import Worker
+from tests.laptop.google.tasks_support.process import ROOT, eventually, running
+from tests.laptop.google.tasks_support.queue import TestQueue, create_queue
+from tests.laptop.google.tasks_support.standin import answering
+from tests.laptop.google.tasks_support.worker import Worker
 from tests.ports import free_port
 
 NOWHERE = QueueAddress("demo", "here", "nowhere", "http://127.0.0.1:1/")

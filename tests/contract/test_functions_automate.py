@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from shared import wiring
-from tests.contract.tasks_support.process import TasksServer
 from tests.digikey_support import MAKER, Running
 from tests.functions_support import Deployment, opened, queued
+from tests.laptop.google.tasks_support.process import TasksServer
 from tests.web_support import PROBLEM, Log
 
 TI = {"manufacturer": MAKER, "manufacturer_key": MAKER.lower()}

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from shared import wiring
 from shared.enrichment.ports import ErrorCategory
-from tests.contract.tasks_support.process import TasksServer
 from tests.functions_support import Deployment, contents, opened, queued
+from tests.laptop.google.tasks_support.process import TasksServer
 
 NO_WAIT = {"SWEEP_GRACE_SECONDS": "0.001", "SWEEP_PATIENCE_SECONDS": "0.001"}
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from infra.local.storage.folder import Folder
+from laptop.supabase.storage.folder import Folder
 from tests.bigquery_support import Emulator
 from tests.functions_support import PROJECT, Deployment, contents
 from tests.line_support import part

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.bigquery_support import Emulator
-from tests.contract.tasks_support.process import TasksServer
 from tests.functions_support import PROJECT, Deployment, contents, queued
+from tests.laptop.google.tasks_support.process import TasksServer
 from tests.line_support import part
 from tests.web_support import Log
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.storage.folder import Folder
+from laptop.supabase.storage.folder import Folder
 from shared.cloud.storage import SupabaseLabelShelf
 from shared.errors import NotFound
 from shared.fulfillment.ports import LabelShelf

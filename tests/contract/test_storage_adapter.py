@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.rest.tokens import api_key
-from infra.local.storage.folder import Folder
+from laptop.supabase.rest.tokens import api_key
+from laptop.supabase.storage.folder import Folder
 from shared.cloud.storage import SupabaseLabelShelf
 from shared.cloud.supabase import TRIES
 from shared.errors import NotFound, StoreRefused, StoreUnavailable
@@ -172,7 +172,7 @@ def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The server as the stack starts it."""
     arguments = ["--port", "0", "--database-url", NO_DATABASE, "--jwt-secret", SECRET]
     with subprocess.Popen(
-        [sys.executable, "-m", "infra.local.rest", *arguments, "--storage-dir", str(folder)],
+        [sys.executable, "-m", "laptop.supabase.rest", *arguments, "--storage-dir", str(folder)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.stack import LocalStack
+from infra.local.local_stack import LocalStack
 from tests.cli_support import PROJECT, CommandLine
 
 FULL: dict[str, object] = {

@@ -7,10 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infra.local.stack import LocalStack
-from infra.local.stack.lock import stack_lock
+from infra.local.local_stack import LocalStack
+from laptop.supervisor.lock import stack_lock
 from tests.demo_support import COMMAND, PATIENCE_S, demo, environment, left_behind
-from tests.stack_support import PROJECT
+from tests.laptop.supervisor.stack_support import PROJECT
 
 EQUATION = re.compile(
     r"^(\d+) taken = (\d+) completed \+ (\d+) with a person \+ 0 in flight \+ (\d+) failed \+ (\d+) rejected$",

@@ -16,13 +16,13 @@ import pytest
 
 from cli.arguments import parser
 from infra.local.demo import demonstration, orders
-from infra.local.local_settings import PORT_OFFSETS
-from infra.local.stack.functions import function_environment
+from infra.local.functions import function_environment
+from infra.local.settings import PORT_OFFSETS
 from shared.web.body import read_query
 from shared.web.function import Route
 from shared.web.redrive import redrive_route
 from shared.web.review import workflow_routes
-from tests.stack_support import PROJECT
+from tests.laptop.supervisor.stack_support import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")), PROJECT / "data" / "README.md"]

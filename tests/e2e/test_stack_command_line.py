@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.local_settings import PORT_OFFSETS, port_variable
-from infra.local.postgres.place import place_for
-from infra.local.stack.plan import Plan
-from infra.local.stack.state import read_state
-from tests.stack_support import PROJECT, StandIns, running_pids, stand_ins
+from infra.local.settings import PORT_OFFSETS, port_variable
+from laptop.supabase.postgres.place import place_for
+from laptop.supervisor.plan import Plan
+from laptop.supervisor.state import read_state
+from tests.laptop.supervisor.stack_support import PROJECT, StandIns, running_pids, stand_ins
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack_support import PROJECT
+from tests.laptop.supervisor.stack_support import PROJECT
 
 MAKEFILE = (PROJECT / "Makefile").read_text()
 

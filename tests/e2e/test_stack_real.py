@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.local_settings import PORT_OFFSETS, port_variable
-from infra.local.postgres.place import place_for
-from infra.local.stack import LocalStack
-from infra.local.stack.errors import InputUnreadable
-from infra.local.stack.overview import PartState, look
-from tests.stack_support import PROJECT
+from infra.local.local_stack import LocalStack
+from infra.local.settings import PORT_OFFSETS, port_variable
+from laptop.supabase.postgres.place import place_for
+from laptop.supervisor.errors import InputUnreadable
+from laptop.supervisor.overview import PartState, look
+from tests.laptop.supervisor.stack_support import PROJECT
 
 FAST = {"LOCAL_POSTGRES_FAST": "true"}
 ROWS = [{"pn": f"PART-{number}", "priority_score": {"score": 0.9}} for number in range(3)]

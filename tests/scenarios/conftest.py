@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from infra.local.storage.folder import Folder
+from laptop.supabase.storage.folder import Folder
 from tests.folders import fast_folder
 from tests.functions_support import Deployment, end_connections, environment_on
 from tests.orders_support import OrderLine, Vendors, running_order_line, running_vendors

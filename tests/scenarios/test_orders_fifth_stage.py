@@ -24,7 +24,7 @@ for body, headers in json.loads(sys.argv[1]):
     print(json.dumps([answer.status_code, answer.get_json(), answer.headers.get("Retry-After")]))
 """
 LIST = """
-from infra.local.stack.functions import STAGES
+from infra.local.functions import STAGES
 from infra.package.archive import functions
 from shared.fulfillment.pipeline import load_pipeline
 from pathlib import Path

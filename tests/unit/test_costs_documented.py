@@ -4,7 +4,7 @@ import doctest
 import re
 from pathlib import Path
 
-from infra.local.stack.functions import STAGES
+from infra.local.functions import STAGES
 from shared.fulfillment.pipeline import load_pipeline
 from shared.settings import CarrierSettings
 from shared.web.stage import StageRequest

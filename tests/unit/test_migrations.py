@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.migrations import FOLDER, Migration, MigrationRefused, migrations_in, pending
-from infra.local.postgres.script import statements
+from laptop.supabase.postgres.script import statements
 
 FIRST = Migration("1", "first", "create table a (n int);")
 SECOND = Migration("2", "second", "create table b (n int);\n-- why\ncreate table c (n int);")

@@ -2,10 +2,10 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from infra.local.local_settings import ROOT, read_local_settings
-from infra.local.stack.cloud import Cloud
-from infra.local.stack.functions import FUNCTIONS, STAGES
-from infra.local.stack.plan import Part
+from infra.local.cloud import Cloud
+from infra.local.functions import FUNCTIONS, STAGES
+from infra.local.settings import ROOT, read_local_settings
+from laptop.supervisor.plan import Part
 
 SETTINGS = read_local_settings({})
 CLOUD = Cloud(

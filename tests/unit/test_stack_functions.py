@@ -1,7 +1,7 @@
 import jwt
 
-from infra.local.local_settings import read_local_settings
-from infra.local.stack.functions import FUNCTIONS, function_environment, service_role_key, trials
+from infra.local.functions import FUNCTIONS, function_environment, service_role_key, trials
+from infra.local.settings import read_local_settings
 from shared.settings import GROUPS
 
 PORTS = read_local_settings({}).ports

@@ -1,6 +1,6 @@
-from infra.local.local_settings import read_local_settings
-from infra.local.stack.functions import function_environment
-from infra.local.stack.queues import queue_definitions
+from infra.local.functions import function_environment
+from infra.local.queues import queue_definitions
+from infra.local.settings import read_local_settings
 
 
 def test_the_automation_queue_takes_its_counts_from_the_settings_that_the_functions_see() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.local_settings import PORT_OFFSETS, ROOT, _Environment, port_variable, read_local_settings
+from infra.local.settings import PORT_OFFSETS, ROOT, _Environment, port_variable, read_local_settings
 from shared.errors import SettingsInvalid
 
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import httpx
 
-from infra.local.stack import LocalStack
+from infra.local.local_stack import LocalStack
 
 Json = dict[str, Any]
 

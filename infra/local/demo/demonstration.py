@@ -29,8 +29,8 @@ from infra.local.demo.orders import ORDERS, OrderDay
 from infra.local.demo.products import most_completed
 from infra.local.demo.progress import shown_progress
 from infra.local.demo.stage import Stage
-from infra.local.local_settings import LocalSettings
-from infra.local.stack import LocalStack
+from infra.local.local_stack import LocalStack
+from infra.local.settings import LocalSettings
 from shared.workflow_config import WorkflowConfig
 
 _UNAVAILABLE_EVERY, _SLOWED_EVERY = 20, 50

@@ -1,4 +1,4 @@
-from infra.local.stack.errors import StackError
+from laptop.supervisor.errors import StackError
 
 
 class DemoFailed(StackError):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.bigquery.intake import LINE_LIMIT, Row, read_line
-from infra.local.digikey.catalogue import Catalogue, CatalogueEmpty, load
-from infra.local.local_settings import ROOT
-from infra.local.stack.errors import InputUnreadable
+from infra.local.parts.intake import LINE_LIMIT, Row, read_line
+from infra.local.settings import ROOT
+from laptop.supervisor.errors import InputUnreadable
+from laptop.vendors.digikey.catalogue import Catalogue, CatalogueEmpty, load
 
 INTAKE = ROOT / "data" / "parts_intake.jsonl"
 CATALOGUE = ROOT / "data" / "parts_catalog.jsonl"

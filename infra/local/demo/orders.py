@@ -11,8 +11,8 @@ import httpx
 from cli.screen import Screen, shown
 from infra.local.demo import report
 from infra.local.demo.errors import DemoFailed
-from infra.local.stack import LocalStack
-from infra.local.stack.functions import STAGES
+from infra.local.functions import STAGES
+from infra.local.local_stack import LocalStack
 
 ORDERS, THREADS = 25, 10
 MOST_CYCLES = 8

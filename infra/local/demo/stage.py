@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from infra.local.postgres.place import place_for
-from infra.local.stack import LocalStack
-from infra.local.stack.errors import StackInterrupted
-from infra.local.stack.interruption import deferred_signals
-from infra.local.stack.lock import stack_lock
-from infra.local.stack.startup import Report
+from infra.local.local_stack import LocalStack
+from laptop.supabase.postgres.place import place_for
+from laptop.supervisor.errors import StackInterrupted
+from laptop.supervisor.interruption import deferred_signals
+from laptop.supervisor.lock import stack_lock
+from laptop.supervisor.startup import Report
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

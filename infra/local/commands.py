@@ -1,0 +1,93 @@
+import json
+import time
+from collections import deque
+from pathlib import Path
+
+from infra.local.display import Display
+from infra.local.local_stack import LocalStack
+from infra.local.settings import LocalSettings
+from laptop.supervisor.overview import PartState, look
+
+_FOLLOW_SECONDS = 0.2
+
+
+class Commands:
+    """What the command line does; each method returns the exit status."""
+
+    def __init__(self, settings: LocalSettings, display: Display) -> None:
+        self._settings = settings
+        self._display = display
+
+    def up(self, intake: Path | None, catalogue: Path | None) -> int:
+        stack = self._stack(intake or self._settings.intake, catalogue or self._settings.catalogue)
+        begun = time.monotonic()
+        started = stack.start()
+        if started:
+            self._display.line(f"Started {', '.join(started)} in {time.monotonic() - begun:.1f} s.")
+        else:
+            self._display.line("The stack runs already.")
+        self._display.line()
+        self._display.functions(stack.state)
+        return 0
+
+    def down(self, *, purge: bool) -> int:
+        stack = self._stack()
+        stopped = stack.purge() if purge else stack.stop()
+        if stopped:
+            self._display.line(f"Stopped {', '.join(stopped)}.")
+        else:
+            self._display.line("Nothing was running.")
+        if purge:
+            self._display.line(f"Removed {self._settings.state_dir} and all that the stack kept.")
+        return 0
+
+    def status(self, *, as_json: bool) -> int:
+        overview = look(self._stack().state)
+        if as_json:
+            self._display.line(json.dumps(overview.as_json(), indent=2))
+        elif overview.parts:
+            self._display.overview(overview)
+        else:
+            self._display.line("The stack is not running. `make up` starts it.")
+        return overview.exit_status
+
+    def restart(self, name: str) -> int:
+        self._stack(self._settings.intake, self._settings.catalogue).restart(name)
+        return 0
+
+    def kill(self, name: str) -> int:
+        stack = self._stack()
+        stack.kill(name)
+        states = {part.name: part.state for part in look(stack.state).parts}
+        self._display.line(
+            f"{name} is {states.get(name, PartState.STOPPED)}. `restart {name}` brings it back."
+        )
+        return 0
+
+    def environment(self) -> int:
+        for name, value in sorted(self._stack().environment.items()):
+            self._display.line(f"{name}={value}")
+        return 0
+
+    def logs(self, name: str, lines: int, *, follow: bool) -> int:
+        log = Path(self._stack().supervisor.record(name).log)
+        with log.open(errors="replace") as file:
+            for line in deque(file, maxlen=lines):
+                self._display.line(line.rstrip("\n"))
+            while follow:
+                line = file.readline()
+                if line:
+                    self._display.line(line.rstrip("\n"))
+                else:
+                    time.sleep(_FOLLOW_SECONDS)
+        return 0
+
+    def _stack(self, intake: Path | None = None, catalogue: Path | None = None) -> LocalStack:
+        settings = self._settings
+        return LocalStack(
+            settings.state_dir,
+            ports=settings.ports,
+            intake=intake,
+            catalogue=catalogue,
+            report=self._display.line,
+        )

@@ -1,0 +1,1 @@
+"""BigQuery on a laptop: the emulator behind a launcher."""

@@ -1,0 +1,126 @@
+"""The process: opens the data file, serves the gRPC and the control face, ends cleanly on a signal."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import uvicorn
+from starlette.applications import Starlette
+
+from laptop.google.common.journal import Journal
+
+_GRACE = 1.0
+
+
+class PortTaken(Exception):
+    """A port that was asked for cannot be had."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """A port of 0 means any free one."""
+
+    data_file: Path
+    port: int
+    control_port: int
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Service:
+    """`work` runs beside the two faces until it is cancelled; one that ends takes the process with it."""
+
+    handlers: grpc.GenericRpcHandler
+    control: Starlette
+    work: tuple[Callable[[], Coroutine[None, None, None]], ...]
+
+
+class _ControlServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the signals to the process."""
+        yield
+
+
+async def serve(
+    product: str,
+    options: Options,
+    schema: str,
+    build: Callable[[Journal], AbstractAsyncContextManager[Service]],
+) -> None:
+    """Runs until SIGTERM or SIGINT. Raises PortTaken and DataFileUnusable."""
+    with _listen(options.host, options.control_port) as control_socket:
+        journal = Journal(options.data_file, schema)
+        try:
+            async with build(journal) as service:
+                await _serve(product, options, service, control_socket)
+        finally:
+            journal.close()
+
+
+async def _serve(product: str, options: Options, service: Service, control_socket: socket.socket) -> None:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers((service.handlers,))
+    port = _bind(server, options)
+    await server.start()
+    control = _ControlServer(_config(service.control))
+    controlling = asyncio.create_task(control.serve([control_socket]))
+    working = [asyncio.create_task(work()) for work in service.work]
+    try:
+        stopped = _on_signal()
+        print(  # noqa: T201  # the line that says it is ready
+            f"{product} ready on {options.host}:{port}, "
+            f"control on http://{options.host}:{control_socket.getsockname()[1]}",
+            flush=True,
+        )
+        await asyncio.wait({*working, controlling, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await server.stop(_GRACE)
+        control.should_exit = True
+        for task in working:
+            task.cancel()
+        ended = await asyncio.gather(*working, controlling, return_exceptions=True)
+    for end in ended:
+        if isinstance(end, Exception):
+            raise end
+
+
+def _on_signal() -> "asyncio.Future[None]":
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+
+    def stop() -> None:
+        if not stopped.done():
+            stopped.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, lifespan="off", ws="none", log_level="warning", access_log=False, timeout_graceful_shutdown=1
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise PortTaken(f"The control port {port} cannot be used: {error.strerror}.") from error
+
+
+def _bind(server: grpc.aio.Server, options: Options) -> int:
+    try:
+        return server.add_insecure_port(f"{options.host}:{options.port}")
+    except RuntimeError as error:
+        raise PortTaken(
+            f"The port {options.port} cannot be used: is another server running on it?"
+        ) from error

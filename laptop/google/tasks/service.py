@@ -1,0 +1,156 @@
+"""The methods of google.cloud.tasks.v2.CloudTasks. Each takes a request and returns its answer, or raises Refused."""
+
+from typing import Any
+
+from google.iam.v1.iam_policy_pb2 import TestIamPermissionsResponse  # type: ignore[import-untyped]  # it has none
+from google.protobuf.empty_pb2 import Empty
+
+from laptop.google.common.refusals import unavailable
+from laptop.google.tasks import limits, names, refusals, validation
+from laptop.google.tasks.dispatcher import Dispatcher
+from laptop.google.tasks.faults import FaultKind, Faults
+from laptop.google.tasks.live import LiveQueue, LiveTask
+from laptop.google.tasks.messages import (
+    PAUSED,
+    RUNNING,
+    ListQueuesResponse,
+    ListTasksResponse,
+    Queue,
+    QueueMessage,
+    TaskMessage,
+    task_message,
+)
+from laptop.google.tasks.registry import Registry
+
+Request = Any
+"""The protobuf request of the method's name; no static types exist."""
+Page = Any
+
+
+class CloudTasksService:
+    def __init__(self, registry: Registry, dispatcher: Dispatcher, faults: Faults) -> None:
+        self._registry = registry
+        self._dispatcher = dispatcher
+        self._faults = faults
+
+    # --- queues -----------------------------------------------------------------------------------------------
+
+    async def list_queues(self, request: Request) -> Page:
+        if request.filter:
+            raise refusals.not_imitated("A filter on ListQueues")
+        parent = names.location(request.parent)
+        known = sorted(name for name in self._registry.queues if name.startswith(f"{parent}/queues/"))
+        following = [name for name in known if name > request.page_token]
+        size = _page_size(request.page_size, limits.MAX_QUEUE_PAGE)
+        page = following[:size]
+        return ListQueuesResponse(
+            queues=[self._registry.queues[name].message for name in page],
+            next_page_token=page[-1] if len(following) > size else "",
+        )
+
+    async def get_queue(self, request: Request) -> QueueMessage:
+        return self._registry.queue(request.name).message
+
+    async def create_queue(self, request: Request) -> QueueMessage:
+        return await self._create_queue(validation.new_queue(request.parent, request.queue))
+
+    async def update_queue(self, request: Request) -> QueueMessage:
+        """Creates the queue when it does not exist, as the real one does."""
+        queue = self._registry.queues.get(names.queue(request.queue.name))
+        if queue is None:
+            parent = request.queue.name.partition("/queues/")[0]
+            return await self._create_queue(validation.new_queue(parent, request.queue))
+        queue.configure(validation.changed_queue(queue.message, request.queue, request.update_mask))
+        return await self._save(queue)
+
+    async def _create_queue(self, message: QueueMessage) -> QueueMessage:
+        return (await self._registry.create_queue(message)).message
+
+    async def delete_queue(self, request: Request) -> Empty:
+        await self._registry.delete_queue(request.name)
+        return Empty()
+
+    async def purge_queue(self, request: Request) -> QueueMessage:
+        queue = self._registry.queue(request.name)
+        await self._registry.purge_queue(queue)
+        return queue.message
+
+    async def pause_queue(self, request: Request) -> QueueMessage:
+        queue = self._registry.queue(request.name)
+        queue.message.state = PAUSED
+        return await self._save(queue)
+
+    async def resume_queue(self, request: Request) -> QueueMessage:
+        queue = self._registry.queue(request.name)
+        queue.message.state = RUNNING
+        return await self._save(queue)
+
+    async def test_iam_permissions(self, request: Request) -> Any:  # noqa: ANN401 - protobuf without types
+        """Everybody may do everything here; with a queue that does not exist, nothing, as at the real one."""
+        there = names.queue(request.resource) in self._registry.queues
+        return TestIamPermissionsResponse(permissions=request.permissions if there else ())
+
+    async def _save(self, queue: LiveQueue) -> QueueMessage:
+        answer = Queue()
+        answer.CopyFrom(queue.message)
+        await self._registry.save_queue(queue)
+        self._dispatcher.wake()
+        return answer
+
+    # --- tasks ------------------------------------------------------------------------------------------------
+
+    async def list_tasks(self, request: Request) -> Page:
+        queue = self._registry.queue(request.parent)
+        after = _position(request.page_token)
+        following = [task for task in queue.tasks.values() if task.seq > after]
+        size = _page_size(request.page_size, limits.MAX_TASK_PAGE)
+        page = following[:size]
+        return ListTasksResponse(
+            tasks=[task_message(task.definition, task.progress, request.response_view) for task in page],
+            next_page_token=str(page[-1].seq) if len(following) > size else "",
+        )
+
+    async def get_task(self, request: Request) -> TaskMessage:
+        found = self._registry.task(request.name)
+        if found is None and self._registry.task_ended_recently(request.name):
+            raise refusals.task_ended_recently()
+        _, task = _present(found)
+        return task_message(task.definition, task.progress, request.response_view)
+
+    async def create_task(self, request: Request) -> TaskMessage:
+        queue = self._registry.queue(request.parent)
+        fault_scope = names.short_id(queue.name)
+        if self._faults.draw(FaultKind.CALL_REFUSED, fault_scope):
+            raise unavailable("Injected fault: nothing was created.")
+        task = await self._registry.create_task(queue, request.task)
+        self._dispatcher.wake()
+        if self._faults.draw(FaultKind.CALL_LOST, fault_scope):
+            raise unavailable("Injected fault: the answer was lost.")
+        return task_message(task.definition, task.progress, request.response_view)
+
+    async def delete_task(self, request: Request) -> Empty:
+        await self._registry.delete_task(*_present(self._registry.task(request.name)))
+        return Empty()
+
+    async def run_task(self, request: Request) -> TaskMessage:
+        queue, task = _present(self._registry.task(request.name))
+        self._dispatcher.run_now(queue, task)
+        return task_message(task.definition, task.progress, request.response_view)
+
+
+def _present(found: tuple[LiveQueue, LiveTask] | None) -> tuple[LiveQueue, LiveTask]:
+    if found is None:
+        raise refusals.entity_not_found()
+    return found
+
+
+def _page_size(asked: int, largest: int) -> int:
+    if asked < 0:
+        raise refusals.ours("The page size must not be negative.")
+    return min(asked or largest, largest)
+
+
+def _position(page_token: str) -> int:
+    if page_token and not page_token.isdecimal():
+        raise refusals.ours("The page token is invalid.")
+    return int(page_token or 0)

@@ -1,0 +1,166 @@
+"""The HTTP face, for the server that also answers as PostgREST does: a project's services share one address."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from laptop.supabase.rest.tokens import SERVICE, Caller
+from laptop.supabase.storage import errors
+from laptop.supabase.storage.folder import LARGEST, Folder, StoredObject
+from laptop.supabase.storage.form import uploaded_file
+
+PREFIX = "/storage/v1"
+_OBJECT = f"{PREFIX}/object"
+_OTHER_CALLS = frozenset(
+    {"authenticated", "copy", "info", "list", "list-v2", "move", "public", "sign", "upload"}
+)
+_ROOM_FOR_FORM = 100_000
+"""Bytes that a form may have beside the file."""
+
+
+class _Order(BaseModel):
+    column: Literal["name"] = "name"
+    order: Literal["asc", "desc"] = "asc"
+
+
+class _Search(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    prefix: str = ""
+    limit: int = Field(100, ge=0)
+    offset: int = Field(0, ge=0)
+    sortBy: _Order = _Order()  # noqa: N815  # the API's name
+
+
+class StorageRoutes:
+    """`authenticate` checks the key and says who calls; raises."""
+
+    def __init__(self, folder: Folder, authenticate: Callable[[Headers], Caller]) -> None:
+        self._folder = folder
+        self._authenticate = authenticate
+
+    def routes(self) -> list[Route]:
+        key = "{bucket}/{key:path}"
+        return [
+            Route(f"{_OBJECT}/list/{{bucket}}", self.list, methods=["POST"]),
+            Route(f"{_OBJECT}/info/{key}", self.info, methods=["GET"]),
+            Route(f"{_OBJECT}/{key}", self.download, methods=["GET"]),
+            Route(f"{_OBJECT}/{key}", self.upload, methods=["POST", "PUT"]),
+            Route(
+                f"{PREFIX}/{{rest:path}}",
+                self.anything_else,
+                methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            ),
+        ]
+
+    async def upload(self, request: Request) -> Response:
+        bucket, key = self._object(request)
+        if int(request.headers.get("content-length", LARGEST)) > LARGEST + _ROOM_FOR_FORM:
+            raise errors.too_large()
+        content = uploaded_file(request.headers.get("content-type", ""), await request.body())
+        replace = request.method == "PUT" or request.headers.get("x-upsert", "").lower() == "true"
+        await run_in_threadpool(partial(self._folder.put, bucket, key, content, replace=replace))
+        return JSONResponse({"Key": f"{bucket}/{key}", "Id": _ident(bucket, key)})
+
+    async def download(self, request: Request) -> Response:
+        bucket, key = self._object(request)
+        if request.url.query:
+            raise errors.not_imitated("transforming a download")
+        found, content = await run_in_threadpool(self._folder.get, bucket, key)
+        return Response(content, media_type=found.content_type, headers={"ETag": found.etag})
+
+    async def info(self, request: Request) -> Response:
+        bucket, key = self._object(request)
+        found, _ = await run_in_threadpool(self._folder.get, bucket, key)
+        moment = _moment(found)
+        return JSONResponse(
+            {
+                "id": _ident(bucket, key),
+                "name": key,
+                "bucket_id": bucket,
+                "size": found.size,
+                "content_type": found.content_type,
+                "etag": found.etag,
+                "last_modified": moment,
+                "created_at": moment,
+                "metadata": {},
+            }
+        )
+
+    async def list(self, request: Request) -> Response:
+        self._admit(request)
+        try:
+            search = _Search.model_validate_json(await request.body())
+        except ValidationError as problem:
+            raise errors.not_imitated(f"this search ({problem.error_count()} fields)") from problem
+        bucket = request.path_params["bucket"]
+        found = await run_in_threadpool(lambda: list(self._folder.list(bucket, search.prefix)))
+        found.sort(key=lambda entry: entry if isinstance(entry, str) else entry.name)
+        if search.sortBy.order == "desc":
+            found.reverse()
+        page = found[search.offset : search.offset + search.limit]
+        return JSONResponse([_entry(bucket, search.prefix, each) for each in page])
+
+    async def anything_else(self, request: Request) -> Response:
+        self._admit(request)
+        raise errors.not_imitated(f"{request.method} {request.url.path}")
+
+    def _object(self, request: Request) -> tuple[str, str]:
+        self._admit(request)
+        bucket: str = request.path_params["bucket"]
+        if bucket in _OTHER_CALLS:
+            raise errors.not_imitated(f"{request.method} {request.url.path}")
+        return bucket, request.path_params["key"]
+
+    def _admit(self, request: Request) -> None:
+        """Row level security has no policies here: the service key alone gets through."""
+        if self._authenticate(request.headers).role != SERVICE:
+            raise errors.forbidden()
+
+
+async def error_answer(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.StorageError)
+    return JSONResponse(error.body(), error.status)
+
+
+def _entry(bucket: str, prefix: str, found: StoredObject | str) -> dict[str, Any]:
+    """A folder has no id and no metadata."""
+    if isinstance(found, str):
+        times = dict.fromkeys(("updated_at", "created_at", "last_accessed_at"))
+        return {"name": found, "id": None, **times, "metadata": None}
+    moment = _moment(found)
+    key = f"{prefix.strip('/')}/{found.name}".lstrip("/")
+    return {
+        "name": found.name,
+        "id": _ident(bucket, key),
+        "updated_at": moment,
+        "created_at": moment,
+        "last_accessed_at": moment,
+        "metadata": {
+            "eTag": found.etag,
+            "size": found.size,
+            "mimetype": found.content_type,
+            "lastModified": moment,
+            "contentLength": found.size,
+            "httpStatusCode": 200,
+        },
+    }
+
+
+def _ident(bucket: str, key: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{bucket}/{key}"))
+
+
+def _moment(found: StoredObject) -> str:
+    return (
+        datetime.fromtimestamp(found.modified, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )

@@ -1,0 +1,106 @@
+"""The sandbox's HTTP face: both APIs, the faults, the controls."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from laptop.faults import CONTROL, Fault, FaultKind, FaultPlan, FaultyApp, fault_routes
+from laptop.vendors.canada_post import json_face, xml_face
+from laptop.vendors.canada_post.behaviour import Behaviour
+from laptop.vendors.canada_post.counter import Counter, Reply
+from laptop.vendors.canada_post.json_face import Application, JsonFace
+from laptop.vendors.canada_post.orders import Problem
+from laptop.vendors.canada_post.post_office import PostOffice
+from laptop.vendors.canada_post.xml_face import ApiKey, XmlFace
+from laptop.vendors.common.clock import SettableClock, clock_routes
+from laptop.vendors.common.control import read_order
+
+_EVERY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+
+
+def build_app(
+    office: PostOffice, clock: SettableClock, key: ApiKey, application: Application, facts: Mapping[str, Any]
+) -> ASGIApp:
+    counter = Counter(office.ledger, clock)
+    plan = FaultPlan()
+
+    async def unknown(request: Request) -> Response:
+        is_xml = request.url.path.startswith("/rs/")
+        answer = (
+            xml_face.problem(404) if is_xml else json_face.gateway(404, "Not Found", "No resources match")
+        )
+        return counter.close(request, Reply(answer, "unknown_path"))
+
+    app = Starlette(
+        routes=[
+            *fault_routes(plan),
+            *clock_routes(clock),
+            *_control_routes(office, facts),
+            *XmlFace(office, key, counter).routes(),
+            *JsonFace(office, application, counter).routes(),
+            Route("/{path:path}", unknown, methods=_EVERY_METHOD),
+        ]
+    )
+
+    async def by_api(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's own
+        """A fault is worded as the API that it strikes."""
+        is_xml = scope["type"] == "http" and scope["path"].startswith("/rs/")
+        await (faulty_xml if is_xml else faulty_json)(scope, receive, send)
+
+    faulty_xml = FaultyApp(app, plan, _xml_fault, counter.enter_unserved)
+    faulty_json = FaultyApp(app, plan, _json_fault, counter.enter_unserved)
+    return by_api
+
+
+def _xml_fault(fault: Fault) -> Response:
+    """A bare status, as of a gateway; the throttle has words. A 4xx is worded as a refusal."""
+    if fault.kind is FaultKind.RATE_LIMITED:
+        return xml_face.throttled()
+    if fault.status and fault.status < 500:  # noqa: PLR2004  # HTTP's class of server errors
+        return xml_face.problem(fault.status, Problem("9111", "Injected by the fault plan"))
+    return Response(status_code=fault.status or 500)
+
+
+def _json_fault(fault: Fault) -> Response:
+    if fault.kind is FaultKind.RATE_LIMITED:
+        return json_face.throttled()
+    status = fault.status or 500
+    if status == 401:  # noqa: PLR2004  # HTTP's own
+        return json_face.gateway(401, "Unauthorized", "Injected by the fault plan")
+    return json_face.problem(status, [Problem("9111", "Injected by the fault plan")])
+
+
+def _control_routes(office: PostOffice, facts: Mapping[str, Any]) -> list[Route]:
+    async def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok", **facts})
+
+    async def books(request: Request) -> Response:
+        query = request.query_params
+        return JSONResponse(office.ledger.report(query.get("request_id"), query.get("reference")))
+
+    async def settings(request: Request) -> Response:
+        if request.method == "PUT":
+            behaviour = await read_order(request, Behaviour)
+            if isinstance(behaviour, Response):
+                return behaviour
+            kept = office.behaviour.model_dump() | behaviour.model_dump(exclude_unset=True)
+            office.behave(Behaviour.model_validate(kept))
+        elif request.method == "DELETE":
+            office.behave(Behaviour())
+        return JSONResponse(office.behaviour.model_dump())
+
+    async def tokens(_request: Request) -> Response:
+        office.ledger.revoke_tokens()
+        return Response(status_code=204)
+
+    return [
+        Route(f"{CONTROL}health", health),
+        Route(f"{CONTROL}books", books),
+        Route(f"{CONTROL}settings", settings, methods=["GET", "PUT", "DELETE"]),
+        Route(f"{CONTROL}tokens", tokens, methods=["DELETE"]),
+    ]

@@ -1,0 +1,210 @@
+"""The JSON API: token, shipments, artifacts, refunds."""
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from laptop.vendors.canada_post.counter import Counter, Reply
+from laptop.vendors.canada_post.links import Offered, offered, written
+from laptop.vendors.canada_post.orders import Problem
+from laptop.vendors.canada_post.post_office import PostOffice, Sold
+
+TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
+_ROOT = "/shipping/v1"
+_LONGEST_SEARCH = 32
+_TITLES = {400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
+
+
+@dataclass(frozen=True)
+class Application:
+    """Who gets a token; without names, whoever says who they are. `lifetime` in seconds."""
+
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    lifetime: float = 3600
+
+    def admits(self, client_id: str, client_secret: str) -> bool:
+        given = bool(client_id and client_secret)
+        return given and self.client_id in (None, client_id) and self.client_secret in (None, client_secret)
+
+
+def problem(status: int, problems: Sequence[Problem]) -> Response:
+    errors = [{"errorCode": one.code or "BadRequest", "message": one.text} for one in problems]
+    detail = problems[0].text if problems else "No explanation"
+    return JSONResponse({"title": _TITLES.get(status, "Error"), "detail": detail, "errors": errors}, status)
+
+
+def gateway(status: int, message: str, more: str) -> Response:
+    return JSONResponse({"httpCode": str(status), "httpMessage": message, "moreInformation": more}, status)
+
+
+def throttled() -> Response:
+    return gateway(429, "Too Many Requests", "Rejected by SLM Monitor")
+
+
+class JsonFace:
+    def __init__(self, office: PostOffice, application: Application, counter: Counter) -> None:
+        self._office = office
+        self._application = application
+        self._counter = counter
+
+    def routes(self) -> list[Route]:
+        shipments = f"{_ROOT}/{{mailed_by}}/{{mobo}}/shipments"
+        return [
+            Route(TOKEN_PATH, self.token, methods=["POST"]),
+            Route(shipments, self._admitted(self._create), methods=["POST"]),
+            Route(shipments, self._admitted(self._search), methods=["GET"]),
+            Route(f"{shipments}/{{shipment_id}}", self._admitted(self._shipment), methods=["GET"]),
+            Route(f"{shipments}/{{shipment_id}}", self._admitted(self._void), methods=["DELETE"]),
+            Route(f"{shipments}/{{shipment_id}}/refund", self._admitted(self._refund), methods=["POST"]),
+            Route(f"{_ROOT}/artifacts/{{mobo}}/shipping/{{artifact:int}}/0", self._admitted(self._label)),
+        ]
+
+    async def token(self, request: Request) -> Response:
+        form = parse_qs((await request.body()).decode("utf-8", "replace"))
+        given = [request.headers.get(f"x-ibm-client-{part}", "") for part in ("id", "secret")]
+        wanted = {"grant_type": ["client_credentials"], "scope": ["merchant"]}
+        if form != wanted or not self._application.admits(*given):
+            answer = gateway(401, "Unauthorized", "Invalid client id or secret")
+            return self._counter.close(request, Reply(answer, "token_refused"))
+        token = secrets.token_urlsafe(24)
+        lifetime = self._application.lifetime
+        self._office.ledger.keep_token(token, self._office.clock() + timedelta(seconds=lifetime))
+        body = {
+            "token_type": "Bearer",
+            "access_token": token,
+            "scope": "merchant",
+            "expires_in": round(lifetime),
+        }
+        return self._counter.close(request, Reply(JSONResponse(body), "token"))
+
+    def _admitted(self, serve: Callable[[Request, bytes], Reply]) -> Callable[[Request], Any]:
+        """Serves who holds a token, within the limit."""
+
+        async def answer(request: Request) -> Response:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            body = await request.body()
+            if scheme != "Bearer" or not self._office.ledger.knows_token(token, self._office.clock()):
+                reply = Reply(
+                    gateway(401, "Unauthorized", "The token is missing, unknown or expired"), "unauthorized"
+                )
+            elif self._office.is_throttling():
+                reply = Reply(throttled(), "throttled")
+            else:
+                reply = serve(request, body)
+            return self._counter.close(request, reply)
+
+        return answer
+
+    def _create(self, request: Request, body: bytes) -> Reply:
+        if request.headers.get("content-type", "").split(";")[0] != "application/json":
+            return Reply(gateway(415, "Unsupported Media Type", "application/json is expected"), "refused")
+        fields = _read(body)
+        sold = self._office.sell(fields, "json", _customer(request))
+        if isinstance(sold, list):
+            return Reply(problem(400, sold), "refused", _asked_id(fields))
+        return Reply.about(sold, JSONResponse(self._written(request, sold)), "sold")
+
+    def _search(self, request: Request, _body: bytes) -> Reply:
+        asked = request.query_params.get("request-id", "")
+        if set(request.query_params) != {"request-id"} or not 0 < len(asked) <= _LONGEST_SEARCH:
+            return Reply(
+                problem(400, [Problem("9183", "request-id alone, of at most 32 characters")]), "refused"
+            )
+        found = self._office.find(_customer(request), asked)
+        if isinstance(found, list):
+            links = [self._link(request, _own(request, sold)) for sold in found]
+            return Reply(JSONResponse(links), "look_up" if links else "look_up_none", asked)
+        if found == "not_found":
+            return Reply(problem(404, [Problem(None, "Not found")]), "look_up_none", asked)
+        return Reply(Response(status_code=202), "look_up_working", asked)
+
+    def _shipment(self, request: Request, _body: bytes) -> Reply:
+        sold = self._office.shipment(_customer(request), request.path_params["shipment_id"])
+        if sold is None:
+            return Reply(problem(404, [Problem(None, "No such shipment")]), "unknown")
+        return Reply.about(sold, JSONResponse(self._written(request, sold)), "shipment")
+
+    def _void(self, request: Request, _body: bytes) -> Reply:
+        refused = self._office.void(_customer(request), request.path_params["shipment_id"])
+        if refused:
+            return Reply(problem(400 if refused.code else 404, [refused]), "refused")
+        return Reply(Response(status_code=204), "void", shipment_id=request.path_params["shipment_id"])
+
+    def _refund(self, request: Request, _body: bytes) -> Reply:
+        shipment_id = request.path_params["shipment_id"]
+        ticket = self._office.refund(_customer(request), shipment_id)
+        if ticket is None:
+            return Reply(problem(404, [Problem(None, "No such shipment")]), "unknown")
+        body = {"serviceTicketDate": self._office.clock().date().isoformat(), "serviceTicketId": ticket}
+        return Reply(JSONResponse(body), "refund", shipment_id=shipment_id)
+
+    def _label(self, request: Request, _body: bytes) -> Reply:
+        label = self._office.label(request.path_params["artifact"])
+        if label is None:
+            return Reply(problem(404, [Problem(None, "No such artifact")]), "label_gone")
+        if label == "pending":
+            return Reply(Response(status_code=202), "label_pending")
+        return Reply(Response(label, media_type="application/pdf"), "label")
+
+    def _written(self, request: Request, sold: Sold) -> dict[str, Any]:
+        shipment = sold.shipment
+        body: dict[str, Any] = {
+            "customerRequestId": shipment.request_id,
+            "shipmentId": shipment.shipment_id,
+            "shipmentStatus": shipment.status,
+            "trackingPin": shipment.tracking_pin,
+        }
+        if sold.order.provide_pricing_info:
+            body["shipmentPrice"] = {"dueAmount": float(sold.price.due)}
+        artifact = f"{_ROOT}/artifacts/{request.path_params['mobo']}/shipping/{sold.artifact}/0"
+        own = _own(request, sold)
+        links = (
+            Offered("self", own.path, "application/json"),
+            Offered("refund", f"{own.path}/refund", "application/json"),
+            Offered("label", artifact, "application/pdf", "0"),
+        )
+        return body | {"links": [self._link(request, link) for link in links]}
+
+    def _link(self, request: Request, link: Offered) -> dict[str, str]:
+        href = written(offered(request, link.path), link.path, self._office.behaviour.link_style)
+        index = {"index": link.index} if link.index else {}
+        return {"rel": link.rel, "href": href, "mediaType": link.media_type, **index}
+
+
+def _own(request: Request, sold: Sold) -> Offered:
+    customer = "{mailed_by}/{mobo}".format(**request.path_params)
+    return Offered("self", f"{_ROOT}/{customer}/shipments/{sold.shipment.shipment_id}", "application/json")
+
+
+def _customer(request: Request) -> str:
+    return "{mailed_by}/{mobo}".format(**request.path_params)
+
+
+def _asked_id(fields: object) -> str | None:
+    asked = fields.get("customer_request_id") if isinstance(fields, dict) else None
+    return asked if isinstance(asked, str) else None
+
+
+def _read(body: bytes) -> Any:  # noqa: ANN401  # any JSON
+    try:
+        return _snake(json.loads(body, parse_float=Decimal))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _snake(value: Any) -> Any:  # noqa: ANN401  # any JSON
+    """The names as the order has them; `addressLine1` is `address_line_1`."""
+    if isinstance(value, dict):
+        return {re.sub(r"([A-Z]|\d+)", r"_\1", name).lower(): _snake(each) for name, each in value.items()}
+    return [_snake(each) for each in value] if isinstance(value, list) else value

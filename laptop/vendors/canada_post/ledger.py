@@ -1,0 +1,174 @@
+"""Every shipment sold, every call and every token, in SQLite: a SIGKILL loses none of them."""
+
+from collections import Counter
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from laptop.vendors.common.database import Database, moment, stamp
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS shipments (
+        number INTEGER PRIMARY KEY,   -- the how-manieth sale
+        shipment_id TEXT NOT NULL UNIQUE,
+        tracking_pin TEXT NOT NULL UNIQUE,
+        customer TEXT NOT NULL,       -- mailed by / mailed on behalf of
+        request_id TEXT,
+        reference TEXT,
+        api TEXT NOT NULL,            -- json or xml
+        status TEXT NOT NULL,         -- created, transmitted, suspended, void, refunded
+        sold_at TEXT NOT NULL,
+        due TEXT NOT NULL,            -- dollars
+        order_json TEXT NOT NULL,
+        label_asked INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX IF NOT EXISTS shipments_request ON shipments (request_id);
+    CREATE INDEX IF NOT EXISTS shipments_reference ON shipments (reference);
+    CREATE TABLE IF NOT EXISTS calls (
+        id INTEGER PRIMARY KEY,
+        time TEXT NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        status INTEGER,               -- as the carrier meant it; null where nothing was answered
+        outcome TEXT NOT NULL,
+        request_id TEXT,
+        shipment_id TEXT,
+        fault TEXT                    -- what kept the caller from this answer
+    );
+    CREATE INDEX IF NOT EXISTS calls_request ON calls (request_id);
+    CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, expires_at TEXT NOT NULL);
+"""
+_GONE = ("void", "refunded")
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """One label sold; `order_json` is what was ordered."""
+
+    number: int
+    shipment_id: str
+    tracking_pin: str
+    customer: str
+    request_id: str | None
+    reference: str | None
+    api: str
+    status: str
+    sold_at: str
+    due: str
+    order_json: str
+    label_asked: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """`time` in UTC, ISO 8601."""
+
+    time: str
+    method: str
+    path: str
+    status: int | None
+    outcome: str
+    request_id: str | None = None
+    shipment_id: str | None = None
+    fault: str | None = None
+
+
+def _placeholders(shape: type) -> str:
+    names = [field.name for field in fields(shape)]
+    return f"({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
+class Ledger:
+    def __init__(self, data_dir: Path) -> None:
+        self.database = Database(data_dir / "ledger.sqlite3", _SCHEMA)
+
+    # --- shipments ------------------------------------------------------------------------------------------
+
+    def next_number(self) -> int:
+        return int(
+            self.database.rows("SELECT coalesce(max(number), 0) + 1 AS next FROM shipments")[0]["next"]
+        )
+
+    def sell(self, shipment: Shipment) -> None:
+        self.database.rows(f"INSERT INTO shipments {_placeholders(Shipment)}", *astuple(shipment))
+
+    def _shipments(self, where: str, *values: object) -> list[Shipment]:
+        rows = self.database.rows(f"SELECT * FROM shipments WHERE {where} ORDER BY number", *values)  # noqa: S608  # our own constants
+        return [Shipment(**row) for row in rows]
+
+    def of_request(self, customer: str, request_id: str) -> list[Shipment]:
+        return self._shipments("customer = ? AND request_id = ?", customer, request_id)
+
+    def of_pin(self, customer: str, pin: str) -> list[Shipment]:
+        return self._shipments("customer = ? AND tracking_pin = ?", customer, pin)
+
+    def shipment(self, shipment_id: str) -> Shipment | None:
+        return next(iter(self._shipments("shipment_id = ?", shipment_id)), None)
+
+    def numbered(self, number: int) -> Shipment | None:
+        return next(iter(self._shipments("number = ?", number)), None)
+
+    def count_label(self, number: int) -> None:
+        self.database.rows("UPDATE shipments SET label_asked = label_asked + 1 WHERE number = ?", number)
+
+    def set_status(self, shipment_id: str, status: str) -> None:
+        self.database.rows("UPDATE shipments SET status = ? WHERE shipment_id = ?", status, shipment_id)
+
+    # --- the books ------------------------------------------------------------------------------------------
+
+    def enter(self, call: Call) -> None:
+        self.database.rows(f"INSERT INTO calls {_placeholders(Call)}", *astuple(call))
+
+    def calls_since(self, since: datetime) -> int:
+        rows = self.database.rows(
+            "SELECT count(*) AS calls FROM calls WHERE time >= ? AND outcome != 'throttled'", stamp(since)
+        )
+        return int(rows[0]["calls"])
+
+    def report(self, request_id: str | None = None, reference: str | None = None) -> dict[str, Any]:
+        """What was sold, in all and for each request and reference, and what was called."""
+        sold = self._shipments(
+            "(?1 IS NULL OR request_id = ?1) AND (?2 IS NULL OR reference = ?2)", request_id, reference
+        )
+        live = [shipment for shipment in sold if shipment.status not in _GONE]
+        calls = self.database.rows(
+            "SELECT outcome, count(*) AS calls FROM calls WHERE ?1 IS NULL OR request_id = ?1 GROUP BY outcome",
+            request_id,
+        )
+        requests = Counter(shipment.request_id for shipment in sold if shipment.request_id)
+        report: dict[str, Any] = {
+            "labels_sold": len(sold),
+            "live": len(live),
+            "charged": str(sum((Decimal(shipment.due) for shipment in live), Decimal(0))),
+            "requests": dict(requests),
+            "references": dict(Counter(shipment.reference for shipment in sold if shipment.reference)),
+            "sold_twice": sorted(request for request, times in requests.items() if times > 1),
+            "calls": {row["outcome"]: row["calls"] for row in calls},
+        }
+        if request_id is not None or reference is not None:
+            shown = (
+                "shipment_id",
+                "tracking_pin",
+                "request_id",
+                "reference",
+                "api",
+                "status",
+                "sold_at",
+                "due",
+            )
+            report["shipments"] = [{name: getattr(shipment, name) for name in shown} for shipment in sold]
+        return report
+
+    # --- tokens ---------------------------------------------------------------------------------------------
+
+    def keep_token(self, token: str, expires_at: datetime) -> None:
+        self.database.rows("INSERT INTO tokens VALUES (?, ?)", token, stamp(expires_at))
+
+    def knows_token(self, token: str, now: datetime) -> bool:
+        rows = self.database.rows("SELECT expires_at FROM tokens WHERE token = ?", token)
+        return bool(rows) and moment(rows[0]["expires_at"]) > now
+
+    def revoke_tokens(self) -> None:
+        self.database.rows("DELETE FROM tokens")

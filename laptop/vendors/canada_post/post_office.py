@@ -1,0 +1,173 @@
+"""What both APIs do: sell, look up, draw labels, take back. How they say so is their own."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Literal
+
+from laptop.clock import Clock
+from laptop.vendors.canada_post.behaviour import Behaviour
+from laptop.vendors.canada_post.drawing import label_pdf
+from laptop.vendors.canada_post.ledger import Ledger, Shipment
+from laptop.vendors.canada_post.orders import Order, Problem, read_order
+from laptop.vendors.canada_post.rates import Price, price
+from laptop.vendors.common.database import moment, stamp
+
+_KEPT = timedelta(days=90)
+_FIRST_SHIPMENT = 545_021_584_000_000_000
+_FIRST_ARTIFACT = 10_001_782_000
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Sold:
+    """A sale as its answer shows it. `prices` and `receipt`: whether the buyer asked to be told."""
+
+    shipment: Shipment
+    order: Order
+    price: Price
+
+    @property
+    def artifact(self) -> int:
+        return _FIRST_ARTIFACT + self.shipment.number
+
+
+class PostOffice:
+    def __init__(self, ledger: Ledger, clock: Clock, seed: int = 0) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self._seed = seed
+        kept = ledger.database.kept("behaviour")
+        self._behaviour = Behaviour() if kept is None else Behaviour.model_validate(kept)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        return self._behaviour
+
+    def behave(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self.ledger.database.keep("behaviour", behaviour.model_dump())
+
+    def is_throttling(self) -> bool:
+        """By the calls of the running minute."""
+        most = self._behaviour.calls_per_minute
+        return most is not None and self.ledger.calls_since(self.clock() - _MINUTE) >= most
+
+    # --- selling --------------------------------------------------------------------------------------------
+
+    def sell(self, fields: object, api: Literal["json", "xml"], customer: str) -> Sold | list[Problem]:
+        """Sells one label more, whatever was sold before, unless told to refuse duplicates."""
+        order = read_order(fields, self.clock().date())
+        if isinstance(order, list):
+            return order
+        with self.ledger.database.transaction():
+            request_id = order.customer_request_id
+            if self._behaviour.duplicates == "refuse" and self._was_served(customer, request_id):
+                return [Problem("9199", "The customer request id was already used")]
+            number = self.ledger.next_number()
+            shipment = Shipment(
+                number=number,
+                shipment_id=str(_FIRST_SHIPMENT + number),
+                tracking_pin=self._pin(number),
+                customer=customer,
+                request_id=request_id,
+                reference=order.delivery_spec.references.customer_ref_1,
+                api=api,
+                status=self._status(order),
+                sold_at=stamp(self.clock()),
+                due=str(_price(order).due),
+                order_json=order.model_dump_json(),
+            )
+            self.ledger.sell(shipment)
+        return _sold(shipment)
+
+    def _was_served(self, customer: str, request_id: str | None) -> bool:
+        return request_id is not None and bool(self.ledger.of_request(customer, request_id))
+
+    def _status(self, order: Order) -> str:
+        if self._behaviour.suspend:
+            self.behave(self._behaviour.model_copy(update={"suspend": self._behaviour.suspend - 1}))
+            return "suspended"
+        return "transmitted" if order.transmit_shipment else "created"
+
+    def _pin(self, number: int) -> str:
+        """16 digits; the last six count, so that no two are the same."""
+        digest = hashlib.blake2b(f"{self._seed}\n{number}".encode(), digest_size=8).digest()
+        return f"{int.from_bytes(digest, 'big') % 10**10:010d}{number % 10**6:06d}"
+
+    # --- asking ---------------------------------------------------------------------------------------------
+
+    def find(self, customer: str, request_id: str) -> list[Sold] | Literal["not_found", "working"]:
+        """What a look-up shows. Shipments that are void are not shown; new ones only after a while."""
+        seen_until = self.clock() - timedelta(seconds=self._behaviour.visibility_delay)
+        sold = [one for one in self.ledger.of_request(customer, request_id) if one.status != "void"]
+        visible = [one for one in sold if moment(one.sold_at) <= seen_until]
+        if not visible and sold and self._behaviour.hidden_as != "none":
+            return self._behaviour.hidden_as
+        return [_sold(one) for one in visible]
+
+    def find_by_pin(self, customer: str, pin: str) -> list[Sold]:
+        return [_sold(one) for one in self.ledger.of_pin(customer, pin) if one.status != "void"]
+
+    def shipment(self, customer: str, shipment_id: str) -> Sold | None:
+        found = self.ledger.shipment(shipment_id)
+        return _sold(found) if found and found.customer == customer and found.status != "void" else None
+
+    def label(self, artifact: int) -> bytes | Literal["pending"] | None:
+        """The PDF; `pending` the first few times, None for what never was or is kept no more."""
+        found = self.ledger.numbered(artifact - _FIRST_ARTIFACT)
+        if found is None or found.status == "void" or self.clock() > moment(found.sold_at) + _KEPT:
+            return None
+        if found.label_asked < self._behaviour.pending_labels:
+            self.ledger.count_label(found.number)
+            return "pending"
+        return _drawn(_sold(found))
+
+    # --- taking back ----------------------------------------------------------------------------------------
+
+    def void(self, customer: str, shipment_id: str) -> Problem | None:
+        """None when done. Only what is not transmitted can be void."""
+        found = self.shipment(customer, shipment_id)
+        if found is None:
+            return Problem(None, "unknown or already void")
+        if found.shipment.status != "created":
+            text = "A shipment can only be void if it is in a PROCESSED or PRINTED state"
+            return Problem("8064", text)
+        self.ledger.set_status(shipment_id, "void")
+        return None
+
+    def refund(self, customer: str, shipment_id: str) -> str | None:
+        """The service ticket; the same one for a repeat. None for an unknown shipment."""
+        found = self.shipment(customer, shipment_id)
+        if found is None:
+            return None
+        self.ledger.set_status(shipment_id, "refunded")
+        return f"GT{found.shipment.number:012d}"
+
+
+def _price(order: Order) -> Price:
+    spec = order.delivery_spec
+    to = spec.destination.address_details
+    return price(spec.service_code, spec.parcel_characteristics.weight, to.prov_state)
+
+
+def _sold(shipment: Shipment) -> Sold:
+    order = Order.model_validate_json(shipment.order_json)
+    shown = "transmitted" if shipment.status == "refunded" else shipment.status
+    return Sold(replace(shipment, status=shown), order, _price(order))
+
+
+def _drawn(sold: Sold) -> bytes:
+    spec = sold.order.delivery_spec
+    to = spec.destination
+    address = to.address_details
+    lines = (
+        f"{spec.service_code}   CAD {sold.price.due}",
+        f"From: {spec.sender.company}",
+        *(line for line in (to.name, to.company, to.additional_address_info) if line),
+        *(line for line in (address.address_line_1, address.address_line_2) if line),
+        f"{address.city} {address.prov_state} {address.postal_zip_code}",
+        f"Tracking {sold.shipment.tracking_pin}",
+        f"Ref {sold.shipment.reference or '-'}",
+    )
+    return label_pdf(spec.print_preferences.output_format, lines, sold.shipment.tracking_pin)

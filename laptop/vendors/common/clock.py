@@ -1,0 +1,87 @@
+"""The time of a sandbox: the real one, until somebody sets it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from laptop.clock import Clock, system_clock
+from laptop.faults import CONTROL
+from laptop.vendors.common.control import read_order
+from laptop.vendors.common.database import Database, moment, stamp
+
+_FOREVER = 3_660 * 86_400  # seconds; ten years, longer than any simulation
+
+
+class ClockOrder(BaseModel):
+    """The body of `PUT /_control/clock`: `now` sets it, `advance` moves it on by so many seconds.
+
+    A clock that was set stands still until it is moved, so that a simulated day is exact; with `running` it
+    goes on from there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    now: AwareDatetime | None = None
+    advance: Annotated[float, Field(ge=0, le=_FOREVER)] | None = None
+    running: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.now is not None and self.advance is not None:
+            raise ValueError("give now or advance, not both")
+        return self
+
+
+class SettableClock:
+    """A Clock that can be set; where it stands survives a restart."""
+
+    def __init__(self, database: Database, real: Clock = system_clock) -> None:
+        self._database = database
+        self._real = real
+        kept = database.kept("clock") or {}
+        self._ahead = timedelta(seconds=kept.get("ahead", 0))
+        self._stands_at = moment(kept["stands_at"]) if kept.get("stands_at") else None
+
+    def __call__(self) -> datetime:
+        return self._stands_at or self._real() + self._ahead
+
+    def set(self, order: ClockOrder) -> None:
+        runs_on = self._stands_at is None and order.now is None
+        runs = runs_on if order.running is None else order.running
+        then = (order.now or self()) + timedelta(seconds=order.advance or 0)
+        self._stands_at = None if runs else then.astimezone(UTC)
+        self._ahead = then - self._real() if runs else timedelta()
+        self._keep()
+
+    def reset(self) -> None:
+        """Back to the real time."""
+        self._stands_at = None
+        self._ahead = timedelta()
+        self._keep()
+
+    def _keep(self) -> None:
+        stands_at = stamp(self._stands_at) if self._stands_at else None
+        self._database.keep("clock", {"ahead": self._ahead.total_seconds(), "stands_at": stands_at})
+
+    def report(self) -> dict[str, object]:
+        return {"now": stamp(self()), "running": self._stands_at is None}
+
+
+def clock_routes(clock: SettableClock) -> list[Route]:
+    """`GET`, `PUT` and `DELETE /_control/clock`: see, set, and go back to the real time."""
+
+    async def answer(request: Request) -> Response:
+        if request.method == "PUT":
+            order = await read_order(request, ClockOrder)
+            if isinstance(order, Response):
+                return order
+            clock.set(order)
+        elif request.method == "DELETE":
+            clock.reset()
+        return JSONResponse(clock.report())
+
+    return [Route(f"{CONTROL}clock", answer, methods=["GET", "PUT", "DELETE"])]

@@ -1,0 +1,121 @@
+"""M10 and M11."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from laptop.vendors.mirakl.answers import error, invalid, over_the_limit
+from laptop.vendors.mirakl.inbox import Search
+from laptop.vendors.mirakl.listing import date_in
+from laptop.vendors.mirakl.market import Asked, Market
+from laptop.vendors.mirakl.rendering import laid_over, shown_date
+
+_MOST = 100
+_LAST_MESSAGES = 100
+_SHOP = {"display_name": "Acme Parts", "id": "2044", "type": "SHOP"}
+_OPERATOR = {"display_name": "Best Buy Canada", "type": "OPERATOR"}
+
+
+def list_threads(market: Market, asked: Asked) -> Response:
+    """The latest change first. A page token makes any other parameter ignored."""
+    token = asked.query.get("page_token")
+    search = _search(asked.query) if token is None else Search.from_token(token)
+    if search is None:
+        return invalid("page_token", "is not one of ours")
+    if isinstance(search, Response):
+        return search
+    threads, following = market.inbox.page(search)
+    answer: dict[str, Any] = {"data": [_thread(market, row, search.with_messages) for row in threads]}
+    if following:
+        answer["next_page_token"] = following.token()
+    return JSONResponse(answer)
+
+
+def show_thread(market: Market, asked: Asked) -> Response:
+    row = market.inbox.thread(asked.path["thread_id"])
+    if row is None:
+        return error(404, f"Thread with identifier '{asked.path['thread_id']}' not found")
+    return JSONResponse(_thread(market, row, with_messages=True))
+
+
+def _search(query: Mapping[str, str]) -> Search | Response:
+    since = ""
+    if "updated_since" in query:
+        read = date_in(query["updated_since"])
+        if read is None:
+            return invalid("updated_since", "must be a date")
+        since = read
+    limit = query.get("limit", "50")
+    if not (limit.isascii() and limit.isdigit() and int(limit[:9]) > 0):
+        return invalid("limit", "must be a number above 0")
+    if int(limit[:9]) > _MOST:
+        return over_the_limit("limit", _MOST)
+    entity_ids = None
+    if "entity_id" in query:
+        if "entity_type" not in query:
+            return invalid("entity_type", "is mandatory with entity_id")
+        entity_ids = tuple(query["entity_id"].split(","))
+    with_messages = query.get("with_messages", "false").lower() == "true"
+    return Search(since, with_messages, entity_ids, int(limit))
+
+
+def _thread(market: Market, row: Mapping[str, Any], with_messages: bool) -> dict[str, Any]:  # noqa: FBT001  # a parameter of M11
+    messages = market.inbox.messages(row["thread_id"])
+    buyer = _buyer(market, row["order_id"])
+    participants = [_SHOP, buyer]
+    last = messages[-1] if messages else None
+    waits = last is not None and last["sender_type"] == "CUSTOMER_USER"
+    entities = (
+        [{"id": row["order_id"], "label": row["order_id"], "type": "MMP_ORDER"}] if row["order_id"] else []
+    )
+    thread = {
+        "id": row["thread_id"],
+        "topic": {"type": "FREE_TEXT", "value": row["topic"]},
+        "date_created": shown_date(row["created_at"]),
+        "date_updated": shown_date(row["updated_at"]),
+        "entities": entities,
+        "authorized_participants": [*participants, _OPERATOR],
+        "current_participants": participants,
+        "metadata": {
+            "last_message_date": shown_date(row["updated_at"]),
+            "last_sender": _sender(last["sender_type"] if last else "CUSTOMER_USER", buyer),
+            "shop_reply_needed_since": shown_date(last["sent_at"]) if last and waits else None,
+            "total_count": len(messages),
+        },
+    }
+    if with_messages:
+        thread["messages"] = [_message(each, buyer) for each in messages[-_LAST_MESSAGES:]]
+        thread["no_store_reply_needed"] = []
+    read: dict[str, Any] = laid_over(thread, json.loads(row["overrides"]))
+    return read
+
+
+def _buyer(market: Market, order_id: str | None) -> dict[str, str]:
+    order = market.orders.find(order_id) if order_id else None
+    if order is None:
+        return {"display_name": "A customer", "id": "c-0", "type": "CUSTOMER"}
+    name = f"{order.details['firstname']} {order.details['lastname'][:1]}."
+    return {"display_name": name, "id": f"c-{order.commercial_id}", "type": "CUSTOMER"}
+
+
+def _sender(kind: str, buyer: Mapping[str, str]) -> dict[str, Any]:
+    organization = {"CUSTOMER_USER": buyer, "SHOP_USER": _SHOP}.get(kind, _OPERATOR)
+    return {
+        "display_name": organization["display_name"],
+        "organization_details": dict(organization),
+        "type": kind,
+    }
+
+
+def _message(row: Mapping[str, Any], buyer: Mapping[str, str]) -> dict[str, Any]:
+    by_buyer = row["sender_type"] == "CUSTOMER_USER"
+    return {
+        "id": row["message_id"],
+        "body": row["body"],
+        "date_created": shown_date(row["sent_at"]),
+        "from": _sender(row["sender_type"], buyer),
+        "to": [dict(_SHOP if by_buyer else buyer)],
+        "attachments": json.loads(row["attachments"]),
+    }

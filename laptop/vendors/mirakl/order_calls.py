@@ -1,0 +1,127 @@
+"""OR11, OR21, OR23 and OR24. Which status a code of OR21 comes with is undocumented: 404 or 400 here."""
+
+from collections import Counter
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import JSONResponse, Response
+
+from laptop.vendors.mirakl.answers import done, error, invalid
+from laptop.vendors.mirakl.lifecycle import TRACKABLE
+from laptop.vendors.mirakl.listing import filter_in
+from laptop.vendors.mirakl.market import Asked, Market
+from laptop.vendors.mirakl.rendering import Order, shown
+from laptop.vendors.mirakl.shop_calls import CARRIERS
+
+
+def list_orders(market: Market, asked: Asked) -> Response:
+    wanted = filter_in(asked.query)
+    if isinstance(wanted, Response):
+        return wanted
+    orders, total = market.orders.list(wanted)
+    answer = JSONResponse({"orders": [shown(order) for order in orders], "total_count": total})
+    links = []
+    if wanted.offset:
+        links.append(_link(asked, max(wanted.offset - wanted.limit, 0), "previous"))
+    if wanted.offset + wanted.limit < total:
+        links.append(_link(asked, wanted.offset + wanted.limit, "next"))
+    if links:
+        answer.headers["Link"] = ", ".join(links)
+    return answer
+
+
+def _link(asked: Asked, offset: int, relation: str) -> str:
+    return f'</api/orders?{urlencode({**asked.query, "offset": offset})}>; rel="{relation}"'
+
+
+def accept(market: Market, asked: Asked) -> Response:
+    """Every line must be decided, in WAITING_ACCEPTANCE alone."""
+    order = market.orders.find(asked.path["order_id"])
+    if order is None:
+        return _unknown(asked)
+    body = asked.json()
+    lines = body.get("order_lines") if isinstance(body, dict) else None
+    if not isinstance(lines, list) or not lines:
+        return invalid("order_lines", "must not be empty")
+    if order.state != "WAITING_ACCEPTANCE":
+        return _wrong_state(order, "accepted")
+    refusal = _refused_lines(order, lines)
+    if refusal:
+        return refusal
+    decisions = {line["accepted"] for line in lines}
+    if len(decisions) > 1:
+        return error(400, "Partial acceptance is disabled", "ORDER_PARTIAL_ACCEPTANCE_DISABLED")
+    market.orders.move(order, "WAITING_DEBIT" if decisions == {True} else "REFUSED", asked.now)
+    return done()
+
+
+def _refused_lines(order: Order, lines: list[Any]) -> Response | None:
+    if any(line is None for line in lines):
+        return error(400, "A line must not be null", "ORDER_LINE_NULL_ELEMENT")
+    for line in lines:
+        well = (
+            isinstance(line, dict)
+            and isinstance(line.get("id"), str)
+            and isinstance(line.get("accepted"), bool)
+        )
+        if not well:
+            return invalid("order_lines", "each needs an id and accepted")
+    ids = Counter(line["id"] for line in lines)
+    if max(ids.values()) > 1:
+        return error(400, "A line is named twice", "ORDER_LINE_DUPLICATE_ID")
+    if not set(ids) <= set(order.line_ids):
+        return error(400, "The order has no such line", "ORDER_LINE_NOT_FOUND")
+    if set(ids) != set(order.line_ids):
+        return error(400, "Each line needs a decision", "ORDER_LINE_ACCEPTANCE_DECISION_MISSING")
+    return None
+
+
+def track(market: Market, asked: Asked) -> Response:
+    """A repeat replaces what was there."""
+    order = market.orders.find(asked.path["order_id"])
+    if order is None:
+        return _unknown(asked)
+    body = asked.json()
+    if not isinstance(body, dict) or not all(isinstance(text, str | None) for text in body.values()):
+        return invalid("tracking", "must be an object of texts")
+    if order.state not in TRACKABLE:
+        return _wrong_state(order, "tracked")
+    code, name, number = body.get("carrier_code"), body.get("carrier_name"), body.get("tracking_number")
+    carrier = CARRIERS.get(code or "")
+    if code and carrier is None:
+        return invalid("carrier_code", "is no registered carrier")
+    if carrier is None and not name:
+        return invalid("carrier_name", "is mandatory for an unregistered carrier")
+    if carrier is not None and not number:
+        return invalid("tracking_number", "is mandatory for this carrier")
+    url = carrier["tracking_url"].replace("{trackingId}", str(number)) if carrier else body.get("carrier_url")
+    progress = {
+        "shipping_carrier_code": code,
+        "shipping_company": carrier["label"] if carrier else name,
+        "shipping_carrier_standard_code": carrier["standard_code"]
+        if carrier
+        else body.get("carrier_standard_code"),
+        "shipping_tracking": number,
+        "shipping_tracking_url": url,
+    }
+    market.orders.track(order, progress, asked.now)
+    return done()
+
+
+def ship(market: Market, asked: Asked) -> Response:
+    order = market.orders.find(asked.path["order_id"])
+    if order is None:
+        return _unknown(asked)
+    if order.state != "SHIPPING":
+        return _wrong_state(order, "shipped")
+    market.orders.move(order, "SHIPPED", asked.now)
+    return done()
+
+
+def _unknown(asked: Asked) -> Response:
+    return error(404, f"Order with identifier '{asked.path['order_id']}' not found", "ORDER_NOT_FOUND")
+
+
+def _wrong_state(order: Order, action: str) -> Response:
+    message = f"The order '{order.order_id}' in state {order.state} cannot be {action}"
+    return error(400, message, "ORDER_INVALID_STATE")

@@ -1,0 +1,116 @@
+"""The server's time: real, standing, set, faster, and a whole day of the pipeline at once."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.fulfillment.pipeline import load_pipeline
+from tests.laptop.google.scheduler_support import START, Schedule, retry_config
+from tests.laptop.google.tasks_support.process import eventually
+from tests.laptop.google.tasks_support.worker import Answer
+
+
+def shown(schedule: Schedule) -> datetime:
+    return datetime.fromisoformat(schedule.server.control("GET", "/clock")["now"])
+
+
+def test_a_day_of_the_pipeline_is_96_cycles_in_their_order(schedule: Schedule) -> None:
+    pipeline = load_pipeline()
+    jobs = {
+        stage.name: schedule.add(schedule=pipeline.cron(stage), time_zone=pipeline.time_zone)
+        for stage in pipeline.stages
+    }
+    schedule.server.advance(minutes=24 * 60 - 1)
+    arrived = sorted((call.arrived, name) for name, job in jobs.items() for call in schedule.calls(job))
+    first = [name for _, name in arrived[:3]]
+    assert first == [
+        "create-labels",
+        "update-tracking",
+        "sync-messages",
+    ]  # the day begins at noon, past the first
+    assert [name for _, name in arrived[3:]] == (["accept-orders", *first] * 96)[: len(arrived) - 3]
+    assert {name: len(schedule.calls(job)) for name, job in jobs.items()} == {
+        "accept-orders": 95, "create-labels": 96, "update-tracking": 96, "sync-messages": 96
+    }  # fmt: skip
+
+
+def test_the_hours_of_a_clock_change_have_all_their_cycles(schedule: Schedule) -> None:
+    schedule.server.clock(now=datetime(2026, 11, 1, 3, 59, tzinfo=UTC))
+    hourly = schedule.add(schedule="0 * * * *", time_zone="America/Toronto")
+    daily = schedule.add(schedule="30 1 * * *", time_zone="America/Toronto")
+    schedule.server.advance(minutes=25 * 60)
+    assert len(schedule.calls(hourly)) == 25  # from midnight to midnight the day has 25 hours
+    assert schedule.schedule_times(daily) == ["2026-11-01T05:30:00Z"]
+
+
+def test_a_clock_that_stands_fires_nothing(schedule: Schedule) -> None:
+    job = schedule.add(schedule="* * * * *")
+    schedule.client.run_job(name=job)  # this is answered, though
+    schedule.ended(job, 1)
+    assert shown(schedule) == START
+
+
+def test_setting_the_clock_skips_what_lies_between(schedule: Schedule) -> None:
+    job = schedule.add()
+    schedule.server.clock(now=START + timedelta(days=3))
+    assert schedule.calls(job) == []
+    assert schedule.client.get_job(name=job).schedule_time == START + timedelta(days=3, minutes=15)
+    schedule.server.clock(now=START - timedelta(days=3))
+    assert schedule.client.get_job(name=job).schedule_time == START - timedelta(days=3, minutes=-15)
+
+
+def test_a_wait_for_a_retry_stays_as_long_when_the_clock_is_set(schedule: Schedule) -> None:
+    config = retry_config(retry_count=1, min_backoff_duration=30)
+    job = schedule.add(Answer(503), retry_config=config)
+    schedule.server.advance(minutes=15)
+    schedule.server.clock(now=START - timedelta(days=1))
+    schedule.server.advance(seconds=29)
+    assert len(schedule.calls(job)) == 1
+    schedule.server.advance(seconds=1)
+    assert schedule.schedule_times(job) == ["2026-11-22T12:15:00Z"] * 2
+
+
+def test_a_faster_clock_fires_what_becomes_due(schedule: Schedule) -> None:
+    job = schedule.add()
+    answer = schedule.server.clock(rate=9_000)  # a cycle in a tenth of a second
+    assert (answer["running"], answer["rate"]) == (True, 9_000)
+    assert len(schedule.schedule_times(job, 3)) >= 3
+    schedule.server.clock(running=False)
+    times = schedule.schedule_times(job)
+    assert times == sorted(set(times))
+
+
+def test_time_that_is_made_to_pass_leaves_the_clock_going_or_standing_as_it_was(schedule: Schedule) -> None:
+    schedule.server.advance(minutes=1)
+    assert shown(schedule) == START + timedelta(minutes=1)
+    schedule.server.clock(running=True)
+    schedule.server.advance(minutes=1)
+    passed = shown(schedule)
+    eventually(lambda: shown(schedule) > passed)
+
+
+def test_the_real_time_can_be_had_back(schedule: Schedule) -> None:
+    job = schedule.add()
+    schedule.server.control("DELETE", "/clock")
+    assert abs(shown(schedule).timestamp() - time.time()) < 60
+    due = schedule.client.get_job(name=job).schedule_time.timestamp()
+    assert 0 < due - shown(schedule).timestamp() <= 15 * 60
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        '{"now": "2026-11-22T12:00:00"}',
+        '{"now": "noon"}',
+        '{"now": "2026-11-22T12:00:00Z", "advance": 1}',
+        '{"advance": -1}',
+        '{"rate": 0}',
+        '{"rate": 2, "running": false}',
+        '{"then": 1}',
+        "now",
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(schedule: Schedule, order: str) -> None:
+    assert schedule.server.ask("PUT", "/clock", order).status_code == 422
+    assert shown(schedule) == START

@@ -1,0 +1,166 @@
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from laptop.google.common.journal import DataFileUnusable, Journal
+from laptop.google.common.refusals import Refused
+from laptop.google.tasks.books import Books
+from laptop.google.tasks.limits import DAY, Settings
+from laptop.google.tasks.messages import Queue, Task
+from laptop.google.tasks.registry import Registry
+from laptop.google.tasks.server import SCHEMA
+from laptop.google.tasks.validation import new_queue
+
+LOCATION = "projects/p/locations/l"
+NAME = f"{LOCATION}/queues/q"
+BURY = "INSERT INTO tombstones VALUES (?, ?)"
+COUNT = "SELECT count(*) FROM tombstones"
+
+
+@pytest.fixture
+def data_file(tmp_path: Path) -> Path:
+    return tmp_path / "tasks.db"
+
+
+@pytest.fixture
+def journal(data_file: Path) -> Iterator[Journal]:
+    made = Journal(data_file, SCHEMA)
+    yield made
+    made.close()
+
+
+def test_what_was_written_or_posted_is_there_after_a_restart(data_file: Path) -> None:
+    first = Journal(data_file, SCHEMA)
+    asyncio.run(first.write((BURY, ("a", 1.0))))
+    first.post((BURY, ("b", 2.0)))
+    first.close()
+    second = Journal(data_file, SCHEMA)
+    assert asyncio.run(second.read(COUNT)) == [(2,)]
+    second.close()
+
+
+def test_many_writers_share_commits_and_all_are_answered(journal: Journal) -> None:
+    async def write_all() -> None:
+        await asyncio.gather(*(journal.write((BURY, (str(number), 0.0))) for number in range(1_200)))
+
+    asyncio.run(write_all())
+    assert asyncio.run(journal.read(COUNT)) == [(1_200,)]
+
+
+def test_a_statement_that_fails_is_told_and_leaves_nothing_behind(journal: Journal) -> None:
+    async def write() -> None:
+        await journal.write((BURY, ("a", 1.0)), ("INSERT INTO no_such_table VALUES (1)", ()))
+
+    with pytest.raises(sqlite3.OperationalError, match="no_such_table"):
+        asyncio.run(write())
+    assert asyncio.run(journal.read(COUNT)) == [(0,)]
+
+
+def test_a_posted_statement_that_fails_does_not_stop_the_journal(journal: Journal) -> None:
+    journal.post(("INSERT INTO no_such_table VALUES (1)", ()))
+    asyncio.run(journal.write((BURY, ("a", 1.0))))
+    assert asyncio.run(journal.read(COUNT)) == [(1,)]
+
+
+def test_a_writer_that_gave_up_waiting_disturbs_nobody(journal: Journal) -> None:
+    async def give_up() -> None:
+        writing = asyncio.create_task(journal.write((BURY, ("a", 1.0))))
+        await asyncio.sleep(0)
+        writing.cancel()
+        await journal.write((BURY, ("b", 1.0)))
+
+    asyncio.run(give_up())
+    assert asyncio.run(journal.read(COUNT)) == [(2,)]
+
+
+def test_a_file_in_use_cannot_be_opened_twice(journal: Journal, data_file: Path) -> None:
+    asyncio.run(journal.write((BURY, ("a", 1.0))))
+    with pytest.raises(DataFileUnusable, match="Is another server running on it"):
+        Journal(data_file, SCHEMA)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def a_task() -> object:
+    return Task(name=f"{NAME}/tasks/t", http_request={"url": "http://127.0.0.1:1/"})
+
+
+def test_a_task_older_than_31_days_is_forgotten_and_its_name_is_free_later(journal: Journal) -> None:
+    clock = Clock()
+    registry = Registry(journal, Settings(queue_tombstone=3_600), clock)
+
+    async def live() -> None:
+        queue = await registry.create_queue(new_queue(LOCATION, Queue(name=NAME)))
+        await registry.create_task(queue, a_task())
+        clock.now += 31 * DAY - 1
+        registry.expire()
+        assert registry.task(f"{NAME}/tasks/t")
+        clock.now += 1
+        registry.expire()
+        assert registry.task(f"{NAME}/tasks/t") is None
+        assert await journal.read("SELECT count(*) FROM tasks") == [(0,)]
+        assert await journal.read(COUNT) == [(1,)]
+        clock.now += 3_600
+        registry.expire()
+        assert await journal.read(COUNT) == [(0,)]
+        await registry.create_task(queue, a_task())
+
+    asyncio.run(live())
+
+
+def test_a_task_that_could_not_be_written_is_not_there(journal: Journal) -> None:
+    registry = Registry(journal, Settings(), Clock())
+
+    async def live() -> None:
+        queue = await registry.create_queue(new_queue(LOCATION, Queue(name=NAME)))
+        await journal.write(("ALTER TABLE tasks RENAME TO elsewhere", ()))
+        with pytest.raises(sqlite3.OperationalError):
+            await registry.create_task(queue, a_task())
+        assert registry.task(f"{NAME}/tasks/t") is None
+        await journal.write(("ALTER TABLE elsewhere RENAME TO tasks", ()))
+        await registry.create_task(queue, a_task())
+
+    asyncio.run(live())
+
+
+def test_a_task_purged_while_it_is_being_written_is_never_scheduled(journal: Journal) -> None:
+    registry = Registry(journal, Settings(), Clock())
+
+    async def live() -> None:
+        queue = await registry.create_queue(new_queue(LOCATION, Queue(name=NAME)))
+        creating = asyncio.create_task(registry.create_task(queue, a_task()))
+        await asyncio.sleep(0)
+        await registry.purge_queue(queue)
+        await creating
+        assert queue.next(2_000_000) is None
+        with pytest.raises(Refused):
+            await registry.create_task(queue, a_task())
+
+    asyncio.run(live())
+
+
+def test_the_books_keep_the_latest_hundred_thousand(journal: Journal) -> None:
+    books = Books(journal)
+
+    async def keep() -> None:
+        row = "INSERT INTO deliveries (id, queue, task, retry_count, scheduled, dispatched, verdict) VALUES "
+        await journal.write(
+            (row + "(5, 'q', 't', 0, 0, 0, 'in flight'), (100005, 'q', 't', 0, 0, 0, 'succeeded')", ())
+        )
+        await books.open()
+        books.prune()
+        assert [(kept["id"], kept["verdict"]) for kept in await books.recent("", 10)] == [
+            (100_005, "succeeded")
+        ]
+        assert books.sent(f"{NAME}/tasks/t", retry_count=0, scheduled=0, now=0) == 100_006
+
+    asyncio.run(keep())

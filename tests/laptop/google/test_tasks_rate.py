@@ -1,0 +1,95 @@
+import pytest
+
+from laptop.google.tasks.bucket import TokenBucket, burst_size
+from laptop.google.tasks.throttle import LOWEST, Throttle
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(0.1, 1), (1, 1), (1.5, 2), (500, 500)])
+def test_the_burst_is_about_the_rate_and_at_least_one(rate: float, burst: int) -> None:
+    assert burst_size(rate) == burst
+
+
+def test_a_full_bucket_gives_its_burst_at_once_and_then_one_token_per_interval() -> None:
+    bucket = TokenBucket(rate=4, burst=3, now=100)
+    assert [bucket.take(100) for _ in range(4)] == [True, True, True, False]
+    assert bucket.wait(100) == 0.25
+    assert not bucket.take(100.2)
+    assert bucket.wait(100.2) == pytest.approx(0.05)
+    assert bucket.take(100.25)
+
+
+def test_a_bucket_never_holds_more_than_its_burst() -> None:
+    bucket = TokenBucket(rate=10, burst=2, now=0)
+    assert [bucket.take(1_000) for _ in range(3)] == [True, True, False]
+
+
+def test_a_bucket_with_a_token_needs_no_wait() -> None:
+    assert TokenBucket(rate=1, burst=1, now=0).wait(0) == 0
+
+
+def test_a_clock_that_goes_back_takes_nothing_away() -> None:
+    bucket = TokenBucket(rate=1, burst=2, now=100)
+    assert bucket.take(50)
+    assert bucket.take(50)
+
+
+def test_a_lowered_limit_drops_what_is_above_the_new_burst() -> None:
+    bucket = TokenBucket(rate=10, burst=10, now=0)
+    bucket.limit(rate=1, burst=2, now=0)
+    assert [bucket.take(0) for _ in range(3)] == [True, True, False]
+    assert bucket.wait(0) == 1
+
+
+def test_a_raised_limit_fills_from_where_it_stood() -> None:
+    bucket = TokenBucket(rate=1, burst=1, now=0)
+    assert bucket.take(0)
+    bucket.limit(rate=10, burst=10, now=0)
+    assert not bucket.take(0)
+    assert bucket.take(0.1)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_overloaded_answer_halves_the_rate(status: int) -> None:
+    throttle = Throttle()
+    throttle.answered(status, 0)
+    assert throttle.factor(0) == 0.5
+
+
+@pytest.mark.parametrize("status", [200, 302, 404, 500, 504])
+def test_no_other_answer_lowers_the_rate(status: int) -> None:
+    throttle = Throttle()
+    throttle.answered(status, 0)
+    assert throttle.factor(0) == 1
+
+
+def test_overloaded_answers_of_one_second_count_once() -> None:
+    throttle = Throttle()
+    for moment in (0, 0.1, 0.9):
+        throttle.answered(503, moment)
+    assert throttle.factor(0.9) == 0.5
+    throttle.answered(503, 1)
+    assert throttle.factor(1) == 0.25
+
+
+def test_the_rate_never_falls_below_a_tenth() -> None:
+    throttle = Throttle()
+    for second in range(20):
+        throttle.answered(429, second)
+    assert throttle.factor(20) == LOWEST
+
+
+def test_each_good_answer_gives_a_tenth_back_up_to_the_whole() -> None:
+    throttle = Throttle()
+    throttle.answered(429, 0)
+    factors = []
+    for _ in range(6):
+        throttle.answered(200, 1)
+        factors.append(round(throttle.factor(1), 6))
+    assert factors == [0.6, 0.7, 0.8, 0.9, 1, 1]
+
+
+def test_ten_quiet_seconds_give_the_whole_rate_back() -> None:
+    throttle = Throttle()
+    throttle.answered(429, 0)
+    assert throttle.factor(9.9) == 0.5
+    assert throttle.factor(10) == 1

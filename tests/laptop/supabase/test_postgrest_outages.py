@@ -1,0 +1,204 @@
+"""The REST server while Postgres is killed, frozen or crowded, its command line, and faults on order."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from laptop.supabase.rest import pool, transaction
+from laptop.supabase.rest.app import READY
+from laptop.supabase.rest.tokens import api_key
+from tests.ports import free_port
+from tests.postgres_cluster import Cluster, own_cluster
+from tests.postgres_support import PROJECT, Database, PostgresServer
+from tests.rest_support import SECRET, Rest, serving
+
+SCHEMA = Path(__file__).with_name("postgrest_schema.sql")
+LOST = {("PGRST000", 503), ("PGRST001", 503), ("57P01", 503)}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with own_cluster(tmp_path / "postgres") as cluster:
+        with cluster.connect() as connection:
+            connection.execute(SCHEMA.read_bytes())
+        yield cluster
+
+
+def outcome(answer: httpx.Response) -> tuple[str, int]:
+    return (str(answer.json()["code"]) if answer.status_code >= 400 else "", answer.status_code)
+
+
+def test_when_postgres_is_killed_in_traffic_callers_get_503_and_after_its_return_200(
+    cluster: Cluster,
+) -> None:
+    stop = threading.Event()
+    seen: list[tuple[str, int]] = []
+    with serving(cluster.authenticator_url) as rest, rest.client() as client:
+
+        def call(caller: int) -> list[int]:
+            stored = []
+            for number in range(caller * 100_000, (caller + 1) * 100_000):
+                if stop.is_set():
+                    break
+                answer = client.post("/rpc/store", json={"p_id": 100 + number, "p_name": f"part {number}"})
+                seen.append(outcome(answer))
+                if answer.status_code == 200:
+                    stored.append(answer.json())
+            return stored
+
+        with ThreadPoolExecutor(4) as threads:
+            calls = [threads.submit(call, caller) for caller in range(4)]
+            wait_for(lambda: ("", 200) in seen)
+            cluster.kill()
+            wait_for(lambda: ("PGRST000", 503) in seen)
+            assert client.post("/rpc/add", json={"a": 1}).status_code == 503
+            cluster.start()
+            answered = len(seen)
+            wait_for(lambda: ("", 200) in seen[answered:])
+            stop.set()
+            stored = {number for done in calls for number in done.result()}
+        kept = {row["id"] for row in client.get("/parts?id=gte.100&select=id").json()}
+    assert set(seen) - {("", 200)} <= LOST
+    assert stored <= kept, "what was answered with 200 is there"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    while not condition():
+        pause.wait(0.01)
+
+
+def test_the_first_call_after_a_restart_finds_the_new_server(cluster: Cluster) -> None:
+    """Idle connections of the old one are noticed before they are used."""
+    with serving(cluster.authenticator_url) as rest, rest.client() as client:
+        assert client.post("/rpc/add", json={"a": 1}).status_code == 200
+        cluster.stop()
+        cluster.start()
+        assert client.post("/rpc/add", json={"a": 1}).json() == 11
+
+
+def test_a_frozen_postgres_is_given_up_on(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transaction, "PATIENCE_S", 0.3)
+    with serving(cluster.authenticator_url) as rest, rest.client() as client:
+        assert client.post("/rpc/add", json={"a": 1}).status_code == 200
+        assert cluster.process is not None
+        processes = psutil.Process(cluster.process.pid).children()
+        for process in processes:
+            process.suspend()
+        try:
+            assert outcome(client.post("/rpc/add", json={"a": 1})) == ("PGRST001", 503)
+        finally:
+            for process in processes:
+                process.resume()
+        assert client.post("/rpc/add", json={"a": 1}).status_code == 200
+
+
+def test_a_database_that_was_never_there_is_503(bare_database: Database) -> None:
+    with serving(bare_database.authenticator_url.replace(bare_database.name, "nowhere")) as rest:
+        with rest.client() as client:
+            answer = client.post("/rpc/add", json={"a": 1})
+        assert outcome(answer) == ("PGRST000", 503)
+        assert "nowhere" in answer.json()["details"]
+        assert httpx.get(f"{rest.url}{READY}").status_code == 503
+
+
+def test_a_connection_that_ends_under_a_request_is_503(sample_rest: Rest) -> None:
+    with sample_rest.client() as client:
+        assert outcome(client.post("/rpc/end_own_connection")) in LOST
+        assert client.post("/rpc/add", json={"a": 1}).status_code == 200
+
+
+def test_a_crowded_pool_is_504(
+    postgres_server: PostgresServer, sample_template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "ACQUIRE_S", 0.2)
+    with (
+        postgres_server.database(sample_template) as database,
+        serving(database.authenticator_url, pool=1) as rest,
+        rest.client() as client,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        assert client.post("/rpc/nothing").status_code == 204
+        answers = threads.map(lambda _: client.post("/rpc/wait", json={"seconds": 1}), range(2))
+        assert sorted(answer.status_code for answer in answers) == [204, 504]
+
+
+def test_it_is_ready_when_its_database_is(sample_rest: Rest) -> None:
+    assert httpx.get(f"{sample_rest.url}{READY}").json() == {"status": "ready"}
+
+
+def test_faults_strike_on_order_before_or_after_the_effect(sample_rest: Rest) -> None:
+    control = f"{sample_rest.url}/_control/faults"
+    store = "/rpc/store"
+    with sample_rest.client() as client:
+        before = {"kind": "error_before", "status": 503, "path": f"/rest/v1{store}", "times": 1}
+        httpx.put(control, json={"faults": [before]}).raise_for_status()
+        answer = client.post(store, json={"p_id": 50, "p_name": "fifty"})
+        assert outcome(answer) == ("FAULT", 503)
+        assert client.post(store, json={"p_id": 50, "p_name": "fifty"}).status_code == 200
+        httpx.put(control, json={"faults": [{"kind": "lost_answer", "times": 1}]}).raise_for_status()
+        with pytest.raises(httpx.TransportError):
+            client.post(store, json={"p_id": 51, "p_name": "fifty-one"})
+        assert outcome(client.post(store, json={"p_id": 51, "p_name": "again"})) == ("23505", 409)
+        httpx.put(control, json={"faults": [{"kind": "rate_limited", "times": 1}]}).raise_for_status()
+        assert client.post("/rpc/bounds").status_code == 429
+
+
+@contextmanager
+def command(*more: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "laptop.supabase.rest", *more],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SUPABASE_JWT_SECRET": SECRET},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_serves_until_it_is_told_to_stop(bare_database: Database, number: signal.Signals) -> None:
+    port = free_port()
+    with command(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
+        assert process.stdout is not None
+        url = f"http://127.0.0.1:{port}/rest/v1"
+        assert process.stdout.readline() == f"rest ready: {url}\n"
+        assert httpx.get(f"{url}/", headers={"apikey": api_key(SECRET)}).status_code == 200
+        process.send_signal(number)
+        assert process.wait() == 0
+        assert process.stderr is not None
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
+def test_a_taken_port_is_one_clear_line(bare_database: Database, sample_rest: Rest) -> None:
+    port = sample_rest.url.rsplit(":", 1)[1]
+    with command(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
+        assert process.wait() == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == f"rest: port {port} on 127.0.0.1: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [((), "give --database-url"), (("--database-url=x", "--jwt-secret=short"), "at least 32 characters")],
+)
+def test_a_missing_or_weak_setting_is_refused(more: tuple[str, ...], named: str) -> None:
+    with command("--port=0", *more) as process:
+        assert process.wait() == 2
+        assert process.stderr is not None
+        assert named in process.stderr.read()

@@ -1,0 +1,128 @@
+"""Stacks made of stand-in processes. Run as a program it is `up` for one of them, with lines that say how far it is."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from laptop.supervisor.errors import StackInterrupted
+from laptop.supervisor.health import HttpHealth
+from laptop.supervisor.plan import Job, Part, Plan
+from laptop.supervisor.ports import resolve_ports
+from laptop.supervisor.process import STACK_MARK
+from laptop.supervisor.supervisor import Supervisor
+
+PROJECT = Path(__file__).parents[3]
+STAND_IN = Path(__file__).with_name("stack_stand_in.py")
+PATIENCE_S = 30.0
+
+
+@dataclass
+class StandIns:
+    """A folder in which stand-ins note what happens to them, and a supervisor for them."""
+
+    folder: Path
+    stop_timeout: float = 10
+    start_timeout: float = 30
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return Supervisor(
+            self.folder / "state",
+            PROJECT,
+            start_timeout=self.start_timeout,
+            stop_timeout=self.stop_timeout,
+            report=self.lines.append,
+        )
+
+    def part(
+        self, name: str, behaviour: str = "serve", *, after: str = "", tier: int = 0, port: int = 0
+    ) -> Part:
+        port = resolve_ports({name: port})[name]
+        return Part(
+            name,
+            (sys.executable, str(STAND_IN), behaviour, name, str(port), str(self.folder)),
+            {name: port},
+            HttpHealth(port, "/health"),
+            after=frozenset(after.split()),
+            tier=tier,
+            url=f"http://127.0.0.1:{port}",
+        )
+
+    def job(self, name: str, code: str = "", *, after: str, content: str = "", marker: bool = False) -> Job:
+        """Notes that it ran, then executes `code`."""
+        note = f"open({str(self.folder / 'events')!r}, 'a').write('ran {name} 0\\n')"
+        return Job(
+            name,
+            (sys.executable, "-c", f"{note}\n{code}"),
+            frozenset(after.split()),
+            content=content,
+            marker=self.folder / f"{name}.done" if marker else None,
+        )
+
+    def events(self) -> list[str]:
+        """Such as `start a`, `stop a`, `ran job`, in the order in which they happened."""
+        return [" ".join(line.split()[:2]) for line in self._notes()]
+
+    def alive(self) -> list[int]:
+        """Processes among all that were ever noted, children included, that still run."""
+        pids = [int(line.split()[2]) for line in self._notes() if not line.startswith("ran")]
+        return running_pids(pids)
+
+    def _notes(self) -> list[str]:
+        file = self.folder / "events"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+@contextmanager
+def stand_ins(folder: Path, stop_timeout: float = 10, start_timeout: float = 30) -> Iterator[StandIns]:
+    """Whatever a test leaves running is ended after it."""
+    stack = StandIns(folder, stop_timeout, start_timeout)
+    try:
+        yield stack
+    finally:
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(STACK_MARK, "").startswith(str(folder)):
+                    process.kill()
+            except psutil.Error:
+                continue
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def running_pids(pids: Iterable[int]) -> list[int]:
+    return [pid for pid in pids if _runs(pid)]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def main(folder: Path) -> int:
+    """Brings `a` up, then `b`, which is ready only when the file `open` is there. Exits as the command line does."""
+    stack = StandIns(folder)
+    supervisor = Supervisor(folder / "state", PROJECT, report=lambda line: print(line, flush=True))  # noqa: T201 - read by the test
+    try:
+        supervisor.start(Plan((stack.part("a"), stack.part("b", "late", after="a"))))
+    except StackInterrupted as interruption:
+        return 128 + signal.Signals(interruption.signal_number)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
