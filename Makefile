@@ -11,7 +11,7 @@ UV_VENV := build/uv
 # The tests wait now and then, so one process more than there are cores, and no more than fit into 8 GB.
 PROCESSES ?= $(shell $(BIN)/python -c 'import os; print(min(6, 1 + (os.cpu_count() or 1)))' 2>/dev/null)
 COVERAGE := --cov --cov-report=term --cov-fail-under=95
-PURE   := shared/routing/*,shared/fulfillment/orders.py,shared/vendors/*/*mapper.py
+PURE   := shared/enrichment/routing/*,shared/fulfillment/orders.py,shared/vendors/*/*mapper.py
 LOCAL  := $(BIN)/python -m infra.local
 TERRAFORM := terraform -chdir=infra/terraform
 PLAN   := $(CURDIR)/build/terraform.plan

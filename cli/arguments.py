@@ -23,7 +23,7 @@ from cli.values import (
     whole,
 )
 from shared.enrichment.ports import ErrorCategory
-from shared.routing.route import TaskPriority
+from shared.enrichment.routing.route import TaskPriority
 
 DESCRIPTION = (
     "Run, watch and account for the part records, through the deployed functions or the local cloud."

@@ -4,21 +4,22 @@ import math
 from http import HTTPStatus
 from uuid import UUID
 
-from shared import health_wiring, settings, wiring
+from shared import settings
 from shared.web.call import Answer, Call, RequestModel
-from shared.web.delivery import delivery_number, queue_task
+from shared.web.enrichment.delivery import delivery_number, queue_task
 from shared.web.function import FIRST_ERROR, endpoint
 from shared.web.problem import problem_body
+from shared.wiring import checks, common, enrichment
 
-wiring.require(
+common.require(
     settings.StoreSettings, settings.QueueSettings, settings.DeliverySettings, settings.CatalogueSettings
 )
 MAX_ATTEMPTS = settings.DeliverySettings.from_environment().max_attempts
 CHECKS = {
-    "settings": health_wiring.catalogue_settings,
-    "database": health_wiring.record_tables,
-    "automation_queue": health_wiring.automation_queue,
-    "dead_letter_queue": health_wiring.dead_letter_queue,
+    "settings": checks.catalogue_settings,
+    "database": checks.record_tables,
+    "automation_queue": checks.automation_queue,
+    "dead_letter_queue": checks.dead_letter_queue,
 }
 
 
@@ -29,7 +30,7 @@ class AutomateRequest(RequestModel):
 @endpoint(AutomateRequest, CHECKS)
 def automate(request: AutomateRequest, call: Call) -> Answer:
     number = delivery_number(call)
-    reply = wiring.deliver(
+    reply = enrichment.deliver(
         request.automation_task_id, number, last=number >= MAX_ATTEMPTS, queue_task=queue_task(call)
     )
     told = {

@@ -5,15 +5,16 @@ from uuid import UUID
 
 from pydantic import model_validator
 
-from shared import health_wiring, settings, wiring
+from shared import settings
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import endpoint
+from shared.wiring import checks, common, enrichment
 
-wiring.require(
+common.require(
     settings.StoreSettings, settings.QueueSettings, settings.SweepSettings, settings.ReviewSettings
 )
 SWEEP_LIMIT = settings.SweepSettings.from_environment().limit
-CHECKS = {"database": health_wiring.record_tables, "automation_queue": health_wiring.automation_queue}
+CHECKS = {"database": checks.record_tables, "automation_queue": checks.automation_queue}
 
 
 class FallbackRequest(RequestModel):
@@ -30,9 +31,9 @@ class FallbackRequest(RequestModel):
 @endpoint(FallbackRequest, CHECKS)
 def fallback(request: FallbackRequest, _call: Call) -> Answer:
     if request.automation_task_id is None:
-        swept = wiring.sweeper().sweep(SWEEP_LIMIT)
-        return Answer({"swept": swept}, logged=swept | wiring.record_store().health_figures())
-    handover = wiring.record_store().create_fallback_task(request.automation_task_id)
+        swept = enrichment.sweeper().sweep(SWEEP_LIMIT)
+        return Answer({"swept": swept}, logged=swept | enrichment.record_store().health_figures())
+    handover = enrichment.record_store().create_fallback_task(request.automation_task_id)
     told = {
         "automation_task_id": str(request.automation_task_id),
         "outcome": handover.outcome,

@@ -2,28 +2,29 @@
 
 from typing import Any
 
-from shared import health_wiring, order_wiring, settings, wiring
+from shared import settings
+from shared.web.enrichment.desk import workflow_routes
+from shared.web.enrichment.redrive import redrive_route
+from shared.web.fulfillment.desk import order_routes
 from shared.web.function import http_function
-from shared.web.order_desk import order_routes
-from shared.web.redrive import redrive_route
-from shared.web.review import workflow_routes
+from shared.wiring import checks, common, enrichment, fulfillment
 
-wiring.require(settings.StoreSettings, settings.ReviewSettings)
+common.require(settings.StoreSettings, settings.ReviewSettings)
 
 
 def shown_config() -> dict[str, Any]:
     """The configuration in force, without secrets."""
     groups = (settings.StoreSettings, settings.ReviewSettings, settings.LogSettings)
     shown = {name: value for group in groups for name, value in group.from_environment().shown().items()}
-    return {"workflow": wiring.workflow_config().model_dump(), "settings": shown}
+    return {"workflow": common.workflow_config().model_dump(), "settings": shown}
 
 
 workflow = http_function(
     "workflow",
     [
-        *workflow_routes(wiring.record_store, shown_config),
-        redrive_route(wiring.record_store, wiring.workflow_config().max_daily_tasks),
-        *order_routes(order_wiring.order_store),
+        *workflow_routes(enrichment.record_store, shown_config),
+        redrive_route(enrichment.record_store, common.workflow_config().max_daily_tasks),
+        *order_routes(fulfillment.order_store),
     ],
-    {"records": health_wiring.record_tables, "orders": health_wiring.order_tables},
+    {"records": checks.record_tables, "orders": checks.order_tables},
 )

@@ -56,7 +56,7 @@ def _names(root: Path, function: str) -> Iterator[str]:
     """Every name in the function's file, and in the builders of the composition roots that it leads to."""
     builders = {
         (file.stem, node.name): node
-        for file in root.glob("shared/*wiring.py")
+        for file in root.glob("shared/wiring/*.py")
         for node in _tree(file).body
         if isinstance(node, ast.FunctionDef)
     }

@@ -14,16 +14,16 @@ from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from shared import wiring
 from shared.clock import Clock, system_clock
 from shared.enrichment.naming import BATCH_ID, new_batch_id
 from shared.enrichment.orchestrate import Orchestrator, Order
 from shared.enrichment.ports import RecordSource, TaskQueue
+from shared.enrichment.routing.policy import Policy
+from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
+from shared.enrichment.routing.route import Route, TaskPriority
 from shared.enrichment.store import OpeningStore, ReportStore, ReviewStore
 from shared.errors import FieldError, InvalidRequest
-from shared.routing.policy import Policy
-from shared.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
-from shared.routing.route import Route, TaskPriority
+from shared.wiring import enrichment as wiring
 from shared.workflow_config import WorkflowConfig
 
 __all__ = [

@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from google.cloud import tasks_v2
 from psycopg import sql
 
-from shared import order_wiring, wiring
 from shared.enrichment.store import Opened
 from shared.settings import GROUPS
+from shared.wiring import common, enrichment, fulfillment
 from shared.workflow_config import WorkflowConfig, variable_of
 from tests.laptop.google.tasks_support.process import TasksServer
 from tests.ports import free_port
@@ -77,7 +77,7 @@ def environment_on(rest: Rest) -> dict[str, str]:
 
 def end_connections() -> None:
     """Closes what the composition root has built, and lets it build anew."""
-    roots = (wiring, order_wiring)
+    roots = (common, enrichment, fulfillment)
     cached = [member for root in roots for member in vars(root).values() if hasattr(member, "cache_clear")]
     for builder in cached:
         if builder.cache_info().currsize:
@@ -123,7 +123,7 @@ def queued(server: TasksServer, short: str) -> list[dict[str, Any]]:
 
 def opened(pn: str, *, batch: str = "", **changes: str) -> UUID:
     """An automation task, opened and not enqueued."""
-    store = wiring.record_store()
+    store = enrichment.record_store()
     batch = batch or f"batch-of-{pn}"
     begin(store, batch)
     return only(_open(batch, item(pn, **changes))).id
@@ -131,14 +131,14 @@ def opened(pn: str, *, batch: str = "", **changes: str) -> UUID:
 
 def manual(pn: str) -> UUID:
     """A manual task."""
-    store = wiring.record_store()
+    store = enrichment.record_store()
     begin(store, f"batch-of-{pn}")
     _open(f"batch-of-{pn}", item(pn, route="manual"))
     return next(UUID(task["id"]) for task in store.pending_manual_tasks(1000, None) if task["pn"] == pn)
 
 
 def _open(batch: str, record: Mapping[str, Any]) -> Opened:
-    return wiring.record_store().open_tasks(
+    return enrichment.record_store().open_tasks(
         batch,
         [record],
         [],

@@ -9,10 +9,10 @@ from uuid import UUID
 from shared.enrichment.automate import Delivery, Reply, Worker
 from shared.enrichment.orchestrate import Orchestrator, Order, Report
 from shared.enrichment.ports import JsonObject, LookUp
+from shared.enrichment.routing.policy_file import load_policy
+from shared.enrichment.routing.route import Route
 from shared.enrichment.store import WorkerStore
 from shared.enrichment.sweep import Sweeper
-from shared.routing.policy_file import load_policy
-from shared.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 from tests.memory.catalogue import InMemoryCatalogue
 from tests.memory.clock import SettableClock

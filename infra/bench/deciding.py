@@ -3,10 +3,10 @@ import time
 from pathlib import Path
 
 from infra.bench.table import Row
-from shared.routing.decision import decide
-from shared.routing.features import History
-from shared.routing.policy_file import load_policy
-from shared.routing.record import PartRecord, read_record
+from shared.enrichment.routing.decision import decide
+from shared.enrichment.routing.features import History
+from shared.enrichment.routing.policy_file import load_policy
+from shared.enrichment.routing.record import PartRecord, read_record
 from shared.workflow_config import WorkflowConfig
 
 BUDGET = 20_000

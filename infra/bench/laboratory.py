@@ -21,7 +21,7 @@ from shared.cloud.supabase import SupabaseRpc
 from shared.cloud.tasks import CloudTasksQueue, QueueAddress
 from shared.enrichment.orchestrate import Orchestrator, Order
 from shared.enrichment.ports import EnqueueFailure, QueueTask
-from shared.routing.policy_file import load_policy
+from shared.enrichment.routing.policy_file import load_policy
 from shared.workflow_config import WorkflowConfig
 
 TIMES = StoreTimes(lease=120, grace=3600, patience=3600, claim=3600, due_high=1, due_medium=1, due_low=1)

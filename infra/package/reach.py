@@ -1,6 +1,6 @@
 """What a function can come to import: followed from its module through ours, definition by definition.
 
-A module of ours that builds many things, each by a function with imports of its own (`shared/wiring.py`), leads only to
+A module of ours that builds many things, each by a function with imports of its own (`shared/wiring/`), leads only to
 what the functions that are used build. Not seen: names made up at run time, which our code does not do.
 """
 
@@ -107,7 +107,7 @@ def _file_of(root: Path, module: str) -> Path | None:
 DATA: Mapping[str, str] = {
     "shared/cloud/bigquery.py": "shared/cloud/*.sql",
     "shared/fulfillment/pipeline.py": "shared/pipeline.json",
-    "shared/routing/policy_file.py": "shared/routing/policies/*.yaml",
+    "shared/enrichment/routing/policy_file.py": "shared/enrichment/routing/policies/*.yaml",
 }
 """What a module reads beside itself, as a pattern. A test holds it against the files that are there."""
 

@@ -17,9 +17,9 @@ from shared.enrichment.ports import (
     Refused,
     TaskQueue,
 )
+from shared.enrichment.routing.identity import manufacturer_key
 from shared.enrichment.store import Claim, ClaimOutcome, WorkerStore
 from shared.errors import StoreRefused
-from shared.routing.identity import manufacturer_key
 from shared.workflow_config import WorkflowConfig
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.enrichment.ports import SourceRow
+from shared.enrichment.routing.record import PartRecord, Rejected, read_record
 from shared.enrichment.store import Identity
-from shared.routing.record import PartRecord, Rejected, read_record
 
 
 @dataclass(frozen=True)

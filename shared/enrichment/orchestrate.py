@@ -13,13 +13,13 @@ from shared.clock import Clock
 from shared.enrichment.intake import Candidate, Intake, take_in
 from shared.enrichment.naming import automation_task_name
 from shared.enrichment.ports import FinishedRow, QueueTask, RecordSource, SourceRow, TaskQueue
+from shared.enrichment.routing.decision import Decision, decide
+from shared.enrichment.routing.features import History
+from shared.enrichment.routing.policy import Policy
+from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Known, KnownRecord, OpenedTask, OpeningStore
 from shared.enrichment.tally import Tally
 from shared.errors import SourceUnavailable, SwitchyardError
-from shared.routing.decision import Decision, decide
-from shared.routing.features import History
-from shared.routing.policy import Policy
-from shared.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 
 FAILURE_WINDOW = timedelta(days=7)

@@ -183,7 +183,7 @@ def test_the_command_refuses_in_one_line(
     assert command_line.main(arguments) == 1
     assert (
         capsys.readouterr().err
-        == f"bigquery: {tmp_path}/nowhere.jsonl cannot be read: No such file or directory\n"
+        == f"parts: {tmp_path}/nowhere.jsonl cannot be read: No such file or directory\n"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared import wiring
+from shared.wiring import enrichment as wiring
 from tests.digikey_support import MAKER, Running
 from tests.functions_support import Deployment, opened, queued
 from tests.laptop.google.tasks_support.process import TasksServer

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from shared import wiring
 from shared.enrichment.ports import ErrorCategory
+from shared.wiring import enrichment as wiring
 from tests.functions_support import Deployment, contents, opened, queued
 from tests.laptop.google.tasks_support.process import TasksServer
 

@@ -10,14 +10,15 @@ import pytest
 from pydantic import BaseModel
 
 import shared.workflow as face
-from shared import wiring
 from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from shared.enrichment.ports import EnqueueFailure, QueueTask
+from shared.enrichment.routing.policy_file import load_policy
+from shared.enrichment.routing.route import Route, TaskPriority
 from shared.errors import InvalidRequest, NotFound, SettingsInvalid
-from shared.routing.policy_file import load_policy
-from shared.routing.route import Route, TaskPriority
-from shared.web import review
+from shared.web.enrichment import desk as review
+from shared.wiring import common
+from shared.wiring import enrichment as wiring
 from shared.workflow import WorkflowConfig, WorkflowOrchestrator
 from tests.memory.record_source import InMemoryRecordSource
 from tests.memory.task_queue import InMemoryTaskQueue
@@ -194,7 +195,7 @@ def wired(monkeypatch: pytest.MonkeyPatch, rest_server: Rest) -> Iterator[None]:
         "WORKFLOW_MANUAL_PRIORITY_THRESHOLD": "0.9",
     }.items():
         monkeypatch.setenv(name, value)
-    builders = (wiring.workflow_config, wiring.record_store, wiring.automation_queue, wiring.orchestrator)
+    builders = (common.workflow_config, wiring.record_store, wiring.automation_queue, wiring.orchestrator)
     for builder in builders:
         builder.cache_clear()
     yield

@@ -19,9 +19,9 @@ from infra.local.demo import demonstration, orders
 from infra.local.functions import function_environment
 from infra.local.settings import PORT_OFFSETS
 from shared.web.body import read_query
+from shared.web.enrichment.desk import workflow_routes
+from shared.web.enrichment.redrive import redrive_route
 from shared.web.function import Route
-from shared.web.redrive import redrive_route
-from shared.web.review import workflow_routes
 from tests.laptop.supervisor.stack_support import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from infra.local.functions import STAGES
 from shared.fulfillment.pipeline import load_pipeline
 from shared.settings import CarrierSettings
-from shared.web.stage import StageRequest
+from shared.web.fulfillment.stage import StageRequest
 from shared.workflow_config import WorkflowConfig
 
 PAGE = Path(__file__).parents[2] / "docs" / "costs.md"

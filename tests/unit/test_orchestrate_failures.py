@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shared.enrichment.ports import FinishedRow, JsonObject, SourceRow
+from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Opened
 from shared.errors import SourceUnavailable, StoreRefused, StoreUnavailable
-from shared.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 from tests.line_support import Line, balanced, order, part, parts, told
 from tests.memory.record_source import InMemoryRecordSource

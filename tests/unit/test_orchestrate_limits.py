@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.routing.route import Route
+from shared.enrichment.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 from tests.line_support import Line, balanced, part, parts, told
 

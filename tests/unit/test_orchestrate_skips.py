@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.enrichment.ports import ErrorCategory, JsonObject, Refused
+from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Identity, Known, Opened
-from shared.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 from tests.line_support import Line, balanced, part, parts, told
 from tests.memory.record_store import InMemoryRecordStore

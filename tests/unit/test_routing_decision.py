@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from shared.routing.decision import Decision, decide
-from shared.routing.features import History
-from shared.routing.policy import Policy
-from shared.routing.policy_file import load_policy, parse_policy
-from shared.routing.record import PartRecord, read_record
-from shared.routing.route import Route, TaskPriority
+from shared.enrichment.routing.decision import Decision, decide
+from shared.enrichment.routing.features import History
+from shared.enrichment.routing.policy import Policy
+from shared.enrichment.routing.policy_file import load_policy, parse_policy
+from shared.enrichment.routing.record import PartRecord, read_record
+from shared.enrichment.routing.route import Route, TaskPriority
 from shared.workflow_config import WorkflowConfig
 
 SCORED = read_record({"pn": "LM317T", "priority_score": {"score": 0.5}})  # reliability .5, completeness .3

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.routing.completeness import WEIGHTS
-from shared.routing.condition import NUMERIC_FEATURES, OPERATORS
-from shared.routing.policy_file import available_policies, load_policy, parse_policy
+from shared.enrichment.routing.completeness import WEIGHTS
+from shared.enrichment.routing.condition import NUMERIC_FEATURES, OPERATORS
+from shared.enrichment.routing.policy_file import available_policies, load_policy, parse_policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.completeness import WEIGHTS, completeness, is_filled
-from shared.routing.features import History, exact, features_of, reliability_of
-from shared.routing.record import PartRecord, read_record
-from shared.routing.route import Route
+from shared.enrichment.routing.completeness import WEIGHTS, completeness, is_filled
+from shared.enrichment.routing.features import History, exact, features_of, reliability_of
+from shared.enrichment.routing.record import PartRecord, read_record
+from shared.enrichment.routing.route import Route
 
 FILLED: dict[str, Any] = {
     "pn": "LM317T",

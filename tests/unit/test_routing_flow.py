@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from shared.routing.decision import Decision, decide
-from shared.routing.features import History
-from shared.routing.policy_file import load_policy
-from shared.routing.record import PartRecord, read_record
+from shared.enrichment.routing.decision import Decision, decide
+from shared.enrichment.routing.features import History
+from shared.enrichment.routing.policy_file import load_policy
+from shared.enrichment.routing.record import PartRecord, read_record
 from shared.workflow_config import WorkflowConfig
 
 # completeness: what a record of that many hundredths has

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.identity import manufacturer_key, part_number_key, record_key
+from shared.enrichment.routing.identity import manufacturer_key, part_number_key, record_key
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.enrichment.routing.policy_file import available_policies, load_policy, parse_policy, read_policy
 from shared.errors import PolicyInvalid
-from shared.routing.policy_file import available_policies, load_policy, parse_policy, read_policy
 
 
 def rule(name: str = "x", **changed: str) -> str:

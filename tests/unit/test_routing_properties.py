@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.decision import Decision, decide
-from shared.routing.features import History
-from shared.routing.policy import Policy
-from shared.routing.policy_file import load_policy
-from shared.routing.record import COLUMNS, PartRecord, read_record
-from shared.routing.route import Route
+from shared.enrichment.routing.decision import Decision, decide
+from shared.enrichment.routing.features import History
+from shared.enrichment.routing.policy import Policy
+from shared.enrichment.routing.policy_file import load_policy
+from shared.enrichment.routing.record import COLUMNS, PartRecord, read_record
+from shared.enrichment.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 
 CONFIG = WorkflowConfig()

@@ -5,10 +5,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from shared.routing.decision import decide
-from shared.routing.features import History
-from shared.routing.policy_file import load_policy
-from shared.routing.record import PartRecord, read_record
+from shared.enrichment.routing.decision import decide
+from shared.enrichment.routing.features import History
+from shared.enrichment.routing.policy_file import load_policy
+from shared.enrichment.routing.record import PartRecord, read_record
 from shared.workflow_config import WorkflowConfig
 
 INTAKE = Path(__file__).parents[2] / "data" / "parts_intake.jsonl"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.record import COLUMNS, NAME_LIMIT, PartRecord, Rejected, read_record
+from shared.enrichment.routing.record import COLUMNS, NAME_LIMIT, PartRecord, Rejected, read_record
 
 WHOLE: dict[str, Any] = {
     "pn": " LM317T ",

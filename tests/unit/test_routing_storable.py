@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routing.storable import DEPTH_LIMIT, FIELD_LIMIT, Json, storable, storable_text
+from shared.enrichment.routing.storable import DEPTH_LIMIT, FIELD_LIMIT, Json, storable, storable_text
 
 
 def cleaned(value: object) -> tuple[Json, list[str]]:

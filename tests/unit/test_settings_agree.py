@@ -26,7 +26,7 @@ def groups_required(function: str) -> set[type[settings.Settings]]:
     [call] = [
         node
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "wiring.require"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "common.require"
     ]
     return {getattr(settings, ast.unparse(argument).removeprefix("settings.")) for argument in call.args}
 

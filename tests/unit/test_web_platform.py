@@ -8,9 +8,9 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from shared.web.call import Call
-from shared.web.delivery import delivery_number
+from shared.web.enrichment.delivery import delivery_number
+from shared.web.fulfillment.scheduler import schedule_time
 from shared.web.log import LOGGER, log, start_logging
-from shared.web.scheduler import schedule_time
 from tests.web_support import logged
 
 

@@ -2,12 +2,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.routing.evaluation import Comparison, ReadyPolicy, Trail, ready
-from shared.routing.features import Features, History, Shown, features_of
-from shared.routing.policy import ERROR, Policy
-from shared.routing.record import PartRecord
-from shared.routing.route import Route, TaskPriority
-from shared.routing.storable import storable_text
+from shared.enrichment.routing.evaluation import Comparison, ReadyPolicy, Trail, ready
+from shared.enrichment.routing.features import Features, History, Shown, features_of
+from shared.enrichment.routing.policy import ERROR, Policy
+from shared.enrichment.routing.record import PartRecord
+from shared.enrichment.routing.route import Route, TaskPriority
+from shared.enrichment.routing.storable import storable_text
 from shared.workflow_config import WorkflowConfig
 
 _REASON_LIMIT = 500

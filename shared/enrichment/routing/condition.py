@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, model_validator
 
-from shared.routing.features import exact
+from shared.enrichment.routing.features import exact
 from shared.workflow_config import numeric_fields
 
 NUMERIC_FEATURES = ("priority", "completeness", "reliability", "recent_failures", "combined")

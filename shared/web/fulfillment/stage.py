@@ -8,9 +8,9 @@ from pydantic import Field
 from shared.fulfillment.pipeline import load_pipeline
 from shared.fulfillment.sequence import StageRun, StageRunner, firing_of
 from shared.web.call import Answer, Call, RequestModel
+from shared.web.fulfillment.scheduler import schedule_time
 from shared.web.function import HttpFunction, Route, http_function
 from shared.web.health import Check
-from shared.web.scheduler import schedule_time
 
 
 class StageRequest(RequestModel):

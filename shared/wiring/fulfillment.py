@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared import settings
 from shared.clock import system_clock
 from shared.errors import SettingsInvalid
-from shared.wiring import tls
+from shared.wiring import common
 
 if TYPE_CHECKING:
     from shared.cloud.order_store import SupabaseOrderStore
@@ -30,7 +30,7 @@ def order_store() -> "SupabaseOrderStore":
 
     store = settings.StoreSettings.from_environment()
     return SupabaseOrderStore(
-        SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=tls)
+        SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=common.tls)
     )
 
 
@@ -53,7 +53,7 @@ def marketplace() -> "MiraklMarketplace":
         base_url=vendor.base_url,
         shop_id=vendor.shop_id,
         bounds=MiraklBounds(read=vendor.timeout, total=vendor.timeout, longest_wait=LONGEST_WAIT),
-        tls=tls(),
+        tls=common.tls(),
     )
 
 
@@ -86,14 +86,14 @@ def carrier() -> "Carrier":
             account,
             base_url=vendor.base_url or JSON_ADDRESS,
             bounds=bounds,
-            tls=tls(),
+            tls=common.tls(),
         )
     return CanadaPostXml(
         XmlCredentials(vendor.user, secret),
         account,
         base_url=vendor.base_url or XML_ADDRESS,
         bounds=bounds,
-        tls=tls(),
+        tls=common.tls(),
     )
 
 

@@ -11,10 +11,10 @@ from functools import lru_cache
 from string import Formatter
 from typing import NamedTuple
 
-from shared.routing.condition import NUMERIC_FEATURES, Condition
-from shared.routing.features import Features, Shown, exact
-from shared.routing.policy import RAISE, Policy, PriorityChoice, Raise, Rule, Weights
-from shared.routing.route import Route, TaskPriority
+from shared.enrichment.routing.condition import NUMERIC_FEATURES, Condition
+from shared.enrichment.routing.features import Features, Shown, exact
+from shared.enrichment.routing.policy import RAISE, Policy, PriorityChoice, Raise, Rule, Weights
+from shared.enrichment.routing.route import Route, TaskPriority
 from shared.workflow_config import WorkflowConfig, numeric_fields
 
 

@@ -9,8 +9,8 @@ from shared.enrichment.naming import BATCH_ID, new_batch_id
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.store import ReviewStore
 from shared.web.call import Answer, Call, RequestModel
+from shared.web.enrichment.desk import batch_of
 from shared.web.function import Route
-from shared.web.review import batch_of
 
 
 class RedriveRequest(RequestModel):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from shared.routing.identity import manufacturer_key, part_number_key, record_key
-from shared.routing.storable import Json, storable
+from shared.enrichment.routing.identity import manufacturer_key, part_number_key, record_key
+from shared.enrichment.routing.storable import Json, storable
 
 COLUMNS = ("pn", "manufacturer", "category", "description", "specs", "docs", "images", "priority_score")
 """The source's columns; anything else in a row is left out."""

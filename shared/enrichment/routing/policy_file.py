@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.enrichment.routing.policy import Document, Policy
+from shared.enrichment.routing.policy_error import sentences
 from shared.errors import PolicyInvalid
-from shared.routing.policy import Document, Policy
-from shared.routing.policy_error import sentences
 
 FOLDER = Path(__file__).parent / "policies"
 DEFAULT_POLICY = "flow"

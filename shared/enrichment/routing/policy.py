@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
-from shared.routing.condition import NUMERIC_FEATURES, Condition, Grammar, exact_number
-from shared.routing.features import SHARES
-from shared.routing.route import TaskPriority
+from shared.enrichment.routing.condition import NUMERIC_FEATURES, Condition, Grammar, exact_number
+from shared.enrichment.routing.features import SHARES
+from shared.enrichment.routing.route import TaskPriority
 from shared.workflow_config import numeric_fields
 
 RAISE = "raise_automation"

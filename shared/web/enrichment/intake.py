@@ -5,10 +5,10 @@ from pydantic import Field, field_validator
 from shared.clock import Clock
 from shared.enrichment.naming import BATCH_ID, batch_id_of, new_batch_id
 from shared.enrichment.orchestrate import Order
-from shared.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
-from shared.routing.route import Route
+from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
+from shared.enrichment.routing.route import Route
 from shared.web.call import Call, RequestModel
-from shared.web.scheduler import schedule_time
+from shared.web.fulfillment.scheduler import schedule_time
 
 
 class OrchestrateRequest(RequestModel):

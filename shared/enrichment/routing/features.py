@@ -5,9 +5,9 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
-from shared.routing.completeness import completeness
-from shared.routing.record import PartRecord
-from shared.routing.route import Route
+from shared.enrichment.routing.completeness import completeness
+from shared.enrichment.routing.record import PartRecord
+from shared.enrichment.routing.route import Route
 
 Shown = float | str | None
 """A feature as JSON."""

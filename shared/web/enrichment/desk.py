@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.enrichment.naming import BATCH_ID
+from shared.enrichment.routing.identity import manufacturer_key
 from shared.enrichment.store import ReportStore, ReviewStore
 from shared.errors import NotFound
-from shared.routing.identity import manufacturer_key
 from shared.web.call import Answer, Call, NoInput, RequestModel
 from shared.web.function import Route
 

@@ -1,8 +1,4 @@
-"""The composition root: the only place that builds concrete clients, each once per process, when first asked for.
-
-Importing this is cheap; every builder imports what it builds. A function calls `require` when it is loaded, so that
-wrong settings stop its start.
-"""
+"""The composition root of enrichment."""
 
 from datetime import timedelta
 from functools import cache
@@ -10,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from shared import settings
 from shared.clock import system_clock
-from shared.workflow_config import WorkflowConfig
+from shared.wiring import common
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
     from uuid import UUID
 
     from shared.cloud.bigquery import BigQuerySource
@@ -23,28 +18,6 @@ if TYPE_CHECKING:
     from shared.enrichment.orchestrate import Orchestrator
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
-
-
-def require(*groups: type[settings.Settings]) -> None:
-    """Raises SettingsInvalid unless these groups, the log's and the workflow's can be read from the environment."""
-    for group in groups:
-        group.from_environment()
-    settings.LogSettings.from_environment()
-    workflow_config()
-
-
-@cache
-def workflow_config() -> WorkflowConfig:
-    import os
-
-    return WorkflowConfig.from_environment(os.environ)
-
-
-@cache
-def tls() -> "SSLContext":
-    import httpx
-
-    return httpx.create_ssl_context()
 
 
 @cache
@@ -64,8 +37,8 @@ def record_store() -> "SupabaseRecordStore":
         due_medium=review.due_medium,
         due_low=review.due_low,
     )
-    rpc = SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=tls)
-    return SupabaseRecordStore(rpc, times, max_attempts=workflow_config().automation_retry_attempts)
+    rpc = SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=common.tls)
+    return SupabaseRecordStore(rpc, times, max_attempts=common.workflow_config().automation_retry_attempts)
 
 
 @cache
@@ -105,7 +78,7 @@ def catalogue() -> "DigiKeyCatalogue":
         base_url=vendor.base_url,
         locale=DigiKeyLocale(vendor.site, vendor.language, vendor.currency),
         bounds=DigiKeyBounds(read=vendor.timeout, total=vendor.timeout),
-        tls=tls(),
+        tls=common.tls(),
     )
 
 
@@ -132,7 +105,7 @@ def orchestrator() -> "Orchestrator":
         source=record_source(),
         store=record_store(),
         queue=automation_queue(),
-        config=workflow_config(),
+        config=common.workflow_config(),
         clock=system_clock,
         reprocess_after=timedelta(days=settings.ReprocessSettings.from_environment().after_days),
     )
@@ -142,7 +115,9 @@ def orchestrator() -> "Orchestrator":
 def worker() -> "Worker":
     from shared.enrichment.automate import Worker
 
-    return Worker(record_store(), catalogue(), automation_queue(), dead_letter_queue(), workflow_config())
+    return Worker(
+        record_store(), catalogue(), automation_queue(), dead_letter_queue(), common.workflow_config()
+    )
 
 
 def deliver(task_id: "UUID", number: int, *, last: bool, queue_task: str) -> "Reply":
@@ -156,4 +131,4 @@ def deliver(task_id: "UUID", number: int, *, last: bool, queue_task: str) -> "Re
 def sweeper() -> "Sweeper":
     from shared.enrichment.sweep import Sweeper
 
-    return Sweeper(record_store(), automation_queue(), workflow_config())
+    return Sweeper(record_store(), automation_queue(), common.workflow_config())

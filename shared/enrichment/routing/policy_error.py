@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.routing.condition import NUMERIC_FEATURES, OPERATORS
-from shared.routing.features import SHARES
+from shared.enrichment.routing.condition import NUMERIC_FEATURES, OPERATORS
+from shared.enrichment.routing.features import SHARES
 
 _PLAIN = {
     "missing": "is missing",

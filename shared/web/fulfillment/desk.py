@@ -9,8 +9,8 @@ from shared.errors import NotFound
 from shared.fulfillment.orders import OrderState
 from shared.fulfillment.store import OrderReports
 from shared.web.call import Answer, Call, RequestModel
+from shared.web.enrichment.desk import Note
 from shared.web.function import Route
-from shared.web.review import Note
 
 LONGEST_ID = 200
 
