@@ -10,9 +10,7 @@ from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import endpoint
 from shared.wiring import checks, common, enrichment
 
-common.require(
-    settings.StoreSettings, settings.QueueSettings, settings.SweepSettings, settings.ReviewSettings
-)
+common.require(settings.StoreSettings, settings.QueueSettings, settings.SweepSettings, settings.DeskSettings)
 SWEEP_LIMIT = settings.SweepSettings.from_environment().limit
 CHECKS = {"database": checks.record_tables, "automation_queue": checks.automation_queue}
 

@@ -3,18 +3,18 @@
 from typing import Any
 
 from shared import settings
-from shared.web.enrichment.desk import workflow_routes
+from shared.web.enrichment.desk import enrichment_desk
 from shared.web.enrichment.redrive import redrive_route
-from shared.web.fulfillment.desk import order_routes
+from shared.web.fulfillment.desk import fulfillment_desk
 from shared.web.function import http_function
 from shared.wiring import checks, common, enrichment, fulfillment
 
-common.require(settings.StoreSettings, settings.ReviewSettings)
+common.require(settings.StoreSettings, settings.DeskSettings)
 
 
 def shown_config() -> dict[str, Any]:
     """The configuration in force, without secrets."""
-    groups = (settings.StoreSettings, settings.ReviewSettings, settings.LogSettings)
+    groups = (settings.StoreSettings, settings.DeskSettings, settings.LogSettings)
     shown = {name: value for group in groups for name, value in group.from_environment().shown().items()}
     return {"workflow": common.workflow_config().model_dump(), "settings": shown}
 
@@ -22,9 +22,9 @@ def shown_config() -> dict[str, Any]:
 workflow = http_function(
     "workflow",
     [
-        *workflow_routes(enrichment.record_store, shown_config),
+        *enrichment_desk(enrichment.record_store, shown_config),
         redrive_route(enrichment.record_store, common.workflow_config().max_daily_tasks),
-        *order_routes(fulfillment.order_store),
+        *fulfillment_desk(fulfillment.order_store),
     ],
     {"records": checks.record_tables, "orders": checks.order_tables},
 )

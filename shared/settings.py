@@ -162,7 +162,7 @@ class CatalogueSettings(Settings):
     )
 
 
-class ReviewSettings(Settings):
+class DeskSettings(Settings):
     claim: Seconds = Field(
         3600, alias="MANUAL_CLAIM_SECONDS", description="how long a claim of a manual task holds"
     )
@@ -284,7 +284,7 @@ GROUPS: tuple[type[Settings], ...] = (
     DeliverySettings,
     SweepSettings,
     CatalogueSettings,
-    ReviewSettings,
+    DeskSettings,
     ReprocessSettings,
     MarketplaceSettings,
     TrackingSettings,

@@ -21,7 +21,7 @@ from shared.enrichment.ports import RecordSource, TaskQueue
 from shared.enrichment.routing.policy import Policy
 from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
 from shared.enrichment.routing.route import Route, TaskPriority
-from shared.enrichment.store import OpeningStore, ReportStore, ReviewStore
+from shared.enrichment.store import DeskStore, OpeningStore, ReportStore
 from shared.errors import FieldError, InvalidRequest
 from shared.wiring import enrichment as wiring
 from shared.workflow_config import WorkflowConfig
@@ -44,7 +44,7 @@ REPROCESS_AFTER = timedelta(days=30)
 _wiring_lock = threading.Lock()  # concurrent first calls must not build a client twice
 
 
-class WorkflowStore(OpeningStore, ReviewStore, ReportStore, Protocol):
+class WorkflowStore(OpeningStore, DeskStore, ReportStore, Protocol):
     """What one database serves here."""
 
 

@@ -228,7 +228,7 @@ class HandOverStore(Protocol):
     def fail_lost_task(self, task_id: UUID, generation: int, message: str, *, to_manual: bool) -> bool: ...
 
 
-class ReviewStore(Protocol):
+class DeskStore(Protocol):
     """What people's work needs. All raise NotFound, and Conflict naming the owner when somebody else holds the task."""
 
     def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]: ...

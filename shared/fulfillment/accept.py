@@ -9,7 +9,6 @@ from shared.fulfillment.reading import GROUP, change, concern, moved, read_back
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
-STAGE = "accept-orders"
 LOOKS = 3
 """How often accepted orders are read back for the marketplace's confirmation; the next cycle looks again."""
 
@@ -36,7 +35,7 @@ class Acceptance:
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; what was done before stays done."""
         for page in self.marketplace.waiting_orders():
-            run.counts["new"] += self.store.store_orders(page.orders, STAGE)
+            run.counts["new"] += self.store.store_orders(page.orders, run.stage)
             run.counts["waiting"] += len(page.orders)
             run.report(page.problems)
             if not run.may_go_on():
@@ -45,7 +44,7 @@ class Acceptance:
         self._confirm(run, asked)
         self._refresh(run, asked)
 
-    def would(self, limit: int) -> list[str]:
+    def preview(self, limit: int) -> list[str]:
         """The orders that a run would accept now."""
         waiting = [order.order_id for page in self.marketplace.waiting_orders() for order in page.orders]
         return waiting[:limit]
@@ -89,7 +88,7 @@ class Acceptance:
         unsettled: list[Asked] = []
         for start in range(0, len(pending), GROUP):
             group = pending[start : start + GROUP]
-            shown = read_back(self.marketplace, self.store, [each.order for each in group], run, STAGE)
+            shown = read_back(self.marketplace, self.store, [each.order for each in group], run)
             for each in group:
                 found = shown.get(each.order.order_id)
                 if found is None or found.state in UNDECIDED:
@@ -112,7 +111,7 @@ class Acceptance:
             return
         reason = f"refused: {asked.refusal}"
         self.store.move_orders(
-            [moved(order.order_id, order.state, OrderState.ACCEPTANCE_FAILED, reason)], STAGE
+            [moved(order.order_id, order.state, OrderState.ACCEPTANCE_FAILED, reason)], run.stage
         )
         run.failed(order.order_id, reason)
 
@@ -123,5 +122,5 @@ class Acceptance:
         while run.may_go_on() and (group := self.store.orders_in(states, GROUP, after)):
             after = group[-1].order_id
             old = [order for order in group if order.order_id not in just_read]
-            read_back(self.marketplace, self.store, old, run, STAGE)
+            read_back(self.marketplace, self.store, old, run)
             run.counts["refreshed"] += len(old)

@@ -37,7 +37,6 @@ from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, LabelStore
 
 LOGGER = logging.getLogger("switchyard")
-STAGE = "create-labels"
 SETTLING = timedelta(minutes=10)
 """From a call to the carrier until "no such request" means that nothing will come of it any more."""
 
@@ -79,7 +78,7 @@ class LabelPurchase:
         while group := self.store.orders_in(STATES, GROUP, after):
             after = group[-1].order_id
             # a cancelled order must not get a label, and addresses come late
-            shown = read_back(self.marketplace, self.store, group, run, STAGE)
+            shown = read_back(self.marketplace, self.store, group, run)
             for order in group:
                 step = label_step(order.shipment)
                 if step in BUYING and not _ships(shown.get(order.order_id)):
@@ -93,7 +92,7 @@ class LabelPurchase:
         self._fetch_pending(run)
         self._settle_ended(run)
 
-    def would(self, limit: int) -> list[str]:
+    def preview(self, limit: int) -> list[str]:
         orders = self.store.orders_in(STATES, min(limit, 1000))
         return [o.order_id for o in orders if o.marketplace_state == MarketplaceState.SHIPPING and o.address]
 
@@ -122,7 +121,7 @@ class LabelPurchase:
         if isinstance(destination, Unmappable) or isinstance(parcel, str):
             reason = destination.reason if isinstance(destination, Unmappable) else str(parcel)
             self.store.move_orders(
-                [moved(order.order_id, order.state, OrderState.LABEL_FAILED, reason)], STAGE
+                [moved(order.order_id, order.state, OrderState.LABEL_FAILED, reason)], run.stage
             )
             run.failed(order.order_id, reason)
             return
@@ -300,7 +299,7 @@ def _alone(run: StageRun, order_id: str) -> Iterator[None]:
     try:
         yield
     except StoreRefused:
-        LOGGER.exception("%s: order %s", STAGE, order_id)
+        LOGGER.exception("%s: order %s", run.stage, order_id)
         run.failed(order_id, "the store refused what was to be kept; the log says why")
 
 

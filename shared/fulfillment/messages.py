@@ -10,7 +10,6 @@ from shared.fulfillment.ports import Marketplace, Thread
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import MessageStore, StoredMessageThread
 
-STAGE = "sync-messages"
 CURSOR = "threads"
 OVERLAP = timedelta(minutes=10)
 """Read again before the cursor: the marketplace's clock and order of writing are not ours."""
@@ -44,7 +43,7 @@ class MessageSync:
         if newest:  # one dated in the future must not hide what is written until then
             self.store.move_cursor(CURSOR, min(newest, self.clock()))
 
-    def would(self, limit: int) -> list[str]:
+    def preview(self, limit: int) -> list[str]:
         ids = [
             thread.thread_id for page in self.marketplace.threads(self._since()) for thread in page.threads
         ]

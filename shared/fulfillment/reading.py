@@ -21,7 +21,7 @@ Outcome = Done | Refused | Unclear | NotSent
 
 
 def read_back(
-    marketplace: Marketplace, store: OrderStore, known: Sequence[KnownOrder], run: StageRun, stage: str
+    marketplace: Marketplace, store: OrderStore, known: Sequence[KnownOrder], run: StageRun
 ) -> dict[str, MarketplaceOrder]:
     """The orders as the marketplace shows them now; keeps what it says and makes the moves that follow from it.
 
@@ -33,7 +33,7 @@ def read_back(
     run.report(page.problems)
     shown = {order.order_id: order for order in page.orders}
     if shown:
-        store.store_orders(list(shown.values()), stage)
+        store.store_orders(list(shown.values()), run.stage)
     moves = [
         move
         for order in known
@@ -41,7 +41,7 @@ def read_back(
         and (move := follow(order.order_id, order.state, shown[order.order_id].state))
     ]
     if moves:
-        store.move_orders(moves, stage)
+        store.move_orders(moves, run.stage)
     return shown
 
 

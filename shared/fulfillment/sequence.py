@@ -91,6 +91,7 @@ def firing_of(due: datetime | None, cycle: str | None, pipeline: Pipeline) -> Fi
 class StageRun:
     """One run of a stage: what is left of its time, and what it counted. `limit` bounds the orders it handles."""
 
+    stage: str
     limit: int
     deadline: datetime
     clock: Clock
@@ -179,6 +180,7 @@ class StageRunner:
         now = self.clock()
         allowed = timedelta(seconds=stage.timeout_seconds)
         run = StageRun(
+            stage=name,
             limit=limit,
             deadline=now + allowed - min(MARGIN, allowed / 2),
             clock=self.clock,

@@ -17,7 +17,6 @@ from shared.fulfillment.reading import GROUP, Outcome, change, concern, moved, r
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
-STAGE = "update-tracking"
 TRACKING_PAGE = "https://www.canadapost-postescanada.ca/track-reperage/en#/resultList?searchFor="
 
 
@@ -47,10 +46,10 @@ class TrackingUpdate:
             run.counts["left"] += max(0, len(group) - room)
             group = group[:room]
             run.counts["handled"] += len(group)
-            shown = read_back(self.marketplace, self.store, group, run, STAGE)
+            shown = read_back(self.marketplace, self.store, group, run)
             self._look(run, self._push_all(run, group, shown))
 
-    def would(self, limit: int) -> list[str]:
+    def preview(self, limit: int) -> list[str]:
         return [order.order_id for order in self.store.orders_in([OrderState.LABEL_CREATED], limit)]
 
     def _push_all(
@@ -87,7 +86,7 @@ class TrackingUpdate:
         return Refused(f"shipping refused: {answer.message}") if isinstance(answer, Refused) else answer
 
     def _look(self, run: StageRun, pushed: Sequence[Pushed]) -> None:
-        shown = read_back(self.marketplace, self.store, [each.order for each in pushed], run, STAGE)
+        shown = read_back(self.marketplace, self.store, [each.order for each in pushed], run)
         for each in pushed:
             order = each.order
             found = shown.get(order.order_id)
@@ -95,7 +94,7 @@ class TrackingUpdate:
                 run.counts["done"] += 1
             elif each.refusal is not None and found is not None and found.state == MarketplaceState.SHIPPING:
                 move = moved(order.order_id, order.state, OrderState.TRACKING_FAILED, each.refusal)
-                self.store.move_orders([move], STAGE)
+                self.store.move_orders([move], run.stage)
                 run.failed(order.order_id, each.refusal)
             else:
                 run.counts["unconfirmed"] += 1

@@ -27,7 +27,7 @@ def record_store() -> "SupabaseRecordStore":
 
     store = settings.StoreSettings.from_environment()
     sweep = settings.SweepSettings.from_environment()
-    review = settings.ReviewSettings.from_environment()
+    review = settings.DeskSettings.from_environment()
     times = StoreTimes(
         lease=settings.DeliverySettings.from_environment().lease,
         grace=sweep.grace,

@@ -9,10 +9,10 @@ from shared.errors import SettingsInvalid
 from shared.settings import (
     CatalogueSettings,
     DeliverySettings,
+    DeskSettings,
     LogSettings,
     QueueSettings,
     ReprocessSettings,
-    ReviewSettings,
     Settings,
     SourceSettings,
     StoreSettings,
@@ -25,8 +25,8 @@ from tests.web_support import ROOT
 NEEDS: dict[str, tuple[type[Settings], ...]] = {
     "orchestrate": (StoreSettings, SourceSettings, QueueSettings, ReprocessSettings, LogSettings),
     "automate": (StoreSettings, QueueSettings, DeliverySettings, CatalogueSettings, LogSettings),
-    "fallback": (StoreSettings, QueueSettings, SweepSettings, ReviewSettings, LogSettings),
-    "workflow": (StoreSettings, ReviewSettings, LogSettings),
+    "fallback": (StoreSettings, QueueSettings, SweepSettings, DeskSettings, LogSettings),
+    "workflow": (StoreSettings, DeskSettings, LogSettings),
 }
 REQUIRED = [
     (name, info.alias or "")

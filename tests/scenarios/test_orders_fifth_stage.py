@@ -84,7 +84,7 @@ def test_a_fifth_stage_is_one_entry_and_one_file(order_line: OrderLine, copy: Pa
     assert (first["stage"], first["done"], first["out_of_order"]) == ("count-shipped", 2, True)
     assert again["skipped"] == "already ran"
     assert "waits for sync-messages" in waits["detail"]
-    assert len(dry["would_handle"]) == 2
+    assert len(dry["preview"]) == 2
 
 
 def test_everything_that_reads_the_list_knows_the_fifth_stage(order_line: OrderLine, copy: Path) -> None:

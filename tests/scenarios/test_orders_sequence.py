@@ -178,7 +178,7 @@ def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(
     }
     before = order_line.rows("select order_id, state from orders order by 1")
     answer = deployed(function).post("/", json={"dry_run": True, "limit": 2}).get_json()
-    assert answer["would_handle"] == expected[function]
+    assert answer["preview"] == expected[function]
     assert order_line.rows("select order_id, state from orders order by 1") == before
     assert order_line.rows("select count(*) from stage_runs where cycle not like 'by-hand%%'") == [(0,)]
     assert not [

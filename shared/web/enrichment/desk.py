@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.enrichment.naming import BATCH_ID
 from shared.enrichment.routing.identity import manufacturer_key
-from shared.enrichment.store import ReportStore, ReviewStore
+from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.web.call import Answer, Call, NoInput, RequestModel
 from shared.web.function import Route
@@ -76,12 +76,12 @@ class ProductsRequest(RequestModel):
     limit: int = Field(5, ge=1, le=100)
 
 
-class ReviewStoreAndReports(ReviewStore, ReportStore, Protocol):
+class DeskAndReports(DeskStore, ReportStore, Protocol):
     """Both, as one database serves them."""
 
 
-def workflow_routes(
-    store: Callable[[], ReviewStoreAndReports], config: Callable[[], dict[str, Any]]
+def enrichment_desk(
+    store: Callable[[], DeskAndReports], config: Callable[[], dict[str, Any]]
 ) -> Sequence[Route]:
     """`store` and `config` are asked for at the first request that needs them."""
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.clock import system_clock
 from shared.enrichment.naming import BATCH_ID, new_batch_id
 from shared.enrichment.ports import ErrorCategory
-from shared.enrichment.store import ReviewStore
+from shared.enrichment.store import DeskStore
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.enrichment.desk import batch_of
 from shared.web.function import Route
@@ -21,7 +21,7 @@ class RedriveRequest(RequestModel):
     batch_id: str | None = Field(None, pattern=f"^{BATCH_ID}$")
 
 
-def redrive_route(store: Callable[[], ReviewStore], daily_limit: int) -> Route:
+def redrive_route(store: Callable[[], DeskStore], daily_limit: int) -> Route:
     """`daily_limit` is the quota that redriven records count toward."""
 
     def redrive(request: RedriveRequest, call: Call) -> Answer:

@@ -40,7 +40,7 @@ class StagesRequest(RequestModel):
     limit: int = Field(20, ge=1, le=1000)
 
 
-def order_routes(store: Callable[[], OrderReports]) -> Sequence[Route]:
+def fulfillment_desk(store: Callable[[], OrderReports]) -> Sequence[Route]:
     """`store` is asked for at the first request that needs it."""
 
     def orders(request: OrdersRequest, _call: Call) -> Answer:

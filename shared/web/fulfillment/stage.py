@@ -22,11 +22,11 @@ class StageRequest(RequestModel):
 
 
 class Work(Protocol):
-    """A stage: called it does its work; `would` tells which orders or threads that would be, and changes nothing."""
+    """A stage. A call does its work; `preview` returns the ids of the orders or threads that a run would handle."""
 
     def __call__(self, run: StageRun) -> None: ...
 
-    def would(self, limit: int) -> list[str]: ...
+    def preview(self, limit: int) -> list[str]: ...
 
 
 def stage_function(
@@ -41,7 +41,7 @@ def stage_function(
 
     def handle(request: StageRequest, call: Call) -> Answer:
         if request.dry_run:
-            return Answer({"stage": name, "dry_run": True, "would_handle": work().would(request.limit)})
+            return Answer({"stage": name, "dry_run": True, "preview": work().preview(request.limit)})
         fired = schedule_time(call)
         firing = firing_of(fired and fired[0], request.cycle, pipeline)
         result = runner().run(name, firing, request.limit, work())
