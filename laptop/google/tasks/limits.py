@@ -5,7 +5,12 @@ from dataclasses import dataclass
 DAY = 86_400
 MAX_RATE = 500
 MAX_CONCURRENT = 5_000
-MAX_TASK_BYTES = 100 * 1024
+MAX_TASK_BYTES = 2**20 - 7
+"""The size of the stored task as protobuf, with name, times, deadline and headers.
+
+Measured on the real service in 2026 by the authors of github.com/aertje/cloud-tasks-emulator. The 100 KB in the
+client's docstrings do not hold.
+"""
 MAX_SCHEDULE_AHEAD = 30 * DAY
 RETENTION = 31 * DAY
 DEFAULT_DEADLINE = 600.0

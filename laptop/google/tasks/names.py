@@ -20,6 +20,9 @@ def queue_of(task_name: str) -> str:
 
 
 def location(name: str) -> str:
+    """The parent of CreateQueue and ListQueues. The project is looked up before the rest of the name is read."""
+    if not name.startswith("projects/"):
+        raise refusals.no_such_project(name)
     if not LOCATION.fullmatch(name):
         raise refusals.ours(
             'Location name must be formatted: "projects/<PROJECT_ID>/locations/<LOCATION_ID>".'

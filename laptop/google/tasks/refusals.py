@@ -17,6 +17,10 @@ def queue_existed_recently() -> Refused:
     return Refused(grpc.StatusCode.FAILED_PRECONDITION, text)
 
 
+def no_such_project(name: str) -> Refused:
+    return Refused(grpc.StatusCode.PERMISSION_DENIED, f"Permission denied on resource project {name}.")
+
+
 def no_such_queue() -> Refused:
     text = "Queue does not exist. If you just created the queue, wait at least a minute for the queue to initialize."
     return Refused(grpc.StatusCode.NOT_FOUND, text)

@@ -5,7 +5,7 @@ import uuid
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from laptop.google.common.targets import MAX_URL, METHODS_WITH_BODY, has_host_and_port, has_scheme
-from laptop.google.common.times import duration, epoch, rfc3339, span
+from laptop.google.common.times import duration, epoch, rfc3339, span, timestamp
 from laptop.google.tasks import limits, names, refusals
 from laptop.google.tasks.bucket import burst_size
 from laptop.google.tasks.headers import USER_AGENT
@@ -104,22 +104,15 @@ def fill_retry_config(config: RetryConfigMessage, *, zero_doublings: bool = Fals
 
 def new_task(parent: str, given: TaskMessage, *, now: float, settings: Settings) -> tuple[TaskMessage, float]:
     """A Task to store and the moment (seconds since 1970) of its first delivery."""
-    if given.ByteSize() > limits.MAX_TASK_BYTES:
-        raise refusals.task_too_large()
     task = Task()
     task.CopyFrom(given)
-    for output_only in (
-        "create_time",
-        "dispatch_count",
-        "response_count",
-        "first_attempt",
-        "last_attempt",
-        "view",
-    ):
+    for output_only in ("dispatch_count", "response_count", "first_attempt", "last_attempt", "view"):
         task.ClearField(output_only)
+    task.create_time.CopyFrom(timestamp(int(now)))
     task.name = _task_name(parent, given.name)
     _fill_http_request(task)
     scheduled = _first_delivery(task, now)
+    task.schedule_time.CopyFrom(timestamp(scheduled))
     if not task.HasField("dispatch_deadline"):
         task.dispatch_deadline.CopyFrom(duration(limits.DEFAULT_DEADLINE))
     if not settings.min_deadline <= span(task.dispatch_deadline) <= limits.MAX_DEADLINE:
@@ -127,6 +120,8 @@ def new_task(parent: str, given: TaskMessage, *, now: float, settings: Settings)
         raise refusals.ours(f"Task.dispatchDeadline must be between {shortest:g}s and {longest:g}s.")
     if task.HasField("retry_config"):
         fill_retry_config(task.retry_config)
+    if task.ByteSize() > limits.MAX_TASK_BYTES:
+        raise refusals.task_too_large()
     return task, scheduled
 
 
