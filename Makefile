@@ -21,10 +21,10 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status demo test check format bench package plan deploy smoke logs lock clean
+.PHONY: help venv up down status demo test check terraform-check format bench package plan deploy smoke logs lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## the virtual environment .venv, brought to requirements-dev.txt when that has changed
 
@@ -70,6 +70,9 @@ check: venv ## lint, format, types and the rules of who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+terraform-check: venv ## format, validate and test infra/terraform, without registry or account (needs terraform)
+	@$(BIN)/python -m infra.terraform.check
 
 format: venv ## let ruff repair what it can
 	$(BIN)/ruff check --fix .
