@@ -1,20 +1,19 @@
 """Calls of the deployed functions: each bounded in time, tried again only where a second try does no harm."""
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import httpx
 
 from cli.addresses import Address
 from cli.failures import NoAnswer, NotReached, WrongUsage
-from cli.replies import Reply, read_answer, retry_after
+from cli.replies import Reply, read_answer
+from shared.retries import Again, RetryPolicy, retry_after
 
-TRIES = 3
-FIRST_PAUSE = 0.3  # seconds; doubled with each further try, with jitter
-LONGEST_PAUSE = 30.0  # seconds; a function that asks for more is not waited for
+RETRIES = RetryPolicy(tries=3, first_pause=0.3, longest_pause=30.0, spread=(0.5, 1.5))
 CONNECT_TIMEOUT = 10.0
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -66,33 +65,33 @@ class Client:
 
     def answer(self, call: Call) -> dict[str, Any]:
         """The JSON object that the function answers. Raises NotReached and Refused."""
-        pause = FIRST_PAUSE
-        left = TRIES
-        while True:
-            left -= 1
-            try:
-                reply = self._send(call)
-            except httpx.RequestError as error:
-                failure = self._failure(error, call.timeout)
-                again = call.repeatable and not isinstance(error, httpx.TimeoutException)
-                if not left or not (again or isinstance(error, NEVER_SENT)):
-                    raise failure from error
-                wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
-            else:
-                if reply.status not in NOT_AVAILABLE:
-                    return read_answer(reply, self.address)
-                failure = NoAnswer(
-                    f"{self.address.function} at {self.address.url} is not available now: {reply.summary}"
-                )
-                asked = retry_after(reply.headers)
-                wait = pause if asked is None else asked
-                if not left or not call.repeatable:
-                    raise failure
-                if wait > LONGEST_PAUSE:
-                    raise NoAnswer(f"{failure}; it asks to be left alone for {wait:.0f} s")
-            self._tell(f"{failure}; trying again in {wait:.1f} s")
-            self._sleep(wait)
-            pause *= 2
+        answer = RETRIES.run(
+            lambda: self._try(call),
+            self._sleep,
+            lambda failure, wait: self._tell(f"{failure}; trying again in {wait:.1f} s"),
+        )
+        if not isinstance(answer, Again):
+            return answer
+        if (answer.after or 0) > RETRIES.longest_pause:
+            raise NoAnswer(f"{answer.reason}; it asks to be left alone for {answer.after:.0f} s")
+        raise answer.reason
+
+    def _try(self, call: Call) -> dict[str, Any] | Again[NotReached]:
+        try:
+            reply = self._send(call)
+        except httpx.RequestError as error:
+            failure = self._failure(error, call.timeout)
+            is_lost = call.repeatable and not isinstance(error, httpx.TimeoutException)
+            if is_lost or isinstance(error, NEVER_SENT):
+                return Again(failure)
+            raise failure from error
+        if reply.status not in NOT_AVAILABLE:
+            return read_answer(reply, self.address)
+        place = f"{self.address.function} at {self.address.url}"
+        failure = NoAnswer(f"{place} is not available now: {reply.summary}")
+        if not call.repeatable:
+            raise failure
+        return Again(failure, retry_after(reply.headers, datetime.now(UTC)))
 
     def _send(self, call: Call) -> Reply:
         """The timeout bounds each wait, the deadline bounds an answer that drips."""

@@ -1,11 +1,8 @@
 """What an HTTP reply means: the answer, or why there is none. Pure."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -57,20 +54,6 @@ def read_answer(reply: Reply, address: Address) -> dict[str, Any]:
     if reply.status in _REDIRECTS:
         said += f", pointing to {reply.headers.get('Location', 'nowhere')}"
     raise NotReached(f"{said}: this is not the function; is the address right?")
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds; the header holds these or a date (RFC 9110). None when it is missing or unreadable."""
-    given = headers.get("Retry-After", "").strip()
-    if given.isascii() and given.isdigit():
-        return float(given)
-    try:
-        moment = parsedate_to_datetime(given)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return float(max(0, math.ceil((moment - datetime.now(UTC)).total_seconds())))
 
 
 def _told(reply: Reply, problem: Mapping[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """Supabase Storage as the shelf for labels, on its own client, `storage3`."""
 
-import random
 import re
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.cloud.supabase import FIRST_PAUSE, OUTAGES, TRIES
+from shared.cloud.supabase import OUTAGES, RETRIES
 from shared.errors import NotFound, StoreRefused, StoreUnavailable
+from shared.retries import Again
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,27 +67,22 @@ class SupabaseLabelShelf:
         from httpx import RequestError
         from storage3.exceptions import StorageApiError
 
-        pause = FIRST_PAUSE
-        failure = ""
-        for left in reversed(range(TRIES)):
+        def try_once() -> T | Again[str]:
             try:
                 return call()
             except StorageApiError as error:
                 if _status(error) not in _GATEWAY_ERRORS:
                     raise _refusal(what, error) from error
-                failure = f"HTTP {_status(error)}"
+                return Again(f"HTTP {_status(error)}")
             except RequestError as error:
-                failure = type(error).__name__
-            except (
-                ValueError,
-                KeyError,
-                TypeError,
-            ):  # a 200 that is not Storage's, such as a gateway's web page
-                failure = "an answer that is not JSON"
-            if left:
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-                pause *= 2
-        raise StoreUnavailable(f"the label shelf could not {what}: {failure}")
+                return Again(type(error).__name__)
+            except (ValueError, KeyError, TypeError):  # a 200 of something else, such as a gateway's web page
+                return Again("an answer that is not JSON")
+
+        answer = RETRIES.run(try_once, time.sleep)
+        if isinstance(answer, Again):
+            raise StoreUnavailable(f"the label shelf could not {what}: {answer.reason}")
+        return answer
 
     @cached_property
     def _client(self) -> "SyncStorageClient":

@@ -1,11 +1,11 @@
 """Calls of SQL functions through Supabase's own data client, `postgrest`, and what its errors mean here."""
 
-import random
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Conflict, NotFound, StoreRefused, StoreUnavailable
+from shared.retries import Again, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from postgrest import SyncPostgrestClient
     from postgrest.exceptions import APIError
 
-TRIES = 3
-"""Every function is safe to repeat, so a lost answer or a restarting database is tried again before anybody is told."""
-
-FIRST_PAUSE = 0.1  # seconds; doubled with each further try, with jitter
+RETRIES = RetryPolicy(tries=3, first_pause=0.1, spread=(0.5, 1.5))
+"""Every function is safe to repeat, so a lost answer or a restarting database is tried again before it is an error."""
 
 UNAVAILABLE_CODES = (
     "PGRST000",
@@ -63,33 +61,31 @@ class SupabaseRpc:
 
     def call(self, function: str, arguments: "Mapping[str, Any]") -> Any:  # noqa: ANN401 - JSON, as the function returns it
         """Raises NotFound and Conflict as the function words them, StoreUnavailable, StoreRefused."""
+        answer = RETRIES.run(lambda: self._try(function, arguments), time.sleep)
+        if isinstance(answer, Again):
+            raise StoreUnavailable(f"the database did not answer {function}: {answer.reason}")
+        return answer
+
+    def _try(self, function: str, arguments: "Mapping[str, Any]") -> Any:  # noqa: ANN401 - JSON, or an Again
         from httpx import InvalidURL, RequestError
         from postgrest.exceptions import APIError
 
-        pause = FIRST_PAUSE
-        failure = ""
-        for left in reversed(range(TRIES)):
-            try:
-                answer = self._client.rpc(function, dict(arguments)).execute().data
-                if not isinstance(answer, str):
-                    return answer
-                failure = f"{function}: an answer that is not JSON"  # which the client hands out as a text
-            except APIError as error:
-                if error.code not in UNAVAILABLE_CODES:
-                    raise _refusal(function, error) from error
-                failure = f"{function}: {error.message}"
-            except _Outage as error:
-                failure = f"{function}: {error}"
-            except RequestError as error:
-                failure = f"{function}: {type(error).__name__}"
-            except InvalidURL as error:
-                raise StoreRefused(f"the store's address cannot be used: {error}") from error
-            except ValueError as error:  # before anything was sent: a number or text that JSON cannot hold
-                raise StoreRefused(f"{function}: the arguments cannot be sent: {error}") from error
-            if left:
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-                pause *= 2
-        raise StoreUnavailable(f"the database did not answer {failure}")
+        try:
+            answer = self._client.rpc(function, dict(arguments)).execute().data
+        except APIError as error:
+            if error.code not in UNAVAILABLE_CODES:
+                raise _refusal(function, error) from error
+            return Again(error.message)
+        except _Outage as error:
+            return Again(str(error))
+        except RequestError as error:
+            return Again(type(error).__name__)
+        except InvalidURL as error:
+            raise StoreRefused(f"the store's address cannot be used: {error}") from error
+        except ValueError as error:  # before anything was sent: a number or text that JSON cannot hold
+            raise StoreRefused(f"{function}: the arguments cannot be sent: {error}") from error
+        # the client returns an answer that is not JSON as text
+        return Again("an answer that is not JSON") if isinstance(answer, str) else answer
 
     @cached_property
     def _client(self) -> "SyncPostgrestClient":

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, cast
 
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
+from shared.retries import RetryPolicy
 
 if TYPE_CHECKING:
     import grpc
     from google.cloud.tasks_v2 import CloudTasksClient, CreateTaskRequest, Task
 
 IN_FLIGHT = 64
-ATTEMPTS = 4
-FIRST_PAUSE = 0.25
+RETRIES = RetryPolicy(tries=4, first_pause=0.25)
 CREATE = "cloudtasks.tasks.create"
 _RECONNECT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000)]
 
@@ -49,7 +49,7 @@ class CloudTasksQueue:
     """Implements `shared.enrichment.ports.TaskQueue`; can be shared between threads.
 
     The client is imported and built at its first use, because that costs 130 ms and more. `timeout` in seconds is that
-    of one call; UNAVAILABLE and DEADLINE_EXCEEDED are tried ATTEMPTS times in all, which is safe as tasks are named.
+    of one call; UNAVAILABLE and DEADLINE_EXCEEDED are tried again by RETRIES, which is safe as tasks are named.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class CloudTasksQueue:
         except GoogleAuthError as error:
             return [EnqueueFailure(task.name, f"no credentials for Cloud Tasks: {error}") for task in tasks]
         failed = self._create(client, dict(enumerate(tasks)))
-        for attempt in range(1, ATTEMPTS):
+        for wait in RETRIES.pauses():
             again = {index: tasks[index] for index, failure in failed.items() if failure.retriable}
             if not again:
                 break
-            self._pause(FIRST_PAUSE * 2 ** (attempt - 1))
+            self._pause(wait)
             lasting = {index: failure for index, failure in failed.items() if index not in again}
             failed = lasting | self._create(client, again)
         return [EnqueueFailure(tasks[index].name, str(failed[index])) for index in sorted(failed)]
@@ -84,7 +84,7 @@ class CloudTasksQueue:
 
         again = retry.Retry(
             predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.DeadlineExceeded),
-            initial=FIRST_PAUSE,
+            initial=RETRIES.first_pause,
             timeout=self._timeout,
         )
         try:

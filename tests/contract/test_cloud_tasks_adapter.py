@@ -15,7 +15,7 @@ import grpc
 import pytest
 from google.cloud.tasks_v2 import types
 
-from shared.cloud.tasks import ATTEMPTS, CloudTasksQueue, QueueAddress
+from shared.cloud.tasks import RETRIES, CloudTasksQueue, QueueAddress
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
 from tests.laptop.google.tasks_support.process import ROOT, eventually, running
@@ -127,7 +127,7 @@ def test_retries_are_bounded_and_what_failed_is_said(strike: TestQueue, queue: C
     strike.server.inject({"kind": "call_refused", "queue": strike.name.rpartition("/")[2]})
     expected = "Cloud Tasks answered UNAVAILABLE: Injected fault: nothing was created."
     assert queue.enqueue(tasks(2)) == [EnqueueFailure("task-0", expected), EnqueueFailure("task-1", expected)]
-    assert strike.server.control("GET", "/faults")["faults"][0]["struck"] == 2 * ATTEMPTS
+    assert strike.server.control("GET", "/faults")["faults"][0]["struck"] == 2 * RETRIES.tries
 
 
 def test_the_pauses_between_attempts_double() -> None:

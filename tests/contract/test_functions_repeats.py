@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -155,7 +156,7 @@ def effects(postgres_server: PostgresServer, template: str, story: str, loss: Lo
 def test_a_call_whose_answer_was_lost_has_its_effect_once(
     postgres_server: PostgresServer, migrated_template: str, monkeypatch: pytest.MonkeyPatch, story: str
 ) -> None:
-    monkeypatch.setattr(supabase, "FIRST_PAUSE", 0)
+    monkeypatch.setattr(supabase, "RETRIES", replace(supabase.RETRIES, first_pause=0))
     undisturbed = effects(postgres_server, migrated_template, story, None)
     for loss in LOSSES:
         assert effects(postgres_server, migrated_template, story, loss) == undisturbed

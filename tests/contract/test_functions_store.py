@@ -5,14 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
 from shared.cloud import supabase
-from shared.cloud.supabase import TRIES, SupabaseRpc
+from shared.cloud.supabase import RETRIES, SupabaseRpc
 from shared.errors import Conflict, NotFound, StoreRefused, StoreUnavailable
 from tests.ports import free_port
 from tests.rest_support import Rest
@@ -111,8 +111,8 @@ def test_an_outage_is_tried_again_with_growing_pauses_and_then_told(
     with gateway(answer) as server, calling(server.url) as rpc:
         with pytest.raises(StoreUnavailable, match="the database did not answer work: "):
             rpc.call("work", {"a": 1})
-        assert server.calls == [b'{"a":1}'] * TRIES
-    assert [0.05 <= pauses[0] <= 0.15, 0.1 <= pauses[1] <= 0.3, len(pauses)] == [True, True, TRIES - 1]
+        assert server.calls == [b'{"a":1}'] * RETRIES.tries
+    assert [0.05 <= pauses[0] <= 0.15, 0.1 <= pauses[1] <= 0.3, len(pauses)] == [True, True, 2]
 
 
 @pytest.mark.parametrize("answer", DOWN, ids=[f"{status}-{index}" for index, (status, *_) in enumerate(DOWN)])
@@ -174,7 +174,7 @@ def test_an_address_that_is_none_is_refused() -> None:
 
 
 def test_a_silent_database_is_given_up_on_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supabase, "TRIES", 2)
+    monkeypatch.setattr(supabase, "RETRIES", replace(RETRIES, tries=2))
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with calling(url, timeout=0.05) as rpc, pytest.raises(StoreUnavailable, match="ReadTimeout"):
@@ -194,4 +194,4 @@ def test_lost_answers_are_tried_again_until_it_is_told(rest_server: Rest) -> Non
     ):
         rpc.call("batch_status", {"p_batch_id": "b"})
     report = httpx.get(f"{rest_server.url}/_control/faults").raise_for_status().json()
-    assert [fault["struck"] for fault in report["faults"]] == [TRIES]
+    assert [fault["struck"] for fault in report["faults"]] == [RETRIES.tries]

@@ -15,7 +15,7 @@ import pytest
 from laptop.supabase.rest.tokens import api_key
 from laptop.supabase.storage.folder import Folder
 from shared.cloud.storage import SupabaseLabelShelf
-from shared.cloud.supabase import TRIES
+from shared.cloud.supabase import RETRIES
 from shared.errors import NotFound, StoreRefused, StoreUnavailable
 from shared.fulfillment.ports import LabelShelf
 from tests.ports import free_port
@@ -108,7 +108,7 @@ def test_lasting_trouble_is_told_after_a_few_tries(server: Rest, fault: dict[str
     with shelf_at(server.url, server.service_key) as shelf, pytest.raises(StoreUnavailable):
         shelf.put("A-1.pdf", PDF)
     struck = httpx.get(f"{server.url}/_control/faults").json()["faults"][0]["struck"]
-    assert struck == TRIES
+    assert struck == RETRIES.tries
 
 
 def test_nobody_there_is_an_outage() -> None:

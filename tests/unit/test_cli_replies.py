@@ -1,35 +1,9 @@
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-
 import pytest
 
 from cli.addresses import Address, Function
 from cli.failures import Refused
-from cli.replies import Reply, read_answer, retry_after
+from cli.replies import Reply, read_answer
 from cli.screen import shown
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("0", 0),
-        (" 17 ", 17),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
-        ("Thu, 01 Jan 1970 00:00:00", 0),
-        ("soon", None),
-        ("-3", None),
-        ("٣", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
-    assert retry_after({"Retry-After": header}) == seconds
-
-
-def test_a_date_to_come_is_a_wait() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-
-    assert 0 < (retry_after({"Retry-After": soon}) or 0) <= 3600
-    assert retry_after({}) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[" * 100_000, b'"text"', b'{"detail": "no code"}'])
