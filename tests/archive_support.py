@@ -1,6 +1,7 @@
 """A function's archive, unpacked and running as the cloud's build starts it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import httpx
 from packaging.requirements import Requirement
 
 from infra.package import __main__ as package
+from tests import processes
 from tests.ports import free_port
 
 BARE = (
@@ -53,24 +55,23 @@ def started(
     port = free_port()
     log = archive.with_suffix(".log")
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
+    with (
+        log.open("wb") as output,
+        processes.started(
             [*command, "--target", target, "--port", str(port), "--host", "127.0.0.1"],
+            stop=signal.SIGTERM,
             cwd=archive,
             env=own | dict(environment),
             stdout=output,
             stderr=subprocess.STDOUT,
-        )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
-            _await(process, client, log)
-            yield client
-    finally:
-        process.terminate()
-        process.wait(30)
+        ) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client,
+    ):
+        _await(process, client, log)
+        yield client
 
 
-def _await(process: subprocess.Popen[bytes], client: httpx.Client, log: Path) -> None:
+def _await(process: subprocess.Popen[str], client: httpx.Client, log: Path) -> None:
     while process.poll() is None:
         try:
             client.get("/health?shallow=true")

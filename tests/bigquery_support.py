@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from google.cloud import bigquery
 
 from infra.local.parts.loader import connected, load_intake
+from tests.processes import started
 
 PROJECT = "switchyard-test"
 
@@ -46,18 +48,12 @@ def serve_command(data_dir: Path, port: int = 0) -> list[str]:
 @contextmanager
 def running_emulator(data_dir: Path, port: int = 0) -> Iterator[Emulator]:
     """The launcher's own process, ended by SIGTERM. `process.stderr` may be read once it has ended."""
-    process = subprocess.Popen(
-        serve_command(data_dir, port), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            ready = process.stdout.readline()
-            endpoint = re.search(r"http://[\d.]+:\d+", ready)
-            assert endpoint, f"not ready: {ready}{process.stderr.read()}"
-            yield Emulator(process, endpoint.group())
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait(60)
+    with started(
+        serve_command(data_dir, port), stop=signal.SIGTERM, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        ready = process.stdout.readline()
+        endpoint = re.search(r"http://[\d.]+:\d+", ready)
+        assert endpoint, f"not ready: {ready}{process.stderr.read()}"
+        yield Emulator(process, endpoint.group())

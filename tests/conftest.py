@@ -11,11 +11,14 @@ from tests.laptop.google.tasks_support.process import TasksServer, running
 from tests.laptop.google.tasks_support.queue import TestQueue, create_queue
 from tests.laptop.google.tasks_support.worker import Worker, working
 from tests.postgres_support import Database, PostgresServer, running_server
+from tests.processes import default_signals_for_children
 from tests.rest_support import Rest, serving
 
 # A busy machine is no defect: no example is judged by the time it takes.
 settings.register_profile("switchyard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("switchyard")
+
+default_signals_for_children()
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from laptop.supabase.postgres.place import place_for
-from laptop.supervisor.process import STACK_MARK
-from tests.laptop.supervisor.stack_support import PROJECT
+from laptop.supervisor.process import STACK_MARK, kill_strays
+from tests.processes import PROJECT, started
 
 COMMAND = (sys.executable, "-m", "infra.local", "demo")
 PATIENCE_S = 240.0
@@ -41,9 +43,30 @@ def demo(folder: Path, *arguments: str, status: int = 0, **more: str) -> str:
     return done.stdout
 
 
+@contextmanager
+def running_demo(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Of 40 records. After an exception nothing of its stack runs on."""
+    try:
+        with started(
+            [*COMMAND, "--limit", "40"],
+            env=environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as running:
+            yield running
+    except BaseException:
+        kill_strays(str(_stack(folder)))
+        place_for(_stack(folder) / "postgres").remove()
+        raise
+
+
+def _stack(folder: Path) -> Path:
+    return folder / "state" / "demo" / "stack"
+
+
 def left_behind(folder: Path) -> list[str]:
     """Processes of the demo's stack, its state and its database."""
-    stack = folder / "state" / "demo" / "stack"
+    stack = _stack(folder)
     found = [str(path) for path in (folder / "state", place_for(stack / "postgres").folder) if path.exists()]
     for process in psutil.process_iter():
         try:

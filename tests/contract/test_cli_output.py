@@ -18,6 +18,7 @@ from tests.cli_support import (
     redriven,
     report,
 )
+from tests.processes import started
 
 STATUS = "/workflow/batches/b1"
 
@@ -150,15 +151,17 @@ def test_in_a_pipe_our_own_words_are_ascii_and_narrow_encodings_do_no_harm(
 def on_a_terminal(cli: CommandLine, *arguments: str, **variables: str) -> tuple[int, str]:
     """Exit status, and what a terminal of 100 columns was sent."""
     ours, theirs = pty.openpty()
-    with os.fdopen(ours, "rb", buffering=0) as terminal:
-        process = subprocess.Popen(
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        started(
             [*COMMAND, *arguments],
             env=cli.environment | {"TERM": "xterm-256color", "COLUMNS": "100"} | variables,
             cwd=cli.folder,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-        )
+        ) as process,
+    ):
         os.close(theirs)
         shown = bytearray()
         try:
@@ -215,7 +218,7 @@ def test_a_reader_that_has_enough_ends_the_command_without_a_word(
     functions.script("/workflow/manual-tasks", {"manual_tasks": tasks})
 
     for arguments in (["pending"], ["pending", "--output", "-"]):
-        with subprocess.Popen(
+        with started(
             [*COMMAND, *arguments, "--url", functions.url],
             env=cli.environment,
             stdout=subprocess.PIPE,
@@ -225,5 +228,5 @@ def test_a_reader_that_has_enough_ends_the_command_without_a_word(
             assert process.stderr is not None
             process.stdout.read(10)
             process.stdout.close()
-            assert process.stderr.read() == b""
+            assert process.stderr.read() == ""
             assert process.wait() == 141

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cli_support import COMMAND, CommandLine, FunctionsStandIn, Scripted, batch, problem
+from tests.processes import started
 
 STATUS = "/workflow/batches/b1"
 OPEN = {"initialized": 3}
@@ -99,12 +100,11 @@ def test_a_first_look_that_fails_ends_it(
 def test_ctrl_c_ends_it_cleanly(cli: CommandLine, functions: FunctionsStandIn) -> None:
     functions.script(STATUS, batch(automation=OPEN))
 
-    with subprocess.Popen(
+    with started(
         [*COMMAND, "watch", "b1", "--interval", "30", "--url", functions.url],
         env=cli.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
         bufsize=0,
     ) as process:
         assert process.stdout is not None
@@ -120,11 +120,10 @@ def test_ctrl_c_during_a_run_tells_which_batch_may_have_begun(
 ) -> None:
     functions.script("/orchestrate", Scripted(fault="stall"))
 
-    with subprocess.Popen(
+    with started(
         [*COMMAND, "run", "--batch-id", "b9", "--url", functions.url],
         env=cli.environment,
         stderr=subprocess.PIPE,
-        text=True,
     ) as process:
         functions.wait_for_a_call()
         process.send_signal(signal.SIGINT)
@@ -137,10 +136,10 @@ def test_ctrl_c_during_a_run_tells_which_batch_may_have_begun(
 
 
 @contextmanager
-def watching_on_a_terminal(cli: CommandLine, url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def watching_on_a_terminal(cli: CommandLine, url: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     ours, theirs = pty.openpty()
     try:
-        with subprocess.Popen(
+        with started(
             [*COMMAND, "watch", "b1", "--interval", "0.05", "--url", url],
             env=cli.environment | {"TERM": "xterm-256color", "COLUMNS": "100"},
             stdin=theirs,

@@ -1,7 +1,6 @@
 import json
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import psycopg
@@ -9,8 +8,7 @@ import pytest
 
 from infra.local.local_stack import LocalStack
 from laptop.supervisor.lock import stack_lock
-from tests.demo_support import COMMAND, PATIENCE_S, demo, environment, left_behind
-from tests.laptop.supervisor.stack_support import PROJECT
+from tests.demo_support import PATIENCE_S, demo, left_behind, running_demo
 
 EQUATION = re.compile(
     r"^(\d+) taken = (\d+) completed \+ (\d+) with a person \+ 0 in flight \+ (\d+) failed \+ (\d+) rejected$",
@@ -60,14 +58,7 @@ def test_forty_real_parts_are_accounted_for_and_nothing_is_left_behind(tmp_path:
 def test_an_interrupted_demo_stops_everything_and_leaves_nothing(
     tmp_path: Path, moment: str, number: signal.Signals
 ) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "--limit", "40"],
-        cwd=PROJECT,
-        env=environment(tmp_path),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    with running_demo(tmp_path) as running:
         assert running.stdout is not None
         assert any(line.startswith(moment) for line in running.stdout)
         running.send_signal(number)
@@ -80,14 +71,7 @@ def test_an_interrupted_demo_stops_everything_and_leaves_nothing(
 
 def test_a_part_that_dies_fails_the_demo_which_stops_and_keeps_the_logs(tmp_path: Path) -> None:
     state_dir = tmp_path / "state" / "demo" / "stack"
-    with subprocess.Popen(
-        [*COMMAND, "--limit", "40"],
-        cwd=PROJECT,
-        env=environment(tmp_path),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    with running_demo(tmp_path) as running:
         assert running.stdout is not None
         assert any(line.startswith("Taking records in") for line in running.stdout)
         LocalStack(state_dir).kill("workflow")
@@ -102,14 +86,7 @@ def test_a_part_that_dies_fails_the_demo_which_stops_and_keeps_the_logs(tmp_path
 
 def test_a_record_that_vanishes_fails_the_demo(tmp_path: Path) -> None:
     state_dir = tmp_path / "state" / "demo" / "stack"
-    with subprocess.Popen(
-        [*COMMAND, "--limit", "40"],
-        cwd=PROJECT,
-        env=environment(tmp_path),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    with running_demo(tmp_path) as running:
         assert running.stdout is not None
         assert any("40 records read" in line for line in running.stdout)
         with psycopg.connect(LocalStack(state_dir).url("postgres")) as database:
@@ -126,14 +103,7 @@ def test_a_record_that_vanishes_fails_the_demo(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_ends_the_demo_quietly(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "--limit", "40"],
-        cwd=PROJECT,
-        env=environment(tmp_path),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
+    with running_demo(tmp_path) as running:
         assert running.stdout is not None
         running.stdout.readline()
         running.stdout.close()

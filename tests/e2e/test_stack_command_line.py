@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from infra.local.settings import PORT_OFFSETS, port_variable
 from laptop.supabase.postgres.place import place_for
 from laptop.supervisor.plan import Plan
 from laptop.supervisor.state import read_state
-from tests.laptop.supervisor.stack_support import PROJECT, StandIns, running_pids, stand_ins
+from tests.laptop.supervisor.stack_support import StandIns, running_pids, stand_ins
+from tests.processes import started
 
 
 @pytest.fixture
@@ -20,17 +22,15 @@ def stack(tmp_path: Path) -> Iterator[StandIns]:
         yield stack
 
 
-def begin(state_dir: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+def begin(state_dir: Path, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+    return started(
         [sys.executable, "-m", "infra.local", *arguments],
-        cwd=PROJECT,
         env={
             **os.environ,
             **{port_variable(name): "0" for name in PORT_OFFSETS},
             "LOCAL_STATE_DIR": str(state_dir),
             "LOCAL_POSTGRES_FAST": "true",
         },
-        text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

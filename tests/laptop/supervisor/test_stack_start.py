@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from laptop.supervisor.errors import PartFailed, PortsTaken, StackBusy, StateUnr
 from laptop.supervisor.lock import stack_lock
 from laptop.supervisor.plan import Plan
 from laptop.supervisor.state import read_state, state_file
-from tests.laptop.supervisor.stack_support import PROJECT, StandIns, stand_ins, wait_for
+from tests.laptop.supervisor.stack_support import StandIns, stand_ins, wait_for
+from tests.processes import started
 
 
 @pytest.fixture
@@ -178,9 +180,9 @@ def test_what_runs_without_a_record_is_ended_before_a_start(stack: StandIns) -> 
     assert stack.alive() == [stack.supervisor.record("a").pid]
 
 
-def _up(stack: StandIns) -> "subprocess.Popen[str]":
+def _up(stack: StandIns) -> AbstractContextManager["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "tests.laptop.supervisor.stack_support", str(stack.folder)]
-    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    return started(command, stdout=subprocess.PIPE)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
