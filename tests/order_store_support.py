@@ -1,4 +1,4 @@
-"""What tests of the order line's store are arranged with."""
+"""Orders, labels and threads for tests of fulfillment's store."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The order line on the vendors' sandboxes and a real database, in virtual time: what its tests do to it and ask."""
+"""Fulfillment on the vendors' sandboxes and a real database, in virtual time: what its tests do to it and ask."""
 
 import os
 import subprocess
@@ -93,7 +93,7 @@ def running_vendors(folder: Path) -> Iterator[Vendors]:
 
 
 @dataclass
-class OrderLine:
+class RunningFulfillment:
     """Everything in one process but the vendors; `carrier` is on `backend`, which is json or xml."""
 
     vendors: Vendors
@@ -259,7 +259,7 @@ class OrderLine:
         self.advance(LEASE.total_seconds())
 
     def environment(self) -> dict[str, str]:
-        """What a deployed function is told, to work on this line."""
+        """What a deployed function is told, to work here."""
         return {
             **DEFAULTS,
             "SUPABASE_URL": self.rest.url,
@@ -310,14 +310,14 @@ class OrderLine:
 
 
 @contextmanager
-def running_order_line(
+def running_fulfillment(
     vendors: Vendors, rest: Rest, database: Database, backend: str = "json"
-) -> Iterator[OrderLine]:
+) -> Iterator[RunningFulfillment]:
     clock = SettableClock(BEGIN)
     with ExitStack() as stack:
         rpc_client = SupabaseRpc(rest.url, rest.service_key, timeout=30)
         stack.callback(rpc_client.close)
-        line = OrderLine(
+        fulfillment = RunningFulfillment(
             vendors=vendors,
             rest=rest,
             database=database,
@@ -329,7 +329,7 @@ def running_order_line(
                     vendors.market.url,
                     clock=clock,
                     bounds=MiraklBounds(longest_wait=LONGEST_WAIT),
-                    pause=lambda seconds: line.advance(seconds),  # noqa: PLW0108 - the line is made of it
+                    pause=lambda seconds: fulfillment.advance(seconds),  # noqa: PLW0108 - the object is made of it
                 )
             ),
             carrier=stack.enter_context(canada_post_support.client(backend, vendors.post.url, clock=clock)),
@@ -340,5 +340,5 @@ def running_order_line(
         )
         vendors.market.calm()
         vendors.post.calm()
-        line.at(BEGIN)
-        yield line
+        fulfillment.at(BEGIN)
+        yield fulfillment

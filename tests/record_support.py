@@ -1,4 +1,4 @@
-"""What tests of the record line are arranged with."""
+"""Records, batches and products for tests of enrichment."""
 
 from typing import Any
 from uuid import uuid4

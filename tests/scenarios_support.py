@@ -1,4 +1,4 @@
-"""The record line on a laptop cloud of its own: what scenario tests do to it and what they ask of it afterwards."""
+"""Enrichment on a laptop cloud of its own: what scenario tests do to it and what they ask of it afterwards."""
 
 import itertools
 import json
@@ -88,7 +88,7 @@ class Place:
 
 
 @dataclass
-class RecordLine:
+class RunningEnrichment:
     stack: LocalStack
     folder: Path
     http: httpx.Client
@@ -361,7 +361,7 @@ def _has_one_end(place: Place) -> bool:
 
 
 @contextmanager
-def running_record_line(folder: Path, known_parts: int = 4000) -> Iterator[RecordLine]:
+def running_enrichment(folder: Path, known_parts: int = 4000) -> Iterator[RunningEnrichment]:
     parts = [f"SC{number:05}" for number in range(known_parts)]
     catalogue = folder / "catalogue.jsonl"
     catalogue.write_text(
@@ -373,10 +373,10 @@ def running_record_line(folder: Path, known_parts: int = 4000) -> Iterator[Recor
     try:
         stack.start()
         with httpx.Client(trust_env=False, timeout=120) as http:
-            line = RecordLine(stack, folder, http, parts, stack.state.ports)
+            enrichment = RunningEnrichment(stack, folder, http, parts, stack.state.ports)
             try:
-                yield line
+                yield enrichment
             finally:
-                line.background.shutdown()
+                enrichment.background.shutdown()
     finally:
         stack.purge()

@@ -7,12 +7,24 @@ from flask.testing import FlaskClient
 
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
+from tests.contract.enrichment_calls import Enrichment
+from tests.contract.fulfillment_calls import Fulfillment
 from tests.digikey_support import Running, row, sandbox, write_catalogue
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
 from tests.laptop.google.tasks_support.process import TasksServer
 from tests.postgres_support import Database
 from tests.rest_support import Rest
 from tests.web_support import Log, logged
+
+
+@pytest.fixture
+def enrichment(service_connection: psycopg.Connection) -> Enrichment:
+    return Enrichment(service_connection)
+
+
+@pytest.fixture
+def fulfillment(service_connection: psycopg.Connection) -> Fulfillment:
+    return Fulfillment(service_connection)
 
 
 @pytest.fixture

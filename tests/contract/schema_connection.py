@@ -50,21 +50,21 @@ class ServiceConnection:
 
 
 def let_go_at_once(
-    database: Database, calls: Sequence[Callable[[Caller], Answer]], caller: type[Caller]
+    database: Database, calls: Sequence[Callable[[Caller], Answer]], kind: type[Caller]
 ) -> list[Answer | psycopg.Error]:
     """What each call answers or is refused with, each made over a connection of its own at the same moment."""
     gate = threading.Barrier(len(calls))
 
-    def answer(call: Callable[[Caller], Answer], line: Caller) -> Answer | psycopg.Error:
+    def answer(call: Callable[[Caller], Answer], caller: Caller) -> Answer | psycopg.Error:
         gate.wait(60)
         try:
-            return call(line)
+            return call(caller)
         except psycopg.Error as refusal:
             return refusal
 
     with ExitStack() as stack, ThreadPoolExecutor(len(calls)) as pool:
-        lines = [caller(stack.enter_context(database.connect(role="service_role"))) for _ in calls]
-        return list(pool.map(answer, calls, lines))
+        callers = [kind(stack.enter_context(database.connect(role="service_role"))) for _ in calls]
+        return list(pool.map(answer, calls, callers))
 
 
 def _adapted(value: object) -> object:

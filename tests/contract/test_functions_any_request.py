@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 
 from tests.bigquery_support import Emulator
 from tests.digikey_support import Running
+from tests.enrichment_support import part
 from tests.functions_support import PROJECT, Deployment, contents, manual, opened
-from tests.line_support import part
 from tests.web_support import JSON, PROBLEM
 
 quick = settings(

@@ -9,8 +9,8 @@ import pytest
 
 from laptop.supabase.storage.folder import Folder
 from tests.bigquery_support import Emulator
+from tests.enrichment_support import part
 from tests.functions_support import PROJECT, Deployment, contents
-from tests.line_support import part
 from tests.ports import free_port
 from tests.postgres_support import Database
 from tests.rest_support import serving

@@ -1,4 +1,4 @@
-"""Every call of the record line can be repeated: an answer lost on the way costs nothing and doubles nothing."""
+"""Every call of enrichment can be repeated: an answer lost on the way costs nothing and doubles nothing."""
 
 from collections.abc import Callable
 from contextlib import closing

@@ -7,123 +7,124 @@ from functools import partial
 import psycopg
 import pytest
 
-from tests.contract.order_calls import OrderLine, at_once, bought, move, order
+from tests.contract.fulfillment_calls import Fulfillment, at_once, bought, move, order
 from tests.contract.schema_rows import OTHER, OWNER, Json
 from tests.postgres_support import Database
 
 CALLERS = 32
 
 
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> OrderLine:
-    return OrderLine(service_connection)
-
-
 def test_of_many_runs_that_open_one_order_s_shipment_one_may_call(
-    database: Database, line: OrderLine
+    database: Database, fulfillment: Fulfillment
 ) -> None:
-    line.accepted()
-    answers = [a for a in at_once(database, [OrderLine.open] * CALLERS) if isinstance(a, dict)]
+    fulfillment.accepted()
+    answers = [a for a in at_once(database, [Fulfillment.open] * CALLERS) if isinstance(a, dict)]
     assert Counter(answer["opened"] for answer in answers) == {True: 1, False: CALLERS - 1}
     assert len({answer["id"] for answer in answers}) == 1
 
 
-def test_one_call_sent_many_times_at_once_may_call_each_time(database: Database, line: OrderLine) -> None:
-    line.accepted()
-    answers = at_once(database, [partial(OrderLine.open, call=OWNER)] * CALLERS)
+def test_one_call_sent_many_times_at_once_may_call_each_time(
+    database: Database, fulfillment: Fulfillment
+) -> None:
+    fulfillment.accepted()
+    answers = at_once(database, [partial(Fulfillment.open, call=OWNER)] * CALLERS)
     assert [answer == answers[0] for answer in answers] == [True] * CALLERS
     assert isinstance(answers[0], dict)
     assert answers[0]["opened"]
 
 
-def test_of_many_runs_that_call_again_one_may(database: Database, line: OrderLine) -> None:
-    shipment = line.open(line.accepted())
-    answers = at_once(database, [partial(OrderLine.call_again, shipment=shipment)] * CALLERS)
+def test_of_many_runs_that_call_again_one_may(database: Database, fulfillment: Fulfillment) -> None:
+    shipment = fulfillment.open(fulfillment.accepted())
+    answers = at_once(database, [partial(Fulfillment.call_again, shipment=shipment)] * CALLERS)
     (called,) = [answer for answer in answers if answer is not None]
     assert isinstance(called, dict)
-    assert line.shipment()["call_id"] == uuid.UUID(called["call_id"])
+    assert fulfillment.shipment()["call_id"] == uuid.UUID(called["call_id"])
 
 
-def test_a_lost_answer_to_the_opening_costs_no_settling_time(line: OrderLine) -> None:
-    line.accepted()
-    assert [line.later(seconds=n).open(call=OWNER)["opened"] for n in range(3)] == [True] * 3
-    assert not line.open(call=OTHER)["opened"]
+def test_a_lost_answer_to_the_opening_costs_no_settling_time(fulfillment: Fulfillment) -> None:
+    fulfillment.accepted()
+    assert [fulfillment.later(seconds=n).open(call=OWNER)["opened"] for n in range(3)] == [True] * 3
+    assert not fulfillment.open(call=OTHER)["opened"]
 
 
-def test_the_first_caller_may_not_call_any_more_when_another_was_let_to(line: OrderLine) -> None:
-    shipment = line.open(line.accepted(), call=OWNER)
-    called = line.later(minutes=10).call_again(shipment, OTHER)
+def test_the_first_caller_may_not_call_any_more_when_another_was_let_to(fulfillment: Fulfillment) -> None:
+    shipment = fulfillment.open(fulfillment.accepted(), call=OWNER)
+    called = fulfillment.later(minutes=10).call_again(shipment, OTHER)
     assert called is not None
-    assert not line.open(call=OWNER)["opened"]
-    assert line.call_again(shipment, OWNER) is None
-    assert line.call_again(shipment, OTHER) == called, "the same question again"
+    assert not fulfillment.open(call=OWNER)["opened"]
+    assert fulfillment.call_again(shipment, OWNER) is None
+    assert fulfillment.call_again(shipment, OTHER) == called, "the same question again"
 
 
-def test_a_call_that_was_not_made_gives_no_licence_by_a_late_copy_of_its_question(line: OrderLine) -> None:
-    shipment = line.open(line.accepted(), call=OWNER)
-    line.not_sent(shipment)
-    assert not line.open(call=OWNER)["opened"]
-    assert line.shipment()["called_at"] is None
-    called = line.call_again(shipment, OTHER)
+def test_a_call_that_was_not_made_gives_no_licence_by_a_late_copy_of_its_question(
+    fulfillment: Fulfillment,
+) -> None:
+    shipment = fulfillment.open(fulfillment.accepted(), call=OWNER)
+    fulfillment.not_sent(shipment)
+    assert not fulfillment.open(call=OWNER)["opened"]
+    assert fulfillment.shipment()["called_at"] is None
+    called = fulfillment.call_again(shipment, OTHER)
     assert called is not None
     assert called["called_at"] is not None
-    line.not_sent(called)
-    assert line.call_again(shipment, OTHER) is None
+    fulfillment.not_sent(called)
+    assert fulfillment.call_again(shipment, OTHER) is None
 
 
 @pytest.mark.parametrize("state", ["bought", "failed"])
-def test_what_is_settled_is_not_called_again(line: OrderLine, state: str) -> None:
-    shipment = line.open(line.accepted(), call=OWNER)
-    line.buy(shipment) if state == "bought" else line.refuse(shipment)
-    assert line.call_again(shipment, OTHER) is None
-    assert line.call_again(shipment, OWNER) is None
+def test_what_is_settled_is_not_called_again(fulfillment: Fulfillment, state: str) -> None:
+    shipment = fulfillment.open(fulfillment.accepted(), call=OWNER)
+    fulfillment.buy(shipment) if state == "bought" else fulfillment.refuse(shipment)
+    assert fulfillment.call_again(shipment, OTHER) is None
+    assert fulfillment.call_again(shipment, OWNER) is None
 
 
 @pytest.mark.parametrize("state", ["requested", "unknown"])
-def test_no_carrier_is_called_again_for_an_order_that_has_ended(line: OrderLine, state: str) -> None:
-    shipment = line.open(line.accepted())
+def test_no_carrier_is_called_again_for_an_order_that_has_ended(fulfillment: Fulfillment, state: str) -> None:
+    shipment = fulfillment.open(fulfillment.accepted())
     if state == "unknown":
-        line.unknown(shipment)
-    line.move(move("A", line.order()["state"], "cancelled"))
-    assert line.call_again(shipment) is None
+        fulfillment.unknown(shipment)
+    fulfillment.move(move("A", fulfillment.order()["state"], "cancelled"))
+    assert fulfillment.call_again(shipment) is None
 
 
 @pytest.mark.parametrize("state", ["pending_acceptance", "label_failed", "cancelled"])
-def test_an_order_that_is_not_accepted_gets_no_shipment(line: OrderLine, state: str) -> None:
-    line.store(order())
+def test_an_order_that_is_not_accepted_gets_no_shipment(fulfillment: Fulfillment, state: str) -> None:
+    fulfillment.store(order())
     if state != "pending_acceptance":
-        line.move(move("A", "pending_acceptance", "accepted"))
-        line.move(move("A", "accepted", state))
+        fulfillment.move(move("A", "pending_acceptance", "accepted"))
+        fulfillment.move(move("A", "accepted", state))
     with pytest.raises(psycopg.Error, match="order A is not accepted") as refusal:
-        line.open()
+        fulfillment.open()
     assert refusal.value.sqlstate == "PT409"
-    assert line.one("select count(*) from shipments") == {"count": 0}
+    assert fulfillment.one("select count(*) from shipments") == {"count": 0}
 
 
-def test_a_shipment_that_failed_is_not_opened_again_by_who_has_not_seen_it(line: OrderLine) -> None:
-    line.refuse(line.open(line.accepted()))
-    line.retry()
+def test_a_shipment_that_failed_is_not_opened_again_by_who_has_not_seen_it(fulfillment: Fulfillment) -> None:
+    fulfillment.refuse(fulfillment.open(fulfillment.accepted()))
+    fulfillment.retry()
     with pytest.raises(psycopg.Error, match="order A has had shipment 1 before") as refusal:
-        line.open()
+        fulfillment.open()
     assert refusal.value.sqlstate == "PT409"
-    assert line.open(sequence=2)["opened"]
+    assert fulfillment.open(sequence=2)["opened"]
 
 
-def test_no_second_live_shipment_can_be_written_past_the_functions(line: OrderLine) -> None:
-    line.open(line.accepted())
+def test_no_second_live_shipment_can_be_written_past_the_functions(fulfillment: Fulfillment) -> None:
+    fulfillment.open(fulfillment.accepted())
     with pytest.raises(psycopg.errors.UniqueViolation, match="one_live_shipment_per_order"):
-        line.connection.execute(
+        fulfillment.connection.execute(
             "insert into shipments (order_id, sequence, request_id, request_hash, request, backend, call_id,"
             " created_at, updated_at) select order_id, 2, 'A-2', request_hash, request, backend, call_id,"
             " created_at, updated_at from shipments"
         )
 
 
-def test_of_many_who_note_the_same_label_it_is_bought_once(database: Database, line: OrderLine) -> None:
-    shipment = line.open(line.accepted())
+def test_of_many_who_note_the_same_label_it_is_bought_once(
+    database: Database, fulfillment: Fulfillment
+) -> None:
+    shipment = fulfillment.open(fulfillment.accepted())
     labels: list[Json] = [bought(f"S{number % 2}") for number in range(CALLERS)]
-    answers = at_once(database, [partial(OrderLine.buy, shipment=shipment, told=told) for told in labels])
+    answers = at_once(database, [partial(Fulfillment.buy, shipment=shipment, told=told) for told in labels])
     assert set(answers) == {"bought"}
-    kept = line.shipment()
+    kept = fulfillment.shipment()
     assert {kept["shipment_id"], *kept["also_sold"]} == {"S0", "S1"}
-    assert line.order()["attention"]
+    assert fulfillment.order()["attention"]

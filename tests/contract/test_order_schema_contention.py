@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.contract.order_calls import OrderLine, at_once, bought, move, order, thread
+from tests.contract.fulfillment_calls import Fulfillment, at_once, bought, move, order, thread
 from tests.contract.schema_rows import Json
 from tests.postgres_support import Database
 
@@ -18,24 +18,22 @@ NAMES = [f"O{number:02}" for number in range(30)]
 TWICE = 2
 
 
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> OrderLine:
-    return OrderLine(service_connection)
-
-
-def reading(seed: int, line: OrderLine) -> None:
+def reading(seed: int, fulfillment: Fulfillment) -> None:
     """Stores orders and follows the marketplace, in any order, and cancels some."""
     chance = random.Random(seed)
     for _ in range(TWICE):
         names = chance.sample(NAMES, len(NAMES))
-        line.store(
-            *[order(name, marketplace_updated_at=line.later(seconds=seed).now.isoformat()) for name in names]
+        fulfillment.store(
+            *[
+                order(name, marketplace_updated_at=fulfillment.later(seconds=seed).now.isoformat())
+                for name in names
+            ]
         )
-        line.move(*[move(name, "pending_acceptance", "accepted") for name in names])
-        known = line.orders_in("accepted", "label_unknown", "label_created", limit=1000)
+        fulfillment.move(*[move(name, "pending_acceptance", "accepted") for name in names])
+        known = fulfillment.orders_in("accepted", "label_unknown", "label_created", limit=1000)
         ended = chance.sample(known, min(4, len(known)))
         chance.shuffle(ended)
-        line.move(*[move(one["order_id"], one["state"], "cancelled") for one in ended])
+        fulfillment.move(*[move(one["order_id"], one["state"], "cancelled") for one in ended])
 
 
 def attempt(call: Callable[..., Json], *arguments: object) -> Json | None:
@@ -48,84 +46,86 @@ def attempt(call: Callable[..., Json], *arguments: object) -> Json | None:
         return None
 
 
-def buying(seed: int, line: OrderLine) -> None:
+def buying(seed: int, fulfillment: Fulfillment) -> None:
     """Takes up accepted orders' labels and tells one of the things that become of them."""
     chance = random.Random(seed)
     for name in chance.sample(NAMES, len(NAMES)):
-        shipment = attempt(line.open, name)
+        shipment = attempt(fulfillment.open, name)
         if shipment:
-            tell(shipment, chance, line)
+            tell(shipment, chance, fulfillment)
 
 
-def tell(shipment: Json, chance: random.Random, line: OrderLine) -> None:
+def tell(shipment: Json, chance: random.Random, fulfillment: Fulfillment) -> None:
     match chance.randrange(6):
         case 0:
-            line.not_sent(shipment)
-            line.call_again(shipment)
+            fulfillment.not_sent(shipment)
+            fulfillment.call_again(shipment)
         case 1:
-            line.unknown(shipment, str(chance.random()))
+            fulfillment.unknown(shipment, str(chance.random()))
         case 2:
-            line.refuse(shipment)
+            fulfillment.refuse(shipment)
         case _:
-            line.buy(
+            fulfillment.buy(
                 shipment, bought(f"S-{shipment['order_id']}", also_sold=chance.choice([[], [], ["twice"]]))
             )
-            line.shelve(shipment)
+            fulfillment.shelve(shipment)
 
 
-def settling(seed: int, line: OrderLine) -> None:
+def settling(seed: int, fulfillment: Fulfillment) -> None:
     chance = random.Random(seed)
     for _ in range(10):
-        for shipment in line.to_settle():
-            tell(shipment, chance, line)
-        for shipment in line.to_undo():
-            line.undo_due(shipment)
+        for shipment in fulfillment.to_settle():
+            tell(shipment, chance, fulfillment)
+        for shipment in fulfillment.to_undo():
+            fulfillment.undo_due(shipment)
 
 
-def pushing_and_people(seed: int, line: OrderLine) -> None:
+def pushing_and_people(seed: int, fulfillment: Fulfillment) -> None:
     chance = random.Random(seed)
     for name in chance.sample(NAMES, len(NAMES)):
-        line.move(
+        fulfillment.move(
             move(name, "label_created", chance.choice(["shipped", "tracking_failed"])),
             stage="update-tracking",
         )
-        for call in chance.sample([line.retry, line.undone], 2):
+        for call in chance.sample([fulfillment.retry, fulfillment.undone], 2):
             attempt(call, name)
-        line.ask(name)
-    line.store_threads(*[thread(f"T{n}", f"m{n}", f"m{n + 50}") for n in chance.sample(range(20), 20)])
-    line.reconcile()
+        fulfillment.ask(name)
+    fulfillment.store_threads(*[thread(f"T{n}", f"m{n}", f"m{n + 50}") for n in chance.sample(range(20), 20)])
+    fulfillment.reconcile()
 
 
 def test_a_mixed_crowd_meets_no_deadlock_and_every_order_and_label_stays_accounted_for(
-    database: Database, line: OrderLine
+    database: Database, fulfillment: Fulfillment
 ) -> None:
     jobs = (reading, buying, settling, pushing_and_people)
-    work: list[Callable[[OrderLine], Any]] = [partial(jobs[seed % 4], seed) for seed in range(CALLERS)]
-    line.store(*[order(name) for name in NAMES])
+    work: list[Callable[[Fulfillment], Any]] = [partial(jobs[seed % 4], seed) for seed in range(CALLERS)]
+    fulfillment.store(*[order(name) for name in NAMES])
     assert at_once(database, work) == [None] * CALLERS
-    sides = line.reconcile()
+    sides = fulfillment.reconcile()
     assert (sides["seen"], sides["lost"], sides["labels"]["unaccounted"], sides["balanced"]) == (
         30,
         0,
         0,
         True,
     )
-    settling(99, line)
-    assert line.one("select count(*) from shipments where not wanted and state = 'bought'") == {"count": 0}
-    assert line.reconcile()["balanced"]
+    settling(99, fulfillment)
+    assert fulfillment.one("select count(*) from shipments where not wanted and state = 'bought'") == {
+        "count": 0
+    }
+    assert fulfillment.reconcile()["balanced"]
 
 
-CALLS: dict[str, Callable[[OrderLine, Json], Any]] = {
-    "open_shipment": lambda line, _: line.open(),
-    "note_label_call": OrderLine.call_again,
-    "note_label_not_sent": OrderLine.not_sent,
-    "note_label_unknown": OrderLine.unknown,
-    "note_label_bought": OrderLine.buy,
-    "note_label_stored": OrderLine.shelve,
-    "note_label_refused": OrderLine.refuse,
-    "note_undo_due": OrderLine.undo_due,
-    "note_undone": lambda line, _: line.undone(),
-    "move_orders": lambda line, _: line.move(move("A", "accepted", "cancelled")),
+CALLS: dict[str, Callable[[Fulfillment, Json], Any]] = {
+    "open_shipment": lambda fulfillment, _: fulfillment.open(),
+    "note_label_call": Fulfillment.call_again,
+    "note_label_not_sent": Fulfillment.not_sent,
+    "note_label_unknown": Fulfillment.unknown,
+    "note_label_bought": Fulfillment.buy,
+    "note_label_stored": Fulfillment.shelve,
+    "note_label_refused": Fulfillment.refuse,
+    "note_undo_due": Fulfillment.undo_due,
+    "note_undone": lambda fulfillment, _: fulfillment.undone(),
+    "move_orders": lambda fulfillment, _: fulfillment.move(move("A", "accepted", "cancelled")),
 }
 
 
@@ -134,17 +134,17 @@ WAITING = "select from pg_stat_activity where datname = current_database() and w
 
 @pytest.mark.parametrize("name", CALLS)
 def test_whoever_touches_a_shipment_waits_for_its_order_first(
-    database: Database, line: OrderLine, name: str
+    database: Database, fulfillment: Fulfillment, name: str
 ) -> None:
     """A caller that waits for the order holds no shipment: whoever holds the order can take that too."""
-    shipment = line.open(line.accepted())
+    shipment = fulfillment.open(fulfillment.accepted())
     with (
         database.connect() as onlooker,
         ThreadPoolExecutor(1) as pool,
         database.connect(autocommit=False) as holder,
     ):
         holder.execute("select from orders for no key update")
-        call = pool.submit(attempt, CALLS[name], line, shipment)
+        call = pool.submit(attempt, CALLS[name], fulfillment, shipment)
         while not onlooker.execute(WAITING).rowcount:
             assert not call.done()
         assert holder.execute("select from shipments for update nowait").rowcount == 1
@@ -152,41 +152,47 @@ def test_whoever_touches_a_shipment_waits_for_its_order_first(
         call.result(60)
 
 
-BULK: dict[str, tuple[str, str, Callable[[OrderLine, list[str]], Any]]] = {
+BULK: dict[str, tuple[str, str, Callable[[Fulfillment, list[str]], Any]]] = {
     "store_orders": (
         "orders",
         "order_id",
-        lambda line, names: line.store(*[order(name, marketplace_updated_at="2027-01-01") for name in names]),
+        lambda fulfillment, names: fulfillment.store(
+            *[order(name, marketplace_updated_at="2027-01-01") for name in names]
+        ),
     ),
     "move_orders": (
         "orders",
         "order_id",
-        lambda line, names: line.move(*[move(name, "pending_acceptance", "accepted") for name in names]),
+        lambda fulfillment, names: fulfillment.move(
+            *[move(name, "pending_acceptance", "accepted") for name in names]
+        ),
     ),
     "store_threads": (
         "threads",
         "thread_id",
-        lambda line, names: line.store_threads(*[thread(name, updated_at="2027-01-01") for name in names]),
+        lambda fulfillment, names: fulfillment.store_threads(
+            *[thread(name, updated_at="2027-01-01") for name in names]
+        ),
     ),
 }
 
 
 @pytest.mark.parametrize("name", BULK)
 def test_a_call_of_many_rows_takes_them_in_the_order_of_their_ids(
-    database: Database, line: OrderLine, name: str
+    database: Database, fulfillment: Fulfillment, name: str
 ) -> None:
     """A caller that waits for the first holds none of the others, in whatever order it was given them."""
     table, key, make = BULK[name]
     names = list("ABCDEF")
-    line.store(*[order(name) for name in names])
-    line.store_threads(*[thread(name) for name in names])
+    fulfillment.store(*[order(name) for name in names])
+    fulfillment.store_threads(*[thread(name) for name in names])
     with (
         database.connect() as onlooker,
         ThreadPoolExecutor(1) as pool,
         database.connect(autocommit=False) as holder,
     ):
         holder.execute(f"select from {table} where {key} = 'A' for update".encode())
-        call = pool.submit(make, line, names[::-1])
+        call = pool.submit(make, fulfillment, names[::-1])
         while not onlooker.execute(WAITING).rowcount:
             assert not call.done()
         assert holder.execute(f"select from {table} for update nowait".encode()).rowcount == len(names)

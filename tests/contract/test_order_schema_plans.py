@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.contract.order_calls import OrderLine, bought, move, order, thread
+from tests.contract.fulfillment_calls import Fulfillment, bought, move, order, thread
 from tests.contract.schema_plans import Plans
 from tests.contract.schema_rows import OWNER, Json
 from tests.postgres_support import Database, PostgresServer
@@ -21,7 +21,7 @@ WAITING = ("pending_acceptance", "acceptance_failed", "accepted", "label_unknown
 def history(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Database]:
     with postgres_server.database(migrated_template) as database:
         with database.connect() as owner:
-            owner.execute(Path(__file__).with_name("order_history.sql").read_bytes())
+            owner.execute(Path(__file__).with_name("fulfillment_history.sql").read_bytes())
         yield database
 
 
@@ -34,53 +34,57 @@ def shipment(number: int) -> Json:
     return {"id": named(f"O{number}"), "call_id": named(f"call O{number}")}
 
 
-def a_stage_s_run(line: OrderLine) -> None:
-    line.begin_stage(owner=OWNER, before="accept-orders")
-    assert line.renew_stage(OWNER)
-    assert line.end_stage(OWNER)
-    assert line.begin_stage()["outcome"] == "ran"
+def a_stage_s_run(fulfillment: Fulfillment) -> None:
+    fulfillment.begin_stage(owner=OWNER, before="accept-orders")
+    assert fulfillment.renew_stage(OWNER)
+    assert fulfillment.end_stage(OWNER)
+    assert fulfillment.begin_stage()["outcome"] == "ran"
 
 
-def pages(line: OrderLine) -> None:
-    first = line.orders_in(*WAITING, limit=100)
-    assert len(line.orders_in(*WAITING, limit=100, after=first[-1]["order_id"])) == 100
+def pages(fulfillment: Fulfillment) -> None:
+    first = fulfillment.orders_in(*WAITING, limit=100)
+    assert len(fulfillment.orders_in(*WAITING, limit=100, after=first[-1]["order_id"])) == 100
 
 
-def stored(line: OrderLine) -> None:
-    assert line.store(*[order(f"N{n}") for n in range(50)], *[order(f"O{n}") for n in range(1, 50)]) == 50
+def stored(fulfillment: Fulfillment) -> None:
+    assert (
+        fulfillment.store(*[order(f"N{n}") for n in range(50)], *[order(f"O{n}") for n in range(1, 50)]) == 50
+    )
 
 
-def moved(line: OrderLine) -> None:
+def moved(fulfillment: Fulfillment) -> None:
     orders = [f"O{n}" for n in range(99004, 99400, 4)]
-    assert line.move(*[move(name, "pending_acceptance", "accepted") for name in orders]) == sorted(orders)
-    assert line.move(move("O99001", "accepted", "cancelled")) == ["O99001"]
+    assert fulfillment.move(*[move(name, "pending_acceptance", "accepted") for name in orders]) == sorted(
+        orders
+    )
+    assert fulfillment.move(move("O99001", "accepted", "cancelled")) == ["O99001"]
 
 
-def labelled(line: OrderLine) -> None:
-    fresh = line.open(line.accepted("N"))
-    line.not_sent(fresh)
-    assert line.call_again(fresh)
-    line.unknown(shipment(99005))
-    line.buy(shipment(99005), bought("S"))
-    line.shelve(shipment(99005))
-    line.refuse(shipment(99009))
+def labelled(fulfillment: Fulfillment) -> None:
+    fresh = fulfillment.open(fulfillment.accepted("N"))
+    fulfillment.not_sent(fresh)
+    assert fulfillment.call_again(fresh)
+    fulfillment.unknown(shipment(99005))
+    fulfillment.buy(shipment(99005), bought("S"))
+    fulfillment.shelve(shipment(99005))
+    fulfillment.refuse(shipment(99009))
 
 
-def settled(line: OrderLine) -> None:
+def settled(fulfillment: Fulfillment) -> None:
     for number in (99001, 99005):
-        line.move(move(f"O{number}", "accepted", "cancelled"))
-    assert len(line.to_settle()) == 2
-    line.move(move("O99003", "label_created", "cancelled"))
-    (due,) = line.to_undo()
-    line.undo_due(due)
-    line.undone("O99003")
+        fulfillment.move(move(f"O{number}", "accepted", "cancelled"))
+    assert len(fulfillment.to_settle()) == 2
+    fulfillment.move(move("O99003", "label_created", "cancelled"))
+    (due,) = fulfillment.to_undo()
+    fulfillment.undo_due(due)
+    fulfillment.undone("O99003")
 
 
-def messages(line: OrderLine) -> None:
-    assert line.store_threads(thread("T7", "M6", "new"), thread("N", "new too"))["new_messages"] == 2
+def messages(fulfillment: Fulfillment) -> None:
+    assert fulfillment.store_threads(thread("T7", "M6", "new"), thread("N", "new too"))["new_messages"] == 2
 
 
-CALLS: dict[str, tuple[Callable[[OrderLine], Any], set[str]]] = {
+CALLS: dict[str, tuple[Callable[[Fulfillment], Any], set[str]]] = {
     "a stage's run": (a_stage_s_run, {"stage_runs_cycle_stage_key", "one_running_run_per_stage"}),
     "orders_in": (pages, {"orders_by_state", "order_lines_pkey", "shipments_order_id_sequence_key"}),
     "store_orders": (stored, {"orders_pkey", "order_lines_pkey"}),
@@ -88,20 +92,20 @@ CALLS: dict[str, tuple[Callable[[OrderLine], Any], set[str]]] = {
     "a label's way": (labelled, {"orders_pkey", "shipments_pkey"}),
     "what ended orders leave": (settled, {"shipments_not_wanted", "shipments_order_id_sequence_key"}),
     "order_status": (
-        lambda line: line.call("order_status", order_id="O7", now_=None),
+        lambda fulfillment: fulfillment.call("order_status", order_id="O7", now_=None),
         {"orders_pkey", "order_status_history_by_order"},
     ),
     "reconcile of a day": (
-        lambda line: line.reconcile("2026-02-27"),
+        lambda fulfillment: fulfillment.reconcile("2026-02-27"),
         {"orders_by_day", "order_status_history_beginnings", "order_status_history_by_order"},
     ),
     "messages": (messages, {"threads_pkey", "messages_pkey"}),
     "health_figures": (
-        lambda line: line.call("health_figures"),
+        lambda fulfillment: fulfillment.call("health_figures"),
         {"shipments_unsettled", "orders_for_person"},
     ),
     "recent_stage_runs": (
-        lambda line: line.call("recent_stage_runs", limit=20, now_=None),
+        lambda fulfillment: fulfillment.call("recent_stage_runs", limit=20, now_=None),
         {"stage_runs_by_time"},
     ),
 }
@@ -113,7 +117,7 @@ def test_a_call_reaches_big_tables_by_index_alone(history: Database, call: str, 
     made, expected = CALLS[call]
     with history.connect(autocommit=False) as connection:
         plans = Plans(connection, mode, BIG)
-        made(OrderLine(connection))
+        made(Fulfillment(connection))
         connection.rollback()
     assert plans.read_whole() == []
     assert plans.indexes() >= expected
@@ -123,7 +127,7 @@ def test_a_page_of_orders_reads_no_more_rows_than_it_may_need(history: Database)
     with history.connect(autocommit=False) as connection:
         plans = Plans(connection, "auto", BIG)
         connection.execute("select set_config('auto_explain.log_analyze', 'on', false)")
-        OrderLine(connection).orders_in("shipped", "cancelled", limit=100)
+        Fulfillment(connection).orders_in("shipped", "cancelled", limit=100)
         connection.rollback()
     read = [node["Actual Rows"] for node in plans.nodes() if node.get("Index Name") == "orders_by_state"]
     assert 0 < max(read) <= 100
@@ -131,7 +135,7 @@ def test_a_page_of_orders_reads_no_more_rows_than_it_may_need(history: Database)
 
 def test_the_history_is_as_the_real_functions_see_one(history: Database) -> None:
     with history.connect(role="service_role") as connection:
-        sides = OrderLine(connection).reconcile()
+        sides = Fulfillment(connection).reconcile()
     assert (sides["seen"], sides["shipped"], sides["cancelled"], sides["balanced"]) == (
         100000,
         94050,

@@ -1,9 +1,8 @@
 """The equations of orders and labels: each place is counted, and what got lost makes them fail."""
 
-import psycopg
 import pytest
 
-from tests.contract.order_calls import OrderLine, bought, move, order
+from tests.contract.fulfillment_calls import Fulfillment, bought, move, order
 from tests.contract.schema_rows import Json
 from tests.postgres_support import Database
 
@@ -14,43 +13,38 @@ SHELVED = (
 )
 
 
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> OrderLine:
-    return OrderLine(service_connection)
-
-
 def past_the_triggers(database: Database, statement: str) -> None:
     with database.connect() as owner:
         owner.execute("set session_replication_role = replica")
         assert owner.execute(statement.encode()).rowcount == 1
 
 
-def test_nothing_balances(line: OrderLine) -> None:
-    sides = line.reconcile(DAY)
+def test_nothing_balances(fulfillment: Fulfillment) -> None:
+    sides = fulfillment.reconcile(DAY)
     assert (sides["seen"], sides["balanced"], sides["day"]) == (0, True, DAY)
 
 
-def test_every_order_and_every_label_has_one_place(line: OrderLine) -> None:
-    line.store(order("waiting"), order("refused"), order("asked"))
-    line.move(move("refused", "pending_acceptance", "refused"))
-    line.ask("asked")
-    line.accepted("accepted")
-    line.not_sent(line.open(line.accepted("not called")))
-    line.open(line.accepted("called"))
-    line.unknown(line.open(line.accepted("unknown")))
-    line.refuse(line.open(line.accepted("failed")))
-    line.buy(line.open(line.accepted("pending PDF")), bought("S1"))
-    line.buy(line.open(line.accepted("twice")), bought("S2", also_sold=["S3", "S4"]))
-    line.labelled("labelled")
-    line.labelled("shipped")
-    line.move(move("shipped", "label_created", "shipped"))
+def test_every_order_and_every_label_has_one_place(fulfillment: Fulfillment) -> None:
+    fulfillment.store(order("waiting"), order("refused"), order("asked"))
+    fulfillment.move(move("refused", "pending_acceptance", "refused"))
+    fulfillment.ask("asked")
+    fulfillment.accepted("accepted")
+    fulfillment.not_sent(fulfillment.open(fulfillment.accepted("not called")))
+    fulfillment.open(fulfillment.accepted("called"))
+    fulfillment.unknown(fulfillment.open(fulfillment.accepted("unknown")))
+    fulfillment.refuse(fulfillment.open(fulfillment.accepted("failed")))
+    fulfillment.buy(fulfillment.open(fulfillment.accepted("pending PDF")), bought("S1"))
+    fulfillment.buy(fulfillment.open(fulfillment.accepted("twice")), bought("S2", also_sold=["S3", "S4"]))
+    fulfillment.labelled("labelled")
+    fulfillment.labelled("shipped")
+    fulfillment.move(move("shipped", "label_created", "shipped"))
     for name in ("to prepare", "due", "undone"):
-        line.labelled(name)
-        line.move(move(name, "label_created", "cancelled"))
+        fulfillment.labelled(name)
+        fulfillment.move(move(name, "label_created", "cancelled"))
     for name in ("due", "undone"):
-        line.undo_due(_shipment(line, name))
-    line.undone("undone")
-    assert line.reconcile() == {
+        fulfillment.undo_due(_shipment(fulfillment, name))
+    fulfillment.undone("undone")
+    assert fulfillment.reconcile() == {
         "day": None,
         "seen": 15,
         "shipped": 1,
@@ -78,20 +72,20 @@ def test_every_order_and_every_label_has_one_place(line: OrderLine) -> None:
     }
 
 
-def _shipment(line: OrderLine, order_id: str) -> Json:
-    row = line.shipment(order_id)
+def _shipment(fulfillment: Fulfillment, order_id: str) -> Json:
+    row = fulfillment.shipment(order_id)
     return {"id": str(row["id"]), "call_id": str(row["call_id"])}
 
 
 def test_a_day_has_the_orders_that_were_first_seen_on_it_with_all_that_became_of_them(
-    line: OrderLine,
+    fulfillment: Fulfillment,
 ) -> None:
-    line.accepted("today")
-    line.later(hours=11, minutes=59).accepted("late today")
-    tomorrow = line.later(hours=12)
+    fulfillment.accepted("today")
+    fulfillment.later(hours=11, minutes=59).accepted("late today")
+    tomorrow = fulfillment.later(hours=12)
     tomorrow.buy(tomorrow.open("today"))
     tomorrow.store(order("tomorrow"))
-    of_days = [line.reconcile(day) for day in ("2026-03-01", DAY, "2026-03-03")]
+    of_days = [fulfillment.reconcile(day) for day in ("2026-03-01", DAY, "2026-03-03")]
     assert [(sides["seen"], sides["labels"]["bought"], sides["balanced"]) for sides in of_days] == [
         (0, 0, True),
         (2, 1, True),
@@ -100,24 +94,26 @@ def test_a_day_has_the_orders_that_were_first_seen_on_it_with_all_that_became_of
 
 
 @pytest.mark.parametrize("day", [DAY, None])
-def test_an_order_that_is_gone_is_lost(database: Database, line: OrderLine, day: str | None) -> None:
-    line.store(order("A"), order("B"))
+def test_an_order_that_is_gone_is_lost(database: Database, fulfillment: Fulfillment, day: str | None) -> None:
+    fulfillment.store(order("A"), order("B"))
     past_the_triggers(database, "delete from orders where order_id = 'A'")
-    sides = line.reconcile(day)
+    sides = fulfillment.reconcile(day)
     assert (sides["seen"], sides["lost"], sides["balanced"]) == (2, 1, False)
 
 
-def test_an_order_that_moved_past_its_history_is_lost(database: Database, line: OrderLine) -> None:
-    line.store(order("A"), order("B"))
+def test_an_order_that_moved_past_its_history_is_lost(database: Database, fulfillment: Fulfillment) -> None:
+    fulfillment.store(order("A"), order("B"))
     past_the_triggers(database, "update orders set state = 'shipped' where order_id = 'A'")
-    sides = line.reconcile()
+    sides = fulfillment.reconcile()
     assert (sides["lost"], sides["shipped"], sides["balanced"]) == (1, 0, False)
 
 
-def test_an_order_that_nobody_saw_coming_does_not_balance(database: Database, line: OrderLine) -> None:
-    line.store(order("A"))
+def test_an_order_that_nobody_saw_coming_does_not_balance(
+    database: Database, fulfillment: Fulfillment
+) -> None:
+    fulfillment.store(order("A"))
     past_the_triggers(database, "delete from order_status_history where order_id = 'A'")
-    sides = line.reconcile()
+    sides = fulfillment.reconcile()
     assert (sides["seen"], sides["lost"], sides["balanced"]) == (0, 1, False)
 
 
@@ -136,14 +132,14 @@ def test_an_order_that_nobody_saw_coming_does_not_balance(database: Database, li
     ],
 )
 def test_an_order_and_a_label_that_contradict_each_other_do_not_balance(
-    database: Database, line: OrderLine, contradiction: str
+    database: Database, fulfillment: Fulfillment, contradiction: str
 ) -> None:
-    line.labelled("labelled")
-    line.open(line.accepted("asked"))
-    line.unknown(line.open(line.accepted("unknown")))
-    line.buy(line.open(line.accepted("cancelled")), bought("S9"))
-    line.move(move("cancelled", "accepted", "cancelled"))
-    assert line.reconcile(DAY)["balanced"]
+    fulfillment.labelled("labelled")
+    fulfillment.open(fulfillment.accepted("asked"))
+    fulfillment.unknown(fulfillment.open(fulfillment.accepted("unknown")))
+    fulfillment.buy(fulfillment.open(fulfillment.accepted("cancelled")), bought("S9"))
+    fulfillment.move(move("cancelled", "accepted", "cancelled"))
+    assert fulfillment.reconcile(DAY)["balanced"]
     past_the_triggers(database, contradiction)
-    sides = line.reconcile(DAY)
+    sides = fulfillment.reconcile(DAY)
     assert (sides["lost"], sides["labels"]["unaccounted"], sides["balanced"]) == (0, 1, False)

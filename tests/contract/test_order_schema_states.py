@@ -8,7 +8,7 @@ import pytest
 
 from shared.fulfillment.orders import UNSHIPPED, OrderState, follow
 from shared.fulfillment.ports import MarketplaceState
-from tests.contract.order_calls import OrderLine, move, order
+from tests.contract.fulfillment_calls import Fulfillment, move, order
 from tests.contract.schema_rows import NOW, OWNER, Json
 from tests.postgres_support import Database
 
@@ -44,11 +44,6 @@ STAGE = ("running", "finished", "failed")
 STAGE_ARROWS = {("running", "finished"), ("running", "failed"), ("failed", "running")}
 
 
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> OrderLine:
-    return OrderLine(service_connection)
-
-
 def pairs(states: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(one, other) for one, other in product(states, states) if one != other]
 
@@ -77,14 +72,14 @@ def stage_row(state: str) -> Json:
 
 @pytest.mark.parametrize(("before", "after"), pairs(ORDER))
 def test_an_order_takes_the_legal_arrows_and_no_other(
-    database: Database, line: OrderLine, before: str, after: str
+    database: Database, fulfillment: Fulfillment, before: str, after: str
 ) -> None:
-    line.store(order())
+    fulfillment.store(order())
     arrange(database, "orders", {"state": before})
     wanted = {"state": after, "reason": "because", "stage": "a stage", "updated_at": NOW}
     if (before, after) in ORDER_ARROWS:
-        write(line.connection, "orders", wanted)
-        (_, move_made) = line.all("select * from order_status_history order by id")
+        write(fulfillment.connection, "orders", wanted)
+        (_, move_made) = fulfillment.all("select * from order_status_history order by id")
         del move_made["id"]
         assert move_made == {
             "order_id": "A",
@@ -96,44 +91,44 @@ def test_an_order_takes_the_legal_arrows_and_no_other(
         }
         return
     with pytest.raises(psycopg.errors.CheckViolation) as refusal:
-        write(line.connection, "orders", wanted)
+        write(fulfillment.connection, "orders", wanted)
     assert refusal.value.diag.message_primary == f"order A: {before} -> {after} is no arrow"
-    assert line.order()["state"] == before
-    assert line.history() == [(None, "pending_acceptance")]
+    assert fulfillment.order()["state"] == before
+    assert fulfillment.history() == [(None, "pending_acceptance")]
 
 
 @pytest.mark.parametrize(("before", "after"), pairs(SHIPMENT))
 def test_a_shipment_takes_the_legal_arrows_and_no_other(
-    database: Database, line: OrderLine, before: str, after: str
+    database: Database, fulfillment: Fulfillment, before: str, after: str
 ) -> None:
-    line.open(line.accepted())
+    fulfillment.open(fulfillment.accepted())
     paid = {"shipment_id": "S1", "undo": "{}"}
     arrange(database, "shipments", {"state": before} | paid)
     if (before, after) in SHIPMENT_ARROWS:
-        write(line.connection, "shipments", {"state": after})
-        assert line.shipment()["state"] == after
+        write(fulfillment.connection, "shipments", {"state": after})
+        assert fulfillment.shipment()["state"] == after
         return
     with pytest.raises(psycopg.errors.CheckViolation) as refusal:
-        write(line.connection, "shipments", {"state": after})
+        write(fulfillment.connection, "shipments", {"state": after})
     assert refusal.value.diag.message_primary == f"shipment A-1: {before} -> {after} is no arrow"
-    assert line.shipment()["state"] == before
+    assert fulfillment.shipment()["state"] == before
 
 
 @pytest.mark.parametrize(("before", "after"), pairs(STAGE))
 def test_a_stage_takes_the_legal_arrows_and_no_other(
-    database: Database, line: OrderLine, before: str, after: str
+    database: Database, fulfillment: Fulfillment, before: str, after: str
 ) -> None:
-    line.begin_stage(owner=OWNER)
+    fulfillment.begin_stage(owner=OWNER)
     arrange(database, "stage_runs", stage_row(before))
     if (before, after) in STAGE_ARROWS:
-        write(line.connection, "stage_runs", stage_row(after))
+        write(fulfillment.connection, "stage_runs", stage_row(after))
         return
     with pytest.raises(psycopg.errors.CheckViolation, match=f"{before} -> {after} is no arrow"):
-        write(line.connection, "stage_runs", stage_row(after))
+        write(fulfillment.connection, "stage_runs", stage_row(after))
 
 
-def test_the_states_and_their_order_are_those_of_the_tests(line: OrderLine) -> None:
-    (states,) = line.all(
+def test_the_states_and_their_order_are_those_of_the_tests(fulfillment: Fulfillment) -> None:
+    (states,) = fulfillment.all(
         "select enum_range(null::order_state)::text[] o, enum_range(null::shipment_state)::text[] s,"
         " enum_range(null::stage_state)::text[] r"
     )
@@ -142,11 +137,13 @@ def test_the_states_and_their_order_are_those_of_the_tests(line: OrderLine) -> N
 
 
 @pytest.mark.parametrize("state", ORDER)
-def test_writing_the_same_state_again_is_no_move(database: Database, line: OrderLine, state: str) -> None:
-    line.store(order())
+def test_writing_the_same_state_again_is_no_move(
+    database: Database, fulfillment: Fulfillment, state: str
+) -> None:
+    fulfillment.store(order())
     arrange(database, "orders", {"state": state})
-    write(line.connection, "orders", {"state": state})
-    assert line.history() == [(None, "pending_acceptance")]
+    write(fulfillment.connection, "orders", {"state": state})
+    assert fulfillment.history() == [(None, "pending_acceptance")]
 
 
 @pytest.mark.parametrize(
@@ -158,16 +155,16 @@ def test_writing_the_same_state_again_is_no_move(database: Database, line: Order
     ],
 )
 def test_nothing_is_born_in_any_state_but_its_first(
-    line: OrderLine, table: str, states: tuple[str, ...], born: str
+    fulfillment: Fulfillment, table: str, states: tuple[str, ...], born: str
 ) -> None:
-    line.refuse(line.open(line.accepted()))
-    line.begin_stage(owner=OWNER)
+    fulfillment.refuse(fulfillment.open(fulfillment.accepted()))
+    fulfillment.begin_stage(owner=OWNER)
     keys: dict[str, Json] = {
         "orders": {"order_id": "B"},
         "shipments": {"order_id": "A", "sequence": 2, "request_id": "A-2", "shipment_id": "S1", "undo": "{}"},
         "stage_runs": {"cycle": "other"},
     }
-    row: dict[str, Any] = line.one(f"select * from {table}")
+    row: dict[str, Any] = fulfillment.one(f"select * from {table}")
     copy = {key: value for key, value in row.items() if key != "id" and not isinstance(value, dict)}
     for column in set(row) - set(copy) - {"id"}:
         copy[column] = "{}"
@@ -177,7 +174,7 @@ def test_nothing_is_born_in_any_state_but_its_first(
         columns = copy | keys[table] | (stage_row(state) if table == "stage_runs" else {"state": state})
         names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
         with pytest.raises(psycopg.errors.CheckViolation, match=f"{born}, not as {state}"):
-            line.connection.execute(
+            fulfillment.connection.execute(
                 f"insert into {table} ({names}) values ({marks})".encode(), [*columns.values()]
             )
 
@@ -191,14 +188,14 @@ def test_whatever_the_marketplace_shows_calls_for_a_legal_arrow_or_none(
     assert called_for is None or (str(state), str(called_for.to_state)) in ORDER_ARROWS
 
 
-def test_the_history_of_a_whole_life_says_what_moved_it_when_and_why(line: OrderLine) -> None:
-    line.accepted()
-    shipment = line.later(minutes=3).open()
-    line.later(minutes=3).unknown(shipment)
-    line.later(minutes=18).buy(shipment)
-    line.later(minutes=18).shelve(shipment)
-    line.later(minutes=22).move(move("A", "label_created", "shipped"), stage="update-tracking")
-    rows = line.all("select * from order_status_history order by id")
+def test_the_history_of_a_whole_life_says_what_moved_it_when_and_why(fulfillment: Fulfillment) -> None:
+    fulfillment.accepted()
+    shipment = fulfillment.later(minutes=3).open()
+    fulfillment.later(minutes=3).unknown(shipment)
+    fulfillment.later(minutes=18).buy(shipment)
+    fulfillment.later(minutes=18).shelve(shipment)
+    fulfillment.later(minutes=22).move(move("A", "label_created", "shipped"), stage="update-tracking")
+    rows = fulfillment.all("select * from order_status_history order by id")
     assert [(r["to_state"], r["stage"], (r["at"] - NOW).seconds // 60, r["reason"]) for r in rows] == [
         ("pending_acceptance", "accept-orders", 0, None),
         ("accepted", "accept-orders", 0, "to accepted"),
@@ -212,12 +209,12 @@ def test_the_history_of_a_whole_life_says_what_moved_it_when_and_why(line: Order
     "rewriting", ["update order_status_history set reason = 'x'", "delete from order_status_history"]
 )
 def test_nobody_rewrites_the_history_and_not_even_its_owner_empties_it(
-    database: Database, line: OrderLine, rewriting: str
+    database: Database, fulfillment: Fulfillment, rewriting: str
 ) -> None:
-    line.accepted()
+    fulfillment.accepted()
     refused = pytest.raises(psycopg.errors.InsufficientPrivilege, match="order_status_history is append-only")
     with database.connect() as owner:
-        for connection in (line.connection, owner):
+        for connection in (fulfillment.connection, owner):
             with refused:
                 connection.execute(rewriting.encode())
         with refused:

@@ -1,4 +1,4 @@
-"""The SQL functions, through Supabase's client, and the in-memory store keep the same promises to the order line."""
+"""The SQL functions, through Supabase's client, and the in-memory store keep the same promises to fulfillment."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -9,8 +9,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.contract.enrichment_calls import Enrichment, at_once, callers
 from tests.contract.schema_rows import Json, item, product
-from tests.contract.schema_support import RecordLine, at_once, lines
 from tests.postgres_support import Database
 
 if TYPE_CHECKING:
@@ -20,51 +20,53 @@ CALLERS = 16
 MAKERS = ("TI", "Bosch", "Vishay")
 
 
-def opened(line: RecordLine, batch: str, *, content: str = "") -> list[UUID]:
+def opened(enrichment: Enrichment, batch: str, *, content: str = "") -> list[UUID]:
     """Sixty automation tasks of few manufacturers; `content` changes what the rows say."""
-    line.begin(batch)
+    enrichment.begin(batch)
     items = [item(f"P{n}", manufacturer=MAKERS[n % 3], content_hash=f"P{n}{content}") for n in range(60)]
-    return [UUID(task["id"]) for task in line.open(items, batch=batch)["automation"]]
+    return [UUID(task["id"]) for task in enrichment.open(items, batch=batch)["automation"]]
 
 
-def life(tasks: list[UUID], seed: int, line: RecordLine) -> None:
+def life(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
     """Brings some tasks to an end, each in one of five ways, with new manufacturers in every order."""
     chance = random.Random(seed)
     for task in tasks:
         owner = uuid.uuid4()
-        if line.claim(task, owner)["outcome"] != "claimed":
+        if enrichment.claim(task, owner)["outcome"] != "claimed":
             continue
         names = chance.sample([*MAKERS, f"new {chance.randrange(4)}"], 1)
         match chance.randrange(5):
             case 0 | 1:
-                line.save(task, owner)
-                line.finish(task, owner, product(names[0]))
+                enrichment.save(task, owner)
+                enrichment.finish(task, owner, product(names[0]))
             case 2:
-                line.fail(task, owner, to_manual=False)
+                enrichment.fail(task, owner, to_manual=False)
             case 3:
-                line.fail(task, owner)
-                manual = UUID(line.fall_back(task)["manual_task_id"])
-                line.take(manual)
-                line.complete(manual, fields={"manufacturer": names[0]}, manufacturer_key=names[0].lower())
+                enrichment.fail(task, owner)
+                manual = UUID(enrichment.fall_back(task)["manual_task_id"])
+                enrichment.take(manual)
+                enrichment.complete(
+                    manual, fields={"manufacturer": names[0]}, manufacturer_key=names[0].lower()
+                )
             case _:
-                line.release(task, owner, refund=True)
+                enrichment.release(task, owner, refund=True)
 
 
-def orchestration(tasks: list[UUID], seed: int, line: RecordLine) -> None:
+def orchestration(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
     """Opens what others have finished, tells what is enqueued and what the ledger knows, in any order."""
     batch = f"other-{seed}"
-    begun = line.begin(batch, ledger_limit=100)
+    begun = enrichment.begin(batch, ledger_limit=100)
     shuffled = random.Random(seed).sample(tasks, len(tasks))
     hashes = [row["content_hash"] for row in reversed(begun["finished"])]
     items = [
         item(f"P{n}", manufacturer=MAKERS[n % 3], content_hash=f"P{n}-{seed}") for n in reversed(range(60))
     ]
-    line.open(items, batch=batch)
-    line.progress(*shuffled, batch=batch, ledgered=hashes, closed=True)
+    enrichment.open(items, batch=batch)
+    enrichment.progress(*shuffled, batch=batch, ledgered=hashes, closed=True)
 
 
-def sweeping(tasks: list[UUID], seed: int, line: RecordLine) -> None:
-    late = line.later(hours=1)
+def sweeping(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
+    late = enrichment.later(hours=1)
     due = [UUID(candidate["id"]) for candidate in late.candidates()]
     random.Random(seed).shuffle(due)
     late.extend(*due)
@@ -74,31 +76,33 @@ def sweeping(tasks: list[UUID], seed: int, line: RecordLine) -> None:
 def test_a_mixed_crowd_meets_no_deadlock_and_every_record_stays_accounted_for(
     database: Database, service_connection: psycopg.Connection
 ) -> None:
-    line = RecordLine(service_connection)
-    tasks = opened(line, "b1")
-    work: list[Callable[[RecordLine], None]] = []
+    enrichment = Enrichment(service_connection)
+    tasks = opened(enrichment, "b1")
+    work: list[Callable[[Enrichment], None]] = []
     for seed in range(CALLERS):
         mine = random.Random(seed).sample(tasks, len(tasks))
         work.append(partial((life, life, orchestration, sweeping)[seed % 4], mine, seed))
     assert at_once(database, work) == [None] * CALLERS
-    assert line.reconcile(None, "2026-03-02")["balanced"]
-    assert line.all("select id from batches where not (reconcile(id) -> 'balanced')::boolean") == []
-    counted = line.one("select sum(attempts) as ended from manufacturers")
-    ended = line.one("select count(*) as ended from automation_tasks where state in ('completed', 'failed')")
+    assert enrichment.reconcile(None, "2026-03-02")["balanced"]
+    assert enrichment.all("select id from batches where not (reconcile(id) -> 'balanced')::boolean") == []
+    counted = enrichment.one("select sum(attempts) as ended from manufacturers")
+    ended = enrichment.one(
+        "select count(*) as ended from automation_tasks where state in ('completed', 'failed')"
+    )
     assert counted == ended
 
 
 def test_two_tasks_with_each_other_s_new_manufacturers_both_finish(database: Database) -> None:
-    with lines(database, 1) as (line,):
-        line.begin()
+    with callers(database, 1) as (enrichment,):
+        enrichment.begin()
         makers = [f"maker {number}" for number in range(20)]
-        found = line.open([item(f"P{n}", manufacturer=maker) for n, maker in enumerate(makers)])
+        found = enrichment.open([item(f"P{n}", manufacturer=maker) for n, maker in enumerate(makers)])
         tasks = [UUID(task["id"]) for task in found["automation"]]
         for task in tasks:
-            line.claim(task)
-            line.save(task)
-    finishing: list[Callable[[RecordLine], bool]] = [
-        partial(RecordLine.finish, task=task, written=product(maker))
+            enrichment.claim(task)
+            enrichment.save(task)
+    finishing: list[Callable[[Enrichment], bool]] = [
+        partial(Enrichment.finish, task=task, written=product(maker))
         for task, maker in zip(tasks, reversed(makers), strict=True)
     ]
     assert at_once(database, finishing) == [True] * 20
@@ -109,26 +113,26 @@ def test_a_transaction_that_ends_a_task_locks_the_shared_manufacturer_last(
     database: Database, end: str
 ) -> None:
     """Whoever waits for the manufacturer has done all else: nothing that it holds is wanted by who it waits for."""
-    with lines(database, 1) as (line,), database.connect(autocommit=False) as holder:
-        first, second = line.saved("P1"), line.saved("P2")
-        line.finish(first)
+    with callers(database, 1) as (enrichment,), database.connect(autocommit=False) as holder:
+        first, second = enrichment.saved("P1"), enrichment.saved("P2")
+        enrichment.finish(first)
         holder.execute("select from manufacturers for no key update")
-        line.connection.execute("set lock_timeout = '50ms'")
+        enrichment.connection.execute("set lock_timeout = '50ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable) as waiting:
-            line.finish(second) if end == "finish" else line.fail(second)
+            enrichment.finish(second) if end == "finish" else enrichment.fail(second)
         assert "count_manufacturer" in (waiting.value.diag.context or "")
         holder.rollback()
-        line.connection.execute("reset lock_timeout")
-        assert line.finish(second) if end == "finish" else line.fail(second)
+        enrichment.connection.execute("reset lock_timeout")
+        assert enrichment.finish(second) if end == "finish" else enrichment.fail(second)
 
 
 def test_readers_of_a_product_s_manufacturer_do_not_wait_for_its_counts(database: Database) -> None:
-    with lines(database, 1) as (line,), database.connect(autocommit=False) as holder:
+    with callers(database, 1) as (enrichment,), database.connect(autocommit=False) as holder:
         written: Json = {"manufacturer": "TI"}
-        line.completed("P1", fields=written)
-        manual = line.person("P2", fields=written)
+        enrichment.completed("P1", fields=written)
+        manual = enrichment.person("P2", fields=written)
         holder.execute("update manufacturers set attempts = attempts + 1")
-        line.connection.execute("set lock_timeout = '50ms'")
-        line.take(manual)
-        assert line.complete(manual)["state"] == "completed"
+        enrichment.connection.execute("set lock_timeout = '50ms'")
+        enrichment.take(manual)
+        assert enrichment.complete(manual)["state"] == "completed"
         holder.rollback()

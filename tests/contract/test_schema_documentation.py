@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.schema_support import RecordLine
+from tests.contract.enrichment_calls import Enrichment
 from tests.postgres_support import Database
 
 PAGE = (Path(__file__).parents[2] / "docs" / "schema.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ ENUMS = "select enumlabel as name from pg_enum where enumtypid::regtype::text ~ 
 
 def names(database: Database, query: str) -> set[str]:
     with database.connect() as connection:
-        return {row["name"] for row in RecordLine(connection).all(query)}
+        return {row["name"] for row in Enrichment(connection).all(query)}
 
 
 @pytest.mark.parametrize("query", [TABLES, FUNCTIONS], ids=["tables", "functions"])

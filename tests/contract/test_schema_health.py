@@ -3,12 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import psycopg
-import pytest
-
-from tests.contract.order_calls import OrderLine, move
+from tests.contract.enrichment_calls import Enrichment
+from tests.contract.fulfillment_calls import Fulfillment, move
 from tests.contract.schema_rows import NOW, Json, item
-from tests.contract.schema_support import RecordLine
 
 NOTHING = {
     "in_flight": 0,
@@ -22,54 +19,46 @@ NOTHING = {
 }
 
 
-@pytest.fixture
-def records(service_connection: psycopg.Connection) -> RecordLine:
-    return RecordLine(service_connection)
-
-
-@pytest.fixture
-def orders(service_connection: psycopg.Connection) -> OrderLine:
-    return OrderLine(service_connection)
-
-
-def figures(line: RecordLine | OrderLine) -> Json:
+def figures(caller: Enrichment | Fulfillment) -> Json:
     """What differs from nothing at all."""
-    told: Json = line.call("health_figures")
+    told: Json = caller.call("health_figures")
     assert told.keys() == NOTHING.keys()
     return {name: value for name, value in told.items() if value != NOTHING[name]}
 
 
-def test_an_empty_database_has_nothing_to_tell(records: RecordLine) -> None:
-    assert figures(records) == {}
+def test_an_empty_database_has_nothing_to_tell(enrichment: Enrichment) -> None:
+    assert figures(enrichment) == {}
 
 
-def test_records_in_flight_age_until_they_end(records: RecordLine) -> None:
-    records.begin()
-    first = records.open([item("A")], daily_limit=4)["automation"][0]["id"]
-    later = replace(records, now=NOW + timedelta(minutes=5))
+def test_records_in_flight_age_until_they_end(enrichment: Enrichment) -> None:
+    enrichment.begin()
+    first = enrichment.open([item("A")], daily_limit=4)["automation"][0]["id"]
+    later = replace(enrichment, now=NOW + timedelta(minutes=5))
     later.open([item("B")], daily_limit=4)
-    later = replace(records, now=NOW + timedelta(minutes=12))
+    later = replace(enrichment, now=NOW + timedelta(minutes=12))
     assert figures(later) == {"in_flight": 2, "oldest_in_flight_seconds": 720, "daily_share": 0.5}
     later.claim(first)
     later.fail(first, to_manual=False)
     assert figures(later) == {"in_flight": 1, "oldest_in_flight_seconds": 420, "daily_share": 0.5}
 
 
-def test_a_record_that_waits_for_the_vendor_s_next_day_does_not_age_until_then(records: RecordLine) -> None:
-    records.begin()
-    task = records.open([item("A")], daily_limit=4)["automation"][0]["id"]
-    records.claim(task)
-    records.postpone(task, NOW + timedelta(hours=10))
-    later = replace(records, now=NOW + timedelta(hours=9))
+def test_a_record_that_waits_for_the_vendor_s_next_day_does_not_age_until_then(
+    enrichment: Enrichment,
+) -> None:
+    enrichment.begin()
+    task = enrichment.open([item("A")], daily_limit=4)["automation"][0]["id"]
+    enrichment.claim(task)
+    enrichment.postpone(task, NOW + timedelta(hours=10))
+    later = replace(enrichment, now=NOW + timedelta(hours=9))
     assert figures(later) == {"in_flight": 1, "daily_share": 0.25}
-    later = replace(records, now=NOW + timedelta(hours=10, minutes=3))
+    later = replace(enrichment, now=NOW + timedelta(hours=10, minutes=3))
     assert figures(later)["oldest_in_flight_seconds"] == 180
 
 
-def test_manual_tasks_are_overdue_by_their_own_time_and_until_they_end(records: RecordLine) -> None:
-    records.begin()
-    records.open([item("A", "manual", priority="high"), item("B", "manual", priority="low")])
-    later = replace(records, now=NOW + timedelta(seconds=3601))
+def test_manual_tasks_are_overdue_by_their_own_time_and_until_they_end(enrichment: Enrichment) -> None:
+    enrichment.begin()
+    enrichment.open([item("A", "manual", priority="high"), item("B", "manual", priority="low")])
+    later = replace(enrichment, now=NOW + timedelta(seconds=3601))
     assert figures(later) == {"manual_open": 2, "manual_overdue": 1, "daily_share": 0.002}
     urgent = later.one("select id from manual_tasks where pn = 'A'")["id"]
     later.take(urgent)
@@ -78,17 +67,17 @@ def test_manual_tasks_are_overdue_by_their_own_time_and_until_they_end(records: 
     assert figures(later) == {"manual_open": 1, "daily_share": 0.002}
 
 
-def test_the_share_of_a_day_begins_anew_at_midnight(records: RecordLine) -> None:
-    records.begin()
-    records.open([item("A", "manual")], daily_limit=2)
-    later = replace(records, now=NOW.replace(hour=0) + timedelta(days=1))
+def test_the_share_of_a_day_begins_anew_at_midnight(enrichment: Enrichment) -> None:
+    enrichment.begin()
+    enrichment.open([item("A", "manual")], daily_limit=2)
+    later = replace(enrichment, now=NOW.replace(hour=0) + timedelta(days=1))
     assert "daily_share" not in figures(later)
 
 
-def test_a_label_is_unknown_from_the_call_until_its_end_is_known(orders: OrderLine) -> None:
-    orders.accepted()
-    shipment = orders.open()
-    later = replace(orders, now=NOW + timedelta(minutes=50))
+def test_a_label_is_unknown_from_the_call_until_its_end_is_known(fulfillment: Fulfillment) -> None:
+    fulfillment.accepted()
+    shipment = fulfillment.open()
+    later = replace(fulfillment, now=NOW + timedelta(minutes=50))
     assert figures(later) == {"labels_unknown": 1, "oldest_label_unknown_seconds": 3000}
     later.unknown(shipment)
     assert figures(later) == {"labels_unknown": 1, "oldest_label_unknown_seconds": 3000}
@@ -96,17 +85,19 @@ def test_a_label_is_unknown_from_the_call_until_its_end_is_known(orders: OrderLi
     assert figures(later) == {}
 
 
-def test_a_label_that_was_certainly_not_asked_for_is_not_unknown(orders: OrderLine) -> None:
-    orders.accepted()
-    orders.not_sent(orders.open())
-    assert figures(orders) == {}
+def test_a_label_that_was_certainly_not_asked_for_is_not_unknown(fulfillment: Fulfillment) -> None:
+    fulfillment.accepted()
+    fulfillment.not_sent(fulfillment.open())
+    assert figures(fulfillment) == {}
 
 
-def test_orders_that_cannot_go_on_and_those_with_open_money_wait_for_a_person(orders: OrderLine) -> None:
+def test_orders_that_cannot_go_on_and_those_with_open_money_wait_for_a_person(
+    fulfillment: Fulfillment,
+) -> None:
     for name in ("A", "B", "C"):
-        orders.accepted(name)
-    orders.move(move("A", "accepted", "label_failed"))
-    orders.ask("B")
-    assert figures(orders) == {"orders_for_person": 2}
-    orders.retry("A")
-    assert figures(orders) == {"orders_for_person": 1}
+        fulfillment.accepted(name)
+    fulfillment.move(move("A", "accepted", "label_failed"))
+    fulfillment.ask("B")
+    assert figures(fulfillment) == {"orders_for_person": 2}
+    fulfillment.retry("A")
+    assert figures(fulfillment) == {"orders_for_person": 1}

@@ -8,8 +8,8 @@ import pytest
 from psycopg import sql
 
 from infra.local import migrations
+from tests.contract.enrichment_calls import Enrichment
 from tests.contract.schema_rows import item
-from tests.contract.schema_support import RecordLine
 from tests.postgres_support import Database
 
 GIVEN_AWAY = ("tables", "functions", "sequences")
@@ -45,12 +45,12 @@ def owned(bare_database: Database) -> Iterator[Database]:
 
 def test_a_project_made_by_a_lesser_role_works_for_the_service_key(owned: Database) -> None:
     with owned.connect(role="service_role") as connection:
-        line = RecordLine(connection)
-        line.begin("b1", uuid4())
-        line.open([item("P1"), item("P2", "manual")])
-        line.completed("P3")
-        assert (line.reconcile()["taken"], line.reconcile()["completed"]) == (3, 1)
-        assert line.redrive()["redriven"] == 0
+        enrichment = Enrichment(connection)
+        enrichment.begin("b1", uuid4())
+        enrichment.open([item("P1"), item("P2", "manual")])
+        enrichment.completed("P3")
+        assert (enrichment.reconcile()["taken"], enrichment.reconcile()["completed"]) == (3, 1)
+        assert enrichment.redrive()["redriven"] == 0
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])

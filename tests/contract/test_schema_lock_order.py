@@ -9,8 +9,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.contract.enrichment_calls import Enrichment, callers
 from tests.contract.schema_rows import item, product
-from tests.contract.schema_support import RecordLine, lines
 from tests.postgres_support import Database
 
 NUMBER = 12
@@ -19,10 +19,10 @@ WAITING = "select from pg_stat_activity where pid = %s and wait_event_type = 'Lo
 
 @contextmanager
 def waiting_for(
-    database: Database, held: tuple[str, object], line: RecordLine, call: Callable[[RecordLine], object]
+    database: Database, held: tuple[str, object], enrichment: Enrichment, call: Callable[[Enrichment], object]
 ) -> Iterator[psycopg.Connection]:
     """While `call` waits for what the holder's statement took. Yields the holder, whose transaction then ends."""
-    pid = line.connection.info.backend_pid
+    pid = enrichment.connection.info.backend_pid
     with (
         database.connect(autocommit=False) as holder,
         database.connect() as watcher,
@@ -30,7 +30,7 @@ def waiting_for(
     ):
         statement, parameter = held
         holder.execute(statement.encode(), (parameter,))
-        made = pool.submit(call, line)
+        made = pool.submit(call, enrichment)
         try:
             while not made.done() and watcher.execute(WAITING, (pid,)).fetchone() is None:
                 time.sleep(0.01)
@@ -48,58 +48,58 @@ def free(holder: psycopg.Connection, table: str) -> int:
 
 @pytest.mark.parametrize("name", ["note_progress", "note_enqueued", "extend_patience"])
 def test_tasks_are_locked_by_id(database: Database, name: str) -> None:
-    with lines(database, 1) as (line,):
-        line.begin()
-        opened = line.open([item(f"P{number}") for number in range(NUMBER)])
+    with callers(database, 1) as (enrichment,):
+        enrichment.begin()
+        opened = enrichment.open([item(f"P{number}") for number in range(NUMBER)])
         tasks = sorted((UUID(task["id"]) for task in opened["automation"]), reverse=True)
-        calls: dict[str, Callable[[RecordLine], object]] = {
+        calls: dict[str, Callable[[Enrichment], object]] = {
             "note_progress": lambda caller: caller.progress(*tasks),
             "note_enqueued": lambda caller: caller.note_many(dict.fromkeys(tasks, 0)),
             "extend_patience": lambda caller: caller.later(hours=1).extend(*tasks),
         }
         first = ("select from automation_tasks where id = %s for update", tasks[-1])
-        with waiting_for(database, first, line, calls[name]) as holder:
+        with waiting_for(database, first, enrichment, calls[name]) as holder:
             assert free(holder, "automation_tasks") == NUMBER
-        assert len({line.task(task)["sweep_after"] for task in tasks}) == 1
+        assert len({enrichment.task(task)["sweep_after"] for task in tasks}) == 1
 
 
-def opening(line: RecordLine) -> None:
-    line.begin("b2")
+def opening(enrichment: Enrichment) -> None:
+    enrichment.begin("b2")
     items = [item(f"P{number}", content_hash="changed") for number in reversed(range(10, 10 + NUMBER))]
-    assert len(line.open(items, batch="b2")["automation"]) == NUMBER
+    assert len(enrichment.open(items, batch="b2")["automation"]) == NUMBER
 
 
-def telling_the_ledger(line: RecordLine) -> None:
-    line.progress(ledgered=[f"hash of P{number}" for number in reversed(range(10, 10 + NUMBER))])
+def telling_the_ledger(enrichment: Enrichment) -> None:
+    enrichment.progress(ledgered=[f"hash of P{number}" for number in reversed(range(10, 10 + NUMBER))])
 
 
 @pytest.mark.parametrize("call", [opening, telling_the_ledger])
-def test_records_are_locked_by_key(database: Database, call: Callable[[RecordLine], None]) -> None:
-    with lines(database, 1) as (line,):
+def test_records_are_locked_by_key(database: Database, call: Callable[[Enrichment], None]) -> None:
+    with callers(database, 1) as (enrichment,):
         for number in reversed(range(10, 10 + NUMBER)):
-            line.completed(f"P{number}")
+            enrichment.completed(f"P{number}")
         first = ("select from records where pn = %s for update", "P10")
-        with waiting_for(database, first, line, call) as holder:
+        with waiting_for(database, first, enrichment, call) as holder:
             assert free(holder, "records") == NUMBER
 
 
 def test_the_records_of_redriven_dead_letters_are_locked_by_key(database: Database) -> None:
-    with lines(database, 1) as (line,):
+    with callers(database, 1) as (enrichment,):
         for number in reversed(range(10, 10 + NUMBER)):
-            line.fallback(f"P{number}")
+            enrichment.fallback(f"P{number}")
         first = ("select from records where pn = %s for update", "P10")
-        with waiting_for(database, first, line, RecordLine.redrive) as holder:
+        with waiting_for(database, first, enrichment, Enrichment.redrive) as holder:
             assert free(holder, "records") == NUMBER
-        assert line.status("again")["taken"] == NUMBER
+        assert enrichment.status("again")["taken"] == NUMBER
 
 
 def test_new_manufacturers_are_made_by_key(database: Database) -> None:
-    with lines(database, 1) as (line,):
-        task = line.saved(fields={"manufacturer": "b"})
+    with callers(database, 1) as (enrichment,):
+        task = enrichment.saved(fields={"manufacturer": "b"})
         first = ("insert into manufacturers (key, name) values (%s, 'AA')", "aa")
         with waiting_for(
-            database, first, line, lambda caller: caller.finish(task, written=product("aa"))
+            database, first, enrichment, lambda caller: caller.finish(task, written=product("aa"))
         ) as holder:
             holder.execute("set local lock_timeout = '1s'")
             holder.execute("insert into manufacturers (key, name) values ('b', 'B')")
-        assert line.task(task)["state"] == "completed"
+        assert enrichment.task(task)["state"] == "completed"

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from tests.contract.enrichment_calls import Enrichment
 from tests.contract.schema_plans import Plans
 from tests.contract.schema_rows import NOW, OTHER, OWNER, Json, item
-from tests.contract.schema_support import RecordLine
 from tests.postgres_support import Database, PostgresServer
 
 BIG = {
@@ -31,7 +31,7 @@ BIG = {
 def history(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Database]:
     with postgres_server.database(migrated_template) as database:
         with database.connect() as owner:
-            owner.execute(Path(__file__).with_name("schema_history.sql").read_bytes())
+            owner.execute(Path(__file__).with_name("enrichment_history.sql").read_bytes())
         yield database
 
 
@@ -54,70 +54,72 @@ def known_items(count: int = 100) -> list[Json]:
     return old + new
 
 
-def worked(line: RecordLine) -> None:
-    line.claim(task(99001))
-    line.save(task(99001))
-    line.finish(task(99001))
+def worked(enrichment: Enrichment) -> None:
+    enrichment.claim(task(99001))
+    enrichment.save(task(99001))
+    enrichment.finish(task(99001))
 
 
-def dead_lettered(line: RecordLine) -> None:
-    line.claim(task(99002))
-    line.fail(task(99002))
-    line.fall_back(task(99002))
+def dead_lettered(enrichment: Enrichment) -> None:
+    enrichment.claim(task(99002))
+    enrichment.fail(task(99002))
+    enrichment.fall_back(task(99002))
 
 
-def released(line: RecordLine) -> None:
-    line.claim(task(99003))
-    line.release(task(99003))
-    line.claim(task(99003), OTHER)
-    line.postpone(task(99003), NOW, OTHER)
-    line.note_many({task(99003): 1})
+def released(enrichment: Enrichment) -> None:
+    enrichment.claim(task(99003))
+    enrichment.release(task(99003))
+    enrichment.claim(task(99003), OTHER)
+    enrichment.postpone(task(99003), NOW, OTHER)
+    enrichment.note_many({task(99003): 1})
 
 
-def swept(line: RecordLine) -> None:
-    assert len(line.candidates(50)) == 50
-    line.extend(*[task(99000 + n) for n in range(10, 15)])
-    assert line.renew(task(99021), 0) == 1
-    assert line.lose(task(99022), 0)
+def swept(enrichment: Enrichment) -> None:
+    assert len(enrichment.candidates(50)) == 50
+    enrichment.extend(*[task(99000 + n) for n in range(10, 15)])
+    assert enrichment.renew(task(99021), 0) == 1
+    assert enrichment.lose(task(99022), 0)
 
 
-def opened(line: RecordLine) -> None:
-    line.begin("now")
-    answer = line.open(known_items(), batch="now")
+def opened(enrichment: Enrichment) -> None:
+    enrichment.begin("now")
+    answer = enrichment.open(known_items(), batch="now")
     assert (len(answer["automation"]), answer["manual"]) == (67, 33)
 
 
-def progressed(line: RecordLine) -> None:
-    line.begin("now")
+def progressed(enrichment: Enrichment) -> None:
+    enrichment.begin("now")
     enqueued = [task(n) for n in range(99100, 99200) if n % 10 < 7]
-    line.progress(*enqueued, batch="now", ledgered=[f"hash {n}" for n in range(97001, 97050)], closed=True)
+    enrichment.progress(
+        *enqueued, batch="now", ledgered=[f"hash {n}" for n in range(97001, 97050)], closed=True
+    )
 
 
-def reviewed(line: RecordLine) -> None:
-    line.take(named("manual 99007"))
-    line.give_back(named("manual 99007"))
-    line.give_back(named("manual 99007"))
-    line.take(named("manual 99007"))
-    line.complete(named("manual 99007"), fields={"category": "ICs"})
-    line.take(named("manual 99008"))
-    line.give_up(named("manual 99008"))
+def reviewed(enrichment: Enrichment) -> None:
+    enrichment.take(named("manual 99007"))
+    enrichment.give_back(named("manual 99007"))
+    enrichment.give_back(named("manual 99007"))
+    enrichment.take(named("manual 99007"))
+    enrichment.complete(named("manual 99007"), fields={"category": "ICs"})
+    enrichment.take(named("manual 99008"))
+    enrichment.give_up(named("manual 99008"))
 
 
-def redriven(line: RecordLine) -> None:
-    dead_lettered(line)
-    batch = line.task(task(99002))["batch_id"]
-    assert line.redrive(batch)["redriven"] > 0
+def redriven(enrichment: Enrichment) -> None:
+    dead_lettered(enrichment)
+    batch = enrichment.task(task(99002))["batch_id"]
+    assert enrichment.redrive(batch)["redriven"] > 0
 
 
-def listed(line: RecordLine) -> None:
-    assert len(line.pending(50)) == 50
-    assert len(line.pending(50, "low")) == 50
+def listed(enrichment: Enrichment) -> None:
+    assert len(enrichment.pending(50)) == 50
+    assert len(enrichment.pending(50, "low")) == 50
 
 
-CALLS: dict[str, tuple[Callable[[RecordLine], Any], set[str]]] = {
-    "begin_batch": (lambda line: line.begin("now", ledger_limit=2000), {"records_ledger_due"}),
+CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
+    "begin_batch": (lambda enrichment: enrichment.begin("now", ledger_limit=2000), {"records_ledger_due"}),
     "read_known": (
-        lambda line: line.known(*known_items(), rejected=["rejected 7"]),
+        lambda enrichment: enrichment.known(*known_items(), rejected=["rejected 7"]),
         {
             "records_pkey",
             "automation_failures_by_record",
@@ -135,17 +137,20 @@ CALLS: dict[str, tuple[Callable[[RecordLine], Any], set[str]]] = {
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
     "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
     "batch_status": (
-        lambda line: line.status("b990"),
+        lambda enrichment: enrichment.status("b990"),
         {"automation_tasks_by_batch", "manual_tasks_by_batch", "decisions_by_batch", "batches_by_parent"},
     ),
     "reconcile of a batch": (
-        lambda line: line.reconcile("b990"),
+        lambda enrichment: enrichment.reconcile("b990"),
         {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
     ),
-    "reconcile of a day": (lambda line: line.reconcile(None, "2026-02-27"), {"batches_by_day"}),
-    "health_figures": (lambda line: line.call("health_figures"), {"one_open_automation_task_per_record"}),
+    "reconcile of a day": (lambda enrichment: enrichment.reconcile(None, "2026-02-27"), {"batches_by_day"}),
+    "health_figures": (
+        lambda enrichment: enrichment.call("health_figures"),
+        {"one_open_automation_task_per_record"},
+    ),
     "recent_products": (
-        lambda line: line.call("recent_products", batch_id="b980", limit=5, now_=None),
+        lambda enrichment: enrichment.call("recent_products", batch_id="b980", limit=5, now_=None),
         {"automation_tasks_by_batch", "products_record_key_key"},
     ),
 }
@@ -157,7 +162,7 @@ def test_a_call_reaches_big_tables_by_index_alone(history: Database, call: str, 
     made, expected = CALLS[call]
     with history.connect(autocommit=False) as connection:
         plans = Plans(connection, mode, BIG)
-        made(RecordLine(connection))
+        made(Enrichment(connection))
         connection.rollback()
     assert plans.read_whole() == []
     assert plans.indexes() >= expected
@@ -173,9 +178,9 @@ def test_a_plan_that_reads_a_whole_table_is_noticed(history: Database) -> None:
 
 def test_the_history_is_as_the_real_functions_see_one(history: Database) -> None:
     with history.connect(role="service_role") as connection:
-        line = RecordLine(connection)
-        assert line.reconcile("b990")["balanced"]
-        assert line.reconcile(None, "2026-02-27") == {
+        enrichment = Enrichment(connection)
+        assert enrichment.reconcile("b990")["balanced"]
+        assert enrichment.reconcile(None, "2026-02-27") == {
             "taken": 1010,
             "completed": 1000,
             "with_a_person": 0,
@@ -187,4 +192,4 @@ def test_the_history_is_as_the_real_functions_see_one(history: Database) -> None
             "batch_id": None,
             "day": "2026-02-27",
         }
-        assert line.task(task(99001))["lease_owner"] != OWNER
+        assert enrichment.task(task(99001))["lease_owner"] != OWNER

@@ -4,155 +4,159 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.contract.enrichment_calls import Enrichment, at_once
 from tests.contract.schema_rows import Json
-from tests.contract.schema_support import RecordLine, at_once
 from tests.postgres_support import Database
-
-
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> RecordLine:
-    return RecordLine(service_connection)
 
 
 def told(redriven: int, left: int = 0, *, name: str = "again", limit_reached: bool = False) -> Json:
     return {"batch_id": name, "redriven": redriven, "left": left, "daily_limit_reached": limit_reached}
 
 
-def redriven_parts(line: RecordLine, batch: str = "again") -> list[str]:
+def redriven_parts(enrichment: Enrichment, batch: str = "again") -> list[str]:
     return [
         row["pn"]
-        for row in line.all("select pn from automation_tasks where batch_id = %s order by pn", batch)
+        for row in enrichment.all("select pn from automation_tasks where batch_id = %s order by pn", batch)
     ]
 
 
-def test_a_redriven_dead_letter_is_a_new_task_that_the_sweep_enqueues_at_once(line: RecordLine) -> None:
-    manual = line.fallback("P1", fields={"priority": "high", "source_record": {"pn": "P1", "note": "kept"}})
+def test_a_redriven_dead_letter_is_a_new_task_that_the_sweep_enqueues_at_once(enrichment: Enrichment) -> None:
+    manual = enrichment.fallback(
+        "P1", fields={"priority": "high", "source_record": {"pn": "P1", "note": "kept"}}
+    )
 
-    assert line.redrive() == told(1)
+    assert enrichment.redrive() == told(1)
 
-    task = line.one("select * from automation_tasks where batch_id = 'again'")
+    task = enrichment.one("select * from automation_tasks where batch_id = 'again'")
     assert (task["state"], task["attempts"], task["priority"]) == ("initialized", 0, "high")
     assert task["source_record"] == {"pn": "P1", "note": "kept"}
-    assert [candidate["id"] for candidate in line.candidates()] == [str(task["id"])]
-    ended = line.manual(manual)
+    assert [candidate["id"] for candidate in enrichment.candidates()] == [str(task["id"])]
+    ended = enrichment.manual(manual)
     assert (ended["state"], ended["result"]) == ("failed", {"redriven_by": "again"})
     assert ended["note"] == "given back to automation by batch again"
-    assert line.events(manual) == [
+    assert enrichment.events(manual) == [
         (None, "initialized"),
         ("initialized", "processing"),
         ("processing", "failed"),
     ]
-    assert line.record("P1")["open"]
-    assert line.status("again")["decisions"] == [{"rule": "redrive", "route": "automation", "records": 1}]
-    assert (line.status("again")["state"], line.status("again")["trigger"]) == ("in_progress", "redrive")
+    assert enrichment.record("P1")["open"]
+    assert enrichment.status("again")["decisions"] == [
+        {"rule": "redrive", "route": "automation", "records": 1}
+    ]
+    assert (enrichment.status("again")["state"], enrichment.status("again")["trigger"]) == (
+        "in_progress",
+        "redrive",
+    )
 
 
-def test_both_batches_balance_before_and_after_the_redriven_record_is_completed(line: RecordLine) -> None:
-    line.fallback("P1")
-    line.redrive()
-    assert (line.reconcile("b1")["failed"], line.reconcile("again")["in_flight"]) == (1, 1)
-    task = UUID(str(line.one("select id from automation_tasks where batch_id = 'again'")["id"]))
-    line.claim(task)
-    line.save(task)
-    line.finish(task)
-    assert (line.reconcile("b1")["failed"], line.reconcile("again")["completed"]) == (1, 1)
-    assert line.reconcile("b1")["balanced"]
-    assert line.reconcile("again")["balanced"]
+def test_both_batches_balance_before_and_after_the_redriven_record_is_completed(
+    enrichment: Enrichment,
+) -> None:
+    enrichment.fallback("P1")
+    enrichment.redrive()
+    assert (enrichment.reconcile("b1")["failed"], enrichment.reconcile("again")["in_flight"]) == (1, 1)
+    task = UUID(str(enrichment.one("select id from automation_tasks where batch_id = 'again'")["id"]))
+    enrichment.claim(task)
+    enrichment.save(task)
+    enrichment.finish(task)
+    assert (enrichment.reconcile("b1")["failed"], enrichment.reconcile("again")["completed"]) == (1, 1)
+    assert enrichment.reconcile("b1")["balanced"]
+    assert enrichment.reconcile("again")["balanced"]
 
 
-def test_the_most_urgent_go_first_as_far_as_the_limit(line: RecordLine) -> None:
+def test_the_most_urgent_go_first_as_far_as_the_limit(enrichment: Enrichment) -> None:
     for pn, priority in (("LOW", "low"), ("HIGH", "high"), ("MEDIUM", "medium")):
-        line.fallback(pn, fields={"priority": priority})
+        enrichment.fallback(pn, fields={"priority": priority})
 
-    assert line.redrive(limit=2) == told(2, left=1)
+    assert enrichment.redrive(limit=2) == told(2, left=1)
 
-    assert redriven_parts(line) == ["HIGH", "MEDIUM"]
+    assert redriven_parts(enrichment) == ["HIGH", "MEDIUM"]
 
 
-def test_only_letters_of_the_given_cause_go_back(line: RecordLine) -> None:
-    line.fallback("P1")
-    cause = line.one("select cause::text from manual_tasks")["cause"]
+def test_only_letters_of_the_given_cause_go_back(enrichment: Enrichment) -> None:
+    enrichment.fallback("P1")
+    cause = enrichment.one("select cause::text from manual_tasks")["cause"]
     other = next(each for each in ("not_found", "timeout") if each != cause)
 
-    assert line.redrive(cause=other) == told(0)
-    assert line.redrive(cause=cause) == told(1)
+    assert enrichment.redrive(cause=other) == told(0)
+    assert enrichment.redrive(cause=cause) == told(1)
 
 
-def test_what_a_person_has_claimed_or_ended_or_was_never_automated_stays(line: RecordLine) -> None:
+def test_what_a_person_has_claimed_or_ended_or_was_never_automated_stays(enrichment: Enrichment) -> None:
     for pn in ("CLAIMED", "ENDED"):
-        line.take(line.fallback(pn))
-    line.give_up(UUID(str(line.one("select id from manual_tasks where pn = 'ENDED'")["id"])))
-    line.person("OWN")
+        enrichment.take(enrichment.fallback(pn))
+    enrichment.give_up(UUID(str(enrichment.one("select id from manual_tasks where pn = 'ENDED'")["id"])))
+    enrichment.person("OWN")
 
-    assert line.redrive() == told(0)
-    assert redriven_parts(line) == []
-
-
-def test_the_batch_may_be_named_by_its_fallback_batch(line: RecordLine) -> None:
-    line.fallback("P1")
-    assert line.redrive("b1_fallback") == told(1)
+    assert enrichment.redrive() == told(0)
+    assert redriven_parts(enrichment) == []
 
 
-def test_the_days_quota_holds(line: RecordLine) -> None:
+def test_the_batch_may_be_named_by_its_fallback_batch(enrichment: Enrichment) -> None:
+    enrichment.fallback("P1")
+    assert enrichment.redrive("b1_fallback") == told(1)
+
+
+def test_the_days_quota_holds(enrichment: Enrichment) -> None:
     for pn in ("P1", "P2", "P3"):
-        line.fallback(pn)  # three of the day's five are used by these
+        enrichment.fallback(pn)  # three of the day's five are used by these
 
-    assert line.redrive(daily_limit=5) == told(2, left=1, limit_reached=True)
-    assert line.redrive(redrive_id="more", daily_limit=5) == told(0, 1, name="more", limit_reached=True)
-    assert line.one("select used, quota from daily_usage") == {"used": 5, "quota": 5}
-    tomorrow = line.later(days=1)
+    assert enrichment.redrive(daily_limit=5) == told(2, left=1, limit_reached=True)
+    assert enrichment.redrive(redrive_id="more", daily_limit=5) == told(0, 1, name="more", limit_reached=True)
+    assert enrichment.one("select used, quota from daily_usage") == {"used": 5, "quota": 5}
+    tomorrow = enrichment.later(days=1)
     assert tomorrow.redrive(redrive_id="more", daily_limit=5) == told(1, name="more")
 
 
-def test_a_redrive_of_nothing_leaves_its_name_free(line: RecordLine) -> None:
-    line.begin()
-    assert line.redrive() == told(0)
-    assert line.all("select id from batches where id = 'again'") == []
+def test_a_redrive_of_nothing_leaves_its_name_free(enrichment: Enrichment) -> None:
+    enrichment.begin()
+    assert enrichment.redrive() == told(0)
+    assert enrichment.all("select id from batches where id = 'again'") == []
 
 
-def test_a_name_that_another_batch_has_is_refused_and_nothing_changes(line: RecordLine) -> None:
-    manual = line.fallback("P1")
-    line.begin("again")
+def test_a_name_that_another_batch_has_is_refused_and_nothing_changes(enrichment: Enrichment) -> None:
+    manual = enrichment.fallback("P1")
+    enrichment.begin("again")
     for name in ("again", "b1"):
         with pytest.raises(psycopg.Error, match=f"batch {name} is there already") as refusal:
-            line.redrive(redrive_id=name)
+            enrichment.redrive(redrive_id=name)
         assert refusal.value.sqlstate == "PT409"
-    assert line.manual(manual)["state"] == "initialized"
+    assert enrichment.manual(manual)["state"] == "initialized"
 
 
-def test_an_unknown_batch_is_not_found(line: RecordLine) -> None:
+def test_an_unknown_batch_is_not_found(enrichment: Enrichment) -> None:
     with pytest.raises(psycopg.Error, match="no batch b1") as refusal:
-        line.redrive()
+        enrichment.redrive()
     assert refusal.value.sqlstate == "PT404"
 
 
 def test_a_record_that_fails_again_is_a_dead_letter_of_the_redrive_and_can_be_redriven(
-    line: RecordLine,
+    enrichment: Enrichment,
 ) -> None:
-    line.fallback("P1")
-    line.redrive()
-    task = UUID(str(line.one("select id from automation_tasks where batch_id = 'again'")["id"]))
-    line.claim(task)
-    line.fail(task)
-    line.fall_back(task)
+    enrichment.fallback("P1")
+    enrichment.redrive()
+    task = UUID(str(enrichment.one("select id from automation_tasks where batch_id = 'again'")["id"]))
+    enrichment.claim(task)
+    enrichment.fail(task)
+    enrichment.fall_back(task)
 
-    assert line.redrive("again", "third") == told(1, name="third")
-    assert line.reconcile("again")["balanced"]
+    assert enrichment.redrive("again", "third") == told(1, name="third")
+    assert enrichment.reconcile("again")["balanced"]
 
 
 def test_of_many_redrives_at_once_each_letter_goes_back_exactly_once(
-    line: RecordLine, database: Database
+    enrichment: Enrichment, database: Database
 ) -> None:
     parts = [f"P{number:02}" for number in range(32)]
     for pn in parts:
-        line.fallback(pn)
+        enrichment.fallback(pn)
 
     answers = at_once(
         database,
-        [partial(RecordLine.redrive, redrive_id=f"again-{number}", limit=10) for number in range(32)],
+        [partial(Enrichment.redrive, redrive_id=f"again-{number}", limit=10) for number in range(32)],
     )
 
     assert all(isinstance(answer, dict) for answer in answers), answers
     assert sum(answer["redriven"] for answer in answers if isinstance(answer, dict)) == len(parts)
-    redriven = line.all("select pn from automation_tasks where batch_id like 'again-%%' order by pn")
+    redriven = enrichment.all("select pn from automation_tasks where batch_id like 'again-%%' order by pn")
     assert [row["pn"] for row in redriven] == parts

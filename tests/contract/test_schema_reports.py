@@ -4,15 +4,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.contract.enrichment_calls import Enrichment
 from tests.contract.schema_rows import Json, item
-from tests.contract.schema_support import RecordLine
 
 ENDS = ("open", "completed", "failed")
-
-
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> RecordLine:
-    return RecordLine(service_connection)
 
 
 def expected_state(automation: set[str], manual: set[str], *, closed: bool) -> str:
@@ -24,58 +19,60 @@ def expected_state(automation: set[str], manual: set[str], *, closed: bool) -> s
     return "failed" if states == {"failed"} else "completed"
 
 
-def bring(line: RecordLine, task: UUID, route: str, end: str) -> None:
+def bring(enrichment: Enrichment, task: UUID, route: str, end: str) -> None:
     match route, end:
         case "automation", "completed":
-            line.claim(task)
-            line.save(task)
-            line.finish(task)
+            enrichment.claim(task)
+            enrichment.save(task)
+            enrichment.finish(task)
         case "automation", "failed":
-            line.claim(task)
-            line.fail(task)
+            enrichment.claim(task)
+            enrichment.fail(task)
         case "manual", "completed":
-            line.take(task)
-            line.complete(task)
+            enrichment.take(task)
+            enrichment.complete(task)
         case "manual", "failed":
-            line.take(task)
-            line.give_up(task)
+            enrichment.take(task)
+            enrichment.give_up(task)
         case _:
             assert end == "open"
 
 
-def arranged(line: RecordLine, batch: str, ends: list[tuple[str, str]]) -> None:
-    line.begin(batch)
-    line.open([item(f"{batch}-{n}", route) for n, (route, _) in enumerate(ends)], batch=batch)
+def arranged(enrichment: Enrichment, batch: str, ends: list[tuple[str, str]]) -> None:
+    enrichment.begin(batch)
+    enrichment.open([item(f"{batch}-{n}", route) for n, (route, _) in enumerate(ends)], batch=batch)
     for number, (route, end) in enumerate(ends):
-        found = line.one(f"select id from {route}_tasks where pn = %s", f"{batch}-{number}")
-        bring(line, found["id"], route, end)
+        found = enrichment.one(f"select id from {route}_tasks where pn = %s", f"{batch}-{number}")
+        bring(enrichment, found["id"], route, end)
 
 
 def subsets() -> list[set[str]]:
     return [{end for end, used in zip(ENDS, bits, strict=True) if used} for bits in product((0, 1), repeat=3)]
 
 
-def test_a_batch_s_state_follows_from_its_tasks_in_every_combination(line: RecordLine) -> None:
+def test_a_batch_s_state_follows_from_its_tasks_in_every_combination(enrichment: Enrichment) -> None:
     for number, (automation, manual) in enumerate(product(subsets(), subsets())):
         batch = f"b{number}"
         routes = [("automation", end) for end in sorted(automation)] + [
             ("manual", end) for end in sorted(manual)
         ]
-        arranged(line, batch, routes)
+        arranged(enrichment, batch, routes)
         for closed in (False, True):
-            line.progress(batch=batch, closed=closed)
-            state = line.status(batch)["state"]
+            enrichment.progress(batch=batch, closed=closed)
+            state = enrichment.status(batch)["state"]
             assert state == expected_state(automation, manual, closed=closed), (automation, manual, closed)
 
 
-def test_a_batch_that_its_run_never_closed_is_judged_after_a_quarter_of_an_hour(line: RecordLine) -> None:
-    line.completed("P1")
-    assert line.later(seconds=899).status()["state"] == "in_progress"
-    assert line.later(seconds=900).status()["state"] == "completed"
+def test_a_batch_that_its_run_never_closed_is_judged_after_a_quarter_of_an_hour(
+    enrichment: Enrichment,
+) -> None:
+    enrichment.completed("P1")
+    assert enrichment.later(seconds=899).status()["state"] == "in_progress"
+    assert enrichment.later(seconds=900).status()["state"] == "completed"
 
 
-def test_the_status_counts_tasks_per_state_and_decisions_per_rule(line: RecordLine) -> None:
-    line.begin()
+def test_the_status_counts_tasks_per_state_and_decisions_per_rule(enrichment: Enrichment) -> None:
+    enrichment.begin()
     rejected: Json = {
         "pn": None,
         "manufacturer": None,
@@ -83,12 +80,12 @@ def test_the_status_counts_tasks_per_state_and_decisions_per_rule(line: RecordLi
         "content_hash": "r",
         "source_record": {},
     }
-    line.open(
+    enrichment.open(
         [item("P1"), item("P2"), item("P3", "manual", rule="complete")],
         rejected=[rejected],
     )
-    task = line.one("select id from automation_tasks where pn = 'P1'")["id"]
-    later = line.later(minutes=1)
+    task = enrichment.one("select id from automation_tasks where pn = 'P1'")["id"]
+    later = enrichment.later(minutes=1)
     bring(later, task, "automation", "failed")
     later.fall_back(task)
     later.progress(counts={"read": 4}, closed=True)
@@ -120,28 +117,28 @@ def test_the_status_counts_tasks_per_state_and_decisions_per_rule(line: RecordLi
     assert (fallback["parent_batch_id"], fallback["taken"]) == ("b1", 0)
 
 
-def test_an_unknown_batch_is_not_found(line: RecordLine) -> None:
-    for report in (line.status, line.reconcile):
+def test_an_unknown_batch_is_not_found(enrichment: Enrichment) -> None:
+    for report in (enrichment.status, enrichment.reconcile):
         with pytest.raises(psycopg.Error, match="no batch b404") as refusal:
             report("b404")
         assert refusal.value.sqlstate == "PT404"
 
 
-def test_counts_of_a_closed_batch_stay_as_they_are(line: RecordLine) -> None:
-    line.begin()
-    line.progress(counts={"read": 1}, closed=True)
-    line.later(hours=1).progress(counts={"read": 2})
-    assert line.status()["counts"] == {"read": 1}
+def test_counts_of_a_closed_batch_stay_as_they_are(enrichment: Enrichment) -> None:
+    enrichment.begin()
+    enrichment.progress(counts={"read": 1}, closed=True)
+    enrichment.later(hours=1).progress(counts={"read": 2})
+    assert enrichment.status()["counts"] == {"read": 1}
 
 
-def test_the_latest_products_come_first_beside_what_the_source_said(line: RecordLine) -> None:
+def test_the_latest_products_come_first_beside_what_the_source_said(enrichment: Enrichment) -> None:
     for minute in range(4):
-        line.later(minutes=minute).completed(f"P{minute}")
-    line.person("P9")
-    shown: list[Json] = line.call("recent_products", batch_id="b1", limit=3, now_=None)
+        enrichment.later(minutes=minute).completed(f"P{minute}")
+    enrichment.person("P9")
+    shown: list[Json] = enrichment.call("recent_products", batch_id="b1", limit=3, now_=None)
     assert [pair["before"]["pn"] for pair in shown] == ["P3", "P2", "P1"]
     after = shown[0]["after"]
     assert (after["manufacturer"], after["unit_price"]) == ("TI", 0.8125)
     assert after["attributes"] == {"Voltage": "37 V"}
     assert after["media"] == [{"kind": "datasheet", "url": "https://vendor.example/a.pdf"}]
-    assert line.call("recent_products", batch_id="b404", limit=3, now_=None) == []
+    assert enrichment.call("recent_products", batch_id="b404", limit=3, now_=None) == []

@@ -5,8 +5,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.contract.enrichment_calls import Enrichment
 from tests.contract.schema_rows import NOW, OWNER, Json
-from tests.contract.schema_support import RecordLine
 from tests.postgres_support import Database
 
 AUTOMATION = ("initialized", "processing", "data_finished", "supabase_finished", "completed", "failed")
@@ -24,11 +24,6 @@ MANUAL_ARROWS = {
     ("processing", "failed"),
     ("processing", "initialized"),
 }
-
-
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> RecordLine:
-    return RecordLine(service_connection)
 
 
 def pairs(states: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -70,80 +65,86 @@ def arrange(database: Database, table: str, task: UUID, columns: Json) -> None:
 
 @pytest.mark.parametrize(("before", "after"), pairs(AUTOMATION))
 def test_an_automation_task_takes_the_legal_arrows_and_no_other(
-    database: Database, line: RecordLine, before: str, after: str
+    database: Database, enrichment: Enrichment, before: str, after: str
 ) -> None:
-    task = line.automation()
+    task = enrichment.automation()
     arrange(database, "automation_tasks", task, automation_row(before))
     if (before, after) in AUTOMATION_ARROWS:
-        write(line.connection, "automation_tasks", task, automation_row(after))
-        assert line.events(task) == [(None, "initialized"), (before, after)]
+        write(enrichment.connection, "automation_tasks", task, automation_row(after))
+        assert enrichment.events(task) == [(None, "initialized"), (before, after)]
         return
     with pytest.raises(psycopg.errors.CheckViolation) as refusal:
-        write(line.connection, "automation_tasks", task, automation_row(after))
+        write(enrichment.connection, "automation_tasks", task, automation_row(after))
     assert refusal.value.diag.message_primary == f"automation task {task}: {before} -> {after} is no arrow"
-    assert line.task(task)["state"] == before
-    assert line.events(task) == [(None, "initialized")]
+    assert enrichment.task(task)["state"] == before
+    assert enrichment.events(task) == [(None, "initialized")]
 
 
 @pytest.mark.parametrize(("before", "after"), pairs(MANUAL))
 def test_a_manual_task_takes_the_legal_arrows_and_no_other(
-    database: Database, line: RecordLine, before: str, after: str
+    database: Database, enrichment: Enrichment, before: str, after: str
 ) -> None:
-    task = line.person()
+    task = enrichment.person()
     arrange(database, "manual_tasks", task, manual_row(before))
     if (before, after) in MANUAL_ARROWS:
-        write(line.connection, "manual_tasks", task, manual_row(after))
-        assert line.events(task) == [(None, "initialized"), (before, after)]
+        write(enrichment.connection, "manual_tasks", task, manual_row(after))
+        assert enrichment.events(task) == [(None, "initialized"), (before, after)]
         return
     with pytest.raises(psycopg.errors.CheckViolation) as refusal:
-        write(line.connection, "manual_tasks", task, manual_row(after))
+        write(enrichment.connection, "manual_tasks", task, manual_row(after))
     assert refusal.value.diag.message_primary == f"manual task {task}: {before} -> {after} is no arrow"
-    assert line.manual(task)["state"] == before
+    assert enrichment.manual(task)["state"] == before
 
 
-def test_the_states_and_their_order_are_those_of_the_tests(line: RecordLine) -> None:
-    (states,) = line.all(
+def test_the_states_and_their_order_are_those_of_the_tests(enrichment: Enrichment) -> None:
+    (states,) = enrichment.all(
         "select enum_range(null::automation_state)::text[] a, enum_range(null::manual_state)::text[] m"
     )
     assert (tuple(states["a"]), tuple(states["m"])) == (AUTOMATION, MANUAL)
 
 
 @pytest.mark.parametrize("state", AUTOMATION)
-def test_writing_the_same_state_again_is_no_event(database: Database, line: RecordLine, state: str) -> None:
-    task = line.automation()
+def test_writing_the_same_state_again_is_no_event(
+    database: Database, enrichment: Enrichment, state: str
+) -> None:
+    task = enrichment.automation()
     arrange(database, "automation_tasks", task, automation_row(state))
-    write(line.connection, "automation_tasks", task, automation_row(state))
-    assert line.events(task) == [(None, "initialized")]
+    write(enrichment.connection, "automation_tasks", task, automation_row(state))
+    assert enrichment.events(task) == [(None, "initialized")]
 
 
 @pytest.mark.parametrize("state", AUTOMATION[1:])
-def test_an_automation_task_is_born_initialized(line: RecordLine, state: str) -> None:
-    born_wrong(line, "automation_tasks", line.automation(), automation_row(state), "an automation task")
+def test_an_automation_task_is_born_initialized(enrichment: Enrichment, state: str) -> None:
+    born_wrong(
+        enrichment, "automation_tasks", enrichment.automation(), automation_row(state), "an automation task"
+    )
 
 
 @pytest.mark.parametrize("state", MANUAL[1:])
-def test_a_manual_task_is_born_initialized(line: RecordLine, state: str) -> None:
-    born_wrong(line, "manual_tasks", line.person(), manual_row(state), "a manual task")
+def test_a_manual_task_is_born_initialized(enrichment: Enrichment, state: str) -> None:
+    born_wrong(enrichment, "manual_tasks", enrichment.person(), manual_row(state), "a manual task")
 
 
-def born_wrong(line: RecordLine, table: str, model: UUID, columns: Json, name: str) -> None:
+def born_wrong(enrichment: Enrichment, table: str, model: UUID, columns: Json, name: str) -> None:
     """A copy of the task in `columns`' state, after the model and its decision's claim were taken out of the way."""
-    row: dict[str, Any] = line.one(f"select * from {table} where id = %s", model)
-    line.connection.execute(f"delete from {table} where id = %s".encode(), [model])
+    row: dict[str, Any] = enrichment.one(f"select * from {table} where id = %s", model)
+    enrichment.connection.execute(f"delete from {table} where id = %s".encode(), [model])
     copy = {key: value for key, value in row.items() if key != "id" and not isinstance(value, dict)} | columns
     copy["source_record"] = "{}"
     names, marks = ", ".join(copy), ", ".join(["%s"] * len(copy))
     with pytest.raises(psycopg.errors.CheckViolation) as refusal:
-        line.connection.execute(f"insert into {table} ({names}) values ({marks})".encode(), [*copy.values()])
+        enrichment.connection.execute(
+            f"insert into {table} ({names}) values ({marks})".encode(), [*copy.values()]
+        )
     assert refusal.value.diag.message_primary == f"{name} begins as initialized, not as {columns['state']}"
 
 
-def test_the_events_of_a_whole_life_say_who_and_when(line: RecordLine) -> None:
-    task = line.automation()
-    line.later(seconds=1).claim(task)
-    line.later(seconds=2).save(task)
-    line.later(seconds=3).finish(task)
-    events = line.all("select * from task_events where task_id = %s order by id", task)
+def test_the_events_of_a_whole_life_say_who_and_when(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.later(seconds=1).claim(task)
+    enrichment.later(seconds=2).save(task)
+    enrichment.later(seconds=3).finish(task)
+    events = enrichment.all("select * from task_events where task_id = %s order by id", task)
     assert [(e["to_state"], (e["at"] - NOW).seconds, e["detail"].get("owner")) for e in events] == [
         ("initialized", 0, None),
         ("processing", 1, str(OWNER)),
@@ -154,9 +155,11 @@ def test_the_events_of_a_whole_life_say_who_and_when(line: RecordLine) -> None:
     assert {(e["task_kind"], e["batch_id"]) for e in events} == {("automation", "b1")}
 
 
-def test_a_failure_s_event_says_why(line: RecordLine) -> None:
-    task = line.failed()
-    (event,) = line.all("select detail from task_events where task_id = %s and to_state = 'failed'", task)
+def test_a_failure_s_event_says_why(enrichment: Enrichment) -> None:
+    task = enrichment.failed()
+    (event,) = enrichment.all(
+        "select detail from task_events where task_id = %s and to_state = 'failed'", task
+    )
     assert event["detail"] == {
         "attempts": 1,
         "owner": str(OWNER),
@@ -165,14 +168,14 @@ def test_a_failure_s_event_says_why(line: RecordLine) -> None:
     }
 
 
-def test_events_of_people_name_them_when_they_claim_release_and_take_over(line: RecordLine) -> None:
-    task = line.person()
-    line.take(task, "ana")
-    line.give_back(task, "ana", "too hard")
-    line.take(task, "bo")
-    line.later(hours=2).take(task, "cleo")
-    line.later(hours=2).take(task, "cleo")
-    events = line.all("select to_state, detail from task_events where task_id = %s order by id", task)
+def test_events_of_people_name_them_when_they_claim_release_and_take_over(enrichment: Enrichment) -> None:
+    task = enrichment.person()
+    enrichment.take(task, "ana")
+    enrichment.give_back(task, "ana", "too hard")
+    enrichment.take(task, "bo")
+    enrichment.later(hours=2).take(task, "cleo")
+    enrichment.later(hours=2).take(task, "cleo")
+    events = enrichment.all("select to_state, detail from task_events where task_id = %s order by id", task)
     assert [(event["to_state"], event["detail"].get("assignee")) for event in events] == [
         ("initialized", None),
         ("processing", "ana"),
@@ -184,14 +187,14 @@ def test_events_of_people_name_them_when_they_claim_release_and_take_over(line: 
 
 @pytest.mark.parametrize("rewriting", ["update task_events set to_state = 'x'", "delete from task_events"])
 def test_nobody_rewrites_the_audit_and_not_even_its_owner_empties_it(
-    database: Database, line: RecordLine, rewriting: str
+    database: Database, enrichment: Enrichment, rewriting: str
 ) -> None:
-    line.automation()
+    enrichment.automation()
     with database.connect() as owner:
-        for connection in (line.connection, owner):
+        for connection in (enrichment.connection, owner):
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="task_events is append-only"):
                 connection.execute(rewriting.encode())
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="task_events is append-only"):
             owner.execute("truncate task_events")
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
-        line.connection.execute("truncate task_events")
+        enrichment.connection.execute("truncate task_events")

@@ -5,31 +5,26 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.contract.enrichment_calls import Enrichment
 from tests.contract.schema_rows import GRACE, LEASE, NOW, OTHER, OWNER, PATIENCE, item
-from tests.contract.schema_support import RecordLine
 
 
-@pytest.fixture
-def line(service_connection: psycopg.Connection) -> RecordLine:
-    return RecordLine(service_connection)
-
-
-def due_after(line: RecordLine, task: UUID) -> float:
+def due_after(enrichment: Enrichment, task: UUID) -> float:
     """Seconds from now at which the sweep first sees the task; it is checked to be exactly then."""
-    sweep_after = line.task(task)["sweep_after"]
-    seconds = (sweep_after - line.now).total_seconds()
+    sweep_after = enrichment.task(task)["sweep_after"]
+    seconds = (sweep_after - enrichment.now).total_seconds()
     seen = [
-        [candidate["id"] for candidate in line.later(seconds=moment).candidates()]
+        [candidate["id"] for candidate in enrichment.later(seconds=moment).candidates()]
         for moment in (seconds - 0.001, seconds)
     ]
     assert seen == [[], [str(task)]]
     return float(seconds)
 
 
-def test_a_task_that_was_never_enqueued_is_due_after_the_grace(line: RecordLine) -> None:
-    task = line.automation()
-    assert due_after(line, task) == GRACE
-    (candidate,) = line.later(seconds=GRACE).candidates()
+def test_a_task_that_was_never_enqueued_is_due_after_the_grace(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    assert due_after(enrichment, task) == GRACE
+    (candidate,) = enrichment.later(seconds=GRACE).candidates()
     assert candidate == {
         "id": str(task),
         "state": "initialized",
@@ -42,75 +37,77 @@ def test_a_task_that_was_never_enqueued_is_due_after_the_grace(line: RecordLine)
     }
 
 
-def test_an_enqueued_task_is_due_after_the_patience(line: RecordLine) -> None:
-    task = line.automation()
-    line.progress(task)
-    assert due_after(line, task) == PATIENCE
-    (candidate,) = line.later(seconds=PATIENCE).candidates()
+def test_an_enqueued_task_is_due_after_the_patience(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.progress(task)
+    assert due_after(enrichment, task) == PATIENCE
+    (candidate,) = enrichment.later(seconds=PATIENCE).candidates()
     assert candidate["enqueued"]
 
 
-def test_a_claimed_task_is_due_when_lease_and_patience_ran_out(line: RecordLine) -> None:
-    task = line.automation()
-    line.claim(task)
-    assert due_after(line, task) == LEASE + PATIENCE
-    (candidate,) = line.later(seconds=LEASE + PATIENCE).candidates()
+def test_a_claimed_task_is_due_when_lease_and_patience_ran_out(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.claim(task)
+    assert due_after(enrichment, task) == LEASE + PATIENCE
+    (candidate,) = enrichment.later(seconds=LEASE + PATIENCE).candidates()
     assert (candidate["state"], candidate["deliveries"], candidate["attempts"]) == ("processing", 1, 1)
     assert candidate["enqueued"]
 
 
-def test_a_released_task_is_due_after_the_patience(line: RecordLine) -> None:
-    task = line.automation()
-    line.claim(task)
-    line.release(task)
-    assert due_after(line, task) == PATIENCE
+def test_a_released_task_is_due_after_the_patience(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.claim(task)
+    enrichment.release(task)
+    assert due_after(enrichment, task) == PATIENCE
 
 
-def test_a_task_with_a_saved_answer_says_so(line: RecordLine) -> None:
-    task = line.saved()
-    assert due_after(line, task) == LEASE + PATIENCE
-    (candidate,) = line.later(seconds=LEASE + PATIENCE).candidates()
+def test_a_task_with_a_saved_answer_says_so(enrichment: Enrichment) -> None:
+    task = enrichment.saved()
+    assert due_after(enrichment, task) == LEASE + PATIENCE
+    (candidate,) = enrichment.later(seconds=LEASE + PATIENCE).candidates()
     assert (candidate["state"], candidate["answered"]) == ("data_finished", True)
 
 
-def test_a_postponed_task_is_due_after_the_grace_and_once_enqueued_after_its_time(line: RecordLine) -> None:
-    task = line.automation()
-    line.claim(task)
+def test_a_postponed_task_is_due_after_the_grace_and_once_enqueued_after_its_time(
+    enrichment: Enrichment,
+) -> None:
+    task = enrichment.automation()
+    enrichment.claim(task)
     until = NOW + timedelta(hours=2)
-    line.postpone(task, until)
-    assert due_after(line, task) == GRACE
-    (candidate,) = line.later(seconds=GRACE).candidates()
+    enrichment.postpone(task, until)
+    assert due_after(enrichment, task) == GRACE
+    (candidate,) = enrichment.later(seconds=GRACE).candidates()
     assert (candidate["enqueued"], candidate["not_before"]) == (False, "2026-03-02T14:00:00+00:00")
-    line.enqueued(task, 1)
-    assert due_after(line, task) == 2 * 3600 + PATIENCE
+    enrichment.enqueued(task, 1)
+    assert due_after(enrichment, task) == 2 * 3600 + PATIENCE
 
 
-def test_a_dead_letter_is_due_after_the_grace_until_a_person_has_it(line: RecordLine) -> None:
-    task = line.failed()
-    assert due_after(line, task) == GRACE
-    line.fall_back(task)
-    assert line.task(task)["hand_over"] == "done"
-    assert line.later(days=365).candidates() == []
+def test_a_dead_letter_is_due_after_the_grace_until_a_person_has_it(enrichment: Enrichment) -> None:
+    task = enrichment.failed()
+    assert due_after(enrichment, task) == GRACE
+    enrichment.fall_back(task)
+    assert enrichment.task(task)["hand_over"] == "done"
+    assert enrichment.later(days=365).candidates() == []
 
 
-def test_what_ended_is_never_due(line: RecordLine) -> None:
-    line.completed("P1")
-    line.failed("P2", to_manual=False)
-    line.person("P3")
-    assert line.later(days=365).candidates() == []
+def test_what_ended_is_never_due(enrichment: Enrichment) -> None:
+    enrichment.completed("P1")
+    enrichment.failed("P2", to_manual=False)
+    enrichment.person("P3")
+    assert enrichment.later(days=365).candidates() == []
 
 
-def test_the_longest_overdue_come_first_and_no_more_than_asked_for(line: RecordLine) -> None:
-    line.begin()
+def test_the_longest_overdue_come_first_and_no_more_than_asked_for(enrichment: Enrichment) -> None:
+    enrichment.begin()
     for age in (1, 3, 2):
-        line.later(minutes=-age).open([item(f"P{age}")])
-    found = line.later(hours=1).candidates(limit=2)
-    assert [line.task(UUID(candidate["id"]))["pn"] for candidate in found] == ["P3", "P2"]
+        enrichment.later(minutes=-age).open([item(f"P{age}")])
+    found = enrichment.later(hours=1).candidates(limit=2)
+    assert [enrichment.task(UUID(candidate["id"]))["pn"] for candidate in found] == ["P3", "P2"]
 
 
-def test_patience_is_extended_only_for_what_is_still_due(line: RecordLine) -> None:
-    overdue, moved = line.automation("P1"), line.automation("P2")
-    later = line.later(hours=1)
+def test_patience_is_extended_only_for_what_is_still_due(enrichment: Enrichment) -> None:
+    overdue, moved = enrichment.automation("P1"), enrichment.automation("P2")
+    later = enrichment.later(hours=1)
     assert len(later.candidates()) == 2
     later.claim(moved)
     assert later.extend(overdue, moved, uuid.UUID(int=404)) == 1
@@ -118,11 +115,11 @@ def test_patience_is_extended_only_for_what_is_still_due(line: RecordLine) -> No
     assert later.extend(overdue) == 0
 
 
-def test_a_lost_generation_is_renewed_once(line: RecordLine) -> None:
-    task = line.automation()
-    line.progress(task)
-    assert line.renew(task, 0) is None
-    later = line.later(seconds=PATIENCE)
+def test_a_lost_generation_is_renewed_once(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.progress(task)
+    assert enrichment.renew(task, 0) is None
+    later = enrichment.later(seconds=PATIENCE)
     assert later.renew(task, 7) is None
     assert later.renew(task, 0) == 1
     assert later.renew(task, 0) is None
@@ -131,17 +128,17 @@ def test_a_lost_generation_is_renewed_once(line: RecordLine) -> None:
     assert due_after(later, task) == GRACE
 
 
-def test_renewing_takes_the_lease_from_a_worker_that_is_gone(line: RecordLine) -> None:
-    task = line.saved()
-    later = line.later(seconds=LEASE + PATIENCE)
+def test_renewing_takes_the_lease_from_a_worker_that_is_gone(enrichment: Enrichment) -> None:
+    task = enrichment.saved()
+    later = enrichment.later(seconds=LEASE + PATIENCE)
     assert later.renew(task, 0) == 1
     assert not later.finish(task, OWNER)
     assert later.claim(task, OTHER)["outcome"] == "claimed"
 
 
-def test_a_renewed_task_that_is_enqueued_anew_is_told_by_its_generation(line: RecordLine) -> None:
-    task = line.automation()
-    later = line.later(hours=1)
+def test_a_renewed_task_that_is_enqueued_anew_is_told_by_its_generation(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    later = enrichment.later(hours=1)
     later.progress(task)
     assert later.later(hours=1).renew(task, 0) == 1
     later.progress(task)
@@ -150,12 +147,12 @@ def test_a_renewed_task_that_is_enqueued_anew_is_told_by_its_generation(line: Re
     assert later.task(task)["enqueued_at"] == later.now
 
 
-def test_a_task_lost_after_its_delivery_is_dead_lettered_with_its_last_error(line: RecordLine) -> None:
-    task = line.automation()
-    line.claim(task)
-    line.release(task, message="no answer")
-    assert not line.lose(task, 0)
-    later = line.later(seconds=PATIENCE)
+def test_a_task_lost_after_its_delivery_is_dead_lettered_with_its_last_error(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.claim(task)
+    enrichment.release(task, message="no answer")
+    assert not enrichment.lose(task, 0)
+    later = enrichment.later(seconds=PATIENCE)
     assert not later.lose(task, 1)
     assert later.lose(task, 0)
     row = later.task(task)
@@ -164,18 +161,18 @@ def test_a_task_lost_after_its_delivery_is_dead_lettered_with_its_last_error(lin
     assert not later.lose(task, 0)
 
 
-def test_a_task_lost_without_any_error_is_called_lost(line: RecordLine) -> None:
-    task = line.automation()
-    line.claim(task)
-    assert line.later(seconds=LEASE + PATIENCE).lose(task, 0, to_manual=False)
-    row = line.task(task)
+def test_a_task_lost_without_any_error_is_called_lost(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.claim(task)
+    assert enrichment.later(seconds=LEASE + PATIENCE).lose(task, 0, to_manual=False)
+    row = enrichment.task(task)
     assert (row["error_category"], row["error_message"], row["hand_over"]) == ("lost", "lost", "off")
-    assert not line.record("LM317T")["open"]
+    assert not enrichment.record("LM317T")["open"]
 
 
-def test_a_task_that_moved_meanwhile_is_neither_renewed_nor_lost(line: RecordLine) -> None:
-    task = line.automation()
-    later = line.later(hours=1)
+def test_a_task_that_moved_meanwhile_is_neither_renewed_nor_lost(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    later = enrichment.later(hours=1)
     assert len(later.candidates()) == 1
     later.claim(task)
     before = later.task(task)
@@ -184,21 +181,21 @@ def test_a_task_that_moved_meanwhile_is_neither_renewed_nor_lost(line: RecordLin
     assert later.task(task) == before
 
 
-def test_a_task_that_is_not_failed_gets_no_manual_task(line: RecordLine) -> None:
-    running, completed = line.automation("P1"), line.completed("P2")
-    off = line.failed("P3", to_manual=False)
-    assert line.fall_back(running) == {"outcome": "not_failed", "state": "initialized"}
-    assert line.fall_back(completed) == {"outcome": "not_failed", "state": "completed"}
-    assert line.fall_back(off) == {"outcome": "off"}
-    assert line.all("select * from manual_tasks") == []
-    assert line.all("select * from batches where id = 'b1_fallback'") == []
+def test_a_task_that_is_not_failed_gets_no_manual_task(enrichment: Enrichment) -> None:
+    running, completed = enrichment.automation("P1"), enrichment.completed("P2")
+    off = enrichment.failed("P3", to_manual=False)
+    assert enrichment.fall_back(running) == {"outcome": "not_failed", "state": "initialized"}
+    assert enrichment.fall_back(completed) == {"outcome": "not_failed", "state": "completed"}
+    assert enrichment.fall_back(off) == {"outcome": "off"}
+    assert enrichment.all("select * from manual_tasks") == []
+    assert enrichment.all("select * from batches where id = 'b1_fallback'") == []
 
 
-def test_a_fallback_task_carries_all_that_a_person_needs(line: RecordLine) -> None:
-    task = line.failed("LM317T", fields={"priority": "high"})
-    handed = line.fall_back(task)
+def test_a_fallback_task_carries_all_that_a_person_needs(enrichment: Enrichment) -> None:
+    task = enrichment.failed("LM317T", fields={"priority": "high"})
+    handed = enrichment.fall_back(task)
     assert (handed["outcome"], handed["batch_id"]) == ("created", "b1_fallback")
-    manual = line.manual(UUID(handed["manual_task_id"]))
+    manual = enrichment.manual(UUID(handed["manual_task_id"]))
     expected = {
         "automation_task_id": task,
         "type": "automation_fallback",
@@ -211,20 +208,20 @@ def test_a_fallback_task_carries_all_that_a_person_needs(line: RecordLine) -> No
         "state": "initialized",
     }
     assert {name: manual[name] for name in expected} == expected
-    assert manual["source_record"] == line.task(task)["source_record"]
-    assert line.one("select parent_batch_id, trigger from batches where id = 'b1_fallback'") == {
+    assert manual["source_record"] == enrichment.task(task)["source_record"]
+    assert enrichment.one("select parent_batch_id, trigger from batches where id = 'b1_fallback'") == {
         "parent_batch_id": "b1",
         "trigger": "fallback",
     }
 
 
-def test_the_longest_batch_name_has_room_for_its_fallback(line: RecordLine) -> None:
+def test_the_longest_batch_name_has_room_for_its_fallback(enrichment: Enrichment) -> None:
     name = "b" * 100
-    task = line.automation(batch=name)
-    line.claim(task)
-    line.fail(task)
-    assert line.fall_back(task)["batch_id"] == f"{name}_fallback"
+    task = enrichment.automation(batch=name)
+    enrichment.claim(task)
+    enrichment.fail(task)
+    assert enrichment.fall_back(task)["batch_id"] == f"{name}_fallback"
     with pytest.raises(psycopg.errors.CheckViolation, match="room_for_fallback"):
-        line.begin("b" * 101)
+        enrichment.begin("b" * 101)
     with pytest.raises(psycopg.errors.CheckViolation):
-        line.begin("a/b")
+        enrichment.begin("a/b")

@@ -15,9 +15,9 @@ from infra.package.archive import functions
 from laptop.supabase.storage.folder import Folder
 from tests.archive_support import bare_command, only_its_packages, started, unpacked
 from tests.bigquery_support import PROJECT, running_emulator
+from tests.enrichment_support import part
 from tests.functions_support import LOCATION, environment_on, paused_queue
 from tests.laptop.google.tasks_support.process import running as running_tasks
-from tests.line_support import part
 from tests.postgres_support import Database
 from tests.rest_support import serving
 

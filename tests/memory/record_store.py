@@ -1,4 +1,4 @@
-"""The record line's store without a database: what the SQL functions promise, for one caller at a time."""
+"""The store of enrichment without a database: what the SQL functions promise, for one caller at a time."""
 
 import uuid
 from collections.abc import Mapping, Sequence

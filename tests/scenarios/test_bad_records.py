@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from tests.scenarios_support import MAKER, RecordLine, row
+from tests.scenarios_support import MAKER, RunningEnrichment, row
 
 ROCKET = "\N{ROCKET}"
 TWO_MEGABYTES = "d" * 2_000_000
@@ -9,16 +9,16 @@ SQL = "'); drop table products; --"
 HTML = "<script>alert('pn')</script><b>bold</b>"
 
 
-def decided(line: RecordLine, batch: str) -> dict[str | None, dict[str, Any]]:
-    found = line.rows(
+def decided(enrichment: RunningEnrichment, batch: str) -> dict[str | None, dict[str, Any]]:
+    found = enrichment.rows(
         "select pn, route::text, reason, source_record from decisions where batch_id = %s", batch
     )
     return {each["pn"]: each for each in found}
 
 
-def test_bad_records_are_counted_explained_and_harmless(line: RecordLine) -> None:
-    good = line.fresh_parts(12)
-    loaded = line.offer(
+def test_bad_records_are_counted_explained_and_harmless(enrichment: RunningEnrichment) -> None:
+    good = enrichment.fresh_parts(12)
+    loaded = enrichment.offer(
         [
             row(None),
             row("   ", description="blank"),
@@ -55,31 +55,33 @@ def test_bad_records_are_counted_explained_and_harmless(line: RecordLine) -> Non
     ):
         assert words.replace("is not Unicode", "is not valid Unicode") in explained
 
-    batch = line.batch()
-    report = line.orchestrate(batch).raise_for_status().json()
+    batch = enrichment.batch()
+    report = enrichment.orchestrate(batch).raise_for_status().json()
     assert report["read"] == 21
     assert (report["rejected"], report["skipped"]["repeated"]) == (3, 2)
     assert report["opened"] == 16
-    decisions = decided(line, batch)
+    decisions = decided(enrichment, batch)
     assert "cut after 65536 characters" in decisions[good[1]]["reason"]
     assert "specs" in decisions[good[10]]["reason"], "too deep"
     assert "The row:" not in decisions[good[4]]["reason"]
     reasons = [each["reason"] for each in decisions.values() if each["route"] == "rejected"]
     assert all(reasons), "a row that is refused says why"
 
-    line.drain(batch)
-    equation = line.reconcile(batch)
+    enrichment.drain(batch)
+    equation = enrichment.reconcile(batch)
     assert equation["balanced"]
     assert (equation["taken"], equation["rejected"], equation["in_flight"]) == (19, 3, 0)
-    completed = {place.pn.strip().upper() for place in line.places(batch) if place.state == "completed"}
+    completed = {place.pn.strip().upper() for place in enrichment.places(batch) if place.state == "completed"}
     assert completed >= set(good), "the vendor knows these by whatever is left of them"
-    for place in line.places(batch):
+    for place in enrichment.places(batch):
         assert (place.products, place.manual_tasks) == ((1, 0) if place.state == "completed" else (0, 1)), (
             place
         )
     kept = {
         each["pn"]: each["source_record"]
-        for each in line.rows("select pn, source_record from automation_tasks where batch_id = %s", batch)
+        for each in enrichment.rows(
+            "select pn, source_record from automation_tasks where batch_id = %s", batch
+        )
     }
     assert TWO_MEGABYTES.startswith(kept[good[1]]["description"].rstrip("."))
     assert 60_000 < len(kept[good[1]]["description"]) < 70_000
@@ -88,32 +90,35 @@ def test_bad_records_are_counted_explained_and_harmless(line: RecordLine) -> Non
     assert "\0" not in json.dumps(kept[good[6]])
 
 
-def test_bad_records_are_harmless_to_people_too(line: RecordLine) -> None:
+def test_bad_records_are_harmless_to_people_too(enrichment: RunningEnrichment) -> None:
     rows = [row(f"{HTML}{number}", description=SQL, manufacturer=f"{MAKER}{ROCKET}") for number in range(3)]
-    line.offer(rows)
-    batch = line.batch()
-    line.orchestrate(batch, force="manual")
-    assert line.reconcile(batch)["with_a_person"] == 3
-    pending = line.rows("select id from manual_tasks where batch_id = %s", batch)
+    enrichment.offer(rows)
+    batch = enrichment.batch()
+    enrichment.orchestrate(batch, force="manual")
+    assert enrichment.reconcile(batch)["with_a_person"] == 3
+    pending = enrichment.rows("select id from manual_tasks where batch_id = %s", batch)
     for task in pending:
-        address = f"{line.url('workflow')}/manual-tasks/{task['id']}"
-        line.http.post(f"{address}/claim", json={"assignee": SQL}).raise_for_status()
+        address = f"{enrichment.url('workflow')}/manual-tasks/{task['id']}"
+        enrichment.http.post(f"{address}/claim", json={"assignee": SQL}).raise_for_status()
         edited = {"assignee": SQL, "fields": {"description": HTML, "attributes": {ROCKET: SQL}}}
-        line.http.post(f"{address}/complete", json=edited).raise_for_status()
-    assert line.reconcile(batch)["completed"] == 3
-    stored = line.rows(
+        enrichment.http.post(f"{address}/complete", json=edited).raise_for_status()
+    assert enrichment.reconcile(batch)["completed"] == 3
+    stored = enrichment.rows(
         "select description from products where task_id = any (%s)", [t["id"] for t in pending]
     )
     assert [each["description"] for each in stored] == [HTML] * 3
 
 
-def test_the_same_bad_rows_are_not_refused_again_by_a_later_run(line: RecordLine) -> None:
-    line.offer(
-        [row(None, description=f"nameless {line.batch()}"), row("", description=f"empty {line.batch()}")]
+def test_the_same_bad_rows_are_not_refused_again_by_a_later_run(enrichment: RunningEnrichment) -> None:
+    enrichment.offer(
+        [
+            row(None, description=f"nameless {enrichment.batch()}"),
+            row("", description=f"empty {enrichment.batch()}"),
+        ]
     )
-    first, second = line.batch(), line.batch()
-    assert line.orchestrate(first).json()["rejected"] == 2
-    again = line.orchestrate(second).json()
+    first, second = enrichment.batch(), enrichment.batch()
+    assert enrichment.orchestrate(first).json()["rejected"] == 2
+    again = enrichment.orchestrate(second).json()
     assert (again["rejected"], again["skipped"]["rejected_before"]) == (0, 2)
-    assert line.reconcile(first)["balanced"]
-    assert line.reconcile(second)["balanced"]
+    assert enrichment.reconcile(first)["balanced"]
+    assert enrichment.reconcile(second)["balanced"]

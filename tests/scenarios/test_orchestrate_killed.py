@@ -1,14 +1,14 @@
 import pytest
 
-from tests.scenarios_support import RecordLine, held_after, held_before, rpc, wait_until
+from tests.scenarios_support import RunningEnrichment, held_after, held_before, rpc, wait_until
 
 RECORDS = 40
 
 
-def kill_orchestrate(line: RecordLine) -> None:
-    line.kill("orchestrate")
-    line.undisturb("rest", "tasks")
-    line.restart("orchestrate")
+def kill_orchestrate(enrichment: RunningEnrichment) -> None:
+    enrichment.kill("orchestrate")
+    enrichment.undisturb("rest", "tasks")
+    enrichment.restart("orchestrate")
 
 
 @pytest.mark.parametrize(
@@ -26,61 +26,61 @@ def kill_orchestrate(line: RecordLine) -> None:
     ),
 )
 def test_orchestrate_killed_around_a_database_call_loses_and_doubles_nothing(
-    line: RecordLine, fault: dict[str, object], opened: int, queued: int
+    enrichment: RunningEnrichment, fault: dict[str, object], opened: int, queued: int
 ) -> None:
-    parts = line.offer_parts(RECORDS)
-    first, second = line.batch(), line.batch()
-    line.pause()
-    line.disturb("rest", fault)
+    parts = enrichment.offer_parts(RECORDS)
+    first, second = enrichment.batch(), enrichment.batch()
+    enrichment.pause()
+    enrichment.disturb("rest", fault)
 
-    call = line.begin(first)
-    wait_until(lambda: line.struck("rest") == 1)
-    wait_until(lambda: line.depth() == queued)
-    assert line.count("automation_tasks where batch_id = %s", first) == opened
-    kill_orchestrate(line)
+    call = enrichment.begin(first)
+    wait_until(lambda: enrichment.struck("rest") == 1)
+    wait_until(lambda: enrichment.depth() == queued)
+    assert enrichment.count("automation_tasks where batch_id = %s", first) == opened
+    kill_orchestrate(enrichment)
     assert call.exception() is not None
 
-    line.resume()
-    line.orchestrate(first)  # Scheduler fires again
-    line.orchestrate(second)
-    batches = [batch for batch in (first, second) if line.count("batches where id = %s", batch)]
-    line.drain(*batches)
-    places = line.assert_accounted_for(batches, parts)
+    enrichment.resume()
+    enrichment.orchestrate(first)  # Scheduler fires again
+    enrichment.orchestrate(second)
+    batches = [batch for batch in (first, second) if enrichment.count("batches where id = %s", batch)]
+    enrichment.drain(*batches)
+    places = enrichment.assert_accounted_for(batches, parts)
     assert {place.state for place in places} == {"completed"}
-    assert {line.looked_up()[pn] for pn in parts} == {1}
+    assert {enrichment.looked_up()[pn] for pn in parts} == {1}
 
 
-def test_orchestrate_killed_when_some_tasks_of_a_chunk_are_created(line: RecordLine) -> None:
-    parts = line.offer_parts(RECORDS)
-    batch = line.batch()
-    line.pause()
-    line.disturb("tasks", {"kind": "call_refused", "probability": 0.9})
+def test_orchestrate_killed_when_some_tasks_of_a_chunk_are_created(enrichment: RunningEnrichment) -> None:
+    parts = enrichment.offer_parts(RECORDS)
+    batch = enrichment.batch()
+    enrichment.pause()
+    enrichment.disturb("tasks", {"kind": "call_refused", "probability": 0.9})
 
-    call = line.begin(batch)
-    wait_until(lambda: line.depth() > 0)
-    kill_orchestrate(line)
-    created = line.depth()
+    call = enrichment.begin(batch)
+    wait_until(lambda: enrichment.depth() > 0)
+    kill_orchestrate(enrichment)
+    created = enrichment.depth()
     assert call.exception() is not None
     assert 0 < created < RECORDS
 
-    line.resume()
-    line.drain(batch)
-    places = line.assert_accounted_for([batch], parts)
+    enrichment.resume()
+    enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], parts)
     assert {place.state for place in places} == {"completed"}
-    assert {line.looked_up()[pn] for pn in parts} == {1}
+    assert {enrichment.looked_up()[pn] for pn in parts} == {1}
 
 
-def test_orchestrate_killed_between_two_chunks(line: RecordLine) -> None:
-    parts = line.offer_parts(RECORDS)
-    first, second = line.batch(), line.batch()
-    with line.deployed("orchestrate", WORKFLOW_MAX_BATCH_SIZE="10"):
-        line.disturb("rest", held_after(rpc("note_progress")))
-        line.begin(first)
-        wait_until(lambda: line.struck("rest") == 1)
-        assert line.count("automation_tasks where batch_id = %s", first) == 10
-        kill_orchestrate(line)
+def test_orchestrate_killed_between_two_chunks(enrichment: RunningEnrichment) -> None:
+    parts = enrichment.offer_parts(RECORDS)
+    first, second = enrichment.batch(), enrichment.batch()
+    with enrichment.deployed("orchestrate", WORKFLOW_MAX_BATCH_SIZE="10"):
+        enrichment.disturb("rest", held_after(rpc("note_progress")))
+        enrichment.begin(first)
+        wait_until(lambda: enrichment.struck("rest") == 1)
+        assert enrichment.count("automation_tasks where batch_id = %s", first) == 10
+        kill_orchestrate(enrichment)
 
-        report = line.orchestrate(second).json()
+        report = enrichment.orchestrate(second).json()
     assert report["opened"] == 30
-    line.drain(first, second)
-    line.assert_accounted_for([first, second], parts)
+    enrichment.drain(first, second)
+    enrichment.assert_accounted_for([first, second], parts)

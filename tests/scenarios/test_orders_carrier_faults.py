@@ -7,7 +7,7 @@ import pytest
 
 from tests.canada_post_support import BACKENDS, SHIPMENTS, bounds
 from tests.canada_post_support import client as carrier_client
-from tests.orders_support import LABEL, OrderLine
+from tests.orders_support import LABEL, RunningFulfillment
 
 Fault = Mapping[str, object]
 
@@ -40,76 +40,82 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["none", "not_found"])
-def line(order_line: OrderLine, request: pytest.FixtureRequest) -> OrderLine:
+def fulfillment(fulfillment: RunningFulfillment, request: pytest.FixtureRequest) -> RunningFulfillment:
     """What is sold is shown only four minutes later; hidden shipments are no hits, or a 404."""
-    order_line.post.behave(visibility_delay=240, hidden_as=request.param, duplicates="sell")
-    return order_line
+    fulfillment.post.behave(visibility_delay=240, hidden_as=request.param, duplicates="sell")
+    return fulfillment
 
 
-def buying(line: OrderLine, fault: Fault) -> Fault:
-    return {**fault, "path": SHIPMENTS[line.backend], "method": "POST", "times": 1}
+def buying(fulfillment: RunningFulfillment, fault: Fault) -> Fault:
+    return {**fault, "path": SHIPMENTS[fulfillment.backend], "method": "POST", "times": 1}
 
 
-def looking_up(line: OrderLine, fault: Fault) -> Fault:
-    return {**fault, "path": SHIPMENTS[line.backend], "method": "GET", "times": TRIES}
+def looking_up(fulfillment: RunningFulfillment, fault: Fault) -> Fault:
+    return {**fault, "path": SHIPMENTS[fulfillment.backend], "method": "GET", "times": TRIES}
 
 
-def look_too_early(line: OrderLine) -> None:
+def look_too_early(fulfillment: RunningFulfillment) -> None:
     """While what was sold is not shown yet."""
-    line.advance(60)
-    line.fire(LABEL)
+    fulfillment.advance(60)
+    fulfillment.fire(LABEL)
 
 
 @pytest.mark.parametrize("fault", PURCHASE)
-def test_a_purchase_that_meets(line: OrderLine, fault: str) -> None:
-    (order,) = line.accepted()
-    line.disturb("post", buying(line, PURCHASE[fault]))
-    line.fire(LABEL)
-    assert line.struck("post") == 1
-    look_too_early(line)
-    assert line.state(order) == ("label_created" if fault == "a 429" else "label_unknown")
+def test_a_purchase_that_meets(fulfillment: RunningFulfillment, fault: str) -> None:
+    (order,) = fulfillment.accepted()
+    fulfillment.disturb("post", buying(fulfillment, PURCHASE[fault]))
+    fulfillment.fire(LABEL)
+    assert fulfillment.struck("post") == 1
+    look_too_early(fulfillment)
+    assert fulfillment.state(order) == ("label_created" if fault == "a 429" else "label_unknown")
 
-    line.cycle_until_settled(order)
-    line.assert_shipped_with_one_label(order)
+    fulfillment.cycle_until_settled(order)
+    fulfillment.assert_shipped_with_one_label(order)
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(UNSOLD, PURCHASE)))
-def test_a_purchase_and_its_second_try_that_meet(order_line: OrderLine, first: str, second: str) -> None:
-    line = order_line
-    line.post.behave(visibility_delay=240)
-    (order,) = line.accepted()
-    line.disturb("post", buying(line, PURCHASE[first]), buying(line, PURCHASE[second]))
-    line.fire(LABEL)
-    look_too_early(line)
+def test_a_purchase_and_its_second_try_that_meet(
+    fulfillment: RunningFulfillment, first: str, second: str
+) -> None:
+    fulfillment.post.behave(visibility_delay=240)
+    (order,) = fulfillment.accepted()
+    fulfillment.disturb("post", buying(fulfillment, PURCHASE[first]), buying(fulfillment, PURCHASE[second]))
+    fulfillment.fire(LABEL)
+    look_too_early(fulfillment)
 
-    line.cycle_until_settled(order)
-    assert line.struck("post") == 2
-    line.assert_shipped_with_one_label(order)
+    fulfillment.cycle_until_settled(order)
+    assert fulfillment.struck("post") == 2
+    fulfillment.assert_shipped_with_one_label(order)
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(PURCHASE, LOOK_UP)))
-def test_a_purchase_and_its_look_up_that_meet(order_line: OrderLine, first: str, second: str) -> None:
-    line = order_line
-    line.post.behave(visibility_delay=240)
-    (order,) = line.accepted()
-    line.disturb("post", buying(line, PURCHASE[first]), looking_up(line, LOOK_UP[second]))
-    line.fire(LABEL)
-    look_too_early(line)
+def test_a_purchase_and_its_look_up_that_meet(
+    fulfillment: RunningFulfillment, first: str, second: str
+) -> None:
+    fulfillment.post.behave(visibility_delay=240)
+    (order,) = fulfillment.accepted()
+    fulfillment.disturb(
+        "post", buying(fulfillment, PURCHASE[first]), looking_up(fulfillment, LOOK_UP[second])
+    )
+    fulfillment.fire(LABEL)
+    look_too_early(fulfillment)
 
-    line.cycle_until_settled(order)
-    line.assert_shipped_with_one_label(order)
+    fulfillment.cycle_until_settled(order)
+    fulfillment.assert_shipped_with_one_label(order)
 
 
-def test_a_carrier_slower_than_our_patience(line: OrderLine) -> None:
+def test_a_carrier_slower_than_our_patience(fulfillment: RunningFulfillment) -> None:
     """The only case in which our own clock ends the call, while the sale goes on."""
-    (order,) = line.accepted()
-    line.disturb("post", buying(line, {"kind": "latency", "seconds": 1.5}))
-    with carrier_client(line.backend, line.post.url, bounded=bounds(buy=0.3), clock=line.clock) as hasty:
-        line.carrier, patient = hasty, line.carrier
-        answer = line.fire(LABEL)
-        line.carrier = patient
-    assert (answer["unknown"], line.state(order)) == (1, "label_unknown")
-    line.disturb("post")
+    (order,) = fulfillment.accepted()
+    fulfillment.disturb("post", buying(fulfillment, {"kind": "latency", "seconds": 1.5}))
+    with carrier_client(
+        fulfillment.backend, fulfillment.post.url, bounded=bounds(buy=0.3), clock=fulfillment.clock
+    ) as hasty:
+        fulfillment.carrier, patient = hasty, fulfillment.carrier
+        answer = fulfillment.fire(LABEL)
+        fulfillment.carrier = patient
+    assert (answer["unknown"], fulfillment.state(order)) == (1, "label_unknown")
+    fulfillment.disturb("post")
 
-    line.cycle_until_settled(order)
-    line.assert_shipped_with_one_label(order)
+    fulfillment.cycle_until_settled(order)
+    fulfillment.assert_shipped_with_one_label(order)

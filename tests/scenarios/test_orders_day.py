@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from tests.canada_post_support import SHIPMENTS
-from tests.orders_support import BEGIN, CYCLE, OrderLine
+from tests.orders_support import BEGIN, CYCLE, RunningFulfillment
 
 CYCLES = 96
 SEEDS = {"json": 20261120, "xml": 20261121}
@@ -38,49 +38,53 @@ REST = {"error_before": 0.004, "lost_answer": 0.004}
 
 
 @pytest.mark.parametrize("backend", SEEDS)
-def test_a_day_of_orders_balances(order_line: OrderLine, backend: str) -> None:
+def test_a_day_of_orders_balances(fulfillment: RunningFulfillment, backend: str) -> None:
     draw = Random(SEEDS[backend])
-    order_line.post.behave(visibility_delay=300, pending_labels=1)
-    order_line.disturb("market", *sometimes("/api", MARKET), seed=SEEDS[backend])
-    order_line.disturb("post", *sometimes("/", POST), seed=SEEDS[backend])
-    order_line.disturb("rest", *sometimes("/rest", REST), seed=SEEDS[backend])
+    fulfillment.post.behave(visibility_delay=300, pending_labels=1)
+    fulfillment.disturb("market", *sometimes("/api", MARKET), seed=SEEDS[backend])
+    fulfillment.disturb("post", *sometimes("/", POST), seed=SEEDS[backend])
+    fulfillment.disturb("rest", *sometimes("/rest", REST), seed=SEEDS[backend])
     orders: list[str] = []
     stage_errors: Counter[str] = Counter()
     for _ in range(CYCLES):
-        arriving = order_line.waiting(draw.choice((0, 1, 1, 2, 4)))
+        arriving = fulfillment.waiting(draw.choice((0, 1, 1, 2, 4)))
         if arriving and draw.random() < 0.1:
-            arriving += order_line.waiting(address={"zip_code": "90210", "country_iso_code": "USA"})
+            arriving += fulfillment.waiting(address={"zip_code": "90210", "country_iso_code": "USA"})
         orders += arriving
         if orders and draw.random() < 0.15:
-            order_line.http.post(f"{order_line.market.url}/_control/orders/{draw.choice(orders[-6:])}/cancel")
-        answers = order_line.cycle()
+            fulfillment.http.post(
+                f"{fulfillment.market.url}/_control/orders/{draw.choice(orders[-6:])}/cancel"
+            )
+        answers = fulfillment.cycle()
         stage_errors.update(stage for stage, answer in answers.items() if "error" in answer)
-    assert order_line.clock.now >= BEGIN + CYCLES * CYCLE
+    assert fulfillment.clock.now >= BEGIN + CYCLES * CYCLE
 
-    undisturbed(order_line)
-    sides = order_line.assert_balanced()
-    seen = {order_id for (order_id,) in order_line.rows("select order_id from orders")}
+    undisturbed(fulfillment)
+    sides = fulfillment.assert_balanced()
+    seen = {order_id for (order_id,) in fulfillment.rows("select order_id from orders")}
     unseen = [order for order in orders if order not in seen]
     assert sides["seen"] == len(seen) > CYCLES
-    assert {order_line.market.state(order) for order in unseen} <= {"CANCELED"}
+    assert {fulfillment.market.state(order) for order in unseen} <= {"CANCELED"}
     assert sides["labels"]["unknown"] == sides["labels"]["undo_to_prepare"] == 0
-    places = Counter(order_line.market.state(order) for order in orders)
+    places = Counter(fulfillment.market.state(order) for order in orders)
     assert places["SHIPPED"] + places["RECEIVED"] == sides["shipped"] > len(orders) / 2
-    assert order_line.post.books()["calls"]["sold"] > 0
-    assert {order: order_line.sold(order) for order in orders if order_line.sold(order) > 1} == {}
+    assert fulfillment.post.books()["calls"]["sold"] > 0
+    assert {order: fulfillment.sold(order) for order in orders if fulfillment.sold(order) > 1} == {}
     assert sum(sides["in_progress"].values()) == 0
-    report(order_line, sides, stage_errors)
+    report(fulfillment, sides, stage_errors)
 
 
-def undisturbed(line: OrderLine) -> None:
+def undisturbed(fulfillment: RunningFulfillment) -> None:
     """Three calm cycles bring home what is on its way."""
     for part in ("market", "post", "rest"):
-        line.disturb(part)
+        fulfillment.disturb(part)
     for _ in range(3):
-        line.cycle()
+        fulfillment.cycle()
 
 
-def report(line: OrderLine, sides: dict[str, object], stage_errors: Counter[str]) -> None:
+def report(fulfillment: RunningFulfillment, sides: dict[str, object], stage_errors: Counter[str]) -> None:
     """For whoever runs it with `-s`."""
-    runs = line.rows("select count(*), sum(tries), count(*) filter (where state = 'failed') from stage_runs")
-    print(sides, "runs, tries, failed:", runs, "errors:", dict(stage_errors), SHIPMENTS[line.backend])  # noqa: T201 - its purpose
+    runs = fulfillment.rows(
+        "select count(*), sum(tries), count(*) filter (where state = 'failed') from stage_runs"
+    )
+    print(sides, "runs, tries, failed:", runs, "errors:", dict(stage_errors), SHIPMENTS[fulfillment.backend])  # noqa: T201 - its purpose

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.orders_support import LABEL, TRACK, OrderLine
+from tests.orders_support import LABEL, TRACK, RunningFulfillment
 from tests.web_support import ROOT
 
 PAGE = (ROOT / "docs" / "orders.md").read_text(encoding="utf-8")
@@ -55,12 +55,12 @@ def copy(tmp_path: Path) -> Path:
     return place
 
 
-def run(place: Path, line: OrderLine, code: str, *arguments: str) -> list[str]:
+def run(place: Path, fulfillment: RunningFulfillment, code: str, *arguments: str) -> list[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=place,
-        env=environment | line.environment(),
+        env=environment | fulfillment.environment(),
         check=True,
         capture_output=True,
         text=True,
@@ -68,15 +68,15 @@ def run(place: Path, line: OrderLine, code: str, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_a_fifth_stage_is_one_entry_and_one_file(order_line: OrderLine, copy: Path) -> None:
-    order_line.accepted(2)
-    order_line.fire(LABEL)
-    order_line.fire(TRACK)
+def test_a_fifth_stage_is_one_entry_and_one_file(fulfillment: RunningFulfillment, copy: Path) -> None:
+    fulfillment.accepted(2)
+    fulfillment.fire(LABEL)
+    fulfillment.fire(TRACK)
     hour_ago, now = "2026-11-20T11:00:00Z", "2099-11-20T12:00:00Z"
     header = "X-CloudScheduler-ScheduleTime"
     calls = [({}, {header: hour_ago}), ({}, {header: hour_ago}), ({}, {header: now}), ({"dry_run": True}, {})]
     told = [
-        json.loads(line) for line in run(copy, order_line, FIRE, json.dumps(calls)) if line.startswith("[")
+        json.loads(line) for line in run(copy, fulfillment, FIRE, json.dumps(calls)) if line.startswith("[")
     ]
     statuses = [status for status, _, _ in told]
     first, again, waits, dry = (body for _, body, _ in told)
@@ -87,5 +87,7 @@ def test_a_fifth_stage_is_one_entry_and_one_file(order_line: OrderLine, copy: Pa
     assert len(dry["preview"]) == 2
 
 
-def test_everything_that_reads_the_list_knows_the_fifth_stage(order_line: OrderLine, copy: Path) -> None:
-    assert run(copy, order_line, LIST) == ["count-shipped True 13,28,43,58 * * * *"]
+def test_everything_that_reads_the_list_knows_the_fifth_stage(
+    fulfillment: RunningFulfillment, copy: Path
+) -> None:
+    assert run(copy, fulfillment, LIST) == ["count-shipped True 13,28,43,58 * * * *"]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.canada_post_support import ARTIFACTS, BACKENDS, SHIPMENTS
-from tests.orders_support import LABEL, OrderLine, held, rpc
+from tests.orders_support import LABEL, RunningFulfillment, held, rpc
 
 
 @pytest.fixture(params=BACKENDS)
@@ -12,10 +12,10 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def line(order_line: OrderLine) -> OrderLine:
-    order_line.at_the_real_time()
-    order_line.post.behave(visibility_delay=240, duplicates="sell")
-    return order_line
+def fulfillment(fulfillment: RunningFulfillment) -> RunningFulfillment:
+    fulfillment.at_the_real_time()
+    fulfillment.post.behave(visibility_delay=240, duplicates="sell")
+    return fulfillment
 
 
 @pytest.mark.parametrize(
@@ -32,28 +32,30 @@ def line(order_line: OrderLine) -> OrderLine:
     ],
 )
 def test_create_labels_killed(
-    line: OrderLine, part: str, path: str | dict[str, str], effect: str, sold: int
+    fulfillment: RunningFulfillment, part: str, path: str | dict[str, str], effect: str, sold: int
 ) -> None:
-    orders = line.accepted(3)
-    where = path if isinstance(path, str) else path[line.backend]
+    orders = fulfillment.accepted(3)
+    where = path if isinstance(path, str) else path[fulfillment.backend]
     method = "POST" if path is SHIPMENTS else None
-    line.kill_while_held("create_labels", part, held(where, effect=effect, method=method))
-    assert sum(line.sold(order) for order in orders) == sold
+    fulfillment.kill_while_held("create_labels", part, held(where, effect=effect, method=method))
+    assert sum(fulfillment.sold(order) for order in orders) == sold
 
-    line.outlive_the_lease(LABEL)
-    line.fire(LABEL)
-    line.cycle_until_settled(*orders)
-    line.assert_shipped_with_one_label(*orders)
+    fulfillment.outlive_the_lease(LABEL)
+    fulfillment.fire(LABEL)
+    fulfillment.cycle_until_settled(*orders)
+    fulfillment.assert_shipped_with_one_label(*orders)
 
 
-def test_a_killed_purchase_is_not_repeated_while_the_carrier_does_not_show_it_yet(line: OrderLine) -> None:
-    (order,) = line.accepted()
-    line.kill_while_held(
-        "create_labels", "post", held(SHIPMENTS[line.backend], effect="before", method="POST")
+def test_a_killed_purchase_is_not_repeated_while_the_carrier_does_not_show_it_yet(
+    fulfillment: RunningFulfillment,
+) -> None:
+    (order,) = fulfillment.accepted()
+    fulfillment.kill_while_held(
+        "create_labels", "post", held(SHIPMENTS[fulfillment.backend], effect="before", method="POST")
     )
-    line.outlive_the_lease(LABEL)
-    line.fire(LABEL)
-    assert (line.state(order), line.sold(order)) == ("label_unknown", 1)
+    fulfillment.outlive_the_lease(LABEL)
+    fulfillment.fire(LABEL)
+    assert (fulfillment.state(order), fulfillment.sold(order)) == ("label_unknown", 1)
 
-    line.cycle_until_settled(order)
-    line.assert_shipped_with_one_label(order)
+    fulfillment.cycle_until_settled(order)
+    fulfillment.assert_shipped_with_one_label(order)

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import VendorUnavailable
 from shared.fulfillment.ports import Tracking
-from tests.orders_support import ACCEPT, LABEL, TRACK, OrderLine, held, rpc
+from tests.orders_support import ACCEPT, LABEL, TRACK, RunningFulfillment, held, rpc
 
 Fault = Mapping[str, object]
 
@@ -29,59 +29,61 @@ def on(order: str, action: str, fault: Fault, times: int = 1) -> Fault:
     return {**fault, "path": f"/api/orders/{order}/{action}", "method": "PUT", "times": times}
 
 
-def done(line: OrderLine, order: str, action: str) -> int:
+def done(fulfillment: RunningFulfillment, order: str, action: str) -> int:
     """How often the marketplace did it, by its books."""
-    return int(line.market.control("GET", "books")["orders"][order][action]["done"])
+    return int(fulfillment.market.control("GET", "books")["orders"][order][action]["done"])
 
 
 @pytest.mark.parametrize(("action", "fault"), list(product(PUSHES, CHANGE)))
-def test_one_call_that_meets(order_line: OrderLine, action: str, fault: str) -> None:
-    orders = order_line.waiting(2)
-    order_line.disturb("market", on(orders[0], action, CHANGE[fault]))
-    order_line.cycle_until_settled(*orders)
-    assert order_line.struck("market") == 1
-    order_line.assert_shipped_with_one_label(*orders)
-    assert {done(order_line, orders[0], each) for each in ("accept", "ship")} == {1}
+def test_one_call_that_meets(fulfillment: RunningFulfillment, action: str, fault: str) -> None:
+    orders = fulfillment.waiting(2)
+    fulfillment.disturb("market", on(orders[0], action, CHANGE[fault]))
+    fulfillment.cycle_until_settled(*orders)
+    assert fulfillment.struck("market") == 1
+    fulfillment.assert_shipped_with_one_label(*orders)
+    assert {done(fulfillment, orders[0], each) for each in ("accept", "ship")} == {1}
 
 
 @pytest.mark.parametrize(("first", "second"), list(product(CHANGE, CHANGE)))
-def test_two_calls_in_a_row_that_meet(order_line: OrderLine, first: str, second: str) -> None:
+def test_two_calls_in_a_row_that_meet(fulfillment: RunningFulfillment, first: str, second: str) -> None:
     """Of each action, where the first leaves a second to be made."""
-    (order,) = order_line.waiting()
+    (order,) = fulfillment.waiting()
     faults = [on(order, action, CHANGE[each]) for action in PUSHES for each in (first, second)]
-    order_line.disturb("market", *faults)
-    order_line.cycle_until_settled(order)
-    order_line.assert_shipped_with_one_label(order)
-    assert {done(order_line, order, each) for each in ("accept", "ship")} == {1}
+    fulfillment.disturb("market", *faults)
+    fulfillment.cycle_until_settled(order)
+    fulfillment.assert_shipped_with_one_label(order)
+    assert {done(fulfillment, order, each) for each in ("accept", "ship")} == {1}
 
 
 @pytest.mark.parametrize("fault", [{"kind": "error_before", "status": 503}, {"kind": "malformed"}])
 @pytest.mark.parametrize("stage", [ACCEPT, LABEL, TRACK])
 def test_reads_that_all_fail_end_the_stage_and_the_next_firing_goes_on(
-    order_line: OrderLine, stage: str, fault: Fault
+    fulfillment: RunningFulfillment, stage: str, fault: Fault
 ) -> None:
-    (order,) = {ACCEPT: order_line.waiting, LABEL: order_line.accepted, TRACK: order_line.labelled}[stage]()
-    order_line.disturb("market", {**fault, "path": "/api/orders", "method": "GET"})
+    (order,) = {ACCEPT: fulfillment.waiting, LABEL: fulfillment.accepted, TRACK: fulfillment.labelled}[
+        stage
+    ]()
+    fulfillment.disturb("market", {**fault, "path": "/api/orders", "method": "GET"})
     with pytest.raises(VendorUnavailable):
-        order_line.fire(stage)
-    order_line.disturb("market")
-    order_line.cycle_until_settled(order)
-    order_line.assert_shipped_with_one_label(order)
+        fulfillment.fire(stage)
+    fulfillment.disturb("market")
+    fulfillment.cycle_until_settled(order)
+    fulfillment.assert_shipped_with_one_label(order)
 
 
-def test_what_was_done_by_hand_is_followed(order_line: OrderLine) -> None:
+def test_what_was_done_by_hand_is_followed(fulfillment: RunningFulfillment) -> None:
     """Somebody accepted one order, shipped another, and set the tracking number of a third at the marketplace."""
-    by_hand, shipped, tracked = (*order_line.waiting(1), *order_line.labelled(1), *order_line.labelled(1))
-    order_line.see([by_hand])
-    lines = [line.line_id for line in order_line.marketplace.orders([by_hand]).orders[0].lines]
-    order_line.marketplace.accept(by_hand, lines)
-    order_line.marketplace.ship(shipped)
-    number = order_line.told(tracked)["shipment"]["tracking_number"]
-    order_line.marketplace.set_tracking(tracked, Tracking(number, "CPCL"))
+    by_hand, shipped, tracked = (*fulfillment.waiting(1), *fulfillment.labelled(1), *fulfillment.labelled(1))
+    fulfillment.see([by_hand])
+    lines = [line.line_id for line in fulfillment.marketplace.orders([by_hand]).orders[0].lines]
+    fulfillment.marketplace.accept(by_hand, lines)
+    fulfillment.marketplace.ship(shipped)
+    number = fulfillment.told(tracked)["shipment"]["tracking_number"]
+    fulfillment.marketplace.set_tracking(tracked, Tracking(number, "CPCL"))
 
-    order_line.cycle_until_settled(by_hand, shipped, tracked)
-    assert {order_line.state(each) for each in (by_hand, shipped, tracked)} == {"shipped"}
-    assert done(order_line, tracked, "tracking") == 1
+    fulfillment.cycle_until_settled(by_hand, shipped, tracked)
+    assert {fulfillment.state(each) for each in (by_hand, shipped, tracked)} == {"shipped"}
+    assert done(fulfillment, tracked, "tracking") == 1
 
 
 @pytest.mark.parametrize(
@@ -90,24 +92,26 @@ def test_what_was_done_by_hand_is_followed(order_line: OrderLine) -> None:
                                   ("update_tracking", "ship")) for effect in ("none", "before")],
 )  # fmt: skip
 def test_a_stage_killed_while_it_tells_the_marketplace(
-    order_line: OrderLine, function: str, action: str, effect: str
+    fulfillment: RunningFulfillment, function: str, action: str, effect: str
 ) -> None:
-    order_line.at_the_real_time()
-    orders = order_line.waiting(3) if action == "accept" else order_line.labelled(3)
+    fulfillment.at_the_real_time()
+    orders = fulfillment.waiting(3) if action == "accept" else fulfillment.labelled(3)
     path = f"/api/orders/{orders[1]}/{action}"
-    order_line.kill_while_held(function, "market", held(path, effect=effect, method="PUT"))
-    order_line.outlive_the_lease(function.replace("_", "-"))
-    order_line.cycle_until_settled(*orders)
-    order_line.assert_shipped_with_one_label(*orders)
+    fulfillment.kill_while_held(function, "market", held(path, effect=effect, method="PUT"))
+    fulfillment.outlive_the_lease(function.replace("_", "-"))
+    fulfillment.cycle_until_settled(*orders)
+    fulfillment.assert_shipped_with_one_label(*orders)
 
 
 @pytest.mark.parametrize("function", ["store_orders", "move_orders", "end_stage"])
 @pytest.mark.parametrize("effect", ["none", "before"])
-def test_accept_orders_killed_while_it_writes(order_line: OrderLine, function: str, effect: str) -> None:
-    order_line.at_the_real_time()
-    orders = order_line.waiting(3)
-    order_line.kill_while_held("accept_orders", "rest", held(rpc(function), effect=effect))
+def test_accept_orders_killed_while_it_writes(
+    fulfillment: RunningFulfillment, function: str, effect: str
+) -> None:
+    fulfillment.at_the_real_time()
+    orders = fulfillment.waiting(3)
+    fulfillment.kill_while_held("accept_orders", "rest", held(rpc(function), effect=effect))
     if (function, effect) != ("end_stage", "before"):
-        order_line.outlive_the_lease(ACCEPT)
-    order_line.cycle_until_settled(*orders)
-    order_line.assert_shipped_with_one_label(*orders)
+        fulfillment.outlive_the_lease(ACCEPT)
+    fulfillment.cycle_until_settled(*orders)
+    fulfillment.assert_shipped_with_one_label(*orders)

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.scenarios_support import LOOK_UPS, RecordLine, wait_until
+from tests.scenarios_support import LOOK_UPS, RunningEnrichment, wait_until
 
 RECORDS = 30
 
@@ -19,17 +19,17 @@ RECORDS = 30
     ids=["down", "failing", "silent"],
 )
 def test_with_digikey_down_for_the_whole_run_people_get_everything(
-    line: RecordLine, fault: dict[str, object], cause: str, settings: dict[str, str]
+    enrichment: RunningEnrichment, fault: dict[str, object], cause: str, settings: dict[str, str]
 ) -> None:
-    with line.deployed("automate", **settings):
-        line.disturb("digikey", fault)
-        batch = line.started(RECORDS)
-        line.drain(batch)
-    parts = [place.pn for place in line.places(batch)]
-    places = line.assert_accounted_for([batch], parts)
+    with enrichment.deployed("automate", **settings):
+        enrichment.disturb("digikey", fault)
+        batch = enrichment.started(RECORDS)
+        enrichment.drain(batch)
+    parts = [place.pn for place in enrichment.places(batch)]
+    places = enrichment.assert_accounted_for([batch], parts)
     assert {(place.state, place.cause, place.attempts) for place in places} == {("failed", cause, 3)}
-    assert line.reconcile(batch)["with_a_person"] == RECORDS
-    pending = line.rows(
+    assert enrichment.reconcile(batch)["with_a_person"] == RECORDS
+    pending = enrichment.rows(
         "select attempts, reason, last_vendor_answer from manual_tasks where batch_id = %s",
         f"{batch}_fallback",
     )
@@ -37,43 +37,44 @@ def test_with_digikey_down_for_the_whole_run_people_get_everything(
     assert all("attempt 3 of 3" in task["reason"] for task in pending)
 
 
-def test_digikey_killed_for_the_whole_run_and_back_for_the_next(line: RecordLine) -> None:
-    line.kill("digikey")
-    batch = line.started(RECORDS)
-    line.drain(batch)
-    line.restart("digikey")
-    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+def test_digikey_killed_for_the_whole_run_and_back_for_the_next(enrichment: RunningEnrichment) -> None:
+    enrichment.kill("digikey")
+    batch = enrichment.started(RECORDS)
+    enrichment.drain(batch)
+    enrichment.restart("digikey")
+    places = enrichment.assert_accounted_for([batch], [place.pn for place in enrichment.places(batch)])
     assert {(place.cause, place.attempts) for place in places} == {("vendor_error", 3)}
 
-    after = line.started(RECORDS)
-    line.drain(after)
-    assert line.reconcile(after)["completed"] == RECORDS
+    after = enrichment.started(RECORDS)
+    enrichment.drain(after)
+    assert enrichment.reconcile(after)["completed"] == RECORDS
 
 
-def test_what_an_outage_gave_to_people_is_redriven_and_completed(line: RecordLine) -> None:
-    line.disturb("digikey", {"kind": "error_before", "status": 503, "path": "/"})
-    batch = line.started(RECORDS)
-    line.drain(batch)
-    line.undisturb("digikey")
-    pending = line.rows(
+def test_what_an_outage_gave_to_people_is_redriven_and_completed(enrichment: RunningEnrichment) -> None:
+    enrichment.disturb("digikey", {"kind": "error_before", "status": 503, "path": "/"})
+    batch = enrichment.started(RECORDS)
+    enrichment.drain(batch)
+    enrichment.undisturb("digikey")
+    pending = enrichment.rows(
         "select id from manual_tasks where batch_id = %s order by id limit 2", f"{batch}_fallback"
     )
     for task in pending:
-        claim = line.http.post(
-            f"{line.url('workflow')}/manual-tasks/{task['id']}/claim", json={"assignee": "ana"}
+        claim = enrichment.http.post(
+            f"{enrichment.url('workflow')}/manual-tasks/{task['id']}/claim", json={"assignee": "ana"}
         )
         claim.raise_for_status()
 
-    again = line.batch()
+    again = enrichment.batch()
     order = {"cause": "vendor_error", "batch_id": again}
     answers = [
-        line.http.post(f"{line.url('workflow')}/batches/{batch}/redrive", json=order) for _ in range(2)
+        enrichment.http.post(f"{enrichment.url('workflow')}/batches/{batch}/redrive", json=order)
+        for _ in range(2)
     ]
     told = {"batch_id": again, "redriven": RECORDS - 2, "left": 0, "daily_limit_reached": False}
     assert [answer.raise_for_status().json() for answer in answers] == [told, told]
-    line.drain(again)
+    enrichment.drain(again)
 
-    before, after = line.reconcile(batch), line.reconcile(again)
+    before, after = enrichment.reconcile(batch), enrichment.reconcile(again)
     assert (before["taken"], before["failed"], before["with_a_person"]) == (RECORDS, RECORDS - 2, 2)
     assert (after["taken"], after["completed"]) == (RECORDS - 2, RECORDS - 2)
     assert before["balanced"]
@@ -81,17 +82,17 @@ def test_what_an_outage_gave_to_people_is_redriven_and_completed(line: RecordLin
 
 
 def test_the_daily_limit_reached_in_a_run_lets_the_rest_wait_and_spends_nobodys_attempts(
-    line: RecordLine,
+    enrichment: RunningEnrichment,
 ) -> None:
     allowed = 10
-    reset = line.vendor_limits(daily=allowed, reset_day=True, resets_in=6)["resets_at"]
-    batch = line.started(2 * allowed)
-    line.drain(batch)
+    reset = enrichment.vendor_limits(daily=allowed, reset_day=True, resets_in=6)["resets_at"]
+    batch = enrichment.started(2 * allowed)
+    enrichment.drain(batch)
 
-    parts = [place.pn for place in line.places(batch)]
-    places = line.assert_accounted_for([batch], parts)
+    parts = [place.pn for place in enrichment.places(batch)]
+    places = enrichment.assert_accounted_for([batch], parts)
     assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
-    calls = [call for pn in parts for call in line.calls(pn)]
+    calls = [call for pn in parts for call in enrichment.calls(pn)]
     before = [call for call in calls if call["time"] < reset]
     assert [call["outcome"] for call in before].count("found") == allowed
     told = sorted(call["pn"] for call in before if call["outcome"] == "daily_limited")
@@ -99,68 +100,74 @@ def test_the_daily_limit_reached_in_a_run_lets_the_rest_wait_and_spends_nobodys_
     assert told == waited, "each was told once, then asked again after the reset alone"
 
 
-def test_tasks_that_wait_for_the_reset_and_are_run_by_hand_before_it_wait_on(line: RecordLine) -> None:
+def test_tasks_that_wait_for_the_reset_and_are_run_by_hand_before_it_wait_on(
+    enrichment: RunningEnrichment,
+) -> None:
     """Also what happens when the queue's clock is ahead of the database's."""
-    line.vendor_limits(daily=0, reset_day=True, resets_in=8)
-    batch = line.started(5)
-    wait_until(lambda: line.count("automation_tasks where batch_id = %s and not_before > now()", batch) == 5)
-    wait_until(lambda: line.queue_state("automation")["in_flight"] == 0)
-    line.vendor_limits(daily=1000)
-    with line.queues() as (client, path):
+    enrichment.vendor_limits(daily=0, reset_day=True, resets_in=8)
+    batch = enrichment.started(5)
+    wait_until(
+        lambda: enrichment.count("automation_tasks where batch_id = %s and not_before > now()", batch) == 5
+    )
+    wait_until(lambda: enrichment.queue_state("automation")["in_flight"] == 0)
+    enrichment.vendor_limits(daily=1000)
+    with enrichment.queues() as (client, path):
         for task in client.list_tasks(parent=path("automation")):
             client.run_task(name=task.name)
 
-    line.drain(batch)
-    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], [place.pn for place in enrichment.places(batch)])
     assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
 
 
-def test_tasks_that_wait_for_the_reset_survive_the_loss_of_their_queue(line: RecordLine) -> None:
-    line.vendor_limits(daily=0, reset_day=True, resets_in=4)
-    batch = line.started(5)
-    wait_until(lambda: line.count("automation_tasks where batch_id = %s and not_before > now()", batch) == 5)
-    wait_until(lambda: line.queue_state("automation")["in_flight"] == 0)
-    line.vendor_limits(daily=1000)
-    with line.queues() as (client, path):
+def test_tasks_that_wait_for_the_reset_survive_the_loss_of_their_queue(enrichment: RunningEnrichment) -> None:
+    enrichment.vendor_limits(daily=0, reset_day=True, resets_in=4)
+    batch = enrichment.started(5)
+    wait_until(
+        lambda: enrichment.count("automation_tasks where batch_id = %s and not_before > now()", batch) == 5
+    )
+    wait_until(lambda: enrichment.queue_state("automation")["in_flight"] == 0)
+    enrichment.vendor_limits(daily=1000)
+    with enrichment.queues() as (client, path):
         client.purge_queue(name=path("automation"))
 
-    line.drain(batch)
-    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], [place.pn for place in enrichment.places(batch)])
     assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
 
 
-def test_a_burst_limit_slows_the_run_and_costs_no_attempt(line: RecordLine) -> None:
-    line.disturb(
+def test_a_burst_limit_slows_the_run_and_costs_no_attempt(enrichment: RunningEnrichment) -> None:
+    enrichment.disturb(
         "digikey", {"kind": "rate_limited", "limit": "burst", "seconds": 1, "every": 3, "path": LOOK_UPS}
     )
-    batch = line.started(RECORDS)
-    line.drain(batch)
-    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    batch = enrichment.started(RECORDS)
+    enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], [place.pn for place in enrichment.places(batch)])
     assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
-    assert line.struck("digikey") > 0
+    assert enrichment.struck("digikey") > 0
 
 
 def test_a_burst_limit_that_outlasts_every_delivery_of_a_queue_task_costs_no_attempt_either(
-    line: RecordLine,
+    enrichment: RunningEnrichment,
 ) -> None:
-    line.disturb("digikey", {"kind": "rate_limited", "limit": "burst", "times": 12, "path": LOOK_UPS})
-    with line.deployed("automate", QUEUE_MAX_ATTEMPTS="1"):
-        batch = line.started(4)
-        line.drain(batch)
-    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
+    enrichment.disturb("digikey", {"kind": "rate_limited", "limit": "burst", "times": 12, "path": LOOK_UPS})
+    with enrichment.deployed("automate", QUEUE_MAX_ATTEMPTS="1"):
+        batch = enrichment.started(4)
+        enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], [place.pn for place in enrichment.places(batch)])
     assert {(place.state, place.attempts) for place in places} == {("completed", 1)}
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "error_after", "malformed"])
 def test_answers_of_digikey_that_get_lost_are_asked_for_again_within_the_budget(
-    line: RecordLine, kind: str
+    enrichment: RunningEnrichment, kind: str
 ) -> None:
     status = {"status": 502} if kind == "error_after" else {}
-    line.disturb("digikey", {"kind": kind, "probability": 0.3, "path": LOOK_UPS} | status, seed=7)
-    batch = line.started(RECORDS)
-    line.drain(batch)
-    places = line.assert_accounted_for([batch], [place.pn for place in line.places(batch)])
-    assert line.struck("digikey") > 0
+    enrichment.disturb("digikey", {"kind": kind, "probability": 0.3, "path": LOOK_UPS} | status, seed=7)
+    batch = enrichment.started(RECORDS)
+    enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], [place.pn for place in enrichment.places(batch)])
+    assert enrichment.struck("digikey") > 0
     if kind == "malformed":
         assert {place.cause for place in places if place.state == "failed"} == {"invalid_response"}
     assert {place.state for place in places} >= {"completed"}

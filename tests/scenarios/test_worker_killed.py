@@ -1,6 +1,6 @@
 import pytest
 
-from tests.scenarios_support import LOOK_UPS, RecordLine, held_after, held_before, row, rpc, wait_until
+from tests.scenarios_support import LOOK_UPS, RunningEnrichment, held_after, held_before, row, rpc, wait_until
 
 AT_ONCE = 5
 RECORDS = 15
@@ -20,21 +20,21 @@ RECORDS = 15
     ],
 )
 def test_a_worker_killed(
-    line: RecordLine, part: str, fault: dict[str, object], look_ups_of_the_held: int
+    enrichment: RunningEnrichment, part: str, fault: dict[str, object], look_ups_of_the_held: int
 ) -> None:
-    line.disturb(part, fault)
-    parts = line.offer_parts(RECORDS)
-    batch = line.batch()
-    line.orchestrate(batch)
-    wait_until(lambda: line.struck(part) == AT_ONCE)
-    line.kill("automate")
-    line.undisturb(part)
-    line.restart("automate")
+    enrichment.disturb(part, fault)
+    parts = enrichment.offer_parts(RECORDS)
+    batch = enrichment.batch()
+    enrichment.orchestrate(batch)
+    wait_until(lambda: enrichment.struck(part) == AT_ONCE)
+    enrichment.kill("automate")
+    enrichment.undisturb(part)
+    enrichment.restart("automate")
 
-    line.drain(batch)
-    places = line.assert_accounted_for([batch], parts)
+    enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], parts)
     assert {place.state for place in places} == {"completed"}
-    looked_up = [line.looked_up()[pn] for pn in parts]
+    looked_up = [enrichment.looked_up()[pn] for pn in parts]
     assert sorted(looked_up) == [1] * (RECORDS - AT_ONCE) + [look_ups_of_the_held] * AT_ONCE
 
 
@@ -47,17 +47,19 @@ def test_a_worker_killed(
         ),
     ],
 )
-def test_a_worker_killed_while_it_gives_up_a_record(line: RecordLine, fault: dict[str, object]) -> None:
-    line.disturb("rest", fault)
-    unknown = [f"UNKNOWN-{pn}" for pn in line.fresh_parts(AT_ONCE)]
-    line.offer([row(pn) for pn in unknown])
-    batch = line.batch()
-    line.orchestrate(batch)
-    wait_until(lambda: line.struck("rest") == AT_ONCE)
-    line.kill("automate")
-    line.undisturb("rest")
-    line.restart("automate")
+def test_a_worker_killed_while_it_gives_up_a_record(
+    enrichment: RunningEnrichment, fault: dict[str, object]
+) -> None:
+    enrichment.disturb("rest", fault)
+    unknown = [f"UNKNOWN-{pn}" for pn in enrichment.fresh_parts(AT_ONCE)]
+    enrichment.offer([row(pn) for pn in unknown])
+    batch = enrichment.batch()
+    enrichment.orchestrate(batch)
+    wait_until(lambda: enrichment.struck("rest") == AT_ONCE)
+    enrichment.kill("automate")
+    enrichment.undisturb("rest")
+    enrichment.restart("automate")
 
-    line.drain(batch)
-    places = line.assert_accounted_for([batch], unknown)
+    enrichment.drain(batch)
+    places = enrichment.assert_accounted_for([batch], unknown)
     assert {(place.state, place.cause) for place in places} == {("failed", "not_found")}

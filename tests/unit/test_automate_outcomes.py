@@ -21,7 +21,7 @@ from shared.enrichment.ports import (
 )
 from shared.errors import NotFound
 from shared.workflow_config import WorkflowConfig
-from tests.line_support import Line
+from tests.enrichment_support import Enrichment
 from tests.memory.record_store import TIMES
 from tests.memory.rows import Task
 
@@ -29,30 +29,30 @@ SLOW = Unavailable(ErrorCategory.TIMEOUT, "slow", {"status": 504})
 TOO_FAST = BurstLimited("too fast", 2.5)
 
 
-def handed_over(line: Line, task: Task) -> list[ErrorCategory | None]:
+def handed_over(enrichment: Enrichment, task: Task) -> list[ErrorCategory | None]:
     """What the dead-letter queue's task makes of it, delivered twice."""
-    assert line.dead_letters.task_ids == [str(task.id)]
+    assert enrichment.dead_letters.task_ids == [str(task.id)]
     for _ in range(2):
-        line.store.create_fallback_task(task.id)
-    return [manual.cause for manual in line.manual]
+        enrichment.store.create_fallback_task(task.id)
+    return [manual.cause for manual in enrichment.manual]
 
 
 def test_a_part_that_the_vendor_knows_is_completed() -> None:
-    line = Line()
-    task = line.opened()
-    reply = line.work(task)
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    reply = enrichment.work(task)
     assert (reply.status, reply.outcome, task.state) == (200, "completed", "completed")
-    assert line.store.products["A|ti"]["category"] == "Logic"
-    assert line.catalogue.asked == ["A"]
+    assert enrichment.store.products["A|ti"]["category"] == "Logic"
+    assert enrichment.catalogue.asked == ["A"]
 
 
 def test_a_second_delivery_of_a_finished_task_changes_nothing() -> None:
-    line = Line()
-    task = line.opened()
-    line.work(task)
-    reply = line.work(task, 2)
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    enrichment.work(task)
+    reply = enrichment.work(task, 2)
     assert (reply.status, reply.outcome) == (200, "completed")
-    assert (line.catalogue.asked, task.attempts, task.deliveries) == (["A"], 1, 1)
+    assert (enrichment.catalogue.asked, task.attempts, task.deliveries) == (["A"], 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -66,209 +66,214 @@ def test_a_second_delivery_of_a_finished_task_changes_nothing() -> None:
 )
 @pytest.mark.parametrize("last", [False, True])
 def test_what_cannot_succeed_goes_to_a_person_at_once(*, category: ErrorCategory, last: bool) -> None:
-    line = Line()
-    task = line.opened(Refused(category, "no such part"))
-    reply = line.work(task, last=last)
+    enrichment = Enrichment()
+    task = enrichment.opened(Refused(category, "no such part"))
+    reply = enrichment.work(task, last=last)
     assert (reply.status, reply.outcome, reply.detail) == (200, "dead_lettered", "no such part")
     assert (task.state, task.message) == ("failed", "no such part")
-    assert handed_over(line, task) == [category]
+    assert handed_over(enrichment, task) == [category]
 
 
 def test_a_dead_letter_is_sent_once_however_often_the_task_is_delivered() -> None:
-    line = Line()
-    task = line.opened(Refused(ErrorCategory.NOT_FOUND, "no such part"))
+    enrichment = Enrichment()
+    task = enrichment.opened(Refused(ErrorCategory.NOT_FOUND, "no such part"))
     for number in range(1, 4):
-        assert line.work(task, number).status == 200
-    assert handed_over(line, task) == [ErrorCategory.NOT_FOUND]
-    assert line.work(task, 4).outcome == "failed"
+        assert enrichment.work(task, number).status == 200
+    assert handed_over(enrichment, task) == [ErrorCategory.NOT_FOUND]
+    assert enrichment.work(task, 4).outcome == "failed"
 
 
 def test_a_passing_failure_is_left_to_the_queue_while_attempts_are_left() -> None:
-    line = Line()
-    task = line.opened(SLOW, SLOW)
+    enrichment = Enrichment()
+    task = enrichment.opened(SLOW, SLOW)
     for number in (1, 2):
-        reply = line.work(task, number)
+        reply = enrichment.work(task, number)
         assert (reply.status, reply.outcome, reply.retry_after) == (503, "retry", None)
         assert (task.state, task.attempts, task.lease_until) == ("processing", number, None)
         assert (task.category, task.message) == (ErrorCategory.TIMEOUT, "slow")
-    assert line.work(task, 3).outcome == "completed"
+    assert enrichment.work(task, 3).outcome == "completed"
 
 
 def test_spent_attempts_go_to_a_person() -> None:
-    line = Line()
-    task = line.opened(SLOW, SLOW, SLOW)
-    statuses = [line.work(task, number).status for number in (1, 2, 3)]
+    enrichment = Enrichment()
+    task = enrichment.opened(SLOW, SLOW, SLOW)
+    statuses = [enrichment.work(task, number).status for number in (1, 2, 3)]
     assert (statuses, task.message) == ([503, 503, 200], "slow (attempt 3 of 3)")
-    assert handed_over(line, task) == [ErrorCategory.TIMEOUT]
+    assert handed_over(enrichment, task) == [ErrorCategory.TIMEOUT]
 
 
 def test_the_last_delivery_leaves_nothing_to_the_queue() -> None:
-    line = Line()
-    task = line.opened(SLOW)
-    reply = line.work(task, 10, last=True)
+    enrichment = Enrichment()
+    task = enrichment.opened(SLOW)
+    reply = enrichment.work(task, 10, last=True)
     assert (reply.status, reply.outcome) == (200, "dead_lettered")
     assert task.message == "slow (the queue's last delivery)"
-    assert handed_over(line, task) == [ErrorCategory.TIMEOUT]
+    assert handed_over(enrichment, task) == [ErrorCategory.TIMEOUT]
 
 
 def test_a_burst_limit_costs_no_attempt_and_slows_the_queue() -> None:
-    line = Line()
-    task = line.opened(*[TOO_FAST] * 7)
+    enrichment = Enrichment()
+    task = enrichment.opened(*[TOO_FAST] * 7)
     for number in range(1, 8):
-        reply = line.work(task, number)
+        reply = enrichment.work(task, number)
         assert (reply.status, reply.outcome, reply.retry_after) == (429, "slow_down", 2.5)
         assert (task.attempts, task.lease_until) == (0, None)
-    assert line.work(task, 8).outcome == "completed"
+    assert enrichment.work(task, 8).outcome == "completed"
     assert task.attempts == 1
 
 
 def test_a_burst_limit_on_the_last_delivery_makes_a_new_queue_task() -> None:
-    line = Line()
-    task = line.opened(TOO_FAST)
-    line.queue.tasks.clear()
-    reply = line.work(task, 10, last=True)
+    enrichment = Enrichment()
+    task = enrichment.opened(TOO_FAST)
+    enrichment.queue.tasks.clear()
+    reply = enrichment.work(task, 10, last=True)
     assert (reply.status, reply.outcome) == (200, "postponed")
-    (renewed,) = line.queue.tasks.values()
+    (renewed,) = enrichment.queue.tasks.values()
     assert (renewed.schedule_time, renewed.body) == (None, {"automation_task_id": str(task.id)})
     assert (task.attempts, task.generation, task.enqueued) == (0, 1, True)
-    assert line.work(task).outcome == "completed"
+    assert enrichment.work(task).outcome == "completed"
 
 
 def test_a_burst_limit_that_outlasts_all_new_queue_tasks_goes_to_a_person() -> None:
-    line = Line()
-    task = line.opened(*[TOO_FAST] * (MAX_GENERATIONS + 1))
+    enrichment = Enrichment()
+    task = enrichment.opened(*[TOO_FAST] * (MAX_GENERATIONS + 1))
     for _ in range(MAX_GENERATIONS):
-        assert line.work(task, 10, last=True).outcome == "postponed"
-    assert line.work(task, 10, last=True).outcome == "dead_lettered"
-    assert handed_over(line, task) == [ErrorCategory.RATE_LIMITED]
+        assert enrichment.work(task, 10, last=True).outcome == "postponed"
+    assert enrichment.work(task, 10, last=True).outcome == "dead_lettered"
+    assert handed_over(enrichment, task) == [ErrorCategory.RATE_LIMITED]
 
 
 @pytest.mark.parametrize("last", [False, True])
 def test_a_daily_limit_moves_the_task_to_after_the_reset(*, last: bool) -> None:
-    line = Line()
-    task = line.opened()
-    reset = line.clock() + timedelta(hours=9)
-    line.catalogue.planned = [DailyLimited("enough for today", reset)]
-    line.queue.tasks.clear()
-    reply = line.work(task, 10 if last else 1, last=last)
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    reset = enrichment.clock() + timedelta(hours=9)
+    enrichment.catalogue.planned = [DailyLimited("enough for today", reset)]
+    enrichment.queue.tasks.clear()
+    reply = enrichment.work(task, 10 if last else 1, last=last)
     assert (reply.status, reply.outcome) == (200, "postponed")
-    (waiting,) = line.queue.tasks.values()
+    (waiting,) = enrichment.queue.tasks.values()
     assert (waiting.schedule_time, waiting.body) == (reset, {"automation_task_id": str(task.id)})
     assert (task.attempts, task.generation, task.enqueued) == (0, 1, True)
-    line.clock.now = reset
-    assert line.work(task).outcome == "completed"
+    enrichment.clock.now = reset
+    assert enrichment.work(task).outcome == "completed"
 
 
 def test_a_duplicate_of_a_postponed_task_waits_too() -> None:
-    line = Line()
-    task = line.opened()
-    reset = line.clock() + timedelta(hours=9)
-    line.catalogue.planned = [DailyLimited("enough for today", reset)]
-    line.queue.tasks.clear()
-    line.work(task)
-    assert line.work(task, 2).outcome == "postponed"
-    assert len(line.queue.tasks) == 1
-    assert len(line.catalogue.asked) == 1
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    reset = enrichment.clock() + timedelta(hours=9)
+    enrichment.catalogue.planned = [DailyLimited("enough for today", reset)]
+    enrichment.queue.tasks.clear()
+    enrichment.work(task)
+    assert enrichment.work(task, 2).outcome == "postponed"
+    assert len(enrichment.queue.tasks) == 1
+    assert len(enrichment.catalogue.asked) == 1
 
 
 def test_a_postponed_task_that_the_queue_delivers_too_early_stays_in_the_queue() -> None:
     """The queue's clock may be ahead of the database's, and a person can run a task by hand."""
-    line = Line()
-    task = line.opened()
-    reset = line.clock() + timedelta(hours=9)
-    line.catalogue.planned = [DailyLimited("enough for today", reset)]
-    line.queue.tasks.clear()
-    line.work(task)
-    (waiting,) = line.queue.tasks
-    early = line.worker().work(Delivery(task.id, 1, last=False, queue_task=waiting))
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    reset = enrichment.clock() + timedelta(hours=9)
+    enrichment.catalogue.planned = [DailyLimited("enough for today", reset)]
+    enrichment.queue.tasks.clear()
+    enrichment.work(task)
+    (waiting,) = enrichment.queue.tasks
+    early = enrichment.worker().work(Delivery(task.id, 1, last=False, queue_task=waiting))
     assert (early.status, early.outcome) == (409, "early")
-    line.clock.now = reset
-    assert line.worker().work(Delivery(task.id, 2, last=False, queue_task=waiting)).outcome == "completed"
+    enrichment.clock.now = reset
+    assert (
+        enrichment.worker().work(Delivery(task.id, 2, last=False, queue_task=waiting)).outcome == "completed"
+    )
 
 
 def test_a_postponement_that_the_queue_does_not_take_is_tried_again_by_the_queue() -> None:
-    line = Line()
-    task = line.opened()
-    reset = line.clock() + timedelta(hours=9)
-    line.catalogue.planned = [DailyLimited("enough for today", reset)]
-    line.queue.down = True
-    reply = line.work(task)
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    reset = enrichment.clock() + timedelta(hours=9)
+    enrichment.catalogue.planned = [DailyLimited("enough for today", reset)]
+    enrichment.queue.down = True
+    reply = enrichment.work(task)
     assert (reply.status, reply.outcome) == (503, "retry")
-    line.queue.down = False
-    assert line.work(task, 2).outcome == "postponed"
-    assert len(line.catalogue.asked) == 1
+    enrichment.queue.down = False
+    assert enrichment.work(task, 2).outcome == "postponed"
+    assert len(enrichment.catalogue.asked) == 1
 
 
 def test_a_delivery_while_another_is_at_work_is_told_to_come_again() -> None:
-    line = Line()
-    task = line.opened()
-    line.store.claim_automation_task(task.id, uuid4())
-    reply = line.work(task, 2)
-    assert (reply.status, reply.outcome, line.catalogue.asked) == (409, "leased", [])
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    enrichment.store.claim_automation_task(task.id, uuid4())
+    reply = enrichment.work(task, 2)
+    assert (reply.status, reply.outcome, enrichment.catalogue.asked) == (409, "leased", [])
 
 
 def test_a_delivery_after_a_crash_takes_over_when_the_lease_ends() -> None:
-    line = Line()
-    task = line.opened()
-    line.store.claim_automation_task(task.id, uuid4())
-    line.clock.advance(seconds=TIMES.lease + 1)
-    assert line.work(task, 2).outcome == "completed"
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    enrichment.store.claim_automation_task(task.id, uuid4())
+    enrichment.clock.advance(seconds=TIMES.lease + 1)
+    assert enrichment.work(task, 2).outcome == "completed"
     assert task.attempts == 2, "the attempt that died counts"
 
 
 def test_attempts_that_all_died_without_a_word_go_to_a_person_as_lost() -> None:
-    line = Line()
-    task = line.opened()
+    enrichment = Enrichment()
+    task = enrichment.opened()
     for _ in range(3):
-        line.store.claim_automation_task(task.id, uuid4())
-        line.clock.advance(seconds=TIMES.lease + 1)
-    reply = line.work(task, 4)
-    assert (reply.status, line.catalogue.asked) == (200, [])
+        enrichment.store.claim_automation_task(task.id, uuid4())
+        enrichment.clock.advance(seconds=TIMES.lease + 1)
+    reply = enrichment.work(task, 4)
+    assert (reply.status, enrichment.catalogue.asked) == (200, [])
     assert task.message == "all 3 attempts are spent; the last attempt ended without a word"
-    assert handed_over(line, task) == [ErrorCategory.LOST]
+    assert handed_over(enrichment, task) == [ErrorCategory.LOST]
 
 
 def test_spent_attempts_keep_the_last_known_cause() -> None:
-    line = Line()
-    task = line.opened(SLOW, SLOW)
-    line.work(task)
-    line.work(task, 2)
-    line.store.claim_automation_task(task.id, uuid4())
-    line.clock.advance(seconds=TIMES.lease + 1)
-    line.work(task, 4)
+    enrichment = Enrichment()
+    task = enrichment.opened(SLOW, SLOW)
+    enrichment.work(task)
+    enrichment.work(task, 2)
+    enrichment.store.claim_automation_task(task.id, uuid4())
+    enrichment.clock.advance(seconds=TIMES.lease + 1)
+    enrichment.work(task, 4)
     assert (task.category, task.message) == (ErrorCategory.TIMEOUT, "all 3 attempts are spent; slow")
 
 
 def test_a_saved_answer_is_used_and_the_vendor_is_not_asked_again() -> None:
-    line = Line()
-    task = line.opened()
+    enrichment = Enrichment()
+    task = enrichment.opened()
     owner = uuid4()
-    line.store.claim_automation_task(task.id, owner)
-    line.store.save_vendor_answer(task.id, owner, {"category": "Saved"})
-    line.clock.advance(seconds=TIMES.lease + 1)
-    assert line.work(task, 2).outcome == "completed"
-    assert (line.store.products["A|ti"]["category"], line.catalogue.asked) == ("Saved", [])
+    enrichment.store.claim_automation_task(task.id, owner)
+    enrichment.store.save_vendor_answer(task.id, owner, {"category": "Saved"})
+    enrichment.clock.advance(seconds=TIMES.lease + 1)
+    assert enrichment.work(task, 2).outcome == "completed"
+    assert (enrichment.store.products["A|ti"]["category"], enrichment.catalogue.asked) == ("Saved", [])
 
 
 def test_an_answer_that_nothing_can_be_made_of_goes_to_a_person() -> None:
-    line = Line()
-    task = line.opened(Found({"unexpected": True}))
-    assert line.work(task).outcome == "dead_lettered"
-    assert handed_over(line, task) == [ErrorCategory.INVALID_RESPONSE]
+    enrichment = Enrichment()
+    task = enrichment.opened(Found({"unexpected": True}))
+    assert enrichment.work(task).outcome == "dead_lettered"
+    assert handed_over(enrichment, task) == [ErrorCategory.INVALID_RESPONSE]
 
 
 def test_a_task_that_nobody_knows_is_not_found() -> None:
     with pytest.raises(NotFound):
-        Line().worker().work(Delivery(uuid4(), 1, last=False))
+        Enrichment().worker().work(Delivery(uuid4(), 1, last=False))
 
 
 def test_without_hand_over_a_failure_stays_failed_and_no_dead_letter_is_sent() -> None:
-    line = Line(config=WorkflowConfig(automation_failure_to_manual=False))
-    task = line.opened(Refused(ErrorCategory.NOT_FOUND, "no such part"))
-    reply = line.work(task)
+    enrichment = Enrichment(config=WorkflowConfig(automation_failure_to_manual=False))
+    task = enrichment.opened(Refused(ErrorCategory.NOT_FOUND, "no such part"))
+    reply = enrichment.work(task)
     assert (reply.status, reply.outcome, task.state) == (200, "failed", "failed")
-    assert (line.dead_letters.tasks, line.store.create_fallback_task(task.id).outcome) == ({}, "off")
-    assert line.work(task, 2).outcome == "failed"
+    assert (enrichment.dead_letters.tasks, enrichment.store.create_fallback_task(task.id).outcome) == (
+        {},
+        "off",
+    )
+    assert enrichment.work(task, 2).outcome == "failed"
 
 
 def test_a_product_is_written_without_losing_a_digit() -> None:

@@ -19,7 +19,7 @@ from shared.enrichment.ports import (
     Unavailable,
 )
 from shared.errors import StoreRefused, StoreUnavailable
-from tests.line_support import Line
+from tests.enrichment_support import Enrichment
 from tests.memory.catalogue import InMemoryCatalogue
 from tests.memory.clock import SettableClock
 from tests.memory.record_store import TIMES, InMemoryRecordStore
@@ -58,58 +58,58 @@ class Faulty(InMemoryRecordStore):
         return super().fail_automation_task(*told, **more)
 
 
-def line_with(call: str, error: Exception = UNSUPPORTED, times: int = 1000) -> Line:
-    line = Line()
-    line.store = Faulty(line.clock, call=call, error=error, times=times)
-    return line
+def enrichment_with(call: str, error: Exception = UNSUPPORTED, times: int = 1000) -> Enrichment:
+    enrichment = Enrichment()
+    enrichment.store = Faulty(enrichment.clock, call=call, error=error, times=times)
+    return enrichment
 
 
 @pytest.mark.parametrize("call", ["save", "finish"])
 def test_a_product_that_the_store_refuses_goes_to_a_person(call: str) -> None:
-    line = line_with(call)
-    task = line.opened()
-    reply = line.work(task)
+    enrichment = enrichment_with(call)
+    task = enrichment.opened()
+    reply = enrichment.work(task)
     assert (reply.status, reply.outcome) == (200, "dead_lettered")
     assert (task.state, task.category, task.message) == (
         "failed",
         ErrorCategory.STORE_ERROR,
         "22P05: unsupported text",
     )
-    assert line.dead_letters.task_ids == [str(task.id)]
+    assert enrichment.dead_letters.task_ids == [str(task.id)]
 
 
 @pytest.mark.parametrize("call", ["save", "finish", "fail"])
 def test_a_store_that_is_away_leaves_the_task_to_the_queue(call: str) -> None:
-    line = line_with(call, StoreUnavailable("away"), times=1)
-    task = line.opened(*([REFUSED] if call == "fail" else []))
+    enrichment = enrichment_with(call, StoreUnavailable("away"), times=1)
+    task = enrichment.opened(*([REFUSED] if call == "fail" else []))
     with pytest.raises(StoreUnavailable):
-        line.work(task)
-    line.clock.advance(seconds=TIMES.lease + 1)
-    assert line.work(task, 2).outcome == "completed"
-    assert len(line.catalogue.asked) == (1 if call == "finish" else 2)
+        enrichment.work(task)
+    enrichment.clock.advance(seconds=TIMES.lease + 1)
+    assert enrichment.work(task, 2).outcome == "completed"
+    assert len(enrichment.catalogue.asked) == (1 if call == "finish" else 2)
 
 
 def test_a_dead_letter_queue_that_is_down_is_tried_again_by_the_queue() -> None:
-    line = Line()
-    task = line.opened(REFUSED)
-    line.dead_letters.down = True
-    reply = line.work(task)
+    enrichment = Enrichment()
+    task = enrichment.opened(REFUSED)
+    enrichment.dead_letters.down = True
+    reply = enrichment.work(task)
     assert (reply.status, reply.outcome) == (503, "retry")
     assert reply.detail == "the dead letter could not be sent: the queue is down"
     assert task.state == "failed"
-    line.dead_letters.down = False
-    assert line.work(task, 2).outcome == "dead_lettered"
-    assert line.dead_letters.task_ids == [str(task.id)]
+    enrichment.dead_letters.down = False
+    assert enrichment.work(task, 2).outcome == "dead_lettered"
+    assert enrichment.dead_letters.task_ids == [str(task.id)]
 
 
 def test_a_dead_letter_that_was_never_sent_is_found_by_the_sweep() -> None:
-    line = Line()
-    task = line.opened(REFUSED)
-    line.dead_letters.down = True
-    line.work(task, 10, last=True)
-    line.clock.advance(seconds=TIMES.grace)
-    assert line.sweep()["handed_over"] == 1
-    assert [manual.automation for manual in line.manual] == [task]
+    enrichment = Enrichment()
+    task = enrichment.opened(REFUSED)
+    enrichment.dead_letters.down = True
+    enrichment.work(task, 10, last=True)
+    enrichment.clock.advance(seconds=TIMES.grace)
+    assert enrichment.sweep()["handed_over"] == 1
+    assert [manual.automation for manual in enrichment.manual] == [task]
 
 
 @dataclass
@@ -125,44 +125,49 @@ class Slow(InMemoryCatalogue):
         return outcome
 
 
-def slow_line(*outcomes: LookUp) -> tuple[Line, Delivery, list[str]]:
+def slow_line(*outcomes: LookUp) -> tuple[Enrichment, Delivery, list[str]]:
     """A delivery that is overtaken by a second one, whose outcome is the list's only member."""
-    line = Line()
-    line.catalogue = slow = Slow()
-    task = line.opened(*outcomes)
+    enrichment = Enrichment()
+    enrichment.catalogue = slow = Slow()
+    task = enrichment.opened(*outcomes)
     overtaking: list[str] = []
 
     def overtake() -> None:
-        line.clock.advance(seconds=TIMES.lease + 1)
-        overtaking.append(line.work(task, 2).outcome)
+        enrichment.clock.advance(seconds=TIMES.lease + 1)
+        overtaking.append(enrichment.work(task, 2).outcome)
 
     slow.meanwhile = overtake
-    return line, Delivery(task.id, 1, last=False), overtaking
+    return enrichment, Delivery(task.id, 1, last=False), overtaking
 
 
 @pytest.mark.parametrize("late", [None, REFUSED, ENOUGH])
 def test_a_late_end_after_another_delivery_completed_it_changes_nothing(late: LookUp | None) -> None:
-    line, delivery, overtaking = slow_line(*([late] if late else []))
-    reply = line.worker().work(delivery)
+    enrichment, delivery, overtaking = slow_line(*([late] if late else []))
+    reply = enrichment.worker().work(delivery)
     assert (overtaking, reply.status, reply.outcome) == (["completed"], 409, "moved_on")
-    task = line.task_named(delivery.task_id)
-    assert (task.state, task.hand_over, line.manual, line.dead_letters.tasks) == ("completed", "none", [], {})
+    task = enrichment.task_named(delivery.task_id)
+    assert (task.state, task.hand_over, enrichment.manual, enrichment.dead_letters.tasks) == (
+        "completed",
+        "none",
+        [],
+        {},
+    )
 
 
 @pytest.mark.parametrize("late", [SLOW, TOO_FAST])
 def test_a_late_failure_after_another_delivery_completed_it_is_for_the_queue_to_repeat(late: LookUp) -> None:
-    line, delivery, overtaking = slow_line(late)
-    assert line.worker().work(delivery).status in (429, 503)
-    task = line.task_named(delivery.task_id)
+    enrichment, delivery, overtaking = slow_line(late)
+    assert enrichment.worker().work(delivery).status in (429, 503)
+    task = enrichment.task_named(delivery.task_id)
     assert (overtaking, task.state) == (["completed"], "completed")
-    assert line.work(task, 3).status == 200
+    assert enrichment.work(task, 3).status == 200
 
 
 def test_a_late_success_after_the_dead_letter_changes_nothing() -> None:
-    line, delivery, overtaking = slow_line()
-    line.catalogue.planned = []
-    task = line.task_named(delivery.task_id)
-    catalogue = line.catalogue
+    enrichment, delivery, overtaking = slow_line()
+    enrichment.catalogue.planned = []
+    task = enrichment.task_named(delivery.task_id)
+    catalogue = enrichment.catalogue
     assert isinstance(catalogue, Slow)
     overtake = catalogue.meanwhile
 
@@ -171,15 +176,15 @@ def test_a_late_success_after_the_dead_letter_changes_nothing() -> None:
         overtake()
 
     catalogue.meanwhile = refuse
-    reply = line.worker().work(delivery)
+    reply = enrichment.worker().work(delivery)
     assert (overtaking, reply.status, reply.outcome) == (["dead_lettered"], 409, "moved_on")
-    assert (task.state, line.store.products) == ("failed", {})
+    assert (task.state, enrichment.store.products) == ("failed", {})
 
 
 def test_a_product_that_comes_after_the_lease_was_taken_over_is_not_written_twice() -> None:
-    line = Line()
-    task = line.opened()
-    store, finish = line.store, line.store.finish_automation_task
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    store, finish = enrichment.store, enrichment.store.finish_automation_task
     late: list[str] = []
 
     @dataclass
@@ -187,13 +192,13 @@ def test_a_product_that_comes_after_the_lease_was_taken_over_is_not_written_twic
         def finish_automation_task(self, task_id: UUID, owner: UUID, product: JsonObject) -> bool:
             if not late:
                 late.append("overtaken")
-                line.clock.advance(seconds=TIMES.lease + 1)
-                assert line.work(task, 2).outcome == "completed"
+                enrichment.clock.advance(seconds=TIMES.lease + 1)
+                assert enrichment.work(task, 2).outcome == "completed"
             return finish(task_id, owner, product)
 
-    overtaken = Overtaken(line.clock)
+    overtaken = Overtaken(enrichment.clock)
     overtaken.__dict__.update(store.__dict__)
-    line.store = overtaken
-    assert line.work(task).outcome == "completed", "it is, by the other delivery"
-    assert (len(line.catalogue.asked), task.attempts) == (1, 1)
-    assert line.store.manufacturers == {"ti": (1, 1)}
+    enrichment.store = overtaken
+    assert enrichment.work(task).outcome == "completed", "it is, by the other delivery"
+    assert (len(enrichment.catalogue.asked), task.attempts) == (1, 1)
+    assert enrichment.store.manufacturers == {"ti": (1, 1)}

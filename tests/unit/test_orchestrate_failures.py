@@ -12,7 +12,7 @@ from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Opened
 from shared.errors import SourceUnavailable, StoreRefused, StoreUnavailable
 from shared.workflow_config import WorkflowConfig
-from tests.line_support import Line, balanced, order, part, parts, told
+from tests.enrichment_support import Enrichment, balanced, order, part, parts, told
 from tests.memory.record_source import InMemoryRecordSource
 from tests.memory.record_store import TIMES, InMemoryRecordStore
 
@@ -39,68 +39,68 @@ class Failing(InMemoryRecordSource):
 
 
 def test_a_source_that_is_down_leaves_the_batch_name_free() -> None:
-    line = Line()
-    line.source = source = Failing(parts(3))
+    enrichment = Enrichment()
+    enrichment.source = source = Failing(parts(3))
     with pytest.raises(SourceUnavailable):
-        line.run()
-    assert line.store.batches == {}
+        enrichment.run()
+    assert enrichment.store.batches == {}
     source.good_pages = 9
-    assert told(line.run())["opened"] == 3
+    assert told(enrichment.run())["opened"] == 3
 
 
 def test_a_source_that_goes_down_later_leaves_a_closed_batch_that_is_worked_on() -> None:
-    line = Line(config=WorkflowConfig(max_batch_size=2))
-    line.source = source = Failing(parts(5))
+    enrichment = Enrichment(config=WorkflowConfig(max_batch_size=2))
+    enrichment.source = source = Failing(parts(5))
     source.good_pages = 2
     with pytest.raises(SourceUnavailable):
-        line.run()
-    batch = line.store.batches["b"]
+        enrichment.run()
+    batch = enrichment.store.batches["b"]
     assert (batch.closed, batch.counts["opened"], batch.counts["notes"]) == (True, 4, ["BigQuery is away"])
-    assert len(line.queue.tasks) == 4
+    assert len(enrichment.queue.tasks) == 4
     source.good_pages = 9
-    assert told(line.run("next"))["opened"] == 1
+    assert told(enrichment.run("next"))["opened"] == 1
 
 
 def test_what_a_queue_that_is_down_does_not_take_is_reported_and_left_to_the_sweep() -> None:
-    line = Line(parts(3))
-    line.queue.down = True
-    report = line.run()
+    enrichment = Enrichment(parts(3))
+    enrichment.queue.down = True
+    report = enrichment.run()
     assert balanced(report)
     assert (told(report)["automation"], told(report)["not_enqueued"]) == (3, 3)
     assert told(report)["notes"] == ["3 tasks wait for the sweep: the queue is down"]
-    line.queue.down = False
-    line.clock.advance(seconds=TIMES.grace)
-    assert line.sweep()["enqueued"] == 3
-    assert len(line.queue.tasks) == 3
+    enrichment.queue.down = False
+    enrichment.clock.advance(seconds=TIMES.grace)
+    assert enrichment.sweep()["enqueued"] == 3
+    assert len(enrichment.queue.tasks) == 3
 
 
 def test_a_queue_that_takes_a_part_gets_the_rest_from_the_sweep_and_no_task_twice() -> None:
-    line = Line(parts(5), WorkflowConfig(max_batch_size=2))
-    line.queue.capacity = 3
-    assert told(line.run())["not_enqueued"] == 2
-    assert len(line.queue.tasks) == 3
-    line.queue.capacity = None
-    line.clock.advance(seconds=TIMES.grace)
-    assert line.sweep()["enqueued"] == 2
-    assert sorted(line.queue.task_ids) == sorted(map(str, line.store.tasks))
+    enrichment = Enrichment(parts(5), WorkflowConfig(max_batch_size=2))
+    enrichment.queue.capacity = 3
+    assert told(enrichment.run())["not_enqueued"] == 2
+    assert len(enrichment.queue.tasks) == 3
+    enrichment.queue.capacity = None
+    enrichment.clock.advance(seconds=TIMES.grace)
+    assert enrichment.sweep()["enqueued"] == 2
+    assert sorted(enrichment.queue.task_ids) == sorted(map(str, enrichment.store.tasks))
 
 
 def test_the_same_batch_twice_starts_nothing_and_returns_its_state() -> None:
-    line = Line(parts(2))
-    assert line.run().started
-    line.source.rows.extend(parts(9))
-    again = line.run()
+    enrichment = Enrichment(parts(2))
+    assert enrichment.run().started
+    enrichment.source.rows.extend(parts(9))
+    again = enrichment.run()
     assert again.to_json() == {
         "batch_id": "b",
         "started": False,
         "status": {"batch_id": "b", "taken": 2, "tasks": 2},
     }
-    assert len(line.store.tasks) == 2
+    assert len(enrichment.store.tasks) == 2
 
 
 def test_a_report_says_what_was_done() -> None:
-    line = Line([part("A"), part(None)])
-    assert line.run().to_json() == {
+    enrichment = Enrichment([part("A"), part(None)])
+    assert enrichment.run().to_json() == {
         "batch_id": "b",
         "started": True,
         "read": 2,
@@ -117,49 +117,51 @@ def test_a_report_says_what_was_done() -> None:
 
 
 def test_a_preview_shows_the_decisions_and_changes_nothing() -> None:
-    line = Line([part("A"), part(None), part("A"), part("B", 0.6, manufacturer=None)])
-    before = (dict(line.store.batches), dict(line.store.tasks), dict(line.store.used))
-    decisions = line.orchestrator.preview(order())
+    enrichment = Enrichment([part("A"), part(None), part("A"), part("B", 0.6, manufacturer=None)])
+    before = (dict(enrichment.store.batches), dict(enrichment.store.tasks), dict(enrichment.store.used))
+    decisions = enrichment.orchestrator.preview(order())
     assert [(shown["pn"], shown["manufacturer"], shown["rule"]) for shown in decisions] == [
         ("A", "TI", "partial_strong"),
         ("B", None, "sparse"),
     ]
-    assert (line.store.batches, line.store.tasks, line.store.used) == before
-    assert (line.queue.tasks, line.store.records) == ({}, {})
+    assert (enrichment.store.batches, enrichment.store.tasks, enrichment.store.used) == before
+    assert (enrichment.queue.tasks, enrichment.store.records) == ({}, {})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 @pytest.mark.parametrize("limit", [1, 2, 5, 9])
 def test_a_preview_shows_what_the_run_then_does(size: int, limit: int) -> None:
-    line = Line(parts(6), WorkflowConfig(max_batch_size=size))
-    line.run("earlier", limit=1)
-    shown = [decision["pn"] for decision in line.orchestrator.preview(order(limit=limit))]
-    line.run("b", limit=limit)
-    assert shown == [task.item["pn"] for task in line.store.tasks.values() if task.batch_id == "b"]
+    enrichment = Enrichment(parts(6), WorkflowConfig(max_batch_size=size))
+    enrichment.run("earlier", limit=1)
+    shown = [decision["pn"] for decision in enrichment.orchestrator.preview(order(limit=limit))]
+    enrichment.run("b", limit=limit)
+    assert shown == [task.item["pn"] for task in enrichment.store.tasks.values() if task.batch_id == "b"]
 
 
 def test_a_preview_of_nothing_is_empty() -> None:
-    assert Line().orchestrator.preview(order(force=Route.MANUAL)) == []
+    assert Enrichment().orchestrator.preview(order(force=Route.MANUAL)) == []
 
 
 def test_finished_rows_are_told_to_the_ledger_once() -> None:
-    line = Line()
-    task = line.opened()
-    line.work(task)
-    line.run("c")
-    assert [row.content_hash for row in line.source.ledger] == [task.item["content_hash"]]
-    assert told(line.run("d"))["read"] == 0, "the source leaves out what the ledger holds"
-    assert len(line.source.ledger) == 1
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    enrichment.work(task)
+    enrichment.run("c")
+    assert [row.content_hash for row in enrichment.source.ledger] == [task.item["content_hash"]]
+    assert told(enrichment.run("d"))["read"] == 0, "the source leaves out what the ledger holds"
+    assert len(enrichment.source.ledger) == 1
 
 
 def test_a_ledger_that_fails_does_not_fail_the_run_and_learns_later() -> None:
-    line = Line()
-    line.work(line.opened())
-    line.source = source = Failing(line.source.rows)
+    enrichment = Enrichment()
+    enrichment.work(enrichment.opened())
+    enrichment.source = source = Failing(enrichment.source.rows)
     source.good_pages, source.ledger_down = 9, True
-    assert told(line.run("c"))["notes"] == ["the source's ledger learns of 1 rows later: the ledger is away"]
+    assert told(enrichment.run("c"))["notes"] == [
+        "the source's ledger learns of 1 rows later: the ledger is away"
+    ]
     source.ledger_down = False
-    assert told(line.run("d"))["notes"] == []
+    assert told(enrichment.run("d"))["notes"] == []
     assert len(source.ledger) == 1
 
 
@@ -179,12 +181,12 @@ class Breaking(InMemoryRecordStore):
 
 @pytest.mark.parametrize("error", [StoreUnavailable("the database is away"), StoreRefused("open_tasks: no")])
 def test_a_store_that_fails_midway_leaves_a_closed_batch_that_is_worked_on(error: Exception) -> None:
-    line = Line(parts(4), WorkflowConfig(max_batch_size=2))
-    line.store = Breaking(line.clock, error=error)
+    enrichment = Enrichment(parts(4), WorkflowConfig(max_batch_size=2))
+    enrichment.store = Breaking(enrichment.clock, error=error)
     with pytest.raises(type(error)):
-        line.run()
-    assert (line.store.batches["b"].closed, len(line.queue.tasks)) == (True, 2)
-    assert told(line.run("next"))["opened"] == 2
+        enrichment.run()
+    assert (enrichment.store.batches["b"].closed, len(enrichment.queue.tasks)) == (True, 2)
+    assert told(enrichment.run("next"))["opened"] == 2
 
 
 @dataclass
@@ -197,21 +199,21 @@ class Forgetful(InMemoryRecordStore):
 
 @pytest.mark.parametrize("taken", ["queued", "worked on"])
 def test_a_run_that_dies_before_its_note_doubles_nothing(taken: str) -> None:
-    line = Line(parts(2))
-    line.store = Forgetful(line.clock)
+    enrichment = Enrichment(parts(2))
+    enrichment.store = Forgetful(enrichment.clock)
     with pytest.raises(StoreUnavailable):
-        line.run()
+        enrichment.run()
     if taken == "worked on":
-        for name, task in list(line.queue.tasks.items()):
-            line.work(line.task_named(task.body["automation_task_id"]))
-            line.queue.drop(name)
-    line.clock.advance(seconds=TIMES.grace)
-    line.sweep()
-    assert len(line.queue.tasks) == (2 if taken == "queued" else 0)
-    assert len(line.store.tasks) == 2
+        for name, task in list(enrichment.queue.tasks.items()):
+            enrichment.work(enrichment.task_named(task.body["automation_task_id"]))
+            enrichment.queue.drop(name)
+    enrichment.clock.advance(seconds=TIMES.grace)
+    enrichment.sweep()
+    assert len(enrichment.queue.tasks) == (2 if taken == "queued" else 0)
+    assert len(enrichment.store.tasks) == 2
 
 
 def test_each_chunk_is_noted_as_enqueued() -> None:
-    line = Line(parts(5), WorkflowConfig(max_batch_size=2))
-    line.run()
-    assert [task.enqueued for task in line.store.tasks.values()] == [True] * 5
+    enrichment = Enrichment(parts(5), WorkflowConfig(max_batch_size=2))
+    enrichment.run()
+    assert [task.enqueued for task in enrichment.store.tasks.values()] == [True] * 5

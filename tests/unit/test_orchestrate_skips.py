@@ -12,127 +12,138 @@ from shared.enrichment.ports import ErrorCategory, JsonObject, Refused
 from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Identity, Known, Opened
 from shared.workflow_config import WorkflowConfig
-from tests.line_support import Line, balanced, part, parts, told
+from tests.enrichment_support import Enrichment, balanced, part, parts, told
 from tests.memory.record_store import InMemoryRecordStore
 
 UNKNOWN = Refused(ErrorCategory.NOT_FOUND, "no such part")
 
 
-def skipped(line: Line, batch_id: str, **asked: Any) -> dict[str, int]:  # noqa: ANN401 - as `order` takes them
-    report = line.run(batch_id, **asked)
+def skipped(enrichment: Enrichment, batch_id: str, **asked: Any) -> dict[str, int]:  # noqa: ANN401 - as `order` takes them
+    report = enrichment.run(batch_id, **asked)
     assert balanced(report)
     return {reason: count for reason, count in told(report)["skipped"].items() if count}
 
 
 def test_a_record_in_flight_is_skipped() -> None:
-    line = Line(parts(2))
-    assert skipped(line, "a") == {}
-    assert skipped(line, "b") == {"in_flight": 2}
+    enrichment = Enrichment(parts(2))
+    assert skipped(enrichment, "a") == {}
+    assert skipped(enrichment, "b") == {"in_flight": 2}
 
 
 def test_a_record_with_an_open_manual_task_is_skipped() -> None:
-    line = Line(parts(2))
-    skipped(line, "a", force=Route.MANUAL)
-    assert skipped(line, "b") == {"open_manual_task": 2}
+    enrichment = Enrichment(parts(2))
+    skipped(enrichment, "a", force=Route.MANUAL)
+    assert skipped(enrichment, "b") == {"open_manual_task": 2}
 
 
 def test_a_completed_record_is_skipped_for_as_long_as_it_is_fresh_and_unchanged() -> None:
-    line = Line()
-    line.work(line.opened())
-    assert skipped(line, "c") == {"recently_completed": 1}
-    line.clock.advance(days=30)
-    assert told(line.run("d"))["opened"] == 1
+    enrichment = Enrichment()
+    enrichment.work(enrichment.opened())
+    assert skipped(enrichment, "c") == {"recently_completed": 1}
+    enrichment.clock.advance(days=30)
+    assert told(enrichment.run("d"))["opened"] == 1
 
 
 def test_a_completed_record_whose_content_changed_is_taken_again() -> None:
-    line = Line()
-    line.work(line.opened())
-    line.source.rows[:] = [part("A", description="now with a description")]
-    assert told(line.run("c"))["opened"] == 1
+    enrichment = Enrichment()
+    enrichment.work(enrichment.opened())
+    enrichment.source.rows[:] = [part("A", description="now with a description")]
+    assert told(enrichment.run("c"))["opened"] == 1
 
 
 def test_the_same_record_twice_in_a_batch_is_opened_once() -> None:
-    line = Line([part("A"), part("a ", 0.8), part("B"), part("A", 0.7)], WorkflowConfig(max_batch_size=2))
-    assert skipped(line, "a") == {"repeated": 2}
-    assert {task.item["pn"] for task in line.store.tasks.values()} == {"A", "B"}
+    enrichment = Enrichment(
+        [part("A"), part("a ", 0.8), part("B"), part("A", 0.7)], WorkflowConfig(max_batch_size=2)
+    )
+    assert skipped(enrichment, "a") == {"repeated": 2}
+    assert {task.item["pn"] for task in enrichment.store.tasks.values()} == {"A", "B"}
 
 
 def test_a_row_without_a_part_number_is_rejected_once_with_its_reason() -> None:
-    line = Line([part(None), part("  "), part("A")])
-    report = line.run("a")
+    enrichment = Enrichment([part(None), part("  "), part("A")])
+    report = enrichment.run("a")
     assert (told(report)["rejected"], told(report)["opened"]) == (2, 1)
-    reasons = [refusal["reason"] for refusal in line.store.batches["a"].rejected.values()]
+    reasons = [refusal["reason"] for refusal in enrichment.store.batches["a"].rejected.values()]
     assert all("no part number" in reason for reason in reasons)
-    assert skipped(line, "b") == {"in_flight": 1, "rejected_before": 2}
+    assert skipped(enrichment, "b") == {"in_flight": 1, "rejected_before": 2}
 
 
 def test_the_same_junk_twice_in_a_batch_is_rejected_once() -> None:
-    line = Line([part(None), part(None)])
-    assert skipped(line, "a") == {"repeated": 1}
-    assert len(line.store.batches["a"].rejected) == 1
+    enrichment = Enrichment([part(None), part(None)])
+    assert skipped(enrichment, "a") == {"repeated": 1}
+    assert len(enrichment.store.batches["a"].rejected) == 1
 
 
 def test_a_batch_of_nothing_but_junk_is_accounted_for() -> None:
-    line = Line([part(None, manufacturer=maker) for maker in ("a", "b", 7)])
-    report = line.run()
+    enrichment = Enrichment([part(None, manufacturer=maker) for maker in ("a", "b", 7)])
+    report = enrichment.run()
     assert balanced(report)
     assert told(report)["rejected"] == 3
-    assert line.store.batches["b"].taken == 3
+    assert enrichment.store.batches["b"].taken == 3
 
 
 def test_an_empty_source_opens_nothing_and_closes_its_batch() -> None:
-    line = Line()
-    assert told(line.run())["source_exhausted"]
-    assert line.store.batches["b"].closed
+    enrichment = Enrichment()
+    assert told(enrichment.run())["source_exhausted"]
+    assert enrichment.store.batches["b"].closed
 
 
 def test_a_part_that_failed_too_often_goes_to_a_person() -> None:
-    line = Line(config=WorkflowConfig(automation_failure_to_manual=False, max_automation_failures=2))
-    line.work(line.opened(UNKNOWN, UNKNOWN, manufacturer=None))
-    line.run("b2")
-    line.work(list(line.store.tasks.values())[-1])
-    assert told(line.run("b3"))["manual"] == 1
-    assert [manual.item["rule"] for manual in line.manual] == ["recent_failures"]
+    enrichment = Enrichment(
+        config=WorkflowConfig(automation_failure_to_manual=False, max_automation_failures=2)
+    )
+    enrichment.work(enrichment.opened(UNKNOWN, UNKNOWN, manufacturer=None))
+    enrichment.run("b2")
+    enrichment.work(list(enrichment.store.tasks.values())[-1])
+    assert told(enrichment.run("b3"))["manual"] == 1
+    assert [manual.item["rule"] for manual in enrichment.manual] == ["recent_failures"]
 
 
 def test_failures_are_forgotten_after_a_week() -> None:
-    line = Line(config=WorkflowConfig(automation_failure_to_manual=False, max_automation_failures=1))
-    line.work(line.opened(UNKNOWN, manufacturer=None))
-    line.clock.advance(days=7)
-    assert told(line.run("b2"))["automation"] == 1
+    enrichment = Enrichment(
+        config=WorkflowConfig(automation_failure_to_manual=False, max_automation_failures=1)
+    )
+    enrichment.work(enrichment.opened(UNKNOWN, manufacturer=None))
+    enrichment.clock.advance(days=7)
+    assert told(enrichment.run("b2"))["automation"] == 1
 
 
 class Overtaken(InMemoryRecordStore):
     """Another run claims the given part between this run's look and its opening."""
 
-    def __init__(self, line: Line, pn: str) -> None:
-        super().__init__(line.clock)
-        self.rival: tuple[Line, str] | None = (line, pn)
+    def __init__(self, enrichment: Enrichment, pn: str) -> None:
+        super().__init__(enrichment.clock)
+        self.rival: tuple[Enrichment, str] | None = (enrichment, pn)
 
     def read_known(self, records: Sequence[Identity], rejected: Sequence[str], **since: Any) -> Known:  # noqa: ANN401 - passed on
         known = super().read_known(records, rejected, **since)
         if self.rival:
-            (line, pn), self.rival = self.rival, None
-            rows, line.source.rows = line.source.rows, [part(pn)]
-            line.run("rival")
-            line.source.rows = rows
+            (enrichment, pn), self.rival = self.rival, None
+            rows, enrichment.source.rows = enrichment.source.rows, [part(pn)]
+            enrichment.run("rival")
+            enrichment.source.rows = rows
         return known
 
 
 def test_what_another_run_claims_meanwhile_is_counted_and_not_opened_twice() -> None:
-    line = Line(parts(4))
-    line.store = Overtaken(line, "P001")
-    assert skipped(line, "a") == {"claimed_elsewhere": 1}
-    assert sorted(task.item["pn"] for task in line.store.tasks.values()) == ["P000", "P001", "P002", "P003"]
+    enrichment = Enrichment(parts(4))
+    enrichment.store = Overtaken(enrichment, "P001")
+    assert skipped(enrichment, "a") == {"claimed_elsewhere": 1}
+    assert sorted(task.item["pn"] for task in enrichment.store.tasks.values()) == [
+        "P000",
+        "P001",
+        "P002",
+        "P003",
+    ]
 
 
 def test_a_run_makes_up_for_what_another_claimed_from_the_rest_of_the_chunk() -> None:
-    line = Line(parts(4))
-    line.store = Overtaken(line, "P000")
-    report = line.run(limit=2)
+    enrichment = Enrichment(parts(4))
+    enrichment.store = Overtaken(enrichment, "P000")
+    report = enrichment.run(limit=2)
     assert balanced(report)
     assert (told(report)["opened"], told(report)["source_exhausted"]) == (2, False)
-    mine = [task.item["pn"] for task in line.store.tasks.values() if task.batch_id == "b"]
+    mine = [task.item["pn"] for task in enrichment.store.tasks.values() if task.batch_id == "b"]
     assert mine == ["P001", "P002"]
 
 
@@ -145,9 +156,9 @@ class Rationed(InMemoryRecordStore):
 
 
 def test_what_the_quota_no_longer_covers_is_left_untouched() -> None:
-    line = Line(parts(4))
-    line.store = Rationed(line.clock)
-    report = line.run()
+    enrichment = Enrichment(parts(4))
+    enrichment.store = Rationed(enrichment.clock)
+    report = enrichment.run()
     assert balanced(report)
     assert (told(report)["read"], told(report)["daily_limit_reached"]) == (1, True)
 
@@ -177,25 +188,25 @@ rows = st.fixed_dictionaries(
 def test_every_row_that_is_read_is_counted_exactly_once(
     source: list[dict[str, Any]], limits: list[int], size: int, quota: int, completed: int
 ) -> None:
-    line = Line(source, WorkflowConfig(max_batch_size=size, max_daily_tasks=quota))
+    enrichment = Enrichment(source, WorkflowConfig(max_batch_size=size, max_daily_tasks=quota))
     for number, limit in enumerate(limits):
-        since = line.clock() - timedelta(days=30)
-        pages = list(line.source.pages(threshold=0.5, page_size=size, finished_after=since))
-        report = line.run(f"b{number}", limit=limit)
+        since = enrichment.clock() - timedelta(days=30)
+        pages = list(enrichment.source.pages(threshold=0.5, page_size=size, finished_after=since))
+        report = enrichment.run(f"b{number}", limit=limit)
         counts = told(report)
         assert balanced(report)
         assert counts["opened"] <= limit
         assert counts["read"] <= sum(map(len, pages))
         assert not counts["source_exhausted"] or counts["read"] == sum(map(len, pages))
-        for task in list(line.store.tasks.values())[:completed]:
-            line.work(task)
-    assert sum(line.store.used.values()) <= quota
-    keys = [work.item["record_key"] for work in line.work_items if not work.ended]
+        for task in list(enrichment.store.tasks.values())[:completed]:
+            enrichment.work(task)
+    assert sum(enrichment.store.used.values()) <= quota
+    keys = [work.item["record_key"] for work in enrichment.work_items if not work.ended]
     assert len(keys) == len(set(keys)), "no record is open twice"
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_a_second_run_over_an_unchanged_source_opens_nothing(size: int) -> None:
-    line = Line(parts(5), WorkflowConfig(max_batch_size=size))
-    line.run("a")
-    assert skipped(line, "b") == {"in_flight": 5}
+    enrichment = Enrichment(parts(5), WorkflowConfig(max_batch_size=size))
+    enrichment.run("a")
+    assert skipped(enrichment, "b") == {"in_flight": 5}

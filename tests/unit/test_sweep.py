@@ -13,7 +13,7 @@ from shared.enrichment.store import Handover, SweepCandidate
 from shared.enrichment.sweep import Rescue, Sweeper, rescue_of
 from shared.errors import QueueUnavailable, StoreRefused
 from shared.workflow_config import WorkflowConfig
-from tests.line_support import Line, parts
+from tests.enrichment_support import Enrichment, parts
 from tests.memory.record_store import TIMES, InMemoryRecordStore
 
 UNKNOWN = Refused(ErrorCategory.NOT_FOUND, "no such part")
@@ -61,171 +61,171 @@ def test_each_task_has_its_rescue(
 
 
 def test_a_line_in_good_order_needs_no_sweep() -> None:
-    line = Line()
-    line.work(line.opened())
-    line.clock.advance(days=1)
-    assert line.sweep() == NOTHING
+    enrichment = Enrichment()
+    enrichment.work(enrichment.opened())
+    enrichment.clock.advance(days=1)
+    assert enrichment.sweep() == NOTHING
 
 
 def test_what_the_queue_did_not_take_is_enqueued_once_it_can() -> None:
-    line = Line()
-    line.queue.down = True
-    task = line.opened()
-    line.clock.advance(seconds=TIMES.grace)
-    assert line.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1, "not_enqueued": 1}
-    line.queue.down = False
-    assert line.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1}
-    assert line.queue.task_ids == [str(task.id)]
-    assert line.sweep() == NOTHING
-    assert line.work(task).outcome == "completed"
+    enrichment = Enrichment()
+    enrichment.queue.down = True
+    task = enrichment.opened()
+    enrichment.clock.advance(seconds=TIMES.grace)
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1, "not_enqueued": 1}
+    enrichment.queue.down = False
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1}
+    assert enrichment.queue.task_ids == [str(task.id)]
+    assert enrichment.sweep() == NOTHING
+    assert enrichment.work(task).outcome == "completed"
 
 
 def test_a_task_that_the_queue_still_has_is_left_to_it() -> None:
-    line = Line()
-    line.opened()
-    line.clock.advance(seconds=TIMES.patience)
-    assert line.sweep() == NOTHING | {"looked_at": 1, "still_queued": 1}
-    assert line.sweep() == NOTHING
-    assert len(line.queue.tasks) == 1
+    enrichment = Enrichment()
+    enrichment.opened()
+    enrichment.clock.advance(seconds=TIMES.patience)
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "still_queued": 1}
+    assert enrichment.sweep() == NOTHING
+    assert len(enrichment.queue.tasks) == 1
 
 
 def test_a_task_that_the_queue_lost_undelivered_gets_a_new_generation() -> None:
-    line = Line()
-    task = line.opened()
-    (lost,) = line.queue.tasks
-    line.queue.drop(lost)
-    line.clock.advance(seconds=TIMES.patience)
-    assert line.sweep() == NOTHING | {"looked_at": 1, "renewed": 1}
-    assert line.queue.tasks.keys() != {lost}
-    assert line.queue.task_ids == [str(task.id)]
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    (lost,) = enrichment.queue.tasks
+    enrichment.queue.drop(lost)
+    enrichment.clock.advance(seconds=TIMES.patience)
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "renewed": 1}
+    assert enrichment.queue.tasks.keys() != {lost}
+    assert enrichment.queue.task_ids == [str(task.id)]
     assert task.state == "initialized"
 
 
 def test_a_task_that_is_lost_again_and_again_goes_to_a_person() -> None:
-    line = Line()
-    task = line.opened()
+    enrichment = Enrichment()
+    task = enrichment.opened()
     for _ in range(MAX_GENERATIONS):
-        line.queue.tasks.clear()
-        line.clock.advance(seconds=TIMES.patience)
-        assert line.sweep()["renewed"] == 1
-    line.queue.tasks.clear()
-    line.clock.advance(seconds=TIMES.patience)
-    assert line.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
+        enrichment.queue.tasks.clear()
+        enrichment.clock.advance(seconds=TIMES.patience)
+        assert enrichment.sweep()["renewed"] == 1
+    enrichment.queue.tasks.clear()
+    enrichment.clock.advance(seconds=TIMES.patience)
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
     assert (task.state, task.category) == ("failed", ErrorCategory.LOST)
-    assert [manual.automation for manual in line.manual] == [task]
+    assert [manual.automation for manual in enrichment.manual] == [task]
 
 
 def test_a_task_that_is_lost_after_a_delivery_goes_to_a_person_with_what_was_known() -> None:
-    line = Line()
-    task = line.opened(Unavailable(ErrorCategory.TIMEOUT, "slow"))
-    assert line.work(task).status == 503
-    line.queue.tasks.clear()
-    line.clock.advance(seconds=TIMES.patience)
-    assert line.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
-    assert (task.category, [manual.cause for manual in line.manual]) == (
+    enrichment = Enrichment()
+    task = enrichment.opened(Unavailable(ErrorCategory.TIMEOUT, "slow"))
+    assert enrichment.work(task).status == 503
+    enrichment.queue.tasks.clear()
+    enrichment.clock.advance(seconds=TIMES.patience)
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
+    assert (task.category, [manual.cause for manual in enrichment.manual]) == (
         ErrorCategory.TIMEOUT,
         [ErrorCategory.TIMEOUT],
     )
 
 
 def test_a_saved_answer_is_not_lost_with_the_queue_task() -> None:
-    line = Line()
-    task = line.opened()
+    enrichment = Enrichment()
+    task = enrichment.opened()
     owner = uuid4()
-    line.store.claim_automation_task(task.id, owner)
-    line.store.save_vendor_answer(task.id, owner, {"category": "Logic"})
-    line.queue.tasks.clear()
-    line.clock.advance(seconds=TIMES.lease + TIMES.patience)
-    assert line.sweep()["renewed"] == 1
-    assert line.work(task).outcome == "completed"
-    assert line.catalogue.asked == [], "the vendor was asked before the crash"
+    enrichment.store.claim_automation_task(task.id, owner)
+    enrichment.store.save_vendor_answer(task.id, owner, {"category": "Logic"})
+    enrichment.queue.tasks.clear()
+    enrichment.clock.advance(seconds=TIMES.lease + TIMES.patience)
+    assert enrichment.sweep()["renewed"] == 1
+    assert enrichment.work(task).outcome == "completed"
+    assert enrichment.catalogue.asked == [], "the vendor was asked before the crash"
 
 
 def test_a_postponed_task_is_enqueued_for_its_time() -> None:
-    line = Line()
-    task = line.opened()
-    until = line.clock() + timedelta(hours=5)
-    line.catalogue.planned = [DailyLimited("enough", until)]
-    line.queue.tasks.clear()
-    line.queue.capacity = 0
-    assert line.work(task).status == 503
-    line.queue.capacity = None
-    line.clock.advance(seconds=TIMES.grace)
-    assert line.sweep()["enqueued"] == 1
-    assert [queued.schedule_time for queued in line.queue.tasks.values()] == [until]
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    until = enrichment.clock() + timedelta(hours=5)
+    enrichment.catalogue.planned = [DailyLimited("enough", until)]
+    enrichment.queue.tasks.clear()
+    enrichment.queue.capacity = 0
+    assert enrichment.work(task).status == 503
+    enrichment.queue.capacity = None
+    enrichment.clock.advance(seconds=TIMES.grace)
+    assert enrichment.sweep()["enqueued"] == 1
+    assert [queued.schedule_time for queued in enrichment.queue.tasks.values()] == [until]
 
 
 def test_a_dead_letter_that_got_lost_becomes_a_manual_task() -> None:
-    line = Line()
-    task = line.opened(UNKNOWN)
-    assert line.work(task).outcome == "dead_lettered"
-    line.dead_letters.tasks.clear()
-    line.clock.advance(seconds=TIMES.grace)
-    assert line.sweep() == NOTHING | {"looked_at": 1, "handed_over": 1}
-    assert [manual.automation for manual in line.manual] == [task]
-    assert line.sweep() == NOTHING
+    enrichment = Enrichment()
+    task = enrichment.opened(UNKNOWN)
+    assert enrichment.work(task).outcome == "dead_lettered"
+    enrichment.dead_letters.tasks.clear()
+    enrichment.clock.advance(seconds=TIMES.grace)
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "handed_over": 1}
+    assert [manual.automation for manual in enrichment.manual] == [task]
+    assert enrichment.sweep() == NOTHING
 
 
 def test_dead_letters_are_handed_over_while_the_queue_is_down() -> None:
-    line = Line(parts(2))
-    line.catalogue.planned = [UNKNOWN]
-    line.run()
-    dead, alive = line.store.tasks.values()
-    line.work(dead)
-    line.clock.advance(seconds=TIMES.patience)
-    line.queue.down = True
+    enrichment = Enrichment(parts(2))
+    enrichment.catalogue.planned = [UNKNOWN]
+    enrichment.run()
+    dead, alive = enrichment.store.tasks.values()
+    enrichment.work(dead)
+    enrichment.clock.advance(seconds=TIMES.patience)
+    enrichment.queue.down = True
     with pytest.raises(QueueUnavailable):
-        line.sweep()
-    assert [manual.automation for manual in line.manual] == [dead]
+        enrichment.sweep()
+    assert [manual.automation for manual in enrichment.manual] == [dead]
     assert alive.state == "initialized"
 
 
 def test_without_hand_over_a_lost_task_stays_failed() -> None:
-    line = Line(config=WorkflowConfig(automation_failure_to_manual=False))
-    task = line.opened()
-    line.store.claim_automation_task(task.id, uuid4())
-    line.queue.tasks.clear()
-    line.clock.advance(seconds=TIMES.lease + TIMES.patience)
-    assert line.sweep()["dead_lettered"] == 1
-    assert (task.state, line.manual) == ("failed", [])
-    assert line.sweep() == NOTHING
+    enrichment = Enrichment(config=WorkflowConfig(automation_failure_to_manual=False))
+    task = enrichment.opened()
+    enrichment.store.claim_automation_task(task.id, uuid4())
+    enrichment.queue.tasks.clear()
+    enrichment.clock.advance(seconds=TIMES.lease + TIMES.patience)
+    assert enrichment.sweep()["dead_lettered"] == 1
+    assert (task.state, enrichment.manual) == ("failed", [])
+    assert enrichment.sweep() == NOTHING
 
 
 def test_a_sweep_is_bounded() -> None:
-    line = Line(parts(5))
-    line.queue.down = True
-    line.run()
-    line.queue.down = False
-    line.clock.advance(seconds=TIMES.grace)
-    assert [line.sweep(2)["enqueued"] for _ in range(4)] == [2, 2, 1, 0]
-    assert len(line.queue.tasks) == 5
+    enrichment = Enrichment(parts(5))
+    enrichment.queue.down = True
+    enrichment.run()
+    enrichment.queue.down = False
+    enrichment.clock.advance(seconds=TIMES.grace)
+    assert [enrichment.sweep(2)["enqueued"] for _ in range(4)] == [2, 2, 1, 0]
+    assert len(enrichment.queue.tasks) == 5
 
 
 @dataclass
 class Meanwhile(InMemoryRecordStore):
     """A worker comes back to each task after the sweep has looked at it, and before the sweep acts."""
 
-    line: Line | None = None
+    enrichment: Enrichment | None = None
 
     def sweep_candidates(self, limit: int) -> list[SweepCandidate]:
         found = list(super().sweep_candidates(limit))
-        assert self.line is not None
+        assert self.enrichment is not None
         for each in found:
-            self.line.worker(self).work(Delivery(each.id, 1, last=False))
+            self.enrichment.worker(self).work(Delivery(each.id, 1, last=False))
         return found
 
 
 @pytest.mark.parametrize("delivered", [False, True])
 def test_a_task_that_moves_while_it_is_swept_is_left_alone(*, delivered: bool) -> None:
-    line = Line()
-    line.store = Meanwhile(line.clock, line=line)
-    task = line.opened()
+    enrichment = Enrichment()
+    enrichment.store = Meanwhile(enrichment.clock, enrichment=enrichment)
+    task = enrichment.opened()
     if delivered:
-        line.store.claim_automation_task(task.id, uuid4())
-    line.queue.tasks.clear()
-    line.clock.advance(seconds=TIMES.lease + TIMES.patience)
-    assert line.sweep() == NOTHING | {"looked_at": 1, "moved_on": 1}
-    assert (task.state, line.manual, line.queue.tasks) == ("completed", [], {})
+        enrichment.store.claim_automation_task(task.id, uuid4())
+    enrichment.queue.tasks.clear()
+    enrichment.clock.advance(seconds=TIMES.lease + TIMES.patience)
+    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "moved_on": 1}
+    assert (task.state, enrichment.manual, enrichment.queue.tasks) == ("completed", [], {})
 
 
 @dataclass
@@ -239,17 +239,17 @@ class Picky(InMemoryRecordStore):
 
 
 def test_one_task_that_the_store_refuses_does_not_hold_up_the_others() -> None:
-    line = Line(parts(3))
-    line.store = store = Picky(line.clock)
-    line.catalogue.planned = [UNKNOWN, UNKNOWN]
-    line.run()
-    first, second, third = line.store.tasks.values()
+    enrichment = Enrichment(parts(3))
+    enrichment.store = store = Picky(enrichment.clock)
+    enrichment.catalogue.planned = [UNKNOWN, UNKNOWN]
+    enrichment.run()
+    first, second, third = enrichment.store.tasks.values()
     store.refused = first.id
-    line.work(first)
-    line.work(second)
-    line.queue.tasks.clear()
-    line.clock.advance(seconds=TIMES.patience)
+    enrichment.work(first)
+    enrichment.work(second)
+    enrichment.queue.tasks.clear()
+    enrichment.clock.advance(seconds=TIMES.patience)
     with pytest.raises(StoreRefused):
-        Sweeper(store, line.queue, line.config).sweep(10)
-    assert [manual.automation for manual in line.manual] == [second]
-    assert line.queue.task_ids == [str(third.id)]
+        Sweeper(store, enrichment.queue, enrichment.config).sweep(10)
+    assert [manual.automation for manual in enrichment.manual] == [second]
+    assert enrichment.queue.task_ids == [str(third.id)]

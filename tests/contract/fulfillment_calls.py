@@ -1,4 +1,4 @@
-"""The SQL functions of the order line as tests call them, and orders and labels where a test begins."""
+"""The SQL functions of fulfillment as tests call them, and orders and labels where a test begins."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -81,7 +81,7 @@ def move(order_id: str, from_state: str, to_state: str, *, attention: bool = Fal
 
 
 @dataclass(frozen=True)
-class OrderLine(ServiceConnection):
+class Fulfillment(ServiceConnection):
     # --- stages
 
     def begin_stage(
@@ -260,6 +260,6 @@ class OrderLine(ServiceConnection):
 
 
 def at_once(
-    database: Database, calls: Sequence[Callable[[OrderLine], Answer]]
+    database: Database, calls: Sequence[Callable[[Fulfillment], Answer]]
 ) -> list[Answer | psycopg.Error]:
-    return let_go_at_once(database, calls, OrderLine)
+    return let_go_at_once(database, calls, Fulfillment)

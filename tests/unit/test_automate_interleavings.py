@@ -1,4 +1,4 @@
-"""The whole record line under random interleavings: nothing is lost, nothing is doubled, whatever fails."""
+"""All of enrichment under random interleavings: nothing is lost, nothing is doubled, whatever fails."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from shared.enrichment.ports import (
 from shared.enrichment.sweep import Sweeper
 from shared.errors import QueueUnavailable
 from shared.workflow_config import WorkflowConfig
-from tests.line_support import ANSWER, Line, order, part
+from tests.enrichment_support import ANSWER, Enrichment, order, part
 from tests.memory.catalogue import InMemoryCatalogue
 from tests.memory.record_store import TIMES, InMemoryRecordStore
 
@@ -111,7 +111,7 @@ class Vendor(InMemoryCatalogue):
         return outcome
 
 
-class RecordLine(RuleBasedStateMachine):
+class RandomEnrichment(RuleBasedStateMachine):
     @initialize(to_manual=st.booleans(), budget=st.integers(1, 3))
     def begin(self, *, to_manual: bool, budget: int) -> None:
         config = WorkflowConfig(
@@ -120,15 +120,15 @@ class RecordLine(RuleBasedStateMachine):
             max_batch_size=2,
             max_automation_failures=100,
         )
-        self.line = Line([part(name, manufacturer=None) for name in "ABCDE"], config)
-        self.store = Counting(self.line.clock, budget)
-        self.line.store = self.store
+        self.enrichment = Enrichment([part(name, manufacturer=None) for name in "ABCDE"], config)
+        self.store = Counting(self.enrichment.clock, budget)
+        self.enrichment.store = self.store
         self.vendor = Vendor()
-        self.line.catalogue = self.vendor
+        self.enrichment.catalogue = self.vendor
         self.batches = 0
         self.delivered: Counter[str] = Counter()
         self.costly: Counter[UUID] = Counter()
-        self.line.run("b0", limit=3)
+        self.enrichment.run("b0", limit=3)
 
     # --- what happens
 
@@ -140,11 +140,11 @@ class RecordLine(RuleBasedStateMachine):
     ) -> None:
         """`again` fires the last batch once more; `room` is how many tasks the queue takes."""
         self.batches += not again
-        self.line.queue.capacity = room
-        orchestrator = replace(self.line.orchestrator, store=Crashing(self.store, crash))
+        self.enrichment.queue.capacity = room
+        orchestrator = replace(self.enrichment.orchestrator, store=Crashing(self.store, crash))
         with suppress(Crash):
             orchestrator.run(order(f"b{self.batches}", limit=limit))
-        self.line.queue.capacity = None
+        self.enrichment.queue.capacity = None
 
     @rule(
         pick=picks,
@@ -157,7 +157,7 @@ class RecordLine(RuleBasedStateMachine):
         self, *, pick: int, wait: float, outcome: str, crash: tuple[int, bool] | None, overtaken: str | None
     ) -> None:
         """`overtaken` is the outcome of a second delivery, made after the lease has ended under the first."""
-        self.line.clock.advance(seconds=wait)
+        self.enrichment.clock.advance(seconds=wait)
         for task in picked(self.due(), pick):
             task_id = UUID(task.body["automation_task_id"])
             if overtaken:
@@ -168,48 +168,48 @@ class RecordLine(RuleBasedStateMachine):
     @rule(pick=picks, wait=st.sampled_from([0, TIMES.lease + 1]), outcome=outcomes)
     def deliver_once_more(self, *, pick: int, wait: float, outcome: str) -> None:
         """A duplicate, whenever it comes."""
-        self.line.clock.advance(seconds=wait)
+        self.enrichment.clock.advance(seconds=wait)
         for task_id in picked(list(self.store.tasks), pick):
             self.ask(task_id, outcome, None)
 
     @rule(pick=picks)
     def lose_a_task(self, *, pick: int) -> None:
-        for name in picked(list(self.line.queue.tasks), pick):
-            self.line.queue.drop(name)
+        for name in picked(list(self.enrichment.queue.tasks), pick):
+            self.enrichment.queue.drop(name)
 
     @rule(pick=picks, lost=st.booleans(), crash=crashes)
     def take_a_dead_letter(self, *, pick: int, lost: bool, crash: tuple[int, bool] | None) -> None:
-        for task in picked(list(self.line.dead_letters.tasks.values()), pick):
+        for task in picked(list(self.enrichment.dead_letters.tasks.values()), pick):
             if not lost:
                 try:
                     Crashing(self.store, crash).create_fallback_task(UUID(task.body["automation_task_id"]))
                 except Crash:
                     return
-            self.line.dead_letters.drop(task.name)
+            self.enrichment.dead_letters.drop(task.name)
 
     @rule(down=st.booleans(), dead_letters_down=st.booleans())
     def break_or_mend_the_queues(self, *, down: bool, dead_letters_down: bool) -> None:
-        self.line.queue.down = down
-        self.line.dead_letters.down = dead_letters_down
+        self.enrichment.queue.down = down
+        self.enrichment.dead_letters.down = dead_letters_down
 
     @rule(seconds=st.sampled_from([1, TIMES.lease + 1, TIMES.grace, TIMES.patience, 86_400, 31 * 86_400]))
     def let_time_pass(self, *, seconds: float) -> None:
-        self.line.clock.advance(seconds=seconds)
+        self.enrichment.clock.advance(seconds=seconds)
 
     @rule(limit=st.integers(1, 3), crash=crashes)
     def sweep(self, *, limit: int, crash: tuple[int, bool] | None) -> None:
         with suppress(Crash, QueueUnavailable):
-            Sweeper(Crashing(self.store, crash), self.line.queue, self.line.config).sweep(limit)
+            Sweeper(Crashing(self.store, crash), self.enrichment.queue, self.enrichment.config).sweep(limit)
 
     # --- how
 
     def overtake(self, task_id: UUID, outcome: str) -> None:
-        self.line.clock.advance(seconds=TIMES.lease + 1)
+        self.enrichment.clock.advance(seconds=TIMES.lease + 1)
         self.ask(task_id, outcome, None)
 
     def due(self) -> list[QueueTask]:
-        now = self.line.clock()
-        return [task for task in self.line.queue.tasks.values() if (task.schedule_time or now) <= now]
+        now = self.enrichment.clock()
+        return [task for task in self.enrichment.queue.tasks.values() if (task.schedule_time or now) <= now]
 
     def deliver_task(self, task: QueueTask, outcome: str, crash: tuple[int, bool] | None) -> None:
         """As Cloud Tasks does: 200 ends the task, and so does, without a word, its last delivery."""
@@ -217,8 +217,8 @@ class RecordLine(RuleBasedStateMachine):
         last = self.delivered[task.name] >= MAX_DELIVERIES
         task_id = UUID(task.body["automation_task_id"])
         reply = self.ask(task_id, outcome, crash, last=last, queue_task=task.name)
-        if (last or (reply and reply.status == 200)) and task.name in self.line.queue.tasks:
-            self.line.queue.drop(task.name)
+        if (last or (reply and reply.status == 200)) and task.name in self.enrichment.queue.tasks:
+            self.enrichment.queue.drop(task.name)
 
     def ask(
         self,
@@ -229,12 +229,14 @@ class RecordLine(RuleBasedStateMachine):
         last: bool = False,
         queue_task: str = "",
     ) -> Reply | None:
-        tomorrow = DailyLimited("enough for today", self.line.clock() + timedelta(days=1))
+        tomorrow = DailyLimited("enough for today", self.enrichment.clock() + timedelta(days=1))
         self.vendor.planned = [OUTCOMES.get(outcome, tomorrow)]
         asked = len(self.vendor.asked)
         inner = sum(self.costly.values())
         try:
-            return self.line.worker(Crashing(self.store, crash)).work(Delivery(task_id, 1, last, queue_task))
+            return self.enrichment.worker(Crashing(self.store, crash)).work(
+                Delivery(task_id, 1, last, queue_task)
+            )
         except Crash:
             return None
         finally:
@@ -250,41 +252,43 @@ class RecordLine(RuleBasedStateMachine):
 
     @invariant()
     def a_record_has_one_open_task(self) -> None:
-        open_ones = Counter(work.item["record_key"] for work in self.line.work_items if not work.ended)
+        open_ones = Counter(work.item["record_key"] for work in self.enrichment.work_items if not work.ended)
         assert all(count == 1 for count in open_ones.values())
 
     @invariant()
     def an_automation_task_has_one_manual_task_at_most(self) -> None:
-        owners = [manual.automation.id for manual in self.line.manual if manual.automation]
+        owners = [manual.automation.id for manual in self.enrichment.manual if manual.automation]
         assert len(owners) == len(set(owners))
 
     @invariant()
     def the_vendor_is_asked_no_more_often_than_the_budget_allows(self) -> None:
-        assert all(count <= self.line.config.automation_retry_attempts for count in self.costly.values())
+        assert all(
+            count <= self.enrichment.config.automation_retry_attempts for count in self.costly.values()
+        )
 
     def teardown(self) -> None:
         """Once everything works again, every record comes to its end."""
-        if not hasattr(self, "line"):
+        if not hasattr(self, "enrichment"):
             return
-        self.line.queue.down = self.line.dead_letters.down = False
+        self.enrichment.queue.down = self.enrichment.dead_letters.down = False
         for _ in range(60):  # more than a day, for what waits until tomorrow
             while due := self.due():
                 self.deliver_task(due[0], "well", None)
-            for name, task in list(self.line.dead_letters.tasks.items()):
+            for name, task in list(self.enrichment.dead_letters.tasks.items()):
                 self.store.create_fallback_task(UUID(task.body["automation_task_id"]))
-                self.line.dead_letters.drop(name)
-            self.line.clock.advance(seconds=TIMES.patience + TIMES.lease)
-            self.line.sweep()
+                self.enrichment.dead_letters.drop(name)
+            self.enrichment.clock.advance(seconds=TIMES.patience + TIMES.lease)
+            self.enrichment.sweep()
         self.everything_has_ended()
 
     def everything_has_ended(self) -> None:
-        to_manual = self.line.config.automation_failure_to_manual
-        manual_of = Counter(manual.automation.id for manual in self.line.manual if manual.automation)
+        to_manual = self.enrichment.config.automation_failure_to_manual
+        manual_of = Counter(manual.automation.id for manual in self.enrichment.manual if manual.automation)
         assert self.store.sweep_candidates(100) == []
         for task in self.store.tasks.values():
             ends = (task.state, self.store.writes[task.id], manual_of[task.id])
             assert ends in [("completed", 1, 0), ("failed", 0, int(to_manual))]
 
 
-TestRecordLine = RecordLine.TestCase
-TestRecordLine.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)
+TestRandomEnrichment = RandomEnrichment.TestCase
+TestRandomEnrichment.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)

@@ -1,4 +1,4 @@
-"""The record line on in-memory ports: what stands around the use cases, for tests that need no database."""
+"""Enrichment on in-memory ports: what stands around the use cases, for tests that need no database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ def order(
 
 
 @dataclass
-class Line:
+class Enrichment:
     rows: Sequence[JsonObject] = ()
     config: WorkflowConfig = field(default_factory=WorkflowConfig)
     clock: SettableClock = field(default_factory=SettableClock)

@@ -1,19 +1,34 @@
-"""The SQL functions of the record line as tests call them."""
+"""The SQL functions of enrichment as tests call them, and tasks where a test begins."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
+import psycopg
 from psycopg.types.json import Jsonb
 
-from tests.contract.schema_connection import ServiceConnection
-from tests.contract.schema_rows import ATTEMPTS, CLAIM, DUE, GRACE, LEASE, OWNER, PATIENCE, Json, product
+from tests.contract.schema_connection import ServiceConnection, let_go_at_once
+from tests.contract.schema_rows import (
+    ATTEMPTS,
+    CLAIM,
+    DUE,
+    GRACE,
+    LEASE,
+    OWNER,
+    PATIENCE,
+    Json,
+    item,
+    product,
+)
+from tests.postgres_support import Database
+
+Answer = TypeVar("Answer")
 
 
-class Calls(ServiceConnection):
-    """The functions of the record line."""
-
+class Enrichment(ServiceConnection):
     def task(self, task_id: UUID) -> Json:
         return self.one("select * from automation_tasks where id = %s", task_id)
 
@@ -260,3 +275,55 @@ class Calls(ServiceConnection):
     def reconcile(self, batch: str | None = "b1", day: str | None = None) -> Json:
         sides: Json = self.call("reconcile", batch_id=batch, day=day, now_=None)
         return sides
+
+    # --- where a test begins
+
+    def automation(self, pn: str = "LM317T", *, batch: str = "b1", fields: Json | None = None) -> UUID:
+        """An opened automation task; the batch is begun when it is not there."""
+        self.begin(batch)
+        return UUID(self.open([item(pn, **(fields or {}))], batch=batch)["automation"][0]["id"])
+
+    def person(self, pn: str = "LM317T", *, batch: str = "b1", fields: Json | None = None) -> UUID:
+        """An opened manual task; the batch is begun when it is not there."""
+        self.begin(batch)
+        assert self.open([item(pn, "manual", **(fields or {}))], batch=batch)["manual"] >= 1
+        found = self.one("select id from manual_tasks where pn = %s order by created_at desc limit 1", pn)
+        return UUID(str(found["id"]))
+
+    def saved(self, pn: str = "LM317T", fields: Json | None = None) -> UUID:
+        """An automation task that OWNER holds, with the vendor's answer saved."""
+        task = self.automation(pn, fields=fields)
+        self.claim(task)
+        assert self.save(task)
+        return task
+
+    def completed(self, pn: str = "LM317T", fields: Json | None = None) -> UUID:
+        task = self.saved(pn, fields=fields)
+        assert self.finish(task)
+        return task
+
+    def failed(
+        self, pn: str = "LM317T", *, to_manual: bool = True, batch: str = "b1", fields: Json | None = None
+    ) -> UUID:
+        task = self.automation(pn, batch=batch, fields=fields)
+        self.claim(task)
+        assert self.fail(task, to_manual=to_manual)
+        return task
+
+    def fallback(self, pn: str = "LM317T", fields: Json | None = None) -> UUID:
+        """The manual task of a failed automation task."""
+        return UUID(self.fall_back(self.failed(pn, fields=fields))["manual_task_id"])
+
+
+@contextmanager
+def callers(database: Database, number: int) -> Iterator[list[Enrichment]]:
+    """As many callers, each with a connection of its own."""
+    with ExitStack() as stack:
+        yield [Enrichment(stack.enter_context(database.connect(role="service_role"))) for _ in range(number)]
+
+
+def at_once(
+    database: Database, calls: Sequence[Callable[[Enrichment], Answer]]
+) -> list[Answer | psycopg.Error]:
+    """What each call answers or is refused with, when all are let go at the same moment."""
+    return let_go_at_once(database, calls, Enrichment)
