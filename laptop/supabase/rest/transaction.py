@@ -65,11 +65,16 @@ async def run(
 async def _run(
     connection: psycopg.AsyncConnection, query: Query, settings: tuple[bytes, list[str]]
 ) -> Answer:
+    """Never lets psycopg choose when to prepare.
+
+    It would prepare BEGIN and COMMIT at their sixth use, and take them for prepared even when the server skipped that
+    in a pipeline that had failed. Each later use then fails with SQLSTATE 26000.
+    """
     async with connection.pipeline():
-        await connection.execute(_BEGIN[query.read_only])
+        await connection.execute(_BEGIN[query.read_only], prepare=False)
         await connection.execute(*settings, prepare=True)
         cursor = await connection.execute(query.sql, query.values, prepare=True)
-        await connection.execute(b"commit")
+        await connection.execute(b"commit", prepare=False)
     row = await cursor.fetchone()
     assert row is not None
     return Answer(*row)
@@ -78,7 +83,7 @@ async def _run(
 async def _roll_back(connection: psycopg.AsyncConnection) -> None:
     try:
         if not connection.closed:
-            await connection.execute(b"rollback")
+            await connection.rollback()
     except psycopg.Error:
         await connection.close()
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 import supabase
 from postgrest import APIError, SyncPostgrestClient
@@ -147,6 +148,23 @@ def test_a_refused_call_leaves_nothing_behind_and_its_connection_in_order(sample
         for attempt in range(30):  # more than there are connections
             assert client.post("/rpc/price_part", json={"p_part": 1, "p_price": -attempt}).status_code == 400
         assert client.get("/prices").json() == []
+
+
+def test_a_refused_call_spoils_no_statement_for_the_next_one(
+    postgres_server: PostgresServer, sample_template: str
+) -> None:
+    """By itself, psycopg prepares a statement at its sixth use: here that is in the call that is refused."""
+    with (
+        postgres_server.database(sample_template) as database,
+        serving(database.authenticator_url, pool=1) as rest,
+        rest.client() as client,
+    ):
+        unknown_role = rest.headers(jwt.encode({"role": "nobody_here"}, rest.secret, algorithm="HS256"))
+        assert client.post("/rpc/nothing", headers=unknown_role).status_code == 401
+        for _ in range(5):
+            assert client.post("/rpc/nothing").status_code == 204
+        assert client.post("/rpc/hurried_wait", json={"seconds": 30}).status_code == 500
+        assert client.post("/rpc/nothing").status_code == 204
 
 
 def test_a_constraint_checked_at_the_end_of_the_transaction_is_reported(sample_rest: Rest) -> None:
