@@ -21,7 +21,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status demo test check terraform-check format bench package plan deploy smoke logs lock clean
+.PHONY: help venv up down status demo test check terraform-check format bench package plan deploy smoke logs lock audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,10 @@ lock: venv ## compile requirements*.in into the pinned requirements*.txt
 	  requirements-dev.in -o requirements-dev.txt
 	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 	  -c requirements-dev.txt requirements.in -o requirements.txt
+
+audit: venv ## ask whether a deployed package has a known vulnerability (needs PyPI's advisories)
+	@[ -x build/audit/bin/pip-audit ] || { $(BIN)/python -m venv build/audit && build/audit/bin/pip install -qq --disable-pip-version-check pip-audit; }
+	build/audit/bin/pip-audit -r requirements.txt --no-deps --disable-pip --strict
 
 clean: ## stop the laptop cloud and remove everything that was generated, its data and .venv included
 	@if [ -x $(BIN)/python ] && [ -f $(STAMP) ]; then $(LOCAL) down --purge; fi

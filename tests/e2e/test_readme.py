@@ -25,7 +25,14 @@ from shared.web.function import Route
 from tests.laptop.supervisor.stack_support import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")), PROJECT / "data" / "README.md"]
+PAGES = [
+    PROJECT / name
+    for name in [
+        *(f"{folder}README.md" for folder in ("", "data/", "infra/terraform/", "laptop/")),
+        *("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", ".github/pull_request_template.md"),
+    ]
+    if (PROJECT / name).exists()
+] + sorted((PROJECT / "docs").glob("*.md"))
 PORTS = {name: 8080 + offset for name, offset in PORT_OFFSETS.items()}
 
 
@@ -45,7 +52,7 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     targets = re.findall(r"^\.PHONY: (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)[0].split()
     text = page.read_text(encoding="utf-8")
 
-    named = re.findall(r"(?:`|^ {0,4})make ([a-z]+)\b", text, re.MULTILINE)
+    named = re.findall(r"(?:`|^ {0,4})make ([a-z][a-z-]*)", text, re.MULTILINE)
 
     assert set(named) <= set(targets)
 
@@ -162,10 +169,23 @@ def test_every_folder_of_the_map_exists() -> None:
     assert [path for path in paths if not (PROJECT / path).exists()] == []
 
 
-def test_every_page_is_reached_from_the_readme() -> None:
-    assert [
-        page.name for page in PAGES if page.parent.name == "docs" and f"(docs/{page.name}" not in README
-    ] == []
+def links(page: Path) -> set[Path]:
+    """The pages that a page links to; a link to a folder leads to its README."""
+    targets = re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    found = {(page.parent / target).resolve() for target in targets}
+    return {path / "README.md" if path.is_dir() else path for path in found}
+
+
+def test_every_page_is_one_click_from_the_start_page_and_listed_once() -> None:
+    start = PROJECT / "docs" / "README.md"
+    listed = re.findall(r"^\|.*?\|", start.read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"\]\(([^)]+)\)", "\n".join(listed))
+
+    assert len(named) == len(set(named))
+    assert {page.resolve() for page in PAGES if page.suffix == ".md" and ".github" not in page.parts} - {
+        start
+    } <= links(start)
+    assert start in links(PROJECT / "README.md")
 
 
 def test_the_shown_output_is_worded_as_the_demo_words_it() -> None:
