@@ -114,7 +114,9 @@ def label_shelf() -> "SupabaseLabelShelf":
 
     store = settings.StoreSettings.from_environment()
     bucket = settings.ShelfSettings.from_environment().bucket
-    return SupabaseLabelShelf(store.url, store.key.get_secret_value(), bucket=bucket, timeout=store.timeout)
+    return SupabaseLabelShelf(
+        store.url, store.key.get_secret_value(), bucket=bucket, timeout=store.timeout, tls=common.tls
+    )
 
 
 @cache

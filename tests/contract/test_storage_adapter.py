@@ -1,5 +1,6 @@
 """The shelf for labels, as the deployed code uses it, against the local server."""
 
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,10 +19,11 @@ from shared.cloud.storage import SupabaseLabelShelf
 from shared.cloud.supabase import RETRIES
 from shared.errors import NotFound, StoreRefused, StoreUnavailable
 from shared.fulfillment.ports import LabelShelf
+from shared.wiring import common, fulfillment
 from tests.ports import free_port
+from tests.processes import PROJECT, started
 from tests.rest_support import SECRET, Rest, serving
 
-ROOT = Path(__file__).parents[2]
 PDF = b"%PDF-1.7 a label"
 NO_DATABASE = "postgresql://127.0.0.1:1/none"
 STORAGE = "/storage/v1"
@@ -160,7 +162,18 @@ def test_the_client_is_not_imported_before_it_is_needed() -> None:
     program = (
         "import sys, shared.cloud.storage; sys.exit(any(m in sys.modules for m in ('storage3', 'httpx')))"
     )
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=False).returncode == 0
+
+
+def test_the_functions_shelf_uses_the_tls_context_that_all_clients_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SUPABASE_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "key")
+    common.tls()
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: pytest.fail("a second TLS context"))
+    with closing(fulfillment.label_shelf.__wrapped__()) as shelf, pytest.raises(StoreUnavailable):
+        shelf.get("A-1.pdf")
 
 
 def test_closing_an_unused_shelf_does_nothing() -> None:
@@ -171,15 +184,10 @@ def test_closing_an_unused_shelf_does_nothing() -> None:
 def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The server as the stack starts it."""
     arguments = ["--port", "0", "--database-url", NO_DATABASE, "--jwt-secret", SECRET]
-    with subprocess.Popen(
-        [sys.executable, "-m", "laptop.supabase.rest", *arguments, "--storage-dir", str(folder)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
+    command = [sys.executable, "-m", "laptop.supabase.rest", *arguments, "--storage-dir", str(folder)]
+    with started(command, stdout=subprocess.PIPE) as server:
         assert server.stdout
         yield server, server.stdout.readline().split()[-1].removesuffix("/rest/v1")
-        server.kill()
 
 
 def test_a_killed_server_has_every_acknowledged_label_whole_and_no_other_bytes(tmp_path: Path) -> None:
