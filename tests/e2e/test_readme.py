@@ -1,4 +1,4 @@
-"""What the README and the pages tell people to type, exists."""
+"""The commands, links and folders that the README and the pages name, exist."""
 
 import json
 import os
@@ -127,20 +127,6 @@ def test_every_curl_line_is_a_request_that_its_function_takes(
         assert body is not None
         read = request_read_by(function, body)
         assert {name: read[name] for name in json.loads(body)} == json.loads(body)
-
-
-def test_every_endpoint_stands_in_the_table() -> None:
-    table = "\n".join(line for line in README.splitlines() if line.startswith("| `workflow`: "))
-
-    for route in record_routes():
-        action = route.template.rpartition("/")[2]
-        assert f"{route.method} {route.template}" in table or f"`/{action}`" in table
-
-
-def test_the_table_names_each_field_of_a_request_to_orchestrate() -> None:
-    [row] = [line for line in README.splitlines() if line.startswith("| `orchestrate`: ")]
-
-    assert re.findall(r'"(\w+)"', row) == list(request_read_by("orchestrate", "{}"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
