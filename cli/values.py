@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from shared.enrichment.naming import BATCH_ID
+from shared.storable import UNSTORABLE
 
 PRODUCT_FIELDS = ("category", "description", "manufacturer")
 _LONGEST_NAME = 200
@@ -100,8 +101,8 @@ def _text(given: str, longest: int) -> str:
 
 
 def _forbidden(value: str) -> bool:
-    """What JSON or the database cannot hold: NUL, and bytes of the terminal that were no UTF-8."""
-    return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
+    """Whether the database cannot hold it: NUL, or bytes of the terminal that were no UTF-8."""
+    return bool(UNSTORABLE.search(value))
 
 
 def link(given: str) -> str:

@@ -59,14 +59,16 @@ class RetryPolicy:
         return call()
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """The seconds in `Retry-After`, which holds seconds or a date (RFC 9110). None if it is missing or unreadable.
 
-    A date in the past means 0. `headers` has lower-case names, or ignores case.
+    A date in the past means 0; without `now` a date is not read. `headers` has lower-case names, or ignores case.
     """
     given = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", given, flags=re.ASCII):
         return float(given)
+    if now is None:
+        return None
     try:
         moment = parsedate_to_datetime(given)
     except (ValueError, OverflowError):

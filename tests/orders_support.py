@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -31,7 +31,7 @@ from shared.fulfillment.pipeline import load_pipeline
 from shared.fulfillment.sequence import LEASE, LONGEST_WAIT, Firing, StageRun, StageRunner, firing_of
 from shared.fulfillment.track import TrackingUpdate
 from shared.vendors.canada_post.carrier import CanadaPost
-from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
+from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests import canada_post_support, mirakl_support
 from tests.memory.clock import SettableClock
 from tests.postgres_support import Database
@@ -328,7 +328,7 @@ def running_fulfillment(
                 mirakl_support.marketplace(
                     vendors.market.url,
                     clock=clock,
-                    bounds=MiraklBounds(longest_wait=LONGEST_WAIT),
+                    bounds=MiraklBounds(retries=replace(READS, longest_pause=LONGEST_WAIT)),
                     pause=lambda seconds: fulfillment.advance(seconds),  # noqa: PLW0108 - the object is made of it
                 )
             ),

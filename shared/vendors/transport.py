@@ -12,7 +12,6 @@ A call gives a whole answer, or says which of two things happened that matter fo
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from shared.errors import SettingsInvalid
+from shared.vendors.response import Response
 
 _BEFORE_SENDING = (
     httpx.ConnectError,
@@ -39,20 +39,6 @@ class CallBounds:
     read: float = 20.0
     total: float = 30.0
     largest_answer: int = 20_000_000
-
-
-@dataclass(frozen=True)
-class Response:
-    """One whole answer as it came; header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def content_type(self) -> str:
-        """Lower case, without parameters; empty where none is named."""
-        return self.headers.get("content-type", "").split(";", maxsplit=1)[0].strip().lower()
 
 
 class TransportFailure(Exception):
@@ -172,13 +158,6 @@ def checked_header_value(vendor: str, name: str, value: str) -> str:
     if not value or not all("\x21" <= character <= "\x7e" for character in value):
         raise SettingsInvalid(f"{vendor}'s {name} must be printable ASCII without spaces, and not empty")
     return value
-
-
-def masked(text: str, secrets: Sequence[str]) -> str:
-    """The text without the secrets: a gateway may quote the request."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from shared.fulfillment.ports import Bought, NotReady, Refused, Unclear, UndoCall
+from shared.retries import RetryPolicy
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.transport import CanadaPostBounds
 from tests.canada_post_support import ACCOUNT, CUSTOMER, JSON_SHIPMENTS, bounds, client, label_request
@@ -174,7 +175,7 @@ def test_an_answer_that_only_trickles_is_left_in_time() -> None:
         except OSError:
             pass  # the client has hung up, as it should
 
-    with scripted(trickle, bounds(total=0.3, attempts=1)) as (carrier, _):
+    with scripted(trickle, bounds(total=0.3, retries=RetryPolicy(tries=1, first_pause=1))) as (carrier, _):
         outcome = carrier.buy(label_request())
         left.set()
     assert isinstance(outcome, Unclear)

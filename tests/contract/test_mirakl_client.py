@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ import pytest
 
 from shared.errors import SettingsInvalid, VendorUnavailable
 from shared.fulfillment.ports import Done, Malformed, Refused, Tracking
-from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
+from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests.mirakl_support import KEY, NOON, Pauses, Running, marketplace, sandbox
 
 
@@ -268,7 +269,9 @@ def test_a_key_that_no_header_can_carry_stops_the_start_and_is_not_shown(key: st
 def test_a_full_minute_is_waited_for_as_long_as_the_marketplace_says(vendor: Running) -> None:
     vendor.control("PUT", "limits", {"per_minute": 2})
     pauses = Pauses(then=vendor.advance)
-    with marketplace(vendor.url, pause=pauses, bounds=MiraklBounds(longest_wait=60)) as client:
+    with marketplace(
+        vendor.url, pause=pauses, bounds=MiraklBounds(retries=replace(READS, longest_pause=60))
+    ) as client:
         client.carriers()
         vendor.advance(20)
         client.carriers()
@@ -318,8 +321,9 @@ def test_silence_is_left_in_time_and_asked_again(vendor: Running) -> None:
 def test_repeats_of_a_read_are_bounded_and_their_pauses_grow(vendor: Running) -> None:
     vendor.faults({"kind": "error_before", "status": 502})
     pauses = Pauses()
+    patient = replace(READS, tries=5, longest_pause=1.5)
     with (
-        marketplace(vendor.url, pause=pauses, bounds=MiraklBounds(attempts=5, longest_wait=1.5)) as client,
+        marketplace(vendor.url, pause=pauses, bounds=MiraklBounds(retries=patient)) as client,
         pytest.raises(VendorUnavailable, match="Mirakl answered 502") as gone,
     ):
         client.orders(["X-A"])

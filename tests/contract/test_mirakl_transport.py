@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,7 +13,7 @@ import pytest
 
 from shared.errors import SettingsInvalid, VendorUnavailable
 from shared.fulfillment.ports import Unclear
-from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
+from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests.mirakl_support import KEY, marketplace
 
 Script = Callable[[BaseHTTPRequestHandler], None]
@@ -93,7 +94,7 @@ def test_an_answer_that_cannot_be_decompressed_is_unclear() -> None:
 @pytest.mark.parametrize("body", [b"x" * 3000, gzip.compress(b"x" * 3000)], ids=["plain", "packed"])
 def test_an_answer_beyond_the_size_limit_is_not_taken(body: bytes) -> None:
     encoding = {} if body.startswith(b"x") else {"content_encoding": "gzip"}
-    bounds = MiraklBounds(largest_answer=2000, attempts=2)
+    bounds = MiraklBounds(largest_answer=2000, retries=replace(READS, tries=2))
     with scripted(lambda handler: respond(handler, 200, body, **encoding), bounds) as (client, asked):
         with pytest.raises(VendorUnavailable, match="larger than 2000 bytes"):
             client.orders(["X-A"])

@@ -6,11 +6,12 @@ from decimal import Decimal
 import pytest
 
 from shared.fulfillment.ports import Bought, NotReady, NotSent, Pdf, Refused, Unclear
-from shared.vendors.canada_post.answers import Answer, SearchHits
+from shared.vendors.canada_post.answers import SearchHits
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.canada_post.outcomes import Dialect, chosen, creation, label, search_result
 from shared.vendors.canada_post.xml_mapper import XmlDialect
+from shared.vendors.response import Response
 
 JSON, XML = JsonDialect(), XmlDialect()
 DIALECTS: dict[str, Dialect] = {"json": JSON, "xml": XML}
@@ -34,7 +35,7 @@ def gateway(status: int, more: str = "no") -> bytes:
 
 def created(backend: str, status: int, body: bytes, **headers: str) -> object:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return creation(Answer(status, named, body), DIALECTS[backend], RULE, "order-A-1")
+    return creation(Response(status, named, body), DIALECTS[backend], RULE, "order-A-1")
 
 
 def errors(backend: str, *listed: tuple[str, str]) -> bytes:
@@ -247,7 +248,7 @@ def test_nested_beyond_reason_is_read_as_far_as_it_matters() -> None:
     ],
 )
 def test_the_carrier_knows_of_none(backend: str, status: int, body: bytes) -> None:
-    assert search_result(Answer(status, {}, body), DIALECTS[backend]) == SearchHits()
+    assert search_result(Response(status, {}, body), DIALECTS[backend]) == SearchHits()
 
 
 @pytest.mark.parametrize(
@@ -268,12 +269,12 @@ def test_the_carrier_knows_of_none(backend: str, status: int, body: bytes) -> No
     ],
 )
 def test_what_is_no_answer_to_a_look_up_stays_unclear(backend: str, status: int, body: bytes) -> None:
-    assert isinstance(search_result(Answer(status, {}, body), DIALECTS[backend]), Unclear)
+    assert isinstance(search_result(Response(status, {}, body), DIALECTS[backend]), Unclear)
 
 
 def test_a_look_up_may_hold_the_shipments_themselves() -> None:
     info = "<shipment-info><shipment-id>7</shipment-id><shipment-status>created</shipment-status></shipment-info>"
-    hits = search_result(Answer(200, {}, f"<shipments>{info}</shipments>".encode()), XML)
+    hits = search_result(Response(200, {}, f"<shipments>{info}</shipments>".encode()), XML)
     assert isinstance(hits, SearchHits)
     assert [shipment.shipment_id for shipment in hits.shipments] == ["7"]
 
@@ -309,8 +310,8 @@ LONG = b"%PDF-1.4" + b" " * 100
     ],
 )
 def test_what_came_of_asking_for_a_label(status: int, body: bytes, outcome: object) -> None:
-    assert label(Answer(status, {}, body), XML) == outcome
+    assert label(Response(status, {}, body), XML) == outcome
 
 
 def test_a_gateway_that_knows_no_such_path_says_nothing_of_the_label() -> None:
-    assert isinstance(label(Answer(404, {}, gateway(404)), JSON), Unclear)
+    assert isinstance(label(Response(404, {}, gateway(404)), JSON), Unclear)

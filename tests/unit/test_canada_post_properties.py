@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from shared.fulfillment.ports import Bought, NotSent, Refused, Unclear
-from shared.vendors.canada_post.answers import Answer
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.canada_post.outcomes import Dialect, creation, label, search_result
 from shared.vendors.canada_post.xml_mapper import XmlDialect
+from shared.vendors.response import Response
 
 RULE = LinkRule("https://host.example", "/rs/")
 NAMES = some.sampled_from(
@@ -56,7 +56,7 @@ BODIES = some.binary(max_size=60) | JSON_BODIES | ELEMENTS.map(str.encode)
 @pytest.mark.parametrize("dialect", [JsonDialect(), XmlDialect()])
 @given(status=some.integers(min_value=200, max_value=599), body=BODIES)
 def test_no_answer_breaks_a_reader(dialect: Dialect, status: int, body: bytes) -> None:
-    answer = Answer(status, {}, body)
+    answer = Response(status, {}, body)
     match creation(answer, dialect, RULE, "order"):
         case Bought():
             assert 200 <= status <= 299

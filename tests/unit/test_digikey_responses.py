@@ -12,13 +12,13 @@ from shared.vendors.digikey.account import (
     checked_headers,
 )
 from shared.vendors.digikey.responses import (
-    Response,
     answer_of,
     error_text,
     failure,
     json_object,
     token_of,
 )
+from shared.vendors.response import Response
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
 AGAIN = b"Please try again after the number of seconds in the Retry-After header"

@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from shared.fulfillment.ports import Done, NotSent, Refused, Unclear
-from shared.vendors.mirakl.responses import Failure, explanation, outcome_of, reading_of, retry_after
-from shared.vendors.transport import Response
+from shared.retries import Again
+from shared.vendors.mirakl.responses import explanation, outcome_of, reading_of
+from shared.vendors.response import Response
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 PAGE = b"<!DOCTYPE html><html><body>Access denied for Chlo\xc3\xa9 Tremblay</body></html>"
@@ -128,25 +129,24 @@ def test_any_type_that_is_json_is_read() -> None:
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_an_outage_may_pass(status: int) -> None:
     failure = reading_of(answer(status, **{"retry-after": "7"}), NOW)
-    assert isinstance(failure, Failure)
-    assert (failure.again, failure.retry_after) == (True, 7.0)
+    assert isinstance(failure, Again)
+    assert failure.after == 7
 
 
 def test_a_full_minute_passes() -> None:
-    assert reading_of(answer(429, {}), NOW) == Failure("Mirakl answered 429: no explanation", again=True)
+    assert reading_of(answer(429, {}), NOW) == Again("Mirakl answered 429: no explanation")
 
 
 @pytest.mark.parametrize("response", [answer(200, b"{"), answer(200, PAGE, "text/html"), answer(204)])
 def test_an_answer_that_is_no_json_object_may_be_better_next_time(response: Response) -> None:
     failure = reading_of(response, NOW)
-    assert isinstance(failure, Failure)
-    assert failure.again
+    assert isinstance(failure, Again)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 406])
 def test_a_refusal_does_not_pass(status: int) -> None:
     failure = reading_of(answer(status, {"message": "no"}), NOW)
-    assert failure == Failure(f"Mirakl answered {status}: no", again=False)
+    assert failure == Refused(f"Mirakl answered {status}: no")
 
 
 @pytest.mark.parametrize(
@@ -165,4 +165,6 @@ def test_a_refusal_does_not_pass(status: int) -> None:
     ],
 )
 def test_how_long_to_wait_is_read_in_seconds_or_as_a_date(header: str, seconds: float | None) -> None:
-    assert retry_after(answer(429, **{"retry-after": header}), NOW) == seconds
+    limited = outcome_of(answer(429, **{"retry-after": header}), NOW)
+    assert isinstance(limited, NotSent)
+    assert limited.retry_after == seconds

@@ -75,3 +75,8 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) ->
 
 def test_without_the_header_no_wait_is_known() -> None:
     assert retry_after({}, NOW) is None
+
+
+def test_a_date_needs_the_present_time() -> None:
+    assert retry_after({"retry-after": "Sun, 22 Nov 2026 09:01:00 GMT"}) is None
+    assert retry_after({"retry-after": "60"}) == 60

@@ -7,7 +7,7 @@ from shared.enrichment.routing.features import Features, History, Shown, feature
 from shared.enrichment.routing.policy import ERROR, Policy
 from shared.enrichment.routing.record import PartRecord
 from shared.enrichment.routing.route import Route, TaskPriority
-from shared.enrichment.routing.storable import storable_text
+from shared.storable import storable_text
 from shared.workflow_config import WorkflowConfig
 
 _REASON_LIMIT = 500
@@ -66,7 +66,7 @@ def decide(
             route=Route.MANUAL,
             priority=TaskPriority.LOW,
             rule=ERROR,
-            reason=storable_text(f"Deciding failed: {type(error).__name__}: {error}", _REASON_LIMIT),
+            reason=storable_text(f"Deciding failed: {type(error).__name__}: {error}"[:_REASON_LIMIT]),
             confidence=0.0,
             features={},
             comparisons=(),
@@ -80,7 +80,7 @@ def _with_problems(decision: Decision, problems: Sequence[str]) -> Decision:
     """What of the row could not be used as it came is part of the reason: it would be lost without a word else."""
     if not problems:
         return decision
-    told = storable_text(f"{decision.reason} The row: {'; '.join(problems)}.", _LONGEST_REASON)
+    told = storable_text(f"{decision.reason} The row: {'; '.join(problems)}."[:_LONGEST_REASON])
     return replace(decision, reason=told)
 
 

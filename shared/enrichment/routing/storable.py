@@ -1,9 +1,10 @@
 """Values as JSON that Postgres can hold, whatever the source sent."""
 
 import math
-import re
 from collections.abc import Mapping
 from decimal import Decimal
+
+from shared.storable import SURROGATES, UNSTORABLE, storable_text
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -15,31 +16,24 @@ DEPTH_LIMIT = 32
 
 _MEMBER_COST = 4  # so that a million empty members are bounded as well
 _INT_LIMIT = 2**63
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _TOO_DEEP = f"what is nested deeper than {DEPTH_LIMIT} levels was dropped"
 _CUT = f"cut after {FIELD_LIMIT} characters"
 
 # The concrete type first: asking the abstract one costs several times as much, and this runs for every field.
 _NUMBERS = (int, float, Decimal)
 _MAPS = (dict, Mapping)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(field: str, value: object, problems: list[str]) -> Json:
     """`value` cleaned, bounded by FIELD_LIMIT; each kind of change is added to `problems` as a sentence."""
     if value is None or (
-        isinstance(value, str) and len(value) <= FIELD_LIMIT and not _UNSTORABLE.search(value)
+        isinstance(value, str) and len(value) <= FIELD_LIMIT and not UNSTORABLE.search(value)
     ):
         return value
     cleaning = _Cleaning()
     cleaned = cleaning.of(value, depth=0)
     problems.extend(f"{field}: {note}" for note in cleaning.notes)
     return cleaned
-
-
-def storable_text(text: str, limit: int) -> str:
-    """One text, at most `limit` characters, without what Postgres refuses."""
-    return _SURROGATES.sub("\ufffd", text[:limit].replace("\x00", ""))
 
 
 class _Cleaning:
@@ -69,11 +63,9 @@ class _Cleaning:
         self._budget -= len(kept)
         if "\x00" in kept:
             self._note("NUL characters were removed")
-            kept = kept.replace("\x00", "")
-        if _SURROGATES.search(kept):
+        if SURROGATES.search(kept):
             self._note("halves of surrogate pairs were replaced")
-            kept = _SURROGATES.sub("\ufffd", kept)
-        return kept
+        return storable_text(kept)
 
     def _number(self, value: float | Decimal) -> Json:
         if isinstance(value, int):

@@ -3,7 +3,7 @@
 An answer of the XML API is brought into the JSON API's shape before it is read here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any
@@ -12,15 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 
 _DEAREST = Decimal(1_000_000)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One whole answer as it came; header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True)

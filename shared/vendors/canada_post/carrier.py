@@ -15,8 +15,9 @@ from shared.fulfillment.ports import (
     UndoCall,
     Unknown,
 )
+from shared.retries import Again
 from shared.vendors.canada_post.account import ShippingAccount
-from shared.vendors.canada_post.answers import Answer, Link, Shipment
+from shared.vendors.canada_post.answers import Link, Shipment
 from shared.vendors.canada_post.limits import LONGEST_REQUEST_ID, complaint
 from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.canada_post.outcomes import (
@@ -24,7 +25,6 @@ from shared.vendors.canada_post.outcomes import (
     bought,
     chosen,
     creation,
-    is_success,
     is_throttled,
     label,
     said,
@@ -32,7 +32,9 @@ from shared.vendors.canada_post.outcomes import (
 )
 from shared.vendors.canada_post.redaction import personal_values, redacted
 from shared.vendors.canada_post.transport import Call, CanadaPostBounds, Line, Pause
+from shared.vendors.response import Response
 
+_Read = Response | NotSent | Unclear | Refused
 _Said = TypeVar("_Said", bound=Refused | Unclear | NotSent | NotReady)
 
 _MOST_HITS = 10  # shipments of one request; more is no answer to our question
@@ -65,7 +67,7 @@ class Parts:
 class CanadaPost:
     """The Carrier port, the same for both APIs.
 
-    A purchase is one POST, whatever comes of it. What only reads is tried `attempts` times. Messages hold neither
+    A purchase is one POST, whatever comes of it. What only reads is tried again. Messages hold neither
     secrets nor what the request says of its addressee.
     """
 
@@ -103,7 +105,7 @@ class CanadaPost:
         answer = self._line.send(Call("POST", self._shipments, headers, self._bounds.buy, body))
         if isinstance(answer, Refused):  # of an endless answer: what it says of the purchase is unknown
             return Unclear(answer.message)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Response):
             return answer
         outcome = creation(answer, self._dialect, self._rule, request.request_id)
         if answer.status == _UNAUTHORIZED and self._authority.forget(authorization):
@@ -115,7 +117,7 @@ class CanadaPost:
         if not 0 < len(request_id) <= LONGEST_REQUEST_ID:
             return Unclear(f"a request id of {len(request_id)} characters cannot be looked up")
         answer = self._read(f"{self._shipments}?{self._dialect.search_field}={quote(request_id, safe='')}")
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Response):
             return Unclear(answer.message)
         hits = search_result(answer, self._dialect)
         if isinstance(hits, Unclear):
@@ -136,7 +138,7 @@ class CanadaPost:
         if address is None:
             return Refused("the label's link does not lead to the configured host", "link")
         answer = self._read(self._path(address), "application/pdf")
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Response):
             return answer if isinstance(answer, Refused) else Unclear(answer.message)
         outcome = label(answer, self._dialect)
         return outcome if isinstance(outcome, Pdf) else self._clean(outcome)
@@ -169,9 +171,9 @@ class CanadaPost:
             if address is None:
                 return Unclear("Canada Post's look-up holds a link that leads to another host")
             answer = self._read(self._path(address))
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, Response):
                 return Unclear(answer.message)
-            shipment = self._dialect.read_shipment(answer.body) if is_success(answer.status) else None
+            shipment = self._dialect.read_shipment(answer.body) if answer.is_success else None
             if shipment is None:
                 return self._clean(Unclear(said(answer, self._dialect.read_errors(answer.body))))
             found.append(shipment)
@@ -180,24 +182,25 @@ class CanadaPost:
     def _path(self, address: str) -> str:
         return address.removeprefix(self._rule.base_url)
 
-    def _read(self, path: str, accept: str | None = None) -> Answer | NotSent | Unclear | Refused:
+    def _read(self, path: str, accept: str | None = None) -> _Read:
         """One call that changes nothing, tried again after a lost connection or a 5xx, and once with a new token."""
         headers = dict(self._dialect.read_headers) | ({"Accept": accept} if accept else {})
-        answer = self._read_once(path, headers)
-        for attempt in range(1, self._bounds.attempts):
-            if not self._is_worth_repeating(answer):
-                break
-            self._pause(float(attempt))
-            answer = self._read_once(path, headers)
-        return answer if isinstance(answer, Answer) else self._clean(answer)
 
-    def _read_once(self, path: str, headers: Mapping[str, str]) -> Answer | NotSent | Unclear | Refused:
+        def try_once() -> _Read | Again[_Read]:
+            answer = self._read_once(path, headers)
+            return Again(answer) if self._is_worth_repeating(answer) else answer
+
+        tried = self._bounds.retries.run(try_once, self._pause)
+        answer = tried.reason if isinstance(tried, Again) else tried
+        return answer if isinstance(answer, Response) else self._clean(answer)
+
+    def _read_once(self, path: str, headers: Mapping[str, str]) -> _Read:
         authorization = self._authority.authorization()
         if isinstance(authorization, NotSent):
             return authorization
         call = Call("GET", path, {**headers, "Authorization": authorization}, self._bounds.read)
         answer = self._line.send(call)
-        is_refused = isinstance(answer, Answer) and answer.status == _UNAUTHORIZED
+        is_refused = isinstance(answer, Response) and answer.status == _UNAUTHORIZED
         if not (is_refused and self._authority.forget(authorization)):
             return answer
         renewed = self._authority.authorization()
@@ -205,9 +208,9 @@ class CanadaPost:
             return renewed
         return self._line.send(replace(call, headers={**headers, "Authorization": renewed}))
 
-    def _is_worth_repeating(self, answer: Answer | NotSent | Unclear | Refused) -> bool:
+    def _is_worth_repeating(self, answer: _Read) -> bool:
         """A throttled key stays so for a minute: too long to wait here."""
-        if isinstance(answer, Answer):
+        if isinstance(answer, Response):
             is_failure = answer.status >= _SERVER_ERRORS
             return is_failure and not is_throttled(answer, self._dialect.read_errors(answer.body))
         return isinstance(answer, Unclear) or (isinstance(answer, NotSent) and answer.retry_after is None)

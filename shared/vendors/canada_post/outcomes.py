@@ -18,9 +18,11 @@ from shared.fulfillment.ports import (
     Refused,
     Unclear,
 )
+from shared.retries import retry_after
 from shared.vendors.canada_post.account import ShippingAccount
-from shared.vendors.canada_post.answers import Answer, Complaint, ErrorReport, SearchHits, Shipment
+from shared.vendors.canada_post.answers import Complaint, ErrorReport, SearchHits, Shipment
 from shared.vendors.canada_post.links import LinkRule
+from shared.vendors.response import Response
 
 THROTTLED_FOR = 60.0  # seconds: the carrier blocks a key for up to a minute
 REFUSED_FOR = 300.0  # seconds, after a refusal of our credentials that only a person can lift
@@ -58,15 +60,11 @@ class Dialect(Protocol):
     def read_errors(self, body: bytes) -> ErrorReport: ...
 
 
-def is_success(status: int) -> bool:
-    return 200 <= status <= 299  # noqa: PLR2004  # HTTP's class of successes
-
-
 def creation(
-    answer: Answer, dialect: Dialect, rule: LinkRule, request_id: str
+    answer: Response, dialect: Dialect, rule: LinkRule, request_id: str
 ) -> Bought | Refused | Unclear | NotSent:
     """What a create call came to."""
-    if is_success(answer.status):
+    if answer.is_success:
         shipment = dialect.read_shipment(answer.body)
         if shipment is None:
             return Unclear(f"Canada Post answered {answer.status} with nothing that can be read")
@@ -76,7 +74,7 @@ def creation(
     return _not_bought(answer, dialect)
 
 
-def _not_bought(answer: Answer, dialect: Dialect) -> Refused | Unclear | NotSent:
+def _not_bought(answer: Response, dialect: Dialect) -> Refused | Unclear | NotSent:
     report = dialect.read_errors(answer.body)
     message = said(answer, report)
     if is_throttled(answer, report):
@@ -93,7 +91,7 @@ def _not_bought(answer: Answer, dialect: Dialect) -> Refused | Unclear | NotSent
     return Refused(message, _code(report))
 
 
-def _is_refusal(answer: Answer, dialect: Dialect, report: ErrorReport) -> bool:
+def _is_refusal(answer: Response, dialect: Dialect, report: ErrorReport) -> bool:
     if answer.status == _SERVER_ERROR and dialect.does_500_refuse:
         return any(_is_decided(complaint) for complaint in report.complaints)
     is_client_error = 400 <= answer.status <= 499  # noqa: PLR2004  # HTTP's class of client errors
@@ -110,25 +108,23 @@ def _is_repeat(report: ErrorReport) -> bool:
     return any(re.search(r"duplicat|already|unique", each.text, re.IGNORECASE) for each in report.complaints)
 
 
-def is_throttled(answer: Answer, report: ErrorReport) -> bool:
+def is_throttled(answer: Response, report: ErrorReport) -> bool:
     """By status, or by the words "Rejected by SLM Monitor", which come with code Server."""
     slm = any(re.search(r"\bSLM\b", each.text, re.IGNORECASE) for each in report.complaints)
     return answer.status == _TOO_MANY or slm
 
 
-def wait(answer: Answer) -> float:
-    """Seconds to leave the carrier alone: Retry-After where it is a sane number, else a minute."""
-    given = answer.headers.get("retry-after", "").strip()
-    if not re.fullmatch(r"[0-9]{1,6}", given):
-        return THROTTLED_FOR
-    return min(max(float(given), 1.0), _LONGEST_WAIT)
+def wait(answer: Response) -> float:
+    """The seconds that the carrier asks for, within 1 to 3600; a minute if it names none."""
+    asked = retry_after(answer.headers)
+    return THROTTLED_FOR if asked is None else min(max(asked, 1.0), _LONGEST_WAIT)
 
 
 def _code(report: ErrorReport) -> str | None:
     return next((complaint.code for complaint in report.complaints if complaint.code), None)
 
 
-def said(answer: Answer, report: ErrorReport) -> str:
+def said(answer: Response, report: ErrorReport) -> str:
     """The carrier's own words, where it has an error shape; pages are not quoted."""
     if not report.is_readable:
         return f"Canada Post answered {answer.status} without an explanation that can be read"
@@ -175,7 +171,7 @@ def chosen(found: Sequence[Bought]) -> Bought:
     return replace(first, also_sold=others)
 
 
-def search_result(answer: Answer, dialect: Dialect) -> SearchHits | Unclear:
+def search_result(answer: Response, dialect: Dialect) -> SearchHits | Unclear:
     """What a look-up by request id found. Empty hits mean that the carrier knows of none.
 
     A 404 counts as none, except where a page or the gateway says it: then the address is wrong, not the request
@@ -196,9 +192,9 @@ def search_result(answer: Answer, dialect: Dialect) -> SearchHits | Unclear:
 # --- labels --------------------------------------------------------------------------------------------------
 
 
-def label(answer: Answer, dialect: Dialect) -> Pdf | NotReady | Refused | Unclear:
+def label(answer: Response, dialect: Dialect) -> Pdf | NotReady | Refused | Unclear:
     """What came of asking for a label. Kept for 90 days, then 404."""
-    if is_success(answer.status):
+    if answer.is_success:
         is_pdf = answer.status != _ACCEPTED and answer.body.startswith(b"%PDF-")
         return Pdf(answer.body) if is_pdf and len(answer.body) >= _SMALLEST_LABEL else NotReady()
     report = dialect.read_errors(answer.body)

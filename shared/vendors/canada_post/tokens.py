@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from shared.clock import Clock
 from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.vendors.canada_post.account import JsonCredentials
-from shared.vendors.canada_post.answers import Answer, ErrorReport
+from shared.vendors.canada_post.answers import ErrorReport
 from shared.vendors.canada_post.json_mapper import JsonDialect, read_token
-from shared.vendors.canada_post.outcomes import REFUSED_FOR, is_success, is_throttled, said, wait
+from shared.vendors.canada_post.outcomes import REFUSED_FOR, is_throttled, said, wait
 from shared.vendors.canada_post.transport import Call
+from shared.vendors.response import Response
 from shared.vendors.transport import checked_header_value
 
 TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
@@ -17,7 +18,7 @@ _FORM = b"grant_type=client_credentials&scope=merchant"
 _CREDENTIALS_REFUSED = frozenset({400, 401, 403})
 _REFRESH_EARLY = 60.0  # seconds before a token's end
 
-Send = Callable[[Call], Answer | NotSent | Unclear | Refused]
+Send = Callable[[Call], Response | NotSent | Unclear | Refused]
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,18 @@ class TokenKeeper:
     def _new_token(self) -> _Token | NotSent:
         asked_at = self._clock()
         answer = self._send(self._call)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Response):
             return NotSent(f"no token: {answer.message}")
-        granted = read_token(answer.body) if is_success(answer.status) else None
+        granted = read_token(answer.body) if answer.is_success else None
         if granted is None:
             return _no_token(answer)
         lasts = granted.expires_in - min(_REFRESH_EARLY, granted.expires_in / 2)
         return _Token(granted.access_token, asked_at + timedelta(seconds=lasts))
 
 
-def _no_token(answer: Answer) -> NotSent:
+def _no_token(answer: Response) -> NotSent:
     """The body of an unreadable success may hold a token: it is not quoted."""
-    is_failure = not is_success(answer.status)
+    is_failure = not answer.is_success
     report = JsonDialect().read_errors(answer.body) if is_failure else ErrorReport(is_readable=False)
     message = f"no token: {said(answer, report)}"
     if is_throttled(answer, report):

@@ -5,18 +5,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.fulfillment.ports import NotSent, Refused, Unclear
-from shared.vendors.canada_post.answers import Answer
+from shared.retries import RetryPolicy
+from shared.vendors.response import Response
 from shared.vendors.transport import AnswerTooLarge, CallBounds, NothingSent, Transport, TransportFailure
 
 Pause = Callable[[float], None]
 """Waits for that many seconds."""
+
+READS = RetryPolicy(tries=3, first_pause=1.0)
 
 
 @dataclass(frozen=True)
 class CanadaPostBounds(CallBounds):
     """`buy` is how long the carrier may be silent over a purchase, `read` over anything else, in seconds.
 
-    `attempts` counts the tries of calls that only read. `apart` is the least time between two calls: a quarter of a
+    `retries` is for calls that only read. `apart` is the least time between two calls: a quarter of a
     second, as one public client found needed. The largest answer is a label.
     """
 
@@ -24,7 +27,7 @@ class CanadaPostBounds(CallBounds):
     total: float = 60.0
     largest_answer: int = 10_000_000
     buy: float = 45.0
-    attempts: int = 3
+    retries: RetryPolicy = READS
     apart: float = 0.25
 
 
@@ -54,7 +57,7 @@ class Line:
     def close(self) -> None:
         self._transport.close()
 
-    def send(self, call: Call) -> Answer | NotSent | Unclear | Refused:
+    def send(self, call: Call) -> Response | NotSent | Unclear | Refused:
         """NotSent only where no byte of the call can have reached the carrier; Refused for an endless answer."""
         self._keep_apart()
         timeout = (
@@ -62,10 +65,9 @@ class Line:
             *(call.patience,) * 3,
         )  # connect, read, write, pool
         try:
-            came = self._transport.send(
+            return self._transport.send(
                 call.method, call.path, headers=dict(call.headers), content=call.content, timeout=timeout
             )
-            return Answer(came.status, came.headers, came.body)
         except NothingSent as failed:
             return NotSent(str(failed))
         except AnswerTooLarge as failed:

@@ -22,13 +22,13 @@ from shared.vendors.digikey.mapper import product_from_answer
 from shared.vendors.digikey.matching import exact_hits, fitting_hits, is_asked_for, manufacturers_of
 from shared.vendors.digikey.responses import (
     Failure,
-    Response,
     answer_of,
     error_text,
     evidence,
     failure,
     token_of,
 )
+from shared.vendors.response import Response
 from shared.vendors.transport import (
     AnswerTooLarge,
     AnswerUnreadable,
@@ -209,7 +209,7 @@ class DigiKeyCatalogue:
 
     def _send(self, method: str, path: str, **content: Any) -> Response | Failure:  # noqa: ANN401  # httpx's own
         try:
-            came = self._transport.send(method, path, **content)
+            response = self._transport.send(method, path, **content)
         except (AnswerTooLarge, AnswerUnreadable) as failed:
             return Refused(ErrorCategory.INVALID_RESPONSE, str(failed))
         except TransportFailure as failed:
@@ -217,13 +217,7 @@ class DigiKeyCatalogue:
                 ErrorCategory.TIMEOUT if failed.late else ErrorCategory.VENDOR_ERROR, str(failed)
             )
         # a gateway may quote the request in a failure, whose text is logged and stored
-        body = came.body if came.status == _OK else self._without_secrets(came.body)
-        return Response(came.status, came.headers, body)
-
-    def _without_secrets(self, body: bytes) -> bytes:
-        for secret in self._secrets():
-            body = body.replace(secret.encode(), b"***")
-        return body
+        return response if response.status == _OK else response.masked(self._secrets())
 
     def _secrets(self) -> list[str]:
         token = self._token

@@ -6,10 +6,7 @@ Statuses and their remedies, both error shapes, and the two kinds of 429 are the
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -22,7 +19,10 @@ from shared.enrichment.ports import (
     Refused,
     Unavailable,
 )
+from shared.retries import retry_after
+from shared.storable import storable_text
 from shared.vendors.digikey.answers import ErrorAnswer, TokenAnswer
+from shared.vendors.response import Response
 
 Failure = Refused | Unavailable | BurstLimited | DailyLimited
 
@@ -32,20 +32,6 @@ _BURST_WAIT = 5.0  # seconds, where the answer names none
 _LONGEST_BURST_WAIT = 120.0  # the burst window is a minute; a longer wait is not about it
 _DAILY_WAIT = timedelta(hours=1)  # where the answer names none: the hour of the reset is undocumented
 _LONGEST_DAILY_WAIT = timedelta(hours=48)
-_UNSTORABLE = {0: None} | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
-
-
-@dataclass(frozen=True)
-class Response:
-    """One answer as it came; header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def request_id(self) -> str | None:
-        return self.headers.get("x-digikey-request-id")
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
@@ -70,7 +56,7 @@ def _finite(digits: str) -> float:
 
 def _storable(value: Any) -> Any:  # noqa: ANN401  # any JSON
     if isinstance(value, str):
-        return value.translate(_UNSTORABLE) if not value.isprintable() else value
+        return storable_text(value)
     if isinstance(value, list):
         return [_storable(item) for item in value]
     if isinstance(value, dict):
@@ -136,7 +122,7 @@ def error_text(response: Response) -> str:
             *(json.dumps(fields) for fields in (error.errors, error.validation_errors) if fields),
         )
         text = ": ".join(part for part in parts if part)
-    words = " ".join(text.translate(_UNSTORABLE).split())
+    words = " ".join(storable_text(text).split())
     return words[:_LONGEST_QUOTE] or "no explanation"
 
 
@@ -144,15 +130,20 @@ def evidence(response: Response) -> JsonObject:
     """What is kept of a failed answer: status, request id, and the body, or the beginning of its text."""
     read = json_object(response.body)
     body = error_text(response) if read is None else read
-    return {"status": response.status, "request_id": response.request_id, "body": body}
+    return {"status": response.status, "request_id": _request_id(response), "body": body}
+
+
+def _request_id(response: Response) -> str | None:
+    return response.headers.get("x-digikey-request-id")
 
 
 def _trace(response: Response) -> str:
-    return f" (request {response.request_id})" if response.request_id else ""
+    request_id = _request_id(response)
+    return f" (request {request_id})" if request_id else ""
 
 
 def _limited(response: Response, message: str, now: datetime) -> BurstLimited | DailyLimited:
-    wait = _retry_after(response, now)
+    wait = retry_after(response.headers, now)
     if _is_daily(response, wait):
         return DailyLimited(message, _reset(response, wait, now))
     return BurstLimited(message, min(max(_BURST_WAIT if wait is None else wait, 1.0), _LONGEST_BURST_WAIT))
@@ -168,18 +159,6 @@ def _is_daily(response: Response, wait: float | None) -> bool:
     if response.headers.get("x-ratelimit-remaining", "").strip() == "0":
         return True
     return wait is not None and wait > _LONGEST_BURST_WAIT
-
-
-def _retry_after(response: Response, now: datetime) -> float | None:
-    """Seconds; the header holds seconds or a date."""
-    raw = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", raw, flags=re.ASCII):
-        return float(raw)
-    try:
-        then = parsedate_to_datetime(raw)
-        return max((_aware(then) - now).total_seconds(), 0.0)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _reset(response: Response, wait: float | None, now: datetime) -> datetime:

@@ -10,14 +10,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-_UNSTORABLE = {0: None} | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
+from shared.storable import storable_text
+
 _LARGEST = 10**12
 _PLACES = 8
 
 
 def _storable(value: object) -> object:
     """Text as a database takes it: without NUL and lone surrogates. Anything else stays what it is."""
-    return value.translate(_UNSTORABLE) if isinstance(value, str) else value
+    return storable_text(value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> object:

@@ -1,4 +1,3 @@
-import random
 import re
 import ssl
 import time
@@ -24,18 +23,18 @@ from shared.fulfillment.ports import (
     Tracking,
     Unclear,
 )
+from shared.retries import Again, RetryPolicy
 from shared.vendors.mirakl.answers import CarrierAnswer, Carriers, Orders, Shop, Threads
 from shared.vendors.mirakl.mapper import order_page, thread_page
-from shared.vendors.mirakl.responses import Failure, explanation, outcome_of, reading_of
+from shared.vendors.mirakl.responses import explanation, outcome_of, reading_of
+from shared.vendors.response import Response
 from shared.vendors.transport import (
     AnswerLost,
     CallBounds,
     NothingSent,
-    Response,
     Transport,
     TransportFailure,
     checked_header_value,
-    masked,
 )
 
 Outcome = Done | Refused | Unclear | NotSent
@@ -45,16 +44,18 @@ _ORDERS = "/api/orders"
 _THREADS = "/api/inbox/threads"
 _PAGE = 100  # the most that OR11 takes, as ids and as a page
 _MOST_PAGES = 1000  # of one listing; more is a marketplace that repeats itself
+_PASSING_WAIT = 30.0  # seconds, after a failure that names no wait
 _REFUSED_WAIT = 300.0  # seconds, after a refusal that only a person can lift
+
+
+READS = RetryPolicy(tries=3, first_pause=0.5, longest_pause=15.0, spread=(0.5, 1.0))
 
 
 @dataclass(frozen=True)
 class MiraklBounds(CallBounds):
-    """`attempts` of a call that only reads; waits in seconds. A 429 with a longer wait is given back at once."""
+    """`retries` of a call that only reads. A 429 that asks for a longer wait is given back at once."""
 
-    attempts: int = 3
-    first_wait: float = 0.5
-    longest_wait: float = 15.0
+    retries: RetryPolicy = READS
 
 
 class MiraklMarketplace:
@@ -210,53 +211,33 @@ class MiraklMarketplace:
 
     def _read_bare(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
         """One GET, repeated while that may help. Raises VendorUnavailable."""
-        attempt = 1
-        while True:
-            read = self._try_to_read(path, query, shape)
-            if not isinstance(read, Failure):
-                return read
-            wait = self._wait(read, attempt)
-            if wait is None:
-                raise VendorUnavailable(read.message, _wait_told(read))
-            self._pause(wait)
-            attempt += 1
+        read = self._bounds.retries.run(lambda: self._try_to_read(path, query, shape), self._pause)
+        if isinstance(read, Again):
+            raise VendorUnavailable(read.reason, _PASSING_WAIT if read.after is None else read.after)
+        return read
 
-    def _try_to_read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Failure:
+    def _try_to_read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Again[str]:
+        """Raises VendorUnavailable where another try cannot help."""
         try:
             response = self._send("GET", path, params=query)
         except TransportFailure as failed:
-            return Failure(str(failed), again=True)
+            return Again(str(failed))
         read = reading_of(response, self._clock())
-        if isinstance(read, Failure):
+        if isinstance(read, Again):
             return read
+        if isinstance(read, Refused):
+            raise VendorUnavailable(read.message, _REFUSED_WAIT)
         try:
             return shape.model_validate(read)
         except ValidationError:
-            return Failure(f"{explanation(response)}; not the documented shape", again=False)
-
-    def _wait(self, failure: Failure, attempt: int) -> float | None:
-        """Seconds before the next attempt; None where there is none, or the vendor wants a longer wait."""
-        if not failure.again or attempt >= self._bounds.attempts:
-            return None
-        if failure.retry_after is not None:
-            return failure.retry_after if failure.retry_after <= self._bounds.longest_wait else None
-        backoff = min(self._bounds.first_wait * 2.0 ** (attempt - 1), self._bounds.longest_wait)
-        return backoff * random.uniform(0.5, 1.0)  # noqa: S311  # spreads callers, hides nothing
+            text = f"{explanation(response)}; not the documented shape"
+            raise VendorUnavailable(text, _REFUSED_WAIT) from None
 
     def _send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
         response = self._transport.send(method, path, headers=self._headers, **content)
-        if response.status // 100 == 2:  # noqa: PLR2004  # HTTP's class of successes
-            return response
-        body = masked(response.body.decode("utf-8", "replace"), self._secrets)
-        return Response(response.status, response.headers, body.encode())
+        return response if response.is_success else response.masked(self._secrets)
 
 
 def _is_id(order_id: str) -> bool:
     """Whether it fits into an address and into a list that is divided by commas."""
     return bool(re.fullmatch(r"(?!\.+$)[^\s,\x00-\x1f\x7f\ud800-\udfff]{1,200}", order_id))
-
-
-def _wait_told(failure: Failure) -> float:
-    if failure.retry_after is not None:
-        return failure.retry_after
-    return 30.0 if failure.again else _REFUSED_WAIT

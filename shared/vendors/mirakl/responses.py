@@ -5,18 +5,16 @@ answer with a web page of its own (an IP address that is not on the shop's list,
 """
 
 import json
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from shared.fulfillment.ports import Done, NotSent, Refused, Unclear
+from shared.retries import Again, retry_after
 from shared.vendors.mirakl.answers import ErrorAnswer
-from shared.vendors.transport import Response
+from shared.vendors.response import Response
 
 _NO_CONTENT, _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 204, 408, 429
 _LONGEST_QUOTE = 300  # characters of the vendor's text in a message
@@ -24,34 +22,22 @@ _LONGEST_WAIT = 172_800.0  # seconds, of a Retry-After that is believed
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a call that only reads has no answer; `again` where the same call may have one later."""
-
-    message: str
-    again: bool
-    retry_after: float | None = None
-
-
-def reading_of(response: Response, now: datetime) -> dict[str, Any] | Failure:
+def reading_of(response: Response, now: datetime) -> dict[str, Any] | Again[str] | Refused:
     """The JSON object in a 200, or what the failure means for a call that only reads."""
-    if response.status == _TOO_MANY_REQUESTS:
-        return Failure(explanation(response), again=True, retry_after=retry_after(response, now))
-    if response.status == _REQUEST_TIMEOUT or _is_class(response, 5):
-        return Failure(explanation(response), again=True, retry_after=retry_after(response, now))
+    text = explanation(response)
+    if response.status in {_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT} or _is_class(response, 5):
+        return Again(text, _wait(response, now))
     if not _is_class(response, 2):
-        return Failure(explanation(response), again=False)
+        return Refused(text)
     read = json_object(response)
-    if read is None:
-        return Failure(explanation(response), again=True)
-    return read
+    return Again(text) if read is None else read
 
 
 def outcome_of(response: Response, now: datetime) -> Done | Refused | Unclear | NotSent:
     """What an answer says of a call that changes something."""
     text = explanation(response)
     if response.status == _TOO_MANY_REQUESTS:
-        return NotSent(text, retry_after(response, now))
+        return NotSent(text, _wait(response, now))
     if _is_class(response, 2):
         return Done() if _is_clean_success(response) else Unclear(text)
     if not _is_class(response, 4) or response.status == _REQUEST_TIMEOUT:
@@ -123,14 +109,7 @@ def _code(error: ErrorAnswer) -> str | None:
     return error.code or next((item.code for item in error.errors if item.code), None)
 
 
-def retry_after(response: Response, now: datetime) -> float | None:
-    """Seconds; the vendor documents seconds, the header may also hold a date."""
-    raw = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", raw, flags=re.ASCII):
-        return min(float(raw), _LONGEST_WAIT)
-    try:
-        then = parsedate_to_datetime(raw)
-    except (ValueError, OverflowError):
-        return None
-    aware = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return min(max((aware - now).total_seconds(), 0.0), _LONGEST_WAIT)
+def _wait(response: Response, now: datetime) -> float | None:
+    """The seconds that `Retry-After` asks for; the vendor documents seconds."""
+    asked = retry_after(response.headers, now)
+    return asked if asked is None else min(asked, _LONGEST_WAIT)
