@@ -45,13 +45,13 @@ select
 from generate_series(1, 100000) as n where n % 10 < 7;
 
 insert into manual_tasks (
-    id, batch_id, decision_id, automation_task_id, record_key, pn, manufacturer, content_hash, source_record, type, priority, reason,
-    state, assignee, due_at, created_at, updated_at, finished_at
+    id, batch_id, decision_id, automation_task_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, type,
+    priority, reason, state, assignee, due_at, created_at, updated_at, finished_at
 )
 select
     md5('manual ' || n)::uuid, 'b' || (n + 99) / 100 || case when n % 10 = 0 then '_fallback' else '' end,
     md5('decision ' || n)::uuid, case when n % 10 = 0 then md5('task ' || n)::uuid end, 'P' || n || '|maker ' || n % 20000, 'P' || n,
-    'Maker ' || n % 20000, 'hash ' || n, '{}', case when n % 10 = 0 then 'automation_fallback' else 'workflow_generated' end::manual_type,
+    'Maker ' || n % 20000, 'maker ' || n % 20000, 'hash ' || n, '{}', case when n % 10 = 0 then 'automation_fallback' else 'workflow_generated' end::manual_type,
     (array['high', 'medium', 'low'])[n % 3 + 1]::task_priority, 'a reason',
     case when n > 99000 then 'initialized' else 'completed' end::manual_state, case when n <= 99000 then 'ana' end, '2026-03-02',
     '2026-02-01', '2026-02-01', case when n <= 99000 then '2026-03-01'::timestamptz end

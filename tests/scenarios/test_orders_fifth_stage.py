@@ -43,7 +43,7 @@ def block(language: str) -> str:
 def copy(tmp_path: Path) -> Path:
     """The project with the stage of the page."""
     place = tmp_path / "project"
-    for folder in ("shared", "functions", "infra"):
+    for folder in ("shared", "functions", "infra", "laptop"):
         shutil.copytree(
             ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__", ".terraform")
         )

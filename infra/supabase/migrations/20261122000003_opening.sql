@@ -187,12 +187,12 @@ begin
 
     loop
         insert into manual_tasks (
-            batch_id, decision_id, record_key, pn, manufacturer, content_hash, source_record, type, priority, reason, due_at,
-            created_at, updated_at
+            batch_id, decision_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, type, priority,
+            reason, due_at, created_at, updated_at
         )
         select
-            p_batch_id, d.id, record_key, item.pn, item.manufacturer, item.content_hash, item.source_record,
-            'workflow_generated', item.priority, item.reason,
+            p_batch_id, d.id, record_key, item.pn, item.manufacturer, manufacturer_key, item.content_hash,
+            item.source_record, 'workflow_generated', item.priority, item.reason,
             p_now + make_interval(secs => (p_due_seconds ->> item.priority::text)::double precision), p_now, p_now
         from items_to_open(p_items) as item
         inner join decisions as d using (record_key)

@@ -189,7 +189,7 @@ begin
             select m.key from products as p inner join manufacturers as m on m.id = p.manufacturer_id
             where p.record_key = task.record_key
         ),
-        replace(replace(split_part(task.record_key, '|', 2), '%7C', '|'), '%25', '%') -- as the key was escaped
+        task.manufacturer_key
     ));
     product_id := write_product(task.record_key, task.id, 'manual', product, p_now);
     update manual_tasks

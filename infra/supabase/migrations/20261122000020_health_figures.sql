@@ -41,5 +41,4 @@ begin
 end
 $$;
 
-revoke execute on function health_figures(timestamptz) from public, anon, authenticated;
-grant execute on function health_figures(timestamptz) to service_role;
+select restrict_access();

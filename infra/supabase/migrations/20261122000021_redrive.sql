@@ -79,13 +79,12 @@ begin
         p_redrive_id,
         (
             select jsonb_agg(jsonb_build_object(
-                'record_key', m.record_key, 'pn', m.pn, 'manufacturer', m.manufacturer, 'manufacturer_key', t.manufacturer_key,
+                'record_key', m.record_key, 'pn', m.pn, 'manufacturer', m.manufacturer, 'manufacturer_key', m.manufacturer_key,
                 'content_hash', m.content_hash, 'source_record', m.source_record, 'route', 'automation', 'priority', m.priority,
                 'rule', 'redrive', 'reason', format('Redriven: a dead letter of batch %s (%s).', p_batch_id, m.cause),
                 'confidence', 1, 'features', d.features, 'comparisons', '[]'::jsonb
             ) order by m.priority, m.created_at, m.id)
             from manual_tasks as m
-            inner join automation_tasks as t on t.id = m.automation_task_id
             inner join decisions as d on d.id = m.decision_id
             where m.id = any (letters)
         ),
@@ -99,8 +98,4 @@ begin
 end
 $$;
 
-revoke execute on function letters_to_redrive(text, error_category) from public, anon, authenticated;
-grant execute on function letters_to_redrive(text, error_category) to service_role;
-revoke execute on function redrive_dead_letters(text, error_category, text, integer, integer, timestamptz)
-from public, anon, authenticated;
-grant execute on function redrive_dead_letters(text, error_category, text, integer, integer, timestamptz) to service_role;
+select restrict_access();

@@ -114,3 +114,5 @@ return (
     select coalesce(jsonb_agg(to_jsonb(r) - 'owner' order by r.begun_at desc, r.stage), '[]')
     from (select * from stage_runs order by begun_at desc, stage limit p_limit) as r
 );
+
+select restrict_access();

@@ -1,4 +1,4 @@
--- No code path can take an illegal arrow of the order line or skip its history.
+-- No code path can take an illegal arrow of fulfillment or skip its history.
 
 -- The arrows of `order_state`, as its comments draw them.
 create function order_arrow_is_legal(from_state order_state, to_state order_state) returns boolean

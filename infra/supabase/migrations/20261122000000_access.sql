@@ -1,5 +1,9 @@
--- Only the service role gets in, as in 20261122000008: repeated for what has come since.
-do $$
+-- Access: the service role alone.
+
+-- Gives the service role, and nobody else, the rights on every table, sequence and function: row level security has no policy
+-- that lets anybody else see a row. Each migration that adds a table or a function calls it at its end.
+create function restrict_access() returns void
+language plpgsql set search_path = public, pg_temp as $$
 declare
     item record;
 begin
@@ -16,8 +20,8 @@ begin
         execute format('revoke execute on function %s from public, anon, authenticated', item.signature);
         execute format('grant execute on function %s to service_role', item.signature);
     end loop;
+    revoke all on all sequences in schema public from public, anon, authenticated, service_role;
+    grant usage on all sequences in schema public to service_role;
+    grant usage on schema public to service_role;
 end
 $$;
-revoke all on all sequences in schema public from public, anon, authenticated, service_role;
-grant usage on all sequences in schema public to service_role;
-grant usage on schema public to service_role;

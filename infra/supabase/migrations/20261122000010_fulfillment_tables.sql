@@ -1,4 +1,4 @@
--- The order line's tables. Orders move by arrow only, every move is kept, and no order has two live shipments.
+-- The tables of fulfillment. Orders move by arrow only, every move is kept, and no order has two live shipments.
 
 create type order_state as enum (
     'pending_acceptance', -- -> accepted, acceptance_failed, refused, cancelled

@@ -154,3 +154,5 @@ return (
     inner join products as p using (record_key)
     left join manufacturers as m on m.id = p.manufacturer_id
 );
+
+select restrict_access();

@@ -1,4 +1,4 @@
--- The record line's tables. Every write goes through the functions of the later files; the states' arrows are
+-- The tables of enrichment. Every write goes through the functions of the later files; the states' arrows are
 -- enforced by the triggers of 20261122000002.
 
 create type route as enum ('automation', 'manual', 'rejected');
@@ -149,6 +149,7 @@ create table manual_tasks (
     record_key text not null references records (record_key),
     pn text not null,
     manufacturer text,
+    manufacturer_key text,
     content_hash text not null,
     source_record jsonb not null,
     type manual_type not null,
