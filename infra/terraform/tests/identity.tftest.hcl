@@ -66,7 +66,7 @@ run "invokers" {
         workflow = toset(["group:operators@example.com", "serviceAccount:smoke@example.com"])
       },
     )
-    error_message = "The callers of a function are not exactly those of docs/deploy.md."
+    error_message = "The callers of a function are not exactly those of docs/security.md."
   }
 }
 
