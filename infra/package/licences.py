@@ -44,11 +44,11 @@ TERMS: Mapping[str, str] = {
 
 HEAD = """# Licences of what is deployed
 
-Switchyard is under Apache-2.0 ([LICENSE](../LICENSE)). The `requirements.txt` in each function's archive (`make package`)
-names the packages that are installed with it; this page lists them all. Every licence allows commercial use without
-publishing our own code. `python -m infra.package.licences` writes this page from the installed packages' metadata; a test
-fails when the page is out of date, or when nobody has looked at a licence. For vulnerabilities see
-[security.md](security.md#packages).
+Switchyard is under Apache-2.0 ([LICENSE](../LICENSE)). The `requirements.txt` in each function's archive (`make
+package`) names the packages that are installed with it; this page lists them all. Every licence allows commercial
+use without publishing our own code. `python -m infra.package.licences` writes this page from the installed
+packages' metadata; a test fails when the page is out of date, or when nobody has looked at a licence. For
+vulnerabilities see [security.md](security.md#packages).
 
 | package | version | licence | deployed with |
 |---|---|---|---|
