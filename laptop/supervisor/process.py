@@ -1,11 +1,11 @@
-"""Processes by pid and start time, each the leader of a group of its own."""
+"""Processes, identified by pid and start time, each the leader of its own group."""
 
 import contextlib
 import os
 import signal
-import subprocess
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,43 +21,74 @@ _SAME_START_SECONDS = 2.0
 _KILL_SECONDS = 10.0
 _LOG_BYTES = 5_000_000
 
-_own_children: dict[int, subprocess.Popen[bytes]] = {}
-"""Children of this very process: they must be waited for, or they stay as zombies."""
+_DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
+"""A part must hear its stop signal, also when nohup, cron or `&` made the supervisor ignore it."""
+
+_exit_statuses: dict[int, int | None] = {}
+"""Pid to exit status of this very process's children: they must be waited for, or they stay as zombies."""
+_waiting = threading.Lock()
 
 
 @dataclass(frozen=True)
 class ProcessId:
     pid: int
     started: float
-    """Seconds since 1970. A pid alone may belong to somebody else after a while."""
+    """Seconds since 1970. A pid alone may belong to another process after a while."""
 
 
 def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path) -> ProcessId:
-    """Starts a process in a session of its own, output appended to `log`."""
+    """Starts a process in a new session, output appended to `log`.
+
+    Not by `subprocess`, whose objects complain about a child that outlives them, as parts do.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            argv,
-            env={**os.environ, **environment},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _own_children[child.pid] = child
+    pid = os.posix_spawn(
+        "/bin/sh",
+        ["sh", "-c", 'cd "$0" && exec "$@"', str(folder), *argv],
+        {**os.environ, **environment},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, number) for number in _inheritable_files()),
+        ],
+        setsid=True,
+        setsigdef=_DEFAULT_SIGNALS,
+    )
+    _exit_statuses[pid] = None
     try:
-        started = psutil.Process(child.pid).create_time()
+        started = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:  # it has ended already; whoever asks for its exit status learns that
         started = time.time()
-    return ProcessId(child.pid, started)
+    return ProcessId(pid, started)
+
+
+def _inheritable_files() -> Iterator[int]:
+    """Files that whoever started this process left open for it, such as a pipe: a part would hold them for ever."""
+    for entry in Path("/dev/fd").iterdir():
+        number = int(entry.name)
+        with contextlib.suppress(OSError):  # the one by which the folder was read is closed again
+            if number > 2 and os.get_inheritable(number):  # noqa: PLR2004 - standard input, output and error
+                yield number
 
 
 def exit_status(process: ProcessId) -> int | None:
-    """Of a child of this very process that has ended; None while it runs."""
-    return _own_children[process.pid].poll()
+    """The exit status of a child of this very process; None while it runs."""
+    return _wait(process.pid, os.WNOHANG)
+
+
+def _wait(pid: int, options: int) -> int | None:
+    with _waiting:
+        if _exit_statuses[pid] is None:
+            try:
+                ended, status = os.waitpid(pid, options)
+            except ChildProcessError:  # SIGCHLD is ignored: the system waits for children and tells nobody
+                ended, status = pid, 0
+            if ended:
+                _exit_statuses[pid] = os.waitstatus_to_exitcode(status)
+        return _exit_statuses[pid]
 
 
 def is_alive(process: ProcessId) -> bool:
@@ -123,8 +154,8 @@ def wait_until_gone(processes: Iterable[ProcessId], seconds: float) -> list[Proc
 
 def _find(process: ProcessId) -> psutil.Process | None:
     """None once it has ended; a child is waited for then, or it would stay a zombie."""
-    child = _own_children.get(process.pid)
-    if child is not None and child.poll() is not None:
+    is_child = process.pid in _exit_statuses
+    if is_child and _wait(process.pid, os.WNOHANG) is not None:
         return None
     try:
         found = psutil.Process(process.pid)
@@ -132,8 +163,8 @@ def _find(process: ProcessId) -> psutil.Process | None:
         ended = _has_ended(found)
     except psutil.NoSuchProcess:
         return None
-    if ended and child is not None:
-        child.wait()
+    if ended and is_child:
+        _wait(process.pid, 0)
     return found if same and not ended else None
 
 

@@ -1,10 +1,28 @@
+import os
+import signal
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from laptop.supervisor.ports import is_free
-from laptop.supervisor.process import is_alive, kill_all, kill_left_behind, launch
+from laptop.supervisor.process import (
+    STACK_MARK,
+    ProcessId,
+    exit_status,
+    is_alive,
+    kill_all,
+    kill_left_behind,
+    kill_strays,
+    launch,
+    send,
+    wait_until_gone,
+)
+from tests.laptop.supervisor.stack_support import wait_for
+from tests.processes import PROJECT
 
 LEADERLESS = """
 import ctypes, os, socket, sys, threading, time
@@ -26,11 +44,23 @@ print("ready", flush=True)
 threading.Event().wait()
 """
 
+Launch = Callable[[str], ProcessId]
 
-def test_a_process_lives_as_long_as_one_of_its_threads_holds_its_ports(tmp_path: Path) -> None:
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Iterator[Launch]:
+    """Starts a Python program whose output goes to tmp_path/log."""
+    command, mark, log = [sys.executable, "-c"], {STACK_MARK: str(tmp_path)}, tmp_path / "log"
+    yield lambda code: launch([*command, code], mark, log, tmp_path)
+    kill_strays(str(tmp_path))
+
+
+def test_a_process_lives_as_long_as_one_of_its_threads_holds_its_ports(
+    tmp_path: Path, launched: Launch
+) -> None:
     """So does a killed one for some milliseconds: its first thread is gone while the others still end."""
     log = tmp_path / "log"
-    process = launch([sys.executable, "-c", LEADERLESS], {}, log, tmp_path)
+    process = launched(LEADERLESS)
     try:
         while not log.read_text().endswith("\n"):
             assert is_alive(process)
@@ -41,10 +71,9 @@ def test_a_process_lives_as_long_as_one_of_its_threads_holds_its_ports(tmp_path:
     assert is_free(int(log.read_text()))
 
 
-def test_killed_children_leave_no_zombies(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", THREADS]
+def test_killed_children_leave_no_zombies(tmp_path: Path, launched: Launch) -> None:
     log = tmp_path / "log"
-    processes = [launch(command, {}, log, tmp_path) for _ in range(10)]
+    processes = [launched(THREADS) for _ in range(10)]
     while len(log.read_text().split()) < len(processes):
         assert all(map(is_alive, processes))
     kill_all(processes)
@@ -58,13 +87,64 @@ print(child.pid, flush=True)
 """
 
 
-def test_what_an_ended_process_left_in_its_group_is_killed(tmp_path: Path) -> None:
+def test_what_an_ended_process_left_in_its_group_is_killed(tmp_path: Path, launched: Launch) -> None:
     """Its environment may be another one, so that the stack's mark does not find it."""
     log = tmp_path / "log"
-    process = launch([sys.executable, "-c", ORPHAN], {}, log, tmp_path)
+    process = launched(ORPHAN)
     while is_alive(process):
         pass
     left = psutil.Process(int(log.read_text()))
     assert left.status() != psutil.STATUS_ZOMBIE
     kill_left_behind([process])
     assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+
+
+WAITING = "import signal; print('waits', flush=True); signal.pause()"
+
+
+def test_a_part_hears_its_stop_signal_although_this_process_ignores_it(
+    tmp_path: Path, launched: Launch
+) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = launched(WAITING)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(lambda: "waits" in (tmp_path / "log").read_text(), "the part")
+
+    send(process, "SIGINT")
+
+    assert wait_until_gone([process], 30) == []
+    assert exit_status(process) == -signal.SIGINT
+
+
+def test_a_part_that_outlives_its_starter_makes_no_noise(tmp_path: Path) -> None:
+    starter = f"""
+import sys
+from pathlib import Path
+from laptop.supervisor.process import launch
+folder = Path({str(tmp_path)!r})
+print(launch([sys.executable, "-c", {WAITING!r}], {{}}, folder / "log", folder).pid)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", starter],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    psutil.Process(int(done.stdout)).kill()
+    assert done.stderr == ""
+
+
+def test_a_part_holds_no_file_that_its_starter_was_given(launched: Launch) -> None:
+    ours, theirs = os.pipe()
+    os.set_inheritable(theirs, True)
+    process = launched(WAITING)
+    os.close(theirs)
+    assert is_alive(process)
+    os.set_blocking(ours, False)
+
+    with open(ours, "rb", buffering=0) as pipe:  # noqa: PTH123 - a file that is open already
+        assert pipe.read() == b""  # its end; None if the part could still write
