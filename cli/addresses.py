@@ -10,17 +10,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
 from cli.failures import NotReached, WrongUsage
-
-if TYPE_CHECKING:
-    from laptop.supervisor.state import StackState
-
-START_IT = "start the local cloud with `make up`, or say where the functions are with --url"
+from cli.local_cloud import ADVICE, START_IT
 
 
 class Function(StrEnum):
@@ -75,14 +70,11 @@ def locate(
         if text is not None:
             url = checked_url(text, name) + path
             address = Address(function, url, f"check {name} and the network")
-            return Address(function, url, LOCAL_ADVICE) if address.is_loopback else address
+            return Address(function, url, ADVICE) if address.is_loopback else address
     found = local().get(function)
     if found is None:
         raise NotReached(f"{function}: no local cloud is running here; {START_IT}")
-    return Address(function, checked_url(found, "the local cloud's address"), LOCAL_ADVICE)
-
-
-LOCAL_ADVICE = "is the local cloud running? `make up` starts it"
+    return Address(function, checked_url(found, "the local cloud's address"), ADVICE)
 
 
 def checked_url(text: str, name: str) -> str:
@@ -96,23 +88,3 @@ def checked_url(text: str, name: str) -> str:
     if url.userinfo or url.query or url.fragment:
         raise WrongUsage(f"{name}: an address holds no user, query or fragment")
     return str(url).rstrip("/")
-
-
-def local_functions() -> dict[str, str]:
-    """Function name to URL, as the local cloud wrote them down. Raises WrongUsage and NotReached."""
-    return {name: part.url for name, part in local_state().parts.items()}
-
-
-def local_state() -> "StackState":
-    """What the local cloud wrote down about itself. Raises WrongUsage and NotReached."""
-    from infra.local.settings import read_local_settings  # noqa: PLC0415 - only this way needs it
-    from laptop.supervisor.errors import StateUnreadable  # noqa: PLC0415 - the same
-    from laptop.supervisor.state import read_state  # noqa: PLC0415 - the same
-    from shared.errors import SettingsInvalid  # noqa: PLC0415 - the same
-
-    try:
-        return read_state(read_local_settings().state_dir)
-    except SettingsInvalid as error:
-        raise WrongUsage(f"settings of the local cloud: {error.detail}") from error
-    except (StateUnreadable, OSError) as error:
-        raise NotReached(f"the local cloud's state cannot be read: {error}") from error

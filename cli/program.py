@@ -6,12 +6,13 @@ import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 
-from cli.addresses import Address, Function, Given, local_functions, locate
+from cli.addresses import Address, Function, Given, locate
 from cli.answer_file import AnswerFile
 from cli.arguments import parser
 from cli.commands import Commands
 from cli.failures import BROKEN_PIPE, INTERRUPTED, Failure, WrongUsage
 from cli.functions import Functions
+from cli.local_cloud import local_functions
 from cli.screen import Screen, shown
 from cli.values import token as checked_token
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from cli.failures import NoAnswer, NotReached, Refused, WrongUsage
+from cli.local_cloud import START_IT, local_state
 from shared.cloud.scheduler import CloudSchedulerJobs, ScheduledJob, SchedulerAddress
 from shared.errors import RequestRefused, RetryLater
 
@@ -74,9 +75,7 @@ def as_json(job: ScheduledJob) -> dict[str, str | None]:
 
 
 def local_scheduler() -> SchedulerAddress:
-    """Raises WrongUsage and NotReached."""
-    from cli.addresses import START_IT, local_state  # noqa: PLC0415 - only this way needs it
-
+    """Raises NotReached."""
     state = local_state()
     part = state.parts.get("scheduler")
     if part is None:

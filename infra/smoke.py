@@ -16,8 +16,9 @@ from uuid import UUID
 
 import httpx
 
-from cli.addresses import checked_url, local_functions
+from cli.addresses import checked_url
 from cli.failures import Failure, NotReached, WrongUsage
+from cli.local_cloud import local_functions
 from infra.package.archive import functions
 
 ROOT = Path(__file__).parents[1]

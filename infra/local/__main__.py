@@ -51,16 +51,14 @@ def _demo(_do: Commands, given: argparse.Namespace) -> int:
     return demonstrate(request, read_local_settings(), os.environ)
 
 
-def _scheduler(_do: Commands, given: argparse.Namespace) -> int:
+def _scheduler(do: Commands, given: argparse.Namespace) -> int:
     from cli.screen import Screen  # noqa: PLC0415 - only this command needs these
     from infra.local.foreground import Going, run_pipeline  # noqa: PLC0415
     from infra.local.functions import LOCATION, PROJECT  # noqa: PLC0415
-    from laptop.supervisor.errors import StackError  # noqa: PLC0415
-    from laptop.supervisor.state import read_state  # noqa: PLC0415
     from shared.cloud.scheduler import SchedulerAddress  # noqa: PLC0415
     from shared.fulfillment.pipeline import load_pipeline  # noqa: PLC0415
 
-    part = read_state(read_local_settings().state_dir).parts.get("scheduler")
+    part = do.stack().state.parts.get("scheduler")
     if part is None:
         raise StackError("The stack is not running. `make up` starts it.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it leaves the schedule as it found it

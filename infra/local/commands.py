@@ -19,7 +19,7 @@ class Commands:
         self._display = display
 
     def up(self, intake: Path | None, catalogue: Path | None) -> int:
-        stack = self._stack(intake or self._settings.intake, catalogue or self._settings.catalogue)
+        stack = self.stack(intake or self._settings.intake, catalogue or self._settings.catalogue)
         begun = time.monotonic()
         started = stack.start()
         if started:
@@ -31,7 +31,7 @@ class Commands:
         return 0
 
     def down(self, *, purge: bool) -> int:
-        stack = self._stack()
+        stack = self.stack()
         stopped = stack.purge() if purge else stack.stop()
         if stopped:
             self._display.line(f"Stopped {', '.join(stopped)}.")
@@ -42,7 +42,7 @@ class Commands:
         return 0
 
     def status(self, *, as_json: bool) -> int:
-        overview = look(self._stack().state)
+        overview = look(self.stack().state)
         if as_json:
             self._display.line(json.dumps(overview.as_json(), indent=2))
         elif overview.parts:
@@ -52,11 +52,11 @@ class Commands:
         return overview.exit_status
 
     def restart(self, name: str) -> int:
-        self._stack(self._settings.intake, self._settings.catalogue).restart(name)
+        self.stack(self._settings.intake, self._settings.catalogue).restart(name)
         return 0
 
     def kill(self, name: str) -> int:
-        stack = self._stack()
+        stack = self.stack()
         stack.kill(name)
         states = {part.name: part.state for part in look(stack.state).parts}
         self._display.line(
@@ -65,12 +65,12 @@ class Commands:
         return 0
 
     def environment(self) -> int:
-        for name, value in sorted(self._stack().environment.items()):
+        for name, value in sorted(self.stack().environment.items()):
             self._display.line(f"{name}={value}")
         return 0
 
     def logs(self, name: str, lines: int, *, follow: bool) -> int:
-        log = Path(self._stack().supervisor.record(name).log)
+        log = Path(self.stack().supervisor.record(name).log)
         with log.open(errors="replace") as file:
             for line in deque(file, maxlen=lines):
                 self._display.line(line.rstrip("\n"))
@@ -82,7 +82,7 @@ class Commands:
                     time.sleep(_FOLLOW_SECONDS)
         return 0
 
-    def _stack(self, intake: Path | None = None, catalogue: Path | None = None) -> LocalStack:
+    def stack(self, intake: Path | None = None, catalogue: Path | None = None) -> LocalStack:
         settings = self._settings
         return LocalStack(
             settings.state_dir,

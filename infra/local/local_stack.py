@@ -5,8 +5,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cli.local_cloud import PROGRAM
 from infra.local.cloud import Cloud
-from infra.local.settings import PORT_OFFSETS, ROOT, read_local_settings
+from infra.local.settings import PORT_OFFSETS, ROOT, port_variable, read_local_settings
 from laptop.supabase.postgres.place import place_for
 from laptop.supervisor.errors import InputUnreadable
 from laptop.supervisor.plan import Plan
@@ -48,6 +49,8 @@ class LocalStack:
         self.supervisor = Supervisor(
             self._state_dir,
             ROOT,
+            program=PROGRAM,
+            port_variable=port_variable,
             start_timeout=settings.start_timeout,
             stop_timeout=settings.stop_timeout,
             report=report,

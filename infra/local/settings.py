@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from laptop.supervisor.state import state_folder
 from shared.errors import SettingsInvalid
 from shared.fulfillment.pipeline import load_pipeline
 
@@ -44,7 +45,6 @@ class _Environment(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    state_dir: Path = Field(Path(".local"), alias="LOCAL_STATE_DIR")
     port_base: int = Field(8080, alias="LOCAL_PORT_BASE", ge=1024, le=_HIGHEST_BASE)
     start_timeout: float = Field(60, alias="LOCAL_START_TIMEOUT_SECONDS", gt=0, le=3600)
     stop_timeout: float = Field(10, alias="LOCAL_STOP_TIMEOUT_SECONDS", gt=0, le=600)
@@ -94,7 +94,7 @@ def read_local_settings(environment: Mapping[str, str] = os.environ) -> LocalSet
         raise SettingsInvalid(problems) from error
     ports = {name: read.port_base + offset for name, offset in PORT_OFFSETS.items()} | _single_ports(given)
     values = read.model_dump(exclude={"port_base"})
-    return LocalSettings(**values | {"state_dir": ROOT / read.state_dir, "ports": ports})
+    return LocalSettings(**values, state_dir=state_folder(ROOT, environment), ports=ports)
 
 
 def port_variable(name: str) -> str:

@@ -1,6 +1,7 @@
 """What is written down about a running stack, so that another command, or a later one, can find its processes."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -54,12 +55,17 @@ class StackState(BaseModel):
     trials: list[TrialRecord] = Field(default_factory=list)
 
 
+def state_folder(root: Path, environment: Mapping[str, str]) -> Path:
+    """Where a project keeps the state of its stack: `.local`, or LOCAL_STATE_DIR, relative to the project's root."""
+    return root / (environment.get("LOCAL_STATE_DIR") or ".local")
+
+
 def state_file(state_dir: Path) -> Path:
     return state_dir / "state.json"
 
 
-def read_state(state_dir: Path) -> StackState:
-    """An empty state when there is no file."""
+def read_state(state_dir: Path, program: str) -> StackState:
+    """An empty state when there is no file. `program` is the stack's command line, for the message of an error."""
     file = state_file(state_dir)
     try:
         return StackState.model_validate_json(file.read_bytes())
@@ -68,7 +74,7 @@ def read_state(state_dir: Path) -> StackState:
     except ValidationError as error:
         raise StateUnreadable(
             f"{file} cannot be read ({error.error_count()} errors, the first: {error.errors()[0]['msg']}). "
-            f"Stopping the stack stops the processes it was about and removes it."
+            f"`{program} down` stops the processes that it described and removes it."
         ) from error
 
 

@@ -1,5 +1,5 @@
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from laptop.supervisor.errors import PortsTaken, StackError, StateUnreadable, UnknownPart
@@ -28,23 +28,30 @@ from laptop.supervisor.state import (
 
 
 def silent(_line: str) -> None:
-    """The report of nobody."""
+    """Reports nothing."""
 
 
 class Supervisor:
-    """Brings one plan's processes up, and brings down whatever the state directory says is up."""
+    """Brings one plan's processes up, and brings down whatever the state directory says is up.
+
+    `program` is the command line that a person types for this stack, such as `python -m infra.local`.
+    """
 
     def __init__(
         self,
         state_dir: Path,
         folder: Path,
         *,
+        program: str,
+        port_variable: Callable[[str], str],
         start_timeout: float = 60,
         stop_timeout: float = 10,
         report: Report = silent,
     ) -> None:
         self.state_dir = state_dir
         self._folder = folder
+        self._program = program
+        self._port_variable = port_variable
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
         self._report = report
@@ -55,7 +62,7 @@ class Supervisor:
         With `only`, parts that are not named are taken as they are, dead or alive.
         """
         with stack_lock(self.state_dir, "up"), deferred_signals() as interruption:
-            state = read_state(self.state_dir)
+            state = read_state(self.state_dir, self._program)
             self._clear_strays(state)
             asked = [part for part in plan.parts if only is None or part.name in only]
             missing = self._missing(asked, state)
@@ -89,7 +96,7 @@ class Supervisor:
         """Stops all parts, or those named, in order, gracefully and then not; returns what was running."""
         with stack_lock(self.state_dir, "down"), deferred_signals():
             try:
-                state = read_state(self.state_dir)
+                state = read_state(self.state_dir, self._program)
             except StateUnreadable:
                 state = StackState()
             records = {
@@ -121,7 +128,7 @@ class Supervisor:
             raise StackError(f"{self.state_dir} could not be removed as a whole.")
 
     def state(self) -> StackState:
-        return read_state(self.state_dir)
+        return read_state(self.state_dir, self._program)
 
     def record(self, name: str) -> PartRecord:
         parts = self.state().parts
@@ -149,7 +156,7 @@ class Supervisor:
             elif record.fingerprint != part.fingerprint():
                 self._report(
                     f"{part.name} keeps the settings it was started with. "
-                    f"The present ones differ; to use them, restart {part.name}."
+                    f"The present ones differ; to use them, `{self._program} restart {part.name}`."
                 )
         return frozenset(missing)
 
@@ -161,7 +168,7 @@ class Supervisor:
             for each in taken:
                 part, port_name = purposes[each.port]
                 holder = each.holder or "a program that the system does not name"
-                setting = f"LOCAL_PORT_{port_name.upper().replace('-', '_')}"
+                setting = self._port_variable(port_name)
                 lines.append(f"  {each.port}, for {part}, is held by {holder}; {setting} sets another port")
             raise PortsTaken("\n".join(["Nothing was started: ports are taken.", *lines]))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.local_stack import LocalStack
 from infra.local.settings import PORT_OFFSETS, port_variable
 from laptop.supabase.postgres.place import place_for
 from laptop.supervisor.plan import Plan
-from laptop.supervisor.state import read_state
 from tests.laptop.supervisor.stack_support import StandIns, running_pids, stand_ins
 from tests.processes import started
 
@@ -42,7 +42,7 @@ def test_ctrl_c_during_up_leaves_nothing_behind(tmp_path: Path) -> None:
         with begin(state_dir, "up") as up:
             assert up.stdout is not None
             up.stdout.readline()
-            started = [record.pid for record in read_state(state_dir).parts.values()]
+            started = [record.pid for record in LocalStack(state_dir).state.parts.values()]
             up.send_signal(signal.SIGINT)
             output, _ = up.communicate(timeout=60)
 
@@ -50,7 +50,7 @@ def test_ctrl_c_during_up_leaves_nothing_behind(tmp_path: Path) -> None:
         assert "Interrupted by SIGINT: all that was started is stopped again." in output
         assert len(started) > 1
         assert running_pids(started) == []
-        assert read_state(state_dir).parts == {}
+        assert LocalStack(state_dir).state.parts == {}
     finally:
         place_for(state_dir / "postgres").remove()
 

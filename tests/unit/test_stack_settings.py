@@ -55,7 +55,7 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_variable(variable: str, v
 
 def test_every_setting_stands_in_the_documentation() -> None:
     page = (ROOT / "docs" / "local-cloud.md").read_text()
-    settings = [field.alias for field in _Environment.model_fields.values()]
+    settings = ["LOCAL_STATE_DIR", *(field.alias for field in _Environment.model_fields.values())]
     rows = {f"`{port_variable(name)}` | {8080 + offset} |" for name, offset in PORT_OFFSETS.items()}
 
     assert [name for name in settings if f"| `{name}` |" not in page] == []

@@ -15,6 +15,7 @@ from laptop.supervisor.health import HttpHealth
 from laptop.supervisor.plan import Job, Part, Plan
 from laptop.supervisor.ports import resolve_ports
 from laptop.supervisor.process import STACK_MARK
+from laptop.supervisor.startup import Report
 from laptop.supervisor.supervisor import Supervisor
 
 PROJECT = Path(__file__).parents[3]
@@ -31,14 +32,18 @@ class StandIns:
     start_timeout: float = 30
     lines: list[str] = field(default_factory=list)
 
+    report: Report | None = None
+
     @property
     def supervisor(self) -> Supervisor:
         return Supervisor(
             self.folder / "state",
             PROJECT,
+            program="stack",
+            port_variable=lambda name: f"PORT_OF_{name}",
             start_timeout=self.start_timeout,
             stop_timeout=self.stop_timeout,
-            report=self.lines.append,
+            report=self.report or self.lines.append,
         )
 
     def part(
@@ -115,10 +120,9 @@ def _runs(pid: int) -> bool:
 
 def main(folder: Path) -> int:
     """Brings `a` up, then `b`, which is ready only when the file `open` is there. Exits as the command line does."""
-    stack = StandIns(folder)
-    supervisor = Supervisor(folder / "state", PROJECT, report=lambda line: print(line, flush=True))  # noqa: T201 - read by the test
+    stack = StandIns(folder, report=lambda line: print(line, flush=True))  # noqa: T201 - read by the test
     try:
-        supervisor.start(Plan((stack.part("a"), stack.part("b", "late", after="a"))))
+        stack.supervisor.start(Plan((stack.part("a"), stack.part("b", "late", after="a"))))
     except StackInterrupted as interruption:
         return 128 + signal.Signals(interruption.signal_number)
     return 0

@@ -14,7 +14,7 @@ from laptop.supervisor import process
 from laptop.supervisor.errors import PartFailed, PortsTaken, StackBusy, StateUnreadable
 from laptop.supervisor.lock import stack_lock
 from laptop.supervisor.plan import Plan
-from laptop.supervisor.state import read_state, state_file
+from laptop.supervisor.state import state_file
 from tests.laptop.supervisor.stack_support import StandIns, stand_ins, wait_for
 from tests.processes import started
 
@@ -85,7 +85,7 @@ def test_a_running_part_keeps_its_settings_and_says_that_they_differ(stack: Stan
 
     (line,) = stack.lines
     assert "a keeps the settings it was started with" in line
-    assert "restart a" in line
+    assert "to use them, `stack restart a`." in line
 
 
 def test_a_taken_port_stops_the_start_and_is_explained(stack: StandIns) -> None:
@@ -95,7 +95,7 @@ def test_a_taken_port_stops_the_start_and_is_explained(stack: StandIns) -> None:
             stack.supervisor.start(Plan((stack.part("a"), stack.part("big-query", port=port))))
 
     assert f"{port}, for big-query, is held by pid {os.getpid()}" in str(refusal.value)
-    assert "LOCAL_PORT_BIG_QUERY sets another port" in str(refusal.value)
+    assert "PORT_OF_big-query sets another port" in str(refusal.value)
     assert stack.events() == []
 
 
@@ -161,7 +161,7 @@ def test_a_damaged_state_file_is_explained_and_down_clears_it_with_its_processes
     stack.supervisor.start(Plan((stack.part("a"),)))
     state_file(stack.folder / "state").write_text("{")
 
-    with pytest.raises(StateUnreadable, match="Stopping the stack"):
+    with pytest.raises(StateUnreadable, match="`stack down` stops the processes"):
         stack.supervisor.start(Plan((stack.part("a"),)))
     assert len(stack.supervisor.stop()) == 1
 
@@ -197,7 +197,7 @@ def test_a_signal_during_the_start_stops_everything_that_was_started(
     assert up.returncode == 128 + number
     assert "Stopping what was started." in output
     assert stack.alive() == []
-    assert read_state(stack.folder / "state").parts == {}
+    assert stack.supervisor.state().parts == {}
 
 
 def test_what_a_killed_start_leaves_is_found_by_down_and_by_the_next_start(stack: StandIns) -> None:

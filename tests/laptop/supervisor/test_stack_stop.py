@@ -6,7 +6,7 @@ import pytest
 from laptop.supervisor.errors import UnknownPart
 from laptop.supervisor.overview import PartState, look
 from laptop.supervisor.plan import Plan
-from laptop.supervisor.state import read_state, write_state
+from laptop.supervisor.state import write_state
 from tests.laptop.supervisor.stack_support import StandIns, stand_ins
 
 
@@ -100,7 +100,7 @@ def test_a_part_that_was_stopped_alone_shows_as_stopped(stack: StandIns) -> None
 
     assert stack.supervisor.stop(["b"]) == ["b"]
 
-    overview = look(read_state(stack.folder / "state"))
+    overview = look(stack.supervisor.state())
     assert [(part.name, part.state) for part in overview.parts] == [
         ("a", PartState.RUNNING),
         ("b", PartState.STOPPED),
