@@ -1,4 +1,4 @@
-"""The sums of docs/costs.md, and what it says of settings and schedules, hold."""
+"""The sums of docs/costs.md are right, and its settings and schedules are those of the code."""
 
 import doctest
 import re
