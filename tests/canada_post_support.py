@@ -1,17 +1,10 @@
-"""Starts the Canada Post sandbox as the laptop cloud does, and makes clients of both its APIs."""
+"""Clients of both of Canada Post's APIs, and good requests for them."""
 
 import itertools
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, cast
-
-import httpx
+from typing import Any
 
 from shared.clock import Clock, system_clock
 from shared.fulfillment.ports import LabelRequest, Parcel, Party
@@ -20,9 +13,9 @@ from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.json_api import CanadaPostJson
 from shared.vendors.canada_post.transport import CanadaPostBounds
 from shared.vendors.canada_post.xml_api import CanadaPostXml
+from tests.processes import PROJECT
 
-ROOT = Path(__file__).parents[1]
-SCHEMAS = ROOT.parent / "shared" / "contracts" / "canadapost"
+SCHEMAS = PROJECT.parent / "shared" / "contracts" / "canadapost"
 CUSTOMER = "2004381"
 SECRETS = ("our-secret", "our-word")
 BACKENDS = ("json", "xml")
@@ -59,68 +52,6 @@ def label_request(request_id: str | None = None, **fields: Any) -> LabelRequest:
         "options": ("DC",),
     }
     return LabelRequest(request_id=chosen, **(given | fields))
-
-
-@dataclass(frozen=True)
-class Running:
-    url: str
-    process: subprocess.Popen[str]
-    http: httpx.Client
-
-    def control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = self.http.request(method, f"{self.url}/_control/{path}", json=body)
-        answer.raise_for_status()
-        return cast("dict[str, Any]", answer.json()) if answer.content else {}
-
-    def faults(self, *faults: Mapping[str, object]) -> None:
-        self.control("PUT", "faults", {"seed": 1, "faults": faults})
-
-    def behave(self, **settings: object) -> None:
-        self.control("PUT", "settings", settings)
-
-    def books(self, **query: str) -> dict[str, Any]:
-        return cast("dict[str, Any]", self.http.get(f"{self.url}/_control/books", params=query).json())
-
-    def sold(self, request_id: str) -> int:
-        return int(self.books(request_id=request_id)["labels_sold"])
-
-    def calls(self, outcome: str) -> int:
-        return int(self.books()["calls"].get(outcome, 0))
-
-    def calm(self) -> None:
-        """No faults, no strange behaviour, the real time, no token left from another test."""
-        for what in ("faults", "settings", "clock", "tokens"):
-            self.control("DELETE", what)
-        self.behave(pending_labels=0)
-
-
-def command(data_dir: Path, *options: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "laptop.vendors.canada_post",
-        "--port",
-        "0",
-        "--data-dir",
-        str(data_dir),
-        *options,
-    ]
-
-
-@contextmanager
-def sandbox(data_dir: Path, *options: str) -> Iterator[Running]:
-    with (
-        httpx.Client(trust_env=False, timeout=30) as http,
-        subprocess.Popen(command(data_dir, *options), cwd=ROOT, stdout=subprocess.PIPE, text=True) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            ready = process.stdout.readline()
-            assert "ready on http://" in ready, "the sandbox did not start"
-            yield Running(ready.split(" on ")[1].split()[0], process, http)
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
 
 
 def bounds(**given: Any) -> CanadaPostBounds:  # noqa: ANN401  # any of the bounds

@@ -10,9 +10,9 @@ import httpx
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
-from tests.mirakl_support import ROOT
+from tests.processes import PROJECT
 
-CONTRACT = ROOT.parent / "shared" / "contracts" / "mirakl-seller.openapi.json"
+CONTRACT = PROJECT.parent / "shared" / "contracts" / "mirakl-seller.openapi.json"
 PAGES = {"OR11": {"max", "offset", "sort", "order"}, "M11": {"limit", "page_token"}}
 """The general notes describe these; the operations themselves do not list them."""
 

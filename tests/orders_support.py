@@ -33,6 +33,7 @@ from shared.fulfillment.track import TrackingUpdate
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests import canada_post_support, mirakl_support
+from tests.laptop.vendors import sandboxes
 from tests.memory.clock import SettableClock
 from tests.postgres_support import Database
 from tests.rest_support import Rest
@@ -43,7 +44,7 @@ Json = dict[str, Any]
 ACCEPT, LABEL, TRACK, MESSAGES = "accept-orders", "create-labels", "update-tracking", "sync-messages"
 PIPELINE = load_pipeline()
 CYCLE = timedelta(minutes=PIPELINE.interval_minutes)
-BEGIN = mirakl_support.NOON
+BEGIN = sandboxes.NOON
 ENDS = frozenset({"shipped", "refused", "cancelled"})
 TERMS = LabelTerms(
     "DOM.EP",
@@ -79,15 +80,15 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Vendors:
     """Both sandboxes; one pair serves all tests of a process."""
 
-    market: mirakl_support.Running
-    post: canada_post_support.Running
+    market: sandboxes.MiraklSandbox
+    post: sandboxes.CanadaPostSandbox
 
 
 @contextmanager
 def running_vendors(folder: Path) -> Iterator[Vendors]:
     with (
-        mirakl_support.sandbox(folder / "mirakl", "--api-key", mirakl_support.KEY) as market,
-        canada_post_support.sandbox(folder / "canada-post") as post,
+        sandboxes.mirakl(folder / "mirakl", "--api-key", sandboxes.SHOP_KEY) as market,
+        sandboxes.canada_post(folder / "canada-post") as post,
     ):
         yield Vendors(market, post)
 
@@ -109,11 +110,11 @@ class RunningFulfillment:
     numbers: Iterator[int] = field(default_factory=count)
 
     @property
-    def market(self) -> mirakl_support.Running:
+    def market(self) -> sandboxes.MiraklSandbox:
         return self.vendors.market
 
     @property
-    def post(self) -> canada_post_support.Running:
+    def post(self) -> sandboxes.CanadaPostSandbox:
         return self.vendors.post
 
     # --- time -----------------------------------------------------------------------------------------------
@@ -265,7 +266,7 @@ class RunningFulfillment:
             "SUPABASE_URL": self.rest.url,
             "SUPABASE_SERVICE_ROLE_KEY": self.rest.service_key,
             "MIRAKL_API_BASE": self.market.url,
-            "BEST_BUY_API_KEY": mirakl_support.KEY,
+            "BEST_BUY_API_KEY": sandboxes.SHOP_KEY,
             "CANADA_POST_BACKEND": self.backend,
             "CANADA_POST_API_BASE": self.post.url,
             "CANADA_POST_API_USER": "our-user",

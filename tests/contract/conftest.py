@@ -9,9 +9,10 @@ from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment
-from tests.digikey_support import Running, row, sandbox, write_catalogue
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
 from tests.laptop.google.tasks_support.process import TasksServer
+from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
+from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
 from tests.postgres_support import Database
 from tests.rest_support import Rest
 from tests.web_support import Log, logged
@@ -78,11 +79,11 @@ def parts_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulato
 
 
 @pytest.fixture(scope="session")
-def parts_vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def parts_vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DigiKeySandbox]:
     """A DigiKey sandbox that knows the parts KNOWN-0 to KNOWN-9."""
     folder = tmp_path_factory.mktemp("digikey")
     catalogue = write_catalogue(folder / "catalogue.jsonl", [row(f"KNOWN-{number}") for number in range(10)])
-    with sandbox(catalogue, folder) as running:
+    with digikey_sandbox(catalogue, folder) as running:
         yield running
 
 

@@ -12,29 +12,28 @@ from tests.canada_post_support import (
     BACKENDS,
     SECRETS,
     SHIPMENTS,
-    Running,
     bounds,
     client,
     label_request,
-    sandbox,
     wait_until,
 )
+from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("canada-post")) as running:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanadaPostSandbox]:
+    with canada_post(tmp_path_factory.mktemp("canada-post")) as running:
         yield running
 
 
 @pytest.fixture(params=BACKENDS)
-def backend(vendor: Running, request: pytest.FixtureRequest) -> str:
+def backend(vendor: CanadaPostSandbox, request: pytest.FixtureRequest) -> str:
     vendor.calm()
     return str(request.param)
 
 
 @pytest.fixture
-def carrier(vendor: Running, backend: str) -> Iterator[CanadaPost]:
+def carrier(vendor: CanadaPostSandbox, backend: str) -> Iterator[CanadaPost]:
     with client(backend, vendor.url) as built:
         yield built
 
@@ -61,7 +60,7 @@ def carrier(vendor: Running, backend: str) -> Iterator[CanadaPost]:
     ],
 )
 def test_after_an_unclear_answer_the_look_up_knows(
-    carrier: CanadaPost, backend: str, vendor: Running, fault: dict[str, object], sold: int
+    carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object], sold: int
 ) -> None:
     vendor.faults({**fault, "path": SHIPMENTS[backend], "method": "POST"})
     request = label_request()
@@ -73,7 +72,7 @@ def test_after_an_unclear_answer_the_look_up_knows(
 
 
 @pytest.mark.parametrize("effect", ["none", "before"])
-def test_silence_is_left_and_looked_up(backend: str, vendor: Running, effect: str) -> None:
+def test_silence_is_left_and_looked_up(backend: str, vendor: CanadaPostSandbox, effect: str) -> None:
     vendor.faults(
         {"kind": "timeout", "seconds": 60, "effect": effect, "path": SHIPMENTS[backend], "method": "POST"}
     )
@@ -98,7 +97,7 @@ def test_silence_is_left_and_looked_up(backend: str, vendor: Running, effect: st
     ],
 )
 def test_where_nothing_was_sold_that_is_said(
-    carrier: CanadaPost, backend: str, vendor: Running, fault: dict[str, object], outcome: type
+    carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object], outcome: type
 ) -> None:
     vendor.faults({**fault, "path": SHIPMENTS[backend], "method": "POST"})
     request = label_request()
@@ -107,13 +106,13 @@ def test_where_nothing_was_sold_that_is_said(
     assert vendor.control("GET", "faults")["faults"][0]["struck"] == 1
 
 
-def test_a_refusal_quotes_the_vendor(carrier: CanadaPost, backend: str, vendor: Running) -> None:
+def test_a_refusal_quotes_the_vendor(carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox) -> None:
     vendor.faults({"kind": "error_before", "status": 400, "path": SHIPMENTS[backend]})
     words = "Canada Post answered 400: 9111 Injected by the fault plan"
     assert carrier.buy(label_request()) == Refused(words, "9111")
 
 
-def test_a_throttled_key_waits_a_minute(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_throttled_key_waits_a_minute(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     carrier.find("warm-up")
     vendor.behave(calls_per_minute=0)
     limited = carrier.buy(label_request())
@@ -141,7 +140,7 @@ def test_nothing_is_sent_where_nobody_listens(backend: str) -> None:
     [{"kind": "error_before", "status": 503}, {"kind": "lost_answer"}, {"kind": "timeout", "seconds": 0}],
 )
 def test_a_look_up_survives_two_failures_but_not_three(
-    backend: str, vendor: Running, fault: dict[str, object]
+    backend: str, vendor: CanadaPostSandbox, fault: dict[str, object]
 ) -> None:
     waited: list[float] = []
     with client(backend, vendor.url, pause=waited.append) as carrier:
@@ -166,7 +165,7 @@ def test_a_look_up_survives_two_failures_but_not_three(
     ],
 )
 def test_a_look_up_that_cannot_be_read_never_says_unknown(
-    carrier: CanadaPost, backend: str, vendor: Running, fault: dict[str, object]
+    carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object]
 ) -> None:
     request = label_request()
     carrier.buy(request)
@@ -179,7 +178,7 @@ def test_a_look_up_that_cannot_be_read_never_says_unknown(
     [{"kind": "malformed"}, {"kind": "error_before", "status": 404}, {"kind": "lost_answer"}],
 )
 def test_a_shipment_that_was_found_but_cannot_be_read_stays_unclear(
-    carrier: CanadaPost, backend: str, vendor: Running, fault: dict[str, object]
+    carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object]
 ) -> None:
     request = label_request()
     carrier.buy(request)
@@ -201,7 +200,7 @@ def test_a_shipment_that_was_found_but_cannot_be_read_stays_unclear(
     ],
 )
 def test_only_a_pdf_is_taken_for_a_label(
-    carrier: CanadaPost, backend: str, vendor: Running, fault: dict[str, object], outcome: str
+    carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object], outcome: str
 ) -> None:
     label = carrier.buy(label_request())
     assert isinstance(label, Bought)
@@ -212,7 +211,7 @@ def test_only_a_pdf_is_taken_for_a_label(
 
 
 def test_no_outcome_shows_a_secret_or_the_addressee(
-    carrier: CanadaPost, backend: str, vendor: Running
+    carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox
 ) -> None:
     kinds = ("lost_answer", "malformed", "html", "rate_limited")
     faults: list[dict[str, object]] = [{"kind": kind} for kind in kinds]

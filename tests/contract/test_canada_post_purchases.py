@@ -12,26 +12,27 @@ from pypdf import PdfReader
 from shared.fulfillment.ports import Bought, Carrier, NotReady, Pdf, Refused, Unclear, Unknown
 from shared.vendors.canada_post.account import Settlement
 from shared.vendors.canada_post.carrier import CanadaPost
+from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect
 from tests.canada_post_support import (
     ACCOUNT,
     BACKENDS,
     DESTINATION,
     PARCEL,
-    Running,
+    XML_SHIPMENTS,
     client,
     label_request,
-    sandbox,
 )
+from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("canada-post")) as running:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanadaPostSandbox]:
+    with canada_post(tmp_path_factory.mktemp("canada-post")) as running:
         yield running
 
 
 @pytest.fixture(params=BACKENDS)
-def carrier(vendor: Running, request: pytest.FixtureRequest) -> Iterator[CanadaPost]:
+def carrier(vendor: CanadaPostSandbox, request: pytest.FixtureRequest) -> Iterator[CanadaPost]:
     vendor.calm()
     with client(request.param, vendor.url) as built:
         yield built
@@ -47,7 +48,7 @@ def test_it_is_a_carrier(carrier: CanadaPost) -> None:
     assert port.name in {"canada_post_json", "canada_post_xml"}
 
 
-def test_a_label_is_bought_once_at_the_price_to_pay(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_label_is_bought_once_at_the_price_to_pay(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     request = label_request()
     label = bought(carrier.buy(request))
     assert (label.usable, label.status, label.also_sold) == (True, "transmitted", ())
@@ -82,7 +83,9 @@ def test_every_character_that_a_name_can_have_reaches_the_label(carrier: CanadaP
     assert [float(side) / 72 for side in page.mediabox[2:]] == [4, 6]
 
 
-def test_a_label_that_is_still_made_is_asked_for_again(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_label_that_is_still_made_is_asked_for_again(
+    carrier: CanadaPost, vendor: CanadaPostSandbox
+) -> None:
     vendor.behave(pending_labels=2)
     link = bought(carrier.buy(label_request())).label_link or ""
     answers = [carrier.fetch_label(link) for _ in range(4)]
@@ -90,7 +93,7 @@ def test_a_label_that_is_still_made_is_asked_for_again(carrier: CanadaPost, vend
     assert answers[2] == answers[3]
 
 
-def test_a_label_is_gone_after_ninety_days(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_label_is_gone_after_ninety_days(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     link = bought(carrier.buy(label_request())).label_link or ""
     vendor.control("PUT", "clock", {"advance": 91 * 86_400, "running": True})
     vendor.control("DELETE", "tokens")
@@ -98,7 +101,7 @@ def test_a_label_is_gone_after_ninety_days(carrier: CanadaPost, vendor: Running)
 
 
 @pytest.mark.parametrize("style", ["quoted", "relative"])
-def test_untidy_links_are_understood(carrier: CanadaPost, vendor: Running, style: str) -> None:
+def test_untidy_links_are_understood(carrier: CanadaPost, vendor: CanadaPostSandbox, style: str) -> None:
     vendor.behave(link_style=style)
     request = label_request()
     label = bought(carrier.buy(request))
@@ -107,7 +110,7 @@ def test_untidy_links_are_understood(carrier: CanadaPost, vendor: Running, style
     assert isinstance(carrier.fetch_label(label.label_link or ""), Pdf)
 
 
-def test_a_suspended_shipment_is_bought_but_of_no_use(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_suspended_shipment_is_bought_but_of_no_use(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     vendor.behave(suspend=1)
     request = label_request()
     label = bought(carrier.buy(request))
@@ -116,7 +119,7 @@ def test_a_suspended_shipment_is_bought_but_of_no_use(carrier: CanadaPost, vendo
 
 
 def test_a_second_purchase_of_one_request_is_paid_twice_and_told(
-    carrier: CanadaPost, vendor: Running
+    carrier: CanadaPost, vendor: CanadaPostSandbox
 ) -> None:
     request = label_request()
     first, second = bought(carrier.buy(request)), bought(carrier.buy(request))
@@ -124,7 +127,7 @@ def test_a_second_purchase_of_one_request_is_paid_twice_and_told(
     assert carrier.find(request.request_id) == replace(first, also_sold=(second.shipment_id,))
 
 
-def test_the_usable_one_of_two_is_adopted(carrier: CanadaPost, vendor: Running) -> None:
+def test_the_usable_one_of_two_is_adopted(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     request = label_request()
     vendor.behave(suspend=1)
     carrier.buy(request)
@@ -132,7 +135,9 @@ def test_the_usable_one_of_two_is_adopted(carrier: CanadaPost, vendor: Running) 
     assert carrier.find(request.request_id) == second
 
 
-def test_a_carrier_that_refuses_repeats_leads_to_a_look_up(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_carrier_that_refuses_repeats_leads_to_a_look_up(
+    carrier: CanadaPost, vendor: CanadaPostSandbox
+) -> None:
     request = label_request()
     vendor.behave(duplicates="refuse")
     first = bought(carrier.buy(request))
@@ -142,7 +147,9 @@ def test_a_carrier_that_refuses_repeats_leads_to_a_look_up(carrier: CanadaPost, 
 
 
 @pytest.mark.parametrize("hidden_as", ["none", "not_found"])
-def test_a_sale_may_show_only_after_a_while(carrier: CanadaPost, vendor: Running, hidden_as: str) -> None:
+def test_a_sale_may_show_only_after_a_while(
+    carrier: CanadaPost, vendor: CanadaPostSandbox, hidden_as: str
+) -> None:
     request = label_request()
     vendor.behave(visibility_delay=300, hidden_as=hidden_as)
     label = bought(carrier.buy(request))
@@ -151,7 +158,7 @@ def test_a_sale_may_show_only_after_a_while(carrier: CanadaPost, vendor: Running
     assert carrier.find(request.request_id) == label
 
 
-def test_a_carrier_still_at_work_says_so(vendor: Running) -> None:
+def test_a_carrier_still_at_work_says_so(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
     vendor.behave(visibility_delay=300, hidden_as="working")
     request = label_request()
@@ -169,7 +176,7 @@ def test_a_carrier_still_at_work_says_so(vendor: Running) -> None:
     ],
 )
 def test_a_refusal_carries_the_vendors_code(
-    carrier: CanadaPost, vendor: Running, fields: dict[str, Any], code: str
+    carrier: CanadaPost, vendor: CanadaPostSandbox, fields: dict[str, Any], code: str
 ) -> None:
     request = label_request(**fields)
     refused = carrier.buy(request)
@@ -178,7 +185,7 @@ def test_a_refusal_carries_the_vendors_code(
     assert vendor.sold(request.request_id) == 0
 
 
-def test_what_exceeds_a_limit_is_never_sent(carrier: CanadaPost, vendor: Running) -> None:
+def test_what_exceeds_a_limit_is_never_sent(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     before = vendor.books()["calls"]
     refused = carrier.buy(label_request(destination=replace(DESTINATION, line_1="x" * 45)))
     assert refused == Refused("destination.line_1 has 45 characters, at most 44 are allowed", "limit")
@@ -186,7 +193,7 @@ def test_what_exceeds_a_limit_is_never_sent(carrier: CanadaPost, vendor: Running
     assert vendor.books()["calls"] == before
 
 
-def test_without_a_contract_the_card_is_charged(carrier: CanadaPost, vendor: Running) -> None:
+def test_without_a_contract_the_card_is_charged(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     request = label_request()
     account = replace(ACCOUNT, settlement=Settlement(paid_by_customer="2004381"), label_format="8.5x11")
     backend = carrier.name.removeprefix("canada_post_")
@@ -197,7 +204,7 @@ def test_without_a_contract_the_card_is_charged(carrier: CanadaPost, vendor: Run
     assert [float(side) / 72 for side in PdfReader(BytesIO(pdf.content)).pages[0].mediabox[2:]] == [8.5, 11]
 
 
-def test_a_prepared_refund_is_accepted_as_it_stands(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_prepared_refund_is_accepted_as_it_stands(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     request = label_request()
     label = bought(carrier.buy(request))
     call = carrier.undo(label)
@@ -216,6 +223,20 @@ def test_a_prepared_refund_is_accepted_as_it_stands(carrier: CanadaPost, vendor:
     assert answer.status_code == 200
     books = vendor.books(request_id=request.request_id)
     assert (books["labels_sold"], books["live"]) == (1, 0)
+
+
+def test_a_prepared_void_of_an_untransmitted_shipment_is_accepted(vendor: CanadaPostSandbox) -> None:
+    vendor.calm()
+    body = XmlDialect().create_body(label_request("grouped"), ACCOUNT).decode()
+    body = body.replace("<transmit-shipment>true</transmit-shipment>", "<group-id>today</group-id>")
+    key = ("our-key", "our-word")
+    headers = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE}
+    sold = vendor.http.post(f"{vendor.url}{XML_SHIPMENTS}", content=body, headers=headers, auth=key)
+    sold.raise_for_status()
+    with client("xml", vendor.url) as carrier:
+        undo = carrier.undo(bought(carrier.find("grouped")))
+    answer = vendor.http.request(undo.method, undo.url, headers={"Accept": MEDIA_TYPE}, auth=key)
+    assert (undo.method, undo.body, answer.status_code) == ("DELETE", None, 204)
 
 
 def test_a_label_is_asked_for_on_the_carriers_host_alone(carrier: CanadaPost) -> None:

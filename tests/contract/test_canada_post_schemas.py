@@ -10,17 +10,9 @@ from lxml import etree
 from shared.fulfillment.ports import Bought, LabelRequest
 from shared.vendors.canada_post.account import Settlement, ShippingAccount
 from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect
-from tests.canada_post_support import (
-    ACCOUNT,
-    DESTINATION,
-    ROOT,
-    SCHEMAS,
-    XML_SHIPMENTS,
-    Running,
-    client,
-    label_request,
-    sandbox,
-)
+from tests.canada_post_support import ACCOUNT, DESTINATION, SCHEMAS, XML_SHIPMENTS, client, label_request
+from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
+from tests.processes import PROJECT
 
 pytestmark = pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the carrier's schemas are not on this machine")
 KEY = ("our-key", "our-word")
@@ -28,8 +20,8 @@ LINE = "é" * 44
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("canada-post")) as running:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanadaPostSandbox]:
+    with canada_post(tmp_path_factory.mktemp("canada-post")) as running:
         running.calm()
         yield running
 
@@ -68,7 +60,7 @@ def test_the_prepared_refund_fits_the_schema() -> None:
     check(XmlDialect().refund_body("desk@acme.example").encode(), "shipment.xsd")
 
 
-def test_the_sandboxs_answers_fit_the_schema(vendor: Running) -> None:
+def test_the_sandboxs_answers_fit_the_schema(vendor: CanadaPostSandbox) -> None:
     request = label_request(options=("SO", "DC"))
     headers = {"Accept": MEDIA_TYPE}
     with client("xml", vendor.url) as carrier:
@@ -91,7 +83,7 @@ def test_the_sandboxs_answers_fit_the_schema(vendor: Running) -> None:
     assert check(refund.content, "shipment.xsd").tag.endswith("shipment-refund-request-info")
 
 
-def test_the_sandboxs_errors_fit_the_schema(vendor: Running) -> None:
+def test_the_sandboxs_errors_fit_the_schema(vendor: CanadaPostSandbox) -> None:
     headers = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE}
     address = f"{vendor.url}{XML_SHIPMENTS}"
     answers = [
@@ -106,7 +98,7 @@ def test_the_sandboxs_errors_fit_the_schema(vendor: Running) -> None:
         check(answer.content, "messages.xsd")
 
 
-def test_the_sandbox_takes_what_the_schema_allows_in_any_order(vendor: Running) -> None:
+def test_the_sandbox_takes_what_the_schema_allows_in_any_order(vendor: CanadaPostSandbox) -> None:
     body = etree.fromstring(XmlDialect().create_body(label_request(), ACCOUNT))
     for element in (body, body[-1]):
         for child in reversed(list(element)):
@@ -119,6 +111,6 @@ def test_the_sandbox_takes_what_the_schema_allows_in_any_order(vendor: Running) 
 
 
 def test_nothing_that_is_deployed_needs_the_schema_checker() -> None:
-    for source in (*Path(ROOT / "shared").rglob("*.py"), *Path(ROOT / "functions").rglob("*.py")):
+    for source in (*Path(PROJECT / "shared").rglob("*.py"), *Path(PROJECT / "functions").rglob("*.py")):
         assert "lxml" not in source.read_text(encoding="utf-8")
-    assert "lxml" not in (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert "lxml" not in (PROJECT / "requirements.txt").read_text(encoding="utf-8")

@@ -12,22 +12,14 @@ from shared.vendors.canada_post.account import JsonCredentials, XmlCredentials
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.json_api import CanadaPostJson
 from shared.vendors.canada_post.xml_api import CanadaPostXml
-from tests.canada_post_support import (
-    ACCOUNT,
-    JSON_SHIPMENTS,
-    SECRETS,
-    Running,
-    bounds,
-    client,
-    label_request,
-    sandbox,
-)
+from tests.canada_post_support import ACCOUNT, JSON_SHIPMENTS, SECRETS, bounds, client, label_request
+from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 
 TOKEN = "/cpc-api-native-oauth-provider/oauth2/token"
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanadaPostSandbox]:
     folder = tmp_path_factory.mktemp("canada-post")
     ours = (
         "--client-id",
@@ -39,18 +31,18 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "--password",
         SECRETS[1],
     )
-    with sandbox(folder, *ours) as running:
+    with canada_post(folder, *ours) as running:
         yield running
 
 
 @pytest.fixture
-def carrier(vendor: Running) -> Iterator[CanadaPost]:
+def carrier(vendor: CanadaPostSandbox) -> Iterator[CanadaPost]:
     vendor.calm()
     with client("json", vendor.url) as built:
         yield built
 
 
-def test_threads_that_start_at_once_share_one_token(carrier: CanadaPost, vendor: Running) -> None:
+def test_threads_that_start_at_once_share_one_token(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     before = vendor.calls("token")
     start = threading.Barrier(12)
 
@@ -63,7 +55,7 @@ def test_threads_that_start_at_once_share_one_token(carrier: CanadaPost, vendor:
     assert vendor.calls("token") == before + 1
 
 
-def test_a_token_is_renewed_a_minute_before_its_end(vendor: Running) -> None:
+def test_a_token_is_renewed_a_minute_before_its_end(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
     passed = timedelta()
     with client("json", vendor.url, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC) + passed) as carrier:
@@ -77,7 +69,7 @@ def test_a_token_is_renewed_a_minute_before_its_end(vendor: Running) -> None:
         assert vendor.calls("token") == before + 2
 
 
-def test_a_revoked_token_is_replaced_for_a_look_up(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_revoked_token_is_replaced_for_a_look_up(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     carrier.find("order")
     vendor.control("DELETE", "tokens")
     before = vendor.calls("token")
@@ -85,7 +77,9 @@ def test_a_revoked_token_is_replaced_for_a_look_up(carrier: CanadaPost, vendor: 
     assert vendor.calls("token") == before + 1
 
 
-def test_threads_whose_token_was_revoked_share_the_next_one(carrier: CanadaPost, vendor: Running) -> None:
+def test_threads_whose_token_was_revoked_share_the_next_one(
+    carrier: CanadaPost, vendor: CanadaPostSandbox
+) -> None:
     carrier.find("order")
     vendor.control("DELETE", "tokens")
     vendor.faults(
@@ -98,7 +92,7 @@ def test_threads_whose_token_was_revoked_share_the_next_one(carrier: CanadaPost,
 
 
 def test_a_purchase_with_a_revoked_token_is_not_repeated_but_the_next_one_succeeds(
-    carrier: CanadaPost, vendor: Running
+    carrier: CanadaPost, vendor: CanadaPostSandbox
 ) -> None:
     carrier.find("order")
     vendor.control("DELETE", "tokens")
@@ -110,7 +104,7 @@ def test_a_purchase_with_a_revoked_token_is_not_repeated_but_the_next_one_succee
     assert vendor.sold(request.request_id) == 1
 
 
-def test_a_token_that_is_refused_again_is_final(carrier: CanadaPost, vendor: Running) -> None:
+def test_a_token_that_is_refused_again_is_final(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     vendor.faults({"kind": "error_before", "status": 401, "path": JSON_SHIPMENTS})
     before = vendor.calls("token")
     assert isinstance(carrier.find("order"), Unclear)
@@ -129,7 +123,7 @@ def test_a_token_that_is_refused_again_is_final(carrier: CanadaPost, vendor: Run
     ],
 )
 def test_without_a_token_nothing_is_sent(
-    carrier: CanadaPost, vendor: Running, fault: dict[str, object], retry_after: float | None
+    carrier: CanadaPost, vendor: CanadaPostSandbox, fault: dict[str, object], retry_after: float | None
 ) -> None:
     vendor.faults({**fault, "path": TOKEN})
     request = label_request()
@@ -142,7 +136,7 @@ def test_without_a_token_nothing_is_sent(
 
 
 def test_a_vendor_that_gives_no_second_token_leaves_a_look_up_unclear(
-    carrier: CanadaPost, vendor: Running
+    carrier: CanadaPost, vendor: CanadaPostSandbox
 ) -> None:
     carrier.find("order")
     vendor.control("DELETE", "tokens")
@@ -151,7 +145,7 @@ def test_a_vendor_that_gives_no_second_token_leaves_a_look_up_unclear(
 
 
 @pytest.mark.parametrize("backend", ["json", "xml"])
-def test_wrong_credentials_are_told_without_showing_them(vendor: Running, backend: str) -> None:
+def test_wrong_credentials_are_told_without_showing_them(vendor: CanadaPostSandbox, backend: str) -> None:
     vendor.calm()
     wrong: CanadaPost
     if backend == "json":
@@ -176,7 +170,7 @@ def test_wrong_credentials_are_told_without_showing_them(vendor: Running, backen
         assert "not-ours" not in unsent.message + found.message
 
 
-def test_calls_are_kept_apart(vendor: Running) -> None:
+def test_calls_are_kept_apart(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
     waited: list[float] = []
     with client("json", vendor.url, bounded=bounds(apart=30.0), pause=waited.append) as carrier:

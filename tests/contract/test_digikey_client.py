@@ -20,7 +20,8 @@ from shared.enrichment.ports import (
 )
 from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale
 from shared.vendors.digikey.client import DigiKeyBounds, DigiKeyCatalogue
-from tests.digikey_support import MAKER, Running, row, sandbox, write_catalogue
+from tests.laptop.vendors.sandboxes import MAKER, DigiKeySandbox, row, write_catalogue
+from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
 
 ODD_NUMBERS = ["A/B", "C#1", "DS1302S+", "TWO WORDS", "100%41", "Q?x=1&y", "Ünïcode-µ", ";a=b", "a..b", "%2F"]
 ROWS = [
@@ -36,16 +37,16 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DigiKeySandbox]:
     folder = tmp_path_factory.mktemp("digikey")
     catalogue = write_catalogue(folder / "catalogue.jsonl", ROWS)
     options = ("--client-id", "our-app", "--client-secret", "our-secret")
-    with sandbox(catalogue, folder / "data", *options) as running:
+    with digikey_sandbox(catalogue, folder / "data", *options) as running:
         yield running
 
 
 @pytest.fixture
-def digikey(vendor: Running) -> Iterator[DigiKeyCatalogue]:
+def digikey(vendor: DigiKeySandbox) -> Iterator[DigiKeyCatalogue]:
     vendor.calm()
     with client(vendor) as built:
         yield built
@@ -55,7 +56,11 @@ OURS = DigiKeyCredentials("our-app", "our-secret")
 
 
 def client(
-    vendor: Running, credentials: DigiKeyCredentials = OURS, *, read: float = 20, clock: Clock = system_clock
+    vendor: DigiKeySandbox,
+    credentials: DigiKeyCredentials = OURS,
+    *,
+    read: float = 20,
+    clock: Clock = system_clock,
 ) -> DigiKeyCatalogue:
     return DigiKeyCatalogue(credentials, base_url=vendor.url, bounds=DigiKeyBounds(read=read), clock=clock)
 
@@ -73,7 +78,7 @@ def test_it_is_a_part_catalogue(digikey: DigiKeyCatalogue) -> None:
 
 @pytest.mark.parametrize("pn", ODD_NUMBERS)
 def test_a_part_number_of_any_characters_is_found_in_one_call(
-    digikey: DigiKeyCatalogue, vendor: Running, pn: str
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox, pn: str
 ) -> None:
     before = vendor.outcomes(pn)
     assert isinstance(digikey.look_up(f" {pn} ", MAKER), Found)
@@ -81,14 +86,14 @@ def test_a_part_number_of_any_characters_is_found_in_one_call(
 
 
 def test_a_number_of_dots_does_not_climb_the_address_but_is_searched(
-    digikey: DigiKeyCatalogue, vendor: Running
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
 ) -> None:
     assert isinstance(digikey.look_up("..", None), Found)
     assert vendor.outcomes("..") == ["search_hit"]
 
 
 @pytest.mark.parametrize("pn", ["", "   ", "x" * 251, "nul\0", "line\nbreak", "\ud800"])
-def test_what_cannot_be_a_part_number_is_not_asked_for(vendor: Running, pn: str) -> None:
+def test_what_cannot_be_a_part_number_is_not_asked_for(vendor: DigiKeySandbox, pn: str) -> None:
     vendor.calm()
     before = vendor.control("GET", "books")["calls_in_all"]
     with client(vendor) as digikey:
@@ -108,7 +113,9 @@ def test_an_unknown_part_is_refused_as_not_found_with_the_vendors_words(digikey:
     assert refused.answer["request_id"] in refused.message
 
 
-def test_the_manufacturer_resolves_an_ambiguous_number(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_the_manufacturer_resolves_an_ambiguous_number(
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
+) -> None:
     before = len(vendor.outcomes("DUP"))
     found = digikey.look_up("DUP", "Onsemi Inc.")
     assert isinstance(found, Found)
@@ -138,7 +145,7 @@ def test_an_ambiguous_number_with_one_exact_match_is_found(digikey: DigiKeyCatal
     assert isinstance(digikey.look_up("LONELY", None), Found)
 
 
-def test_details_of_another_part_lead_to_a_search(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_details_of_another_part_lead_to_a_search(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     found = digikey.look_up("MISTAKEN", MAKER)
     assert isinstance(found, Found)
     assert found.answer["Product"]["ManufacturerProductNumber"] == "MISTAKEN"
@@ -152,7 +159,9 @@ def test_details_of_another_part_are_never_taken_for_the_asked_one(digikey: Digi
 
 
 @pytest.mark.parametrize("path", ["/products/v4/search/DUP", "/products/v4/search/keyword"])
-def test_either_call_meets_the_vendors_faults(digikey: DigiKeyCatalogue, vendor: Running, path: str) -> None:
+def test_either_call_meets_the_vendors_faults(
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox, path: str
+) -> None:
     vendor.faults({"kind": "error_before", "status": 502, "path": path})
     result = digikey.look_up("DUP", None)
     assert isinstance(result, Unavailable)
@@ -173,7 +182,7 @@ def test_either_call_meets_the_vendors_faults(digikey: DigiKeyCatalogue, vendor:
 )
 def test_an_error_status_says_whether_asking_again_can_help(
     digikey: DigiKeyCatalogue,
-    vendor: Running,
+    vendor: DigiKeySandbox,
     status: int,
     outcome: type[Refused | Unavailable],
     category: ErrorCategory,
@@ -187,20 +196,24 @@ def test_an_error_status_says_whether_asking_again_can_help(
     )  # asked once: the queue retries, not the client
 
 
-def test_a_bad_request_in_the_search_as_well_is_refused(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_a_bad_request_in_the_search_as_well_is_refused(
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
+) -> None:
     vendor.faults({"kind": "error_before", "status": 400, "path": "/products"})
     refused = digikey.look_up("PLAIN", None)
     assert isinstance(refused, Refused)
     assert refused.category is ErrorCategory.VENDOR_ERROR
 
 
-def test_many_look_ups_share_one_token(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_many_look_ups_share_one_token(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     before = vendor.tokens()
     assert all(isinstance(digikey.look_up("PLAIN", None), Found) for _ in range(5))
     assert vendor.tokens() == before + 1
 
 
-def test_threads_that_start_at_once_share_one_token(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_threads_that_start_at_once_share_one_token(
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
+) -> None:
     before = vendor.tokens()
     start = threading.Barrier(16)
 
@@ -213,7 +226,7 @@ def test_threads_that_start_at_once_share_one_token(digikey: DigiKeyCatalogue, v
     assert vendor.tokens() == before + 1
 
 
-def test_a_token_is_renewed_a_minute_before_its_end(vendor: Running) -> None:
+def test_a_token_is_renewed_a_minute_before_its_end(vendor: DigiKeySandbox) -> None:
     vendor.calm()
     passed = timedelta()
     with client(vendor, clock=lambda: datetime(2026, 1, 1, tzinfo=UTC) + passed) as digikey:
@@ -227,7 +240,9 @@ def test_a_token_is_renewed_a_minute_before_its_end(vendor: Running) -> None:
         assert vendor.tokens() == before + 2
 
 
-def test_a_revoked_token_is_replaced_without_a_word(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_a_revoked_token_is_replaced_without_a_word(
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
+) -> None:
     digikey.look_up("PLAIN", None)
     vendor.control("DELETE", "tokens")
     before = vendor.tokens()
@@ -236,7 +251,7 @@ def test_a_revoked_token_is_replaced_without_a_word(digikey: DigiKeyCatalogue, v
 
 
 def test_threads_whose_token_was_revoked_share_the_next_one(
-    digikey: DigiKeyCatalogue, vendor: Running
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
 ) -> None:
     digikey.look_up("PLAIN", None)
     vendor.control("DELETE", "tokens")
@@ -252,7 +267,7 @@ def test_threads_whose_token_was_revoked_share_the_next_one(
 
 
 def test_a_refusal_after_a_new_token_is_final_and_quotes_the_vendor(
-    digikey: DigiKeyCatalogue, vendor: Running
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
 ) -> None:
     vendor.faults({"kind": "error_before", "status": 401, "path": "/products"})
     before = vendor.tokens()
@@ -264,7 +279,7 @@ def test_a_refusal_after_a_new_token_is_final_and_quotes_the_vendor(
 
 
 def test_a_vendor_that_gives_no_second_token_is_as_unavailable_as_it_says(
-    digikey: DigiKeyCatalogue, vendor: Running
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
 ) -> None:
     digikey.look_up("PLAIN", None)
     vendor.control("DELETE", "tokens")
@@ -272,7 +287,7 @@ def test_a_vendor_that_gives_no_second_token_is_as_unavailable_as_it_says(
     assert isinstance(digikey.look_up("PLAIN", None), Unavailable)
 
 
-def test_wrong_credentials_are_refused_without_showing_them(vendor: Running) -> None:
+def test_wrong_credentials_are_refused_without_showing_them(vendor: DigiKeySandbox) -> None:
     vendor.calm()
     with client(vendor, DigiKeyCredentials("our-app", "not-our-secret")) as digikey:
         refused = digikey.look_up("PLAIN", None)
@@ -282,14 +297,16 @@ def test_wrong_credentials_are_refused_without_showing_them(vendor: Running) -> 
     assert "not-our-secret" not in repr(refused)
 
 
-def test_an_unreadable_token_says_nothing_of_the_record(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_an_unreadable_token_says_nothing_of_the_record(
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
+) -> None:
     vendor.faults({"kind": "malformed", "path": "/v1/oauth2/token"})
     result = digikey.look_up("PLAIN", None)
     assert isinstance(result, Unavailable)
     assert result.category is ErrorCategory.VENDOR_ERROR
 
 
-def test_a_burst_is_told_by_its_wait(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_a_burst_is_told_by_its_wait(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     vendor.control("PUT", "limits", {"burst": 1})
     assert isinstance(digikey.look_up("PLAIN", None), Found)
     limited = digikey.look_up("PLAIN", None)
@@ -298,7 +315,7 @@ def test_a_burst_is_told_by_its_wait(digikey: DigiKeyCatalogue, vendor: Running)
     assert "BurstLimit exceeded" in limited.message
 
 
-def test_the_days_end_is_told_by_its_reset(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_the_days_end_is_told_by_its_reset(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     vendor.control("PUT", "limits", {"daily": 1, "resets_in": 5000})
     assert isinstance(digikey.look_up("PLAIN", None), Found)
     limited = digikey.look_up("PLAIN", None)
@@ -312,7 +329,9 @@ def test_the_days_end_is_told_by_its_reset(digikey: DigiKeyCatalogue, vendor: Ru
 @pytest.mark.parametrize(
     "path", ["/v1/oauth2/token", "/products/v4/search/DUP", "/products/v4/search/keyword"]
 )
-def test_a_limit_is_understood_at_every_call(digikey: DigiKeyCatalogue, vendor: Running, path: str) -> None:
+def test_a_limit_is_understood_at_every_call(
+    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox, path: str
+) -> None:
     vendor.faults({"kind": "rate_limited", "limit": "burst", "seconds": 7, "path": path})
     limited = digikey.look_up("DUP", None)
     assert isinstance(limited, BurstLimited)
@@ -321,7 +340,7 @@ def test_a_limit_is_understood_at_every_call(digikey: DigiKeyCatalogue, vendor: 
     assert isinstance(digikey.look_up("DUP", None), DailyLimited)
 
 
-def test_a_silent_vendor_is_left_in_time(vendor: Running) -> None:
+def test_a_silent_vendor_is_left_in_time(vendor: DigiKeySandbox) -> None:
     vendor.calm()
     vendor.faults({"kind": "timeout", "seconds": 60, "effect": "before", "path": "/products"})
     before = len(vendor.outcomes("PLAIN"))
@@ -332,7 +351,7 @@ def test_a_silent_vendor_is_left_in_time(vendor: Running) -> None:
     assert vendor.outcomes("PLAIN")[before:] == ["found"]
 
 
-def test_a_lost_answer_can_be_asked_for_again(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_a_lost_answer_can_be_asked_for_again(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     vendor.faults({"kind": "lost_answer", "path": "/products", "times": 1})
     lost = digikey.look_up("PLAIN", None)
     assert isinstance(lost, Unavailable)
@@ -340,20 +359,20 @@ def test_a_lost_answer_can_be_asked_for_again(digikey: DigiKeyCatalogue, vendor:
     assert isinstance(digikey.look_up("PLAIN", None), Found)
 
 
-def test_a_lost_search_can_be_asked_for_again(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_a_lost_search_can_be_asked_for_again(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     vendor.faults({"kind": "lost_answer", "path": "/products/v4/search/keyword", "times": 1})
     assert isinstance(digikey.look_up("LONELY", None), Unavailable)
     assert isinstance(digikey.look_up("LONELY", None), Found)
 
 
-def test_an_unreadable_answer_is_refused(digikey: DigiKeyCatalogue, vendor: Running) -> None:
+def test_an_unreadable_answer_is_refused(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     vendor.faults({"kind": "malformed", "path": "/products"})
     refused = digikey.look_up("PLAIN", None)
     assert isinstance(refused, Refused)
     assert refused.category is ErrorCategory.INVALID_RESPONSE
 
 
-def test_the_locale_and_the_accounts_are_sent_along(vendor: Running) -> None:
+def test_the_locale_and_the_accounts_are_sent_along(vendor: DigiKeySandbox) -> None:
     vendor.calm()
     credentials = DigiKeyCredentials("our-app", "our-secret", account_id="7", customer_id="8")
     locale = DigiKeyLocale("FR", "fr", "EUR")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from tests.bigquery_support import Emulator
-from tests.digikey_support import Running
 from tests.enrichment_support import part
 from tests.functions_support import PROJECT, Deployment, contents, manual, opened
+from tests.laptop.vendors.sandboxes import DigiKeySandbox
 from tests.web_support import JSON, PROBLEM
 
 quick = settings(
@@ -131,7 +131,7 @@ def cloud(
     deployment: Deployment,
     queues: tuple[str, str],  # noqa: ARG001 - everything is there, so that nothing excuses a 503
     parts_emulator: Emulator,
-    parts_vendor: Running,
+    parts_vendor: DigiKeySandbox,
     tmp_path: Path,
 ) -> Deployment:
     table = f"{PROJECT}.parts.any_request_{uuid4().hex}"

@@ -9,16 +9,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from shared.wiring import enrichment as wiring
-from tests.digikey_support import MAKER, Running
 from tests.functions_support import Deployment, opened, queued
 from tests.laptop.google.tasks_support.process import TasksServer
+from tests.laptop.vendors.sandboxes import MAKER, DigiKeySandbox
 from tests.web_support import PROBLEM, Log
 
 TI = {"manufacturer": MAKER, "manufacturer_key": MAKER.lower()}
 
 
 @pytest.fixture
-def vendor(parts_vendor: Running, deployment: Deployment) -> Iterator[Running]:
+def vendor(parts_vendor: DigiKeySandbox, deployment: Deployment) -> Iterator[DigiKeySandbox]:
     deployment.environment["DIGIKEY_API_BASE"] = parts_vendor.url
     parts_vendor.calm()
     yield parts_vendor
@@ -26,7 +26,7 @@ def vendor(parts_vendor: Running, deployment: Deployment) -> Iterator[Running]:
 
 
 @pytest.fixture
-def automate(deployment: Deployment, vendor: Running, queues: tuple[str, str]) -> FlaskClient:  # noqa: ARG001 - what it talks to
+def automate(deployment: Deployment, vendor: DigiKeySandbox, queues: tuple[str, str]) -> FlaskClient:  # noqa: ARG001 - what it talks to
     return deployment.function("automate", QUEUE_MAX_ATTEMPTS="3")
 
 
@@ -36,7 +36,7 @@ def deliver(automate: FlaskClient, task: object, retries: int | None = None) -> 
 
 
 def test_a_delivery_completes_a_record_and_a_second_one_changes_nothing(
-    automate: FlaskClient, vendor: Running, rows: psycopg.Connection, log: Log
+    automate: FlaskClient, vendor: DigiKeySandbox, rows: psycopg.Connection, log: Log
 ) -> None:
     task = opened("KNOWN-0", **TI)
     asked = len(vendor.outcomes("KNOWN-0"))
@@ -61,7 +61,7 @@ def test_a_part_that_the_vendor_does_not_know_is_sent_to_the_dead_letter_queue(
 
 
 def test_a_failing_vendor_is_503_until_the_last_delivery(
-    automate: FlaskClient, vendor: Running, rows: psycopg.Connection
+    automate: FlaskClient, vendor: DigiKeySandbox, rows: psycopg.Connection
 ) -> None:
     vendor.faults({"kind": "error_before", "status": 500, "path": "/products"})
     task = opened("KNOWN-1", **TI)
@@ -74,7 +74,7 @@ def test_a_failing_vendor_is_503_until_the_last_delivery(
 
 
 def test_a_burst_limit_is_429_with_the_vendors_time_to_come_again(
-    automate: FlaskClient, vendor: Running
+    automate: FlaskClient, vendor: DigiKeySandbox
 ) -> None:
     vendor.faults({"kind": "rate_limited", "limit": "burst", "seconds": 7, "path": "/products"})
     answer = deliver(automate, opened("KNOWN-2", **TI))
@@ -83,7 +83,7 @@ def test_a_burst_limit_is_429_with_the_vendors_time_to_come_again(
 
 
 def test_a_daily_limit_puts_the_record_off_in_the_queue(
-    automate: FlaskClient, vendor: Running, queues: tuple[str, str], tasks_server: TasksServer
+    automate: FlaskClient, vendor: DigiKeySandbox, queues: tuple[str, str], tasks_server: TasksServer
 ) -> None:
     vendor.faults({"kind": "rate_limited", "limit": "daily", "seconds": 3600, "path": "/products"})
     task = opened("KNOWN-3", **TI)
@@ -101,7 +101,7 @@ def test_a_record_that_another_delivery_works_on_is_409(automate: FlaskClient) -
 
 
 def test_a_store_that_is_away_is_503_and_costs_the_vendor_nothing(
-    deployment: Deployment, vendor: Running
+    deployment: Deployment, vendor: DigiKeySandbox
 ) -> None:
     asked = len(vendor.outcomes("KNOWN-5"))
     automate = deployment.function("automate", SUPABASE_URL=deployment.environment["BIGQUERY_API_ENDPOINT"])

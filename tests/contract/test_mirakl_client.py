@@ -12,23 +12,24 @@ import pytest
 from shared.errors import SettingsInvalid, VendorUnavailable
 from shared.fulfillment.ports import Done, Malformed, Refused, Tracking
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
-from tests.mirakl_support import KEY, NOON, Pauses, Running, marketplace, sandbox
+from tests.laptop.vendors.sandboxes import NOON, SHOP_KEY, MiraklSandbox, mirakl
+from tests.mirakl_support import Pauses, marketplace
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("mirakl"), "--api-key", KEY) as running:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiraklSandbox]:
+    with mirakl(tmp_path_factory.mktemp("mirakl"), "--api-key", SHOP_KEY) as running:
         yield running
 
 
 @pytest.fixture
-def vendor(served: Running) -> Running:
+def vendor(served: MiraklSandbox) -> MiraklSandbox:
     served.calm()
     return served
 
 
 @pytest.fixture
-def client(vendor: Running) -> Iterator[MiraklMarketplace]:
+def client(vendor: MiraklSandbox) -> Iterator[MiraklMarketplace]:
     with marketplace(vendor.url) as made:
         yield made
 
@@ -36,7 +37,7 @@ def client(vendor: Running) -> Iterator[MiraklMarketplace]:
 # --- orders -----------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_waiting_orders_are_ten_reads(vendor: Running, client: MiraklMarketplace) -> None:
+def test_a_thousand_waiting_orders_are_ten_reads(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     made = vendor.control("POST", "orders", {"count": 1000, "seed": 1})["order_ids"]
     pages = list(client.waiting_orders())
     assert [len(page.orders) for page in pages] == [100] * 10
@@ -50,7 +51,7 @@ def test_no_waiting_order_is_one_empty_page(client: MiraklMarketplace) -> None:
     assert [page.orders for page in client.waiting_orders()] == [[]]
 
 
-def test_an_order_goes_its_whole_way(vendor: Running, client: MiraklMarketplace) -> None:
+def test_an_order_goes_its_whole_way(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order(
         lines=[{"sku": "A", "price": 12_999, "quantity": 2}, {"sku": "B", "price": 5}],
         address={"state": "Québec", "street_2": None},
@@ -87,7 +88,7 @@ def test_an_order_goes_its_whole_way(vendor: Running, client: MiraklMarketplace)
 
 
 def test_a_carrier_that_the_marketplace_does_not_know_is_described(
-    vendor: Running, client: MiraklMarketplace
+    vendor: MiraklSandbox, client: MiraklMarketplace
 ) -> None:
     order_id = vendor.order(state="SHIPPING")
     assert client.set_tracking(order_id, Tracking("1", None, "Canada Post", "https://x.example/1")) == Done()
@@ -96,14 +97,16 @@ def test_a_carrier_that_the_marketplace_does_not_know_is_described(
     assert (read.carrier_code, read.carrier_name, read.tracking_number) == (None, "Canada Post", "1")
 
 
-def test_a_second_tracking_number_replaces_the_first(vendor: Running, client: MiraklMarketplace) -> None:
+def test_a_second_tracking_number_replaces_the_first(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
     order_id = vendor.order(state="SHIPPING")
     for number in ("1", "2"):
         assert client.set_tracking(order_id, Tracking(number, "CPCL")) == Done()
     assert client.orders([order_id]).orders[0].tracking_number == "2"
 
 
-def test_repeats_are_refused_and_change_nothing(vendor: Running, client: MiraklMarketplace) -> None:
+def test_repeats_are_refused_and_change_nothing(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     lines = [f"{order_id}-1"]
     assert client.accept(order_id, lines) == Done()
@@ -117,27 +120,29 @@ def test_repeats_are_refused_and_change_nothing(vendor: Running, client: MiraklM
     assert books == {"accept": {"calls": 2, "done": 1}, "ship": {"calls": 3, "done": 1}}
 
 
-def test_unknown_orders_are_left_out(vendor: Running, client: MiraklMarketplace) -> None:
+def test_unknown_orders_are_left_out(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order()
     assert [order.order_id for order in client.orders(["NOBODY-A", order_id, order_id]).orders] == [order_id]
     assert client.orders([]).orders == []
     assert isinstance(client.accept("NOBODY-A", ["1"]), Refused)
 
 
-def test_what_is_no_order_id_is_never_sent(vendor: Running, client: MiraklMarketplace) -> None:
+def test_what_is_no_order_id_is_never_sent(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     page = client.orders(["A,B", "", "..", "A B"])
     assert page.problems == [Malformed(None, "cannot be asked for: not an order id")] * 4
     assert client.ship("..") == Refused("not an order id")
     assert vendor.control("GET", "books")["calls_in_all"] == 0
 
 
-def test_an_id_is_quoted_whole(vendor: Running, client: MiraklMarketplace) -> None:
+def test_an_id_is_quoted_whole(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     assert isinstance(client.ship("a/../b?c#d"), Refused)
     [call] = vendor.calls("other")
     assert call["path"] == "/api/orders/a/../b?c#d/ship"
 
 
-def test_one_malformed_order_in_a_page_hides_no_other(vendor: Running, client: MiraklMarketplace) -> None:
+def test_one_malformed_order_in_a_page_hides_no_other(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
     good = [vendor.order() for _ in range(3)]
     broken = vendor.order(overrides={"order_lines": None, "customer": {"firstname": "Chloé"}})
     page = client.orders([*good, broken])
@@ -145,7 +150,9 @@ def test_one_malformed_order_in_a_page_hides_no_other(vendor: Running, client: M
     assert page.problems == [Malformed(broken, "cannot be read (order_lines: tuple_type)")]
 
 
-def test_an_order_that_is_shown_differently_now_is_read(vendor: Running, client: MiraklMarketplace) -> None:
+def test_an_order_that_is_shown_differently_now_is_read(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
     order_id = vendor.order()
     overrides = {
         "order_state": "ON_ITS_WAY_TO_MARS",
@@ -157,7 +164,7 @@ def test_an_order_that_is_shown_differently_now_is_read(vendor: Running, client:
     assert client.orders([order_id]).orders[0].state == "ON_ITS_WAY_TO_MARS"
 
 
-def test_a_shop_of_several_is_named_in_every_call(vendor: Running) -> None:
+def test_a_shop_of_several_is_named_in_every_call(vendor: MiraklSandbox) -> None:
     with marketplace(vendor.url, shop_id=2044) as client:
         order_id = vendor.order(lines=[{"sku": "A"}])
         list(client.waiting_orders())
@@ -171,7 +178,9 @@ def test_a_shop_of_several_is_named_in_every_call(vendor: Running) -> None:
 # --- messages ---------------------------------------------------------------------------------------------
 
 
-def test_threads_come_page_by_page_with_their_messages(vendor: Running, client: MiraklMarketplace) -> None:
+def test_threads_come_page_by_page_with_their_messages(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
     vendor.advance(3600)
     made = vendor.control("POST", "threads", {"count": 230, "seed": 2})["thread_ids"]
     pages = list(client.threads(NOON + timedelta(minutes=30)))
@@ -185,7 +194,7 @@ def test_threads_come_page_by_page_with_their_messages(vendor: Running, client: 
     assert all(re.fullmatch("page_token=[^&]+", query) for query in (second, third))
 
 
-def test_only_threads_that_changed_since_are_read(vendor: Running, client: MiraklMarketplace) -> None:
+def test_only_threads_that_changed_since_are_read(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order()
     early, late = (
         vendor.control("POST", "threads", {"threads": [{"order_id": order_id, "messages": [{"body": text}]}]})
@@ -208,7 +217,7 @@ def test_only_threads_that_changed_since_are_read(vendor: Running, client: Mirak
 
 
 def test_at_most_the_last_hundred_messages_of_a_thread_come(
-    vendor: Running, client: MiraklMarketplace
+    vendor: MiraklSandbox, client: MiraklMarketplace
 ) -> None:
     vendor.advance(86_400)
     said = [{"body": str(number)} for number in range(130)]
@@ -219,7 +228,7 @@ def test_at_most_the_last_hundred_messages_of_a_thread_come(
     ]
 
 
-def test_one_malformed_thread_hides_no_other(vendor: Running, client: MiraklMarketplace) -> None:
+def test_one_malformed_thread_hides_no_other(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.advance(172_800)
     vendor.control("POST", "threads", {"threads": [{"overrides": {"id": None}}, {"topic": "good"}]})
     [page] = client.threads(NOON + timedelta(hours=47))
@@ -237,14 +246,14 @@ def test_the_carriers_and_the_shop_can_be_asked_for(client: MiraklMarketplace) -
     assert client.is_up()
 
 
-def test_a_marketplace_that_is_down_is_said_to_be(vendor: Running, client: MiraklMarketplace) -> None:
+def test_a_marketplace_that_is_down_is_said_to_be(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.faults({"kind": "error_before", "status": 503})
     assert not client.is_up()
     vendor.faults({"kind": "lost_answer"})
     assert not client.is_up()
 
 
-def test_a_wrong_key_is_told_at_once_and_not_shown(vendor: Running) -> None:
+def test_a_wrong_key_is_told_at_once_and_not_shown(vendor: MiraklSandbox) -> None:
     with marketplace(vendor.url, key="another-key") as stranger:
         with pytest.raises(VendorUnavailable, match="Mirakl answered 401: Unauthorized") as refused:
             list(stranger.waiting_orders())
@@ -266,7 +275,7 @@ def test_a_key_that_no_header_can_carry_stops_the_start_and_is_not_shown(key: st
 # --- waiting ----------------------------------------------------------------------------------------------
 
 
-def test_a_full_minute_is_waited_for_as_long_as_the_marketplace_says(vendor: Running) -> None:
+def test_a_full_minute_is_waited_for_as_long_as_the_marketplace_says(vendor: MiraklSandbox) -> None:
     vendor.control("PUT", "limits", {"per_minute": 2})
     pauses = Pauses(then=vendor.advance)
     with marketplace(
@@ -280,7 +289,7 @@ def test_a_full_minute_is_waited_for_as_long_as_the_marketplace_says(vendor: Run
     assert [call["status"] for call in vendor.calls("SH21")] == [200, 200, 429, 200]
 
 
-def test_a_long_wait_is_left_to_the_caller(vendor: Running) -> None:
+def test_a_long_wait_is_left_to_the_caller(vendor: MiraklSandbox) -> None:
     vendor.faults({"kind": "rate_limited", "seconds": 900})
     pauses = Pauses()
     with (
@@ -302,7 +311,7 @@ def test_a_long_wait_is_left_to_the_caller(vendor: Running) -> None:
         {"kind": "rate_limited", "seconds": 3},
     ],
 )
-def test_a_read_is_repeated_until_the_fault_passes(vendor: Running, fault: dict[str, object]) -> None:
+def test_a_read_is_repeated_until_the_fault_passes(vendor: MiraklSandbox, fault: dict[str, object]) -> None:
     order_id = vendor.order()
     vendor.faults({**fault, "path": "/api/orders", "times": 2})
     pauses = Pauses()
@@ -311,14 +320,14 @@ def test_a_read_is_repeated_until_the_fault_passes(vendor: Running, fault: dict[
     assert len(pauses.seconds) == 2
 
 
-def test_silence_is_left_in_time_and_asked_again(vendor: Running) -> None:
+def test_silence_is_left_in_time_and_asked_again(vendor: MiraklSandbox) -> None:
     order_id = vendor.order()
     vendor.faults({"kind": "timeout", "seconds": 30, "times": 1})
     with marketplace(vendor.url, bounds=MiraklBounds(read=1.0)) as client:
         assert len(client.orders([order_id]).orders) == 1
 
 
-def test_repeats_of_a_read_are_bounded_and_their_pauses_grow(vendor: Running) -> None:
+def test_repeats_of_a_read_are_bounded_and_their_pauses_grow(vendor: MiraklSandbox) -> None:
     vendor.faults({"kind": "error_before", "status": 502})
     pauses = Pauses()
     patient = replace(READS, tries=5, longest_pause=1.5)
@@ -335,7 +344,7 @@ def test_repeats_of_a_read_are_bounded_and_their_pauses_grow(vendor: Running) ->
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_read_that_is_refused_is_not_repeated(
-    vendor: Running, client: MiraklMarketplace, status: int
+    vendor: MiraklSandbox, client: MiraklMarketplace, status: int
 ) -> None:
     vendor.faults({"kind": "error_before", "status": status})
     with pytest.raises(VendorUnavailable, match=f"Mirakl answered {status}"):
@@ -343,14 +352,14 @@ def test_a_read_that_is_refused_is_not_repeated(
     assert len(vendor.calls("OR11")) == 1
 
 
-def test_a_gateways_page_is_recognised(vendor: Running, client: MiraklMarketplace) -> None:
+def test_a_gateways_page_is_recognised(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.faults({"kind": "html", "status": 403})
     with pytest.raises(VendorUnavailable, match=r"web page instead of JSON .*allow-list"):
         list(client.waiting_orders())
 
 
 def test_no_name_address_or_message_reaches_a_log(
-    vendor: Running, client: MiraklMarketplace, caplog: pytest.LogCaptureFixture
+    vendor: MiraklSandbox, client: MiraklMarketplace, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     order_id = vendor.order(state="SHIPPING", address={"lastname": "Wójcik-Nowhere", "city": "Flin Flon"})
@@ -360,4 +369,4 @@ def test_no_name_address_or_message_reaches_a_log(
     caplog.clear()
     assert client.orders([order_id]).orders[0].address is not None
     list(client.threads(NOON))
-    assert not re.search(f"Nowhere|Flin Flon|my secret|{KEY}", caplog.text)
+    assert not re.search(f"Nowhere|Flin Flon|my secret|{SHOP_KEY}", caplog.text)

@@ -7,7 +7,8 @@ import pytest
 
 from shared.fulfillment.ports import Done, NotSent, Refused, Tracking, Unclear
 from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
-from tests.mirakl_support import KEY, Pauses, Running, marketplace, sandbox
+from tests.laptop.vendors.sandboxes import SHOP_KEY, MiraklSandbox, mirakl
+from tests.mirakl_support import Pauses, marketplace
 from tests.ports import free_port
 
 Change = Callable[[MiraklMarketplace, str], object]
@@ -49,18 +50,18 @@ FAULTS: list[tuple[dict[str, Any], type[object], bool]] = [  # the fault, the ou
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("mirakl"), "--api-key", KEY) as running:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiraklSandbox]:
+    with mirakl(tmp_path_factory.mktemp("mirakl"), "--api-key", SHOP_KEY) as running:
         yield running
 
 
 @pytest.fixture
-def vendor(served: Running) -> Running:
+def vendor(served: MiraklSandbox) -> MiraklSandbox:
     served.calm()
     return served
 
 
-def was_done(vendor: Running, order_id: str, shown: str) -> bool:
+def was_done(vendor: MiraklSandbox, order_id: str, shown: str) -> bool:
     truth = vendor.truth(order_id)
     return shown in (truth["state"], truth["shown"]["shipping_tracking"])
 
@@ -68,7 +69,7 @@ def was_done(vendor: Running, order_id: str, shown: str) -> bool:
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(("fault", "outcome", "done"), FAULTS, ids=str)
 def test_each_change_under_each_fault_is_one_call_and_rightly_understood(
-    vendor: Running, change: str, fault: dict[str, Any], outcome: type[object], *, done: bool
+    vendor: MiraklSandbox, change: str, fault: dict[str, Any], outcome: type[object], *, done: bool
 ) -> None:
     state, shown, call = CHANGES[change]
     order_id = vendor.order(state=state, lines=[{"sku": "A"}])
@@ -81,7 +82,7 @@ def test_each_change_under_each_fault_is_one_call_and_rightly_understood(
     assert was_done(vendor, order_id, shown) is done
     assert vendor.control("GET", "books")["orders"][order_id][change]["calls"] == 1
     assert pauses.seconds == []
-    assert KEY not in repr(result)
+    assert SHOP_KEY not in repr(result)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -91,7 +92,7 @@ def test_a_marketplace_that_is_not_there_was_sent_nothing(change: str) -> None:
     assert result == NotSent("Mirakl cannot be reached (ConnectError)")
 
 
-def test_the_wait_of_a_full_minute_is_handed_on(vendor: Running) -> None:
+def test_the_wait_of_a_full_minute_is_handed_on(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     vendor.control("PUT", "limits", {"per_minute": 0})
     with marketplace(vendor.url) as client:
@@ -109,7 +110,7 @@ def test_the_wait_of_a_full_minute_is_handed_on(vendor: Running) -> None:
     ],
 )
 def test_an_acceptance_that_does_not_name_each_line_once_is_refused(
-    vendor: Running, lines: list[str], code: str
+    vendor: MiraklSandbox, lines: list[str], code: str
 ) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}, {"sku": "B"}])
     with marketplace(vendor.url) as client:
@@ -119,7 +120,7 @@ def test_an_acceptance_that_does_not_name_each_line_once_is_refused(
     assert vendor.state(order_id) == "WAITING_ACCEPTANCE"
 
 
-def test_an_order_that_was_cancelled_meanwhile_is_refused(vendor: Running) -> None:
+def test_an_order_that_was_cancelled_meanwhile_is_refused(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     vendor.control("POST", f"orders/{order_id}/cancel")
     with marketplace(vendor.url) as client:

@@ -14,7 +14,8 @@ import pytest
 from shared.errors import SettingsInvalid, VendorUnavailable
 from shared.fulfillment.ports import Unclear
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
-from tests.mirakl_support import KEY, marketplace
+from tests.laptop.vendors.sandboxes import SHOP_KEY
+from tests.mirakl_support import marketplace
 
 Script = Callable[[BaseHTTPRequestHandler], None]
 ORDER = {
@@ -198,14 +199,14 @@ def test_a_page_token_that_says_nothing_is_the_end(token: str | None) -> None:
 
 
 def test_an_answer_that_quotes_the_request_gives_no_key_away() -> None:
-    with scripted(answering({"message": f"bad key {KEY}"}, 401)) as (client, _):
+    with scripted(answering({"message": f"bad key {SHOP_KEY}"}, 401)) as (client, _):
         assert "bad key ***" in repr(client.ship("X-A"))
         with pytest.raises(VendorUnavailable, match=r"bad key \*\*\*"):
             client.shop()
 
 
 def test_a_client_that_was_never_asked_has_nothing_to_close() -> None:
-    client = MiraklMarketplace(KEY)
+    client = MiraklMarketplace(SHOP_KEY)
     client.close()
     client.close()
 
@@ -217,11 +218,11 @@ def test_a_client_that_was_never_asked_has_nothing_to_close() -> None:
 )  # fmt: skip
 def test_an_address_that_would_show_the_key_to_the_network_stops_the_start(address: str) -> None:
     with pytest.raises(SettingsInvalid, match="Mirakl's address must be https"):
-        MiraklMarketplace(KEY, base_url=address)
+        MiraklMarketplace(SHOP_KEY, base_url=address)
 
 
 @pytest.mark.parametrize(
     "address", ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://x.example/"]
 )
 def test_this_machine_and_https_are_fine(address: str) -> None:
-    MiraklMarketplace(KEY, base_url=address).close()
+    MiraklMarketplace(SHOP_KEY, base_url=address).close()

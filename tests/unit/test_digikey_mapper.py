@@ -1,7 +1,5 @@
-import doctest
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -265,12 +263,6 @@ def test_a_name_spelled_as_asked_outweighs_one_that_contains_it() -> None:
     assert fitting_hits(hits, None) == hits
     assert fitting_hits(hits, "Murata") == []
     assert manufacturers_of([hit("A"), hit(None)]) == ["A", "an unnamed manufacturer"]
-
-
-def test_the_pages_examples_are_true() -> None:
-    page = Path(__file__).parents[2] / "docs" / "digikey.md"
-    result = doctest.testfile(str(page), module_relative=False)
-    assert (result.attempted > 0, result.failed) == (True, 0)
 
 
 # --- whatever comes ---------------------------------------------------------------------------------------

@@ -1,11 +1,8 @@
-"""The sandbox as a process: what it keeps, what it refuses, what can be told to it."""
+"""The sandbox over HTTP: what both of its APIs sell, find, refund and refuse, and what it keeps."""
 
-import json
+import re
 import signal
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,37 +11,31 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.fulfillment.ports import Bought
-from shared.vendors.canada_post.json_mapper import JsonDialect
-from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect
-from tests.canada_post_support import (
-    ACCOUNT,
-    DESTINATION,
-    JSON_SHIPMENTS,
-    PARCEL,
-    ROOT,
-    XML_SHIPMENTS,
-    Running,
-    client,
-    command,
-    label_request,
-    sandbox,
-)
+from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 
 KEY = ("our-key", "our-word")
+MEDIA_TYPE = "application/vnd.cpc.shipment-v8+xml"
 XML = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE}
+JSON_SHIPMENTS = "/shipping/v1/2004381/2004381/shipments"
+XML_SHIPMENTS = "/rs/2004381/2004381/shipment"
+GROUPED = ("<transmit-shipment>true</transmit-shipment>", "<group-id>today</group-id>")
+JsonApi = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("canada-post")) as running:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanadaPostSandbox]:
+    with canada_post(tmp_path_factory.mktemp("canada-post")) as running:
         yield running
 
 
 @pytest.fixture
-def json_api(vendor: Running) -> Callable[..., httpx.Response]:
-    """Calls the JSON API by method, path and content, with a good token."""
+def json_api(vendor: CanadaPostSandbox) -> JsonApi:
     vendor.calm()
+    return json_api_of(vendor)
+
+
+def json_api_of(vendor: CanadaPostSandbox) -> JsonApi:
+    """Calls the JSON API by method, path and content, with a good token."""
     given = vendor.http.post(
         f"{vendor.url}/cpc-api-native-oauth-provider/oauth2/token",
         data={"grant_type": "client_credentials", "scope": "merchant"},
@@ -61,83 +52,122 @@ def json_api(vendor: Running) -> Callable[..., httpx.Response]:
 
 
 def order(request_id: str = "order", **changed: object) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(JsonDialect().create_body(label_request(request_id), ACCOUNT))
-    return body | changed
+    """A good order of the JSON API."""
+    to = {"provState": "ON", "countryCode": "CA", "postalZipCode": "K1A0B1", "city": "Ottawa"}
+    sender = {"provState": "QC", "countryCode": "CA", "postalZipCode": "H2B1A0", "city": "Montreal"}
+    spec = {
+        "serviceCode": "DOM.EP",
+        "sender": {
+            "company": "Acme Parts",
+            "contactPhone": "514-555-0100",
+            "addressDetails": {"addressLine1": "502 Main St N", **sender},
+        },
+        "destination": {
+            "name": "Alex Tremblay",
+            "addressDetails": {"addressLine1": "123 Example Street", **to},
+        },
+        "options": [{"optionCode": "DC"}],
+        "parcelCharacteristics": {"weight": 1.2, "dimensions": {"length": 20, "width": 15.5, "height": 10}},
+        "printPreferences": {"outputFormat": "4x6", "encoding": "PDF"},
+        "preferences": {"showPackingInstructions": False},
+        "references": {"customerRef1": request_id},
+        "settlementInfo": {
+            "paidByCustomer": "2004381",
+            "contractId": "42708517",
+            "intendedMethodOfPayment": "Account",
+        },
+    }
+    return {
+        "customerRequestId": request_id,
+        "transmitShipment": True,
+        "requestedShippingPoint": "H2B1A0",
+        "providePricingInfo": True,
+        "deliverySpec": spec,
+    } | changed
 
 
-def test_what_was_sold_survives_a_kill(tmp_path: Path) -> None:
-    request = label_request()
-    with sandbox(tmp_path, "--seed", "7") as first:
+def xml_order(request_id: str, *changes: tuple[str, str]) -> str:
+    """A good order of the XML API, with each first text of `changes` replaced by the second."""
+    body = f"""<shipment xmlns="http://www.canadapost.ca/ws/shipment-v8">
+<customer-request-id>{request_id}</customer-request-id><transmit-shipment>true</transmit-shipment>
+<requested-shipping-point>H2B1A0</requested-shipping-point><provide-pricing-info>true</provide-pricing-info>
+<delivery-spec><service-code>DOM.EP</service-code>
+<sender><company>Acme Parts</company><contact-phone>514-555-0100</contact-phone><address-details>
+<address-line-1>502 Main St N</address-line-1><city>Montreal</city><prov-state>QC</prov-state>
+<country-code>CA</country-code><postal-zip-code>H2B1A0</postal-zip-code></address-details></sender>
+<destination><name>Alex Tremblay</name><address-details><address-line-1>123 Example Street</address-line-1>
+<city>Ottawa</city><prov-state>ON</prov-state><country-code>CA</country-code>
+<postal-zip-code>K1A0B1</postal-zip-code></address-details></destination>
+<parcel-characteristics><weight>1.200</weight></parcel-characteristics>
+<print-preferences><output-format>4x6</output-format></print-preferences>
+<preferences><show-packing-instructions>false</show-packing-instructions></preferences>
+<settlement-info><paid-by-customer>2004381</paid-by-customer><contract-id>42708517</contract-id>
+<intended-method-of-payment>Account</intended-method-of-payment></settlement-info>
+</delivery-spec></shipment>"""
+    for old, new in changes:
+        assert old in body
+        body = body.replace(old, new)
+    return body
+
+
+def buy_xml(vendor: CanadaPostSandbox, request_id: str, *changes: tuple[str, str]) -> str:
+    """The shipment that is sold, as the XML API shows it."""
+    answer = vendor.http.post(
+        f"{vendor.url}{XML_SHIPMENTS}", content=xml_order(request_id, *changes), headers=XML, auth=KEY
+    )
+    return answer.raise_for_status().text
+
+
+def text_of(element: str, document: str) -> str:
+    found = re.search(f"<{element}>([^<]*)</{element}>", document)
+    assert found, document
+    return found[1]
+
+
+def link_of(rel: str, document: str) -> str:
+    found = re.search(rf'<link (?=[^>]*rel="{rel}")[^>]*href="([^"]*)"', document)
+    assert found, document
+    return found[1]
+
+
+def test_a_sale_survives_a_kill(tmp_path: Path) -> None:
+    with canada_post(tmp_path, "--seed", "7") as first:
         first.behave(pending_labels=3, visibility_delay=60)
-        with client("json", first.url) as carrier:
-            label = carrier.buy(request)
+        sold = json_api_of(first)("POST", JSON_SHIPMENTS, json=order("kept")).json()
         first.process.send_signal(signal.SIGKILL)
         first.process.wait(timeout=30)
-    with sandbox(tmp_path) as second:
-        assert second.sold(request.request_id) == 1
+    with canada_post(tmp_path) as second:
+        assert second.sold("kept") == 1
         assert second.control("GET", "settings")["pending_labels"] == 3
         second.calm()
-        with client("json", second.url) as carrier:
-            found = carrier.find(request.request_id)
-    assert isinstance(found, Bought)
-    assert isinstance(label, Bought)
-    assert found.tracking_number == label.tracking_number
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_being_told_to_stop_is_no_failure(tmp_path: Path, number: int) -> None:
-    with sandbox(tmp_path) as running:
-        running.process.send_signal(number)
-        assert running.process.wait(timeout=30) == 0
-
-
-def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        ended = subprocess.run(
-            command(tmp_path, "--port", port),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert ended.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
-
-
-def test_a_folder_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    place = command(tmp_path / "file" / "below")
-    ended = subprocess.run(place, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+        api = json_api_of(second)
+        [link] = api("GET", JSON_SHIPMENTS, params={"request-id": "kept"}).json()
+        found = api("GET", link["href"].removeprefix(second.url)).json()
+    assert found["trackingPin"] == sold["trackingPin"]
 
 
 def test_one_seed_gives_one_series_of_tracking_numbers(tmp_path: Path) -> None:
     numbers = []
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        with sandbox(tmp_path / name, "--seed", seed) as running, client("xml", running.url) as carrier:
-            label = carrier.buy(label_request())
-            assert isinstance(label, Bought)
-            numbers.append(label.tracking_number)
+        with canada_post(tmp_path / name, "--seed", seed) as running:
+            numbers.append(text_of("tracking-pin", buy_xml(running, "one")))
     assert numbers[0] == numbers[1] != numbers[2]
 
 
-def test_the_price_depends_on_weight_and_province_alone(vendor: Running) -> None:
-    vendor.calm()
+def test_the_price_depends_on_weight_and_province_alone(json_api: JsonApi, vendor: CanadaPostSandbox) -> None:
+    def price(weight: float, province: str) -> Decimal:
+        body = order("priced")
+        body["deliverySpec"]["parcelCharacteristics"]["weight"] = weight
+        body["deliverySpec"]["destination"]["addressDetails"]["provState"] = province
+        return Decimal(str(json_api("POST", JSON_SHIPMENTS, json=body).json()["shipmentPrice"]["dueAmount"]))
 
-    def price(weight: str, province: str, backend: str = "json") -> Decimal:
-        parcel = replace(PARCEL, weight=Decimal(weight))
-        request = label_request(parcel=parcel, destination=replace(DESTINATION, province=province))
-        with client(backend, vendor.url) as carrier:
-            label = carrier.buy(request)
-        assert isinstance(label, Bought)
-        assert label.price is not None
-        return label.price
+    def xml_price(weight: str, province: str) -> Decimal:
+        changes = (("1.200", weight), ("<prov-state>ON<", f"<prov-state>{province}<"))
+        return Decimal(text_of("due-amount", buy_xml(vendor, "priced", *changes)))
 
-    assert price("1", "ON") == price("1", "ON", "xml") == Decimal("16.07")
-    assert price("1", "ON") < price("2", "ON") < price("2", "NU")
-    assert price("1", "AB") == price("1", "BC", "xml")
+    assert price(1, "ON") == xml_price("1", "ON") == Decimal("16.07")
+    assert price(1, "ON") < price(2, "ON") < price(2, "NU")
+    assert price(1, "AB") == xml_price("1", "BC")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +196,7 @@ def test_the_price_depends_on_weight_and_province_alone(vendor: Running) -> None
     ],
 )
 def test_what_does_not_fit_the_schema_is_refused(
-    json_api: Callable[..., httpx.Response], vendor: Running, path: str, value: object
+    json_api: JsonApi, vendor: CanadaPostSandbox, path: str, value: object
 ) -> None:
     body = order()
     place: Any = body
@@ -195,7 +225,7 @@ def test_what_does_not_fit_the_schema_is_refused(
     ],
 )
 def test_what_breaks_a_rule_is_refused_by_its_code(
-    json_api: Callable[..., httpx.Response], vendor: Running, path: str, value: object, code: str
+    json_api: JsonApi, vendor: CanadaPostSandbox, path: str, value: object, code: str
 ) -> None:
     body = order("rule")
     place: Any = body["deliverySpec"]
@@ -209,7 +239,7 @@ def test_what_breaks_a_rule_is_refused_by_its_code(
     assert vendor.sold("rule") == 0
 
 
-def test_a_past_mailing_date_is_refused(json_api: Callable[..., httpx.Response], vendor: Running) -> None:
+def test_a_past_mailing_date_is_refused(json_api: JsonApi, vendor: CanadaPostSandbox) -> None:
     today = datetime.fromisoformat(vendor.control("PUT", "clock", {"advance": 0})["now"]).date()
     yesterday = (today - timedelta(days=1)).isoformat()
     refused = json_api("POST", JSON_SHIPMENTS, json=order(expectedMailingDate=yesterday))
@@ -219,7 +249,7 @@ def test_a_past_mailing_date_is_refused(json_api: Callable[..., httpx.Response],
     )
 
 
-def test_a_shipment_for_a_manifest_can_be_void_once(json_api: Callable[..., httpx.Response]) -> None:
+def test_a_shipment_for_a_manifest_can_be_void_once(json_api: JsonApi) -> None:
     body = order("manifest", groupId="today")
     del body["transmitShipment"]
     sold = json_api("POST", JSON_SHIPMENTS, json=body).json()
@@ -234,9 +264,7 @@ def test_a_shipment_for_a_manifest_can_be_void_once(json_api: Callable[..., http
     assert json_api("GET", JSON_SHIPMENTS, params={"request-id": "manifest"}).json() == []
 
 
-def test_what_is_transmitted_is_refunded_not_void(
-    json_api: Callable[..., httpx.Response], vendor: Running
-) -> None:
+def test_what_is_transmitted_is_refunded_not_void(json_api: JsonApi, vendor: CanadaPostSandbox) -> None:
     sold = json_api("POST", JSON_SHIPMENTS, json=order("refund")).json()
     own = f"{JSON_SHIPMENTS}/{sold['shipmentId']}"
     assert json_api("DELETE", own).json()["errors"][0]["errorCode"] == "8064"
@@ -252,26 +280,24 @@ def test_what_is_transmitted_is_refunded_not_void(
 @pytest.mark.parametrize(
     "query", [{}, {"request-id": "x" * 33}, {"request-id": "x", "limit": "1"}, {"request-id": ""}]
 )
-def test_a_look_up_takes_a_request_id_alone(
-    json_api: Callable[..., httpx.Response], query: dict[str, str]
-) -> None:
+def test_a_look_up_takes_a_request_id_alone(json_api: JsonApi, query: dict[str, str]) -> None:
     assert json_api("GET", JSON_SHIPMENTS, params=query).status_code == 400
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(json_api: Callable[..., httpx.Response], body: bytes) -> None:
+def test_what_is_no_json_object_is_refused(json_api: JsonApi, body: bytes) -> None:
     assert json_api("POST", JSON_SHIPMENTS, content=body).status_code == 415
     assert json_api("POST", JSON_SHIPMENTS, content=body, media_type="application/json").status_code == 400
 
 
-def test_the_price_is_told_to_those_who_ask(json_api: Callable[..., httpx.Response]) -> None:
+def test_the_price_is_told_to_those_who_ask(json_api: JsonApi) -> None:
     assert "shipmentPrice" in json_api("POST", JSON_SHIPMENTS, json=order()).json()
     assert "shipmentPrice" not in json_api("POST", JSON_SHIPMENTS, json=order(providePricingInfo=None)).json()
 
 
-def test_the_xml_api_asks_for_exact_media_types(vendor: Running) -> None:
+def test_the_xml_api_asks_for_exact_media_types(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
-    body = XmlDialect().create_body(label_request("typed"), ACCOUNT)
+    body = xml_order("typed")
     address = f"{vendor.url}{XML_SHIPMENTS}"
     for headers, status in (
         (XML | {"Accept": "*/*"}, 406),
@@ -295,40 +321,35 @@ def test_the_xml_api_asks_for_exact_media_types(vendor: Running) -> None:
     ],
 )
 def test_the_xml_api_refuses_a_misfit_as_a_500_and_a_broken_rule_as_a_400(
-    vendor: Running, change: tuple[str, str], status: int
+    vendor: CanadaPostSandbox, change: tuple[str, str], status: int
 ) -> None:
     vendor.calm()
-    body = XmlDialect().create_body(label_request("misfit"), ACCOUNT).decode().replace(*change)
+    body = xml_order("misfit", change)
     answer = vendor.http.post(f"{vendor.url}{XML_SHIPMENTS}", content=body, headers=XML, auth=KEY)
     assert answer.status_code == status
     assert vendor.sold("misfit") == 0
 
 
-def test_the_xml_api_voids_and_refunds_as_the_json_api_does(vendor: Running) -> None:
+def test_the_xml_api_voids_and_refunds_as_the_json_api_does(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
-    with client("xml", vendor.url) as carrier:
-        label = carrier.buy(label_request())
-    assert isinstance(label, Bought)
-    void = vendor.http.delete(label.links["self"], headers={"Accept": MEDIA_TYPE}, auth=KEY)
+    own = link_of("self", buy_xml(vendor, "transmitted"))
+    void = vendor.http.delete(own, headers={"Accept": MEDIA_TYPE}, auth=KEY)
     assert (void.status_code, b"8064" in void.content) == (400, True)
     missing = f"{vendor.url}{XML_SHIPMENTS}/none"
     assert vendor.http.delete(missing, headers={"Accept": MEDIA_TYPE}, auth=KEY).status_code == 404
-    refund = XmlDialect().refund_body("a@b.ca")
-    for address, body, status in ((missing, refund, 404), (label.links["self"], "<x/>", 500)):
+    refund = (
+        '<shipment-refund-request xmlns="http://www.canadapost.ca/ws/shipment-v8">'
+        "<email>a@b.ca</email></shipment-refund-request>"
+    )
+    for address, body, status in ((missing, refund, 404), (own, "<x/>", 500), (own, refund, 200)):
         answer = vendor.http.post(f"{address}/refund", content=body, headers=XML, auth=KEY)
         assert answer.status_code == status
-    group = XmlDialect().create_body(label_request("grouped"), ACCOUNT).decode()
-    group = group.replace("<transmit-shipment>true</transmit-shipment>", "<group-id>today</group-id>")
-    vendor.http.post(f"{vendor.url}{XML_SHIPMENTS}", content=group, headers=XML, auth=KEY).raise_for_status()
-    with client("xml", vendor.url) as carrier:
-        created = carrier.find("grouped")
-        assert isinstance(created, Bought)
-        undo = carrier.undo(created)
-    answer = vendor.http.request(undo.method, undo.url, headers={"Accept": MEDIA_TYPE}, auth=KEY)
-    assert (undo.method, undo.body, answer.status_code) == ("DELETE", None, 204)
+    grouped = buy_xml(vendor, "grouped", GROUPED)
+    void = vendor.http.delete(link_of("self", grouped), headers={"Accept": MEDIA_TYPE}, auth=KEY)
+    assert void.status_code == 204
 
 
-def test_the_throttle_ends_with_the_minute(vendor: Running) -> None:
+def test_the_throttle_ends_with_the_minute(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
     vendor.control("PUT", "clock", {"now": "2027-01-01T00:00:00Z"})
     vendor.behave(calls_per_minute=2)
@@ -342,13 +363,13 @@ def test_the_throttle_ends_with_the_minute(vendor: Running) -> None:
     assert ask() == 200
 
 
-def test_the_controls_refuse_what_they_do_not_know(vendor: Running) -> None:
+def test_the_controls_refuse_what_they_do_not_know(vendor: CanadaPostSandbox) -> None:
     assert vendor.http.put(f"{vendor.url}/_control/settings", json={"mood": "bad"}).status_code == 422
     assert vendor.http.put(f"{vendor.url}/_control/settings", json={"pending_labels": -1}).status_code == 422
     assert vendor.control("GET", "health") == {"status": "ok", "apis": ["json", "xml"], "seed": 0}
 
 
-def test_an_unknown_path_is_refused_as_each_api_words_it(vendor: Running) -> None:
+def test_an_unknown_path_is_refused_as_each_api_words_it(vendor: CanadaPostSandbox) -> None:
     answers = [vendor.http.get(f"{vendor.url}{path}") for path in ("/rs/nothing", "/nothing")]
     assert [answer.status_code for answer in answers] == [404, 404]
     assert b"<messages" in answers[0].content

@@ -1,7 +1,5 @@
 """The sandbox as it runs, against the vendor's documented behaviour."""
 
-import re
-import signal
 import socket
 import subprocess
 from base64 import b64encode
@@ -13,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from laptop.faults import FaultKind
-from tests.digikey_support import MAKER, ROOT, Running, command, row, sandbox, write_catalogue
+from tests.laptop.vendors.sandboxes import MAKER, DigiKeySandbox, row, run_to_its_end, write_catalogue
+from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
+from tests.processes import PROJECT
 
 FORM = {"client_id": "app", "client_secret": "secret", "grant_type": "client_credentials"}
 DETAILS = "/products/v4/search/{}/productdetails"
@@ -29,39 +28,39 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DigiKeySandbox]:
     folder = tmp_path_factory.mktemp("sandbox")
-    with sandbox(write_catalogue(folder / "catalogue.jsonl", ROWS), folder / "data") as running:
+    with digikey_sandbox(write_catalogue(folder / "catalogue.jsonl", ROWS), folder / "data") as running:
         yield running
 
 
-def token(vendor: Running, client_id: str = "app") -> str:
+def token(vendor: DigiKeySandbox, client_id: str = "app") -> str:
     answer = vendor.http.post(f"{vendor.url}/v1/oauth2/token", data={**FORM, "client_id": client_id})
     return str(answer.json()["access_token"])
 
 
-def headers(vendor: Running, client_id: str = "app") -> dict[str, str]:
+def headers(vendor: DigiKeySandbox, client_id: str = "app") -> dict[str, str]:
     return {"Authorization": f"Bearer {token(vendor, client_id)}", "X-DIGIKEY-Client-Id": client_id}
 
 
 @pytest.fixture
-def ours(vendor: Running) -> dict[str, str]:
+def ours(vendor: DigiKeySandbox) -> dict[str, str]:
     vendor.calm()
     return headers(vendor)
 
 
-def get(vendor: Running, path: str, sent: dict[str, str], **params: str) -> httpx.Response:
+def get(vendor: DigiKeySandbox, path: str, sent: dict[str, str], **params: str) -> httpx.Response:
     return vendor.http.get(vendor.url + path, headers=sent, params=params or None)
 
 
-def search(vendor: Running, sent: dict[str, str], body: object) -> httpx.Response:
+def search(vendor: DigiKeySandbox, sent: dict[str, str], body: object) -> httpx.Response:
     return vendor.http.post(vendor.url + KEYWORD, headers=sent, json=body)
 
 
 # --- tokens -----------------------------------------------------------------------------------------------
 
 
-def test_a_token_is_given_for_a_form_or_basic_credentials(vendor: Running) -> None:
+def test_a_token_is_given_for_a_form_or_basic_credentials(vendor: DigiKeySandbox) -> None:
     url = f"{vendor.url}/v1/oauth2/token"
     answer = vendor.http.post(url, data=FORM).json()
     assert (answer["expires_in"], answer["token_type"]) == (599, "Bearer")
@@ -88,14 +87,14 @@ def test_a_token_is_given_for_a_form_or_basic_credentials(vendor: Running) -> No
     ],
 )
 def test_a_wrong_token_request_is_refused(
-    vendor: Running, request_parts: dict[str, Any], status: int, error: str
+    vendor: DigiKeySandbox, request_parts: dict[str, Any], status: int, error: str
 ) -> None:
     answer = vendor.http.post(f"{vendor.url}/v1/oauth2/token", **request_parts)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
 def test_a_call_needs_a_token_and_the_client_id_it_was_given_to(
-    vendor: Running, ours: dict[str, str]
+    vendor: DigiKeySandbox, ours: dict[str, str]
 ) -> None:
     for sent in ({}, {"Authorization": "Bearer made-up"}, {"Authorization": f"Basic {token(vendor)}"}):
         answer = get(vendor, DETAILS.format("ONE"), sent)
@@ -109,7 +108,9 @@ def test_a_call_needs_a_token_and_the_client_id_it_was_given_to(
 # --- details ----------------------------------------------------------------------------------------------
 
 
-def test_a_part_is_described_from_its_row_and_always_alike(vendor: Running, ours: dict[str, str]) -> None:
+def test_a_part_is_described_from_its_row_and_always_alike(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
     answer = get(vendor, DETAILS.format("one"), {**ours, "X-DIGIKEY-Locale-Currency": "CAD"})
     assert answer.json()["SearchLocaleUsed"] == {"Site": "US", "Language": "en", "Currency": "CAD"}
     product = answer.json()["Product"]
@@ -125,20 +126,20 @@ def test_a_part_is_described_from_its_row_and_always_alike(vendor: Running, ours
     assert product == get(vendor, DETAILS.format("ONE"), ours).json()["Product"]
 
 
-def test_an_unencoded_slash_is_another_address(vendor: Running, ours: dict[str, str]) -> None:
+def test_an_unencoded_slash_is_another_address(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     assert get(vendor, DETAILS.format("SLASH%2FED"), ours).is_success
     assert get(vendor, DETAILS.format("SLASH/ED"), ours).status_code == 404
     assert get(vendor, "/products/v4/search/ONE/media", ours).status_code == 404
 
 
-def test_an_unknown_part_gets_problem_details(vendor: Running, ours: dict[str, str]) -> None:
+def test_an_unknown_part_gets_problem_details(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     answer = get(vendor, DETAILS.format("abc"), ours)
     body = answer.json()
     assert (answer.status_code, body["title"], body["status"]) == (404, "Not Found", 404)
     assert body["detail"] == "Requested Product abc Not Found"
 
 
-def test_a_number_of_two_manufacturers_needs_their_id(vendor: Running, ours: dict[str, str]) -> None:
+def test_a_number_of_two_manufacturers_needs_their_id(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     answer = get(vendor, DETAILS.format("DUP"), ours)
     assert answer.status_code == 400
     assert "Duplicate Products" in answer.json()["detail"]
@@ -154,7 +155,7 @@ def test_a_number_of_two_manufacturers_needs_their_id(vendor: Running, ours: dic
 # --- search -----------------------------------------------------------------------------------------------
 
 
-def test_a_search_pages_through_its_hits(vendor: Running, ours: dict[str, str]) -> None:
+def test_a_search_pages_through_its_hits(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     first = search(vendor, ours, {"Keywords": "gamma regulator", "Limit": 50}).json()
     rest = search(vendor, ours, {"Keywords": "gamma regulator", "Limit": 50, "Offset": 50}).json()
     assert (len(first["Products"]), len(rest["Products"]), first["ProductsCount"]) == (50, 10, 60)
@@ -162,7 +163,7 @@ def test_a_search_pages_through_its_hits(vendor: Running, ours: dict[str, str]) 
     assert len(search(vendor, ours, {"Keywords": "MANY"}).json()["Products"]) == 10
 
 
-def test_nothing_found_is_an_answer(vendor: Running, ours: dict[str, str]) -> None:
+def test_nothing_found_is_an_answer(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     answer = search(vendor, ours, {"Keywords": "nothing like it"})
     assert answer.status_code == 200
     assert (answer.json()["Products"], answer.json()["ProductsCount"]) == ([], 0)
@@ -179,7 +180,7 @@ def test_nothing_found_is_an_answer(vendor: Running, ours: dict[str, str]) -> No
     ],
 )
 def test_a_wrong_search_names_its_field(
-    vendor: Running, ours: dict[str, str], body: object, field: str
+    vendor: DigiKeySandbox, ours: dict[str, str], body: object, field: str
 ) -> None:
     answer = search(vendor, ours, body)
     assert answer.status_code == 400
@@ -189,7 +190,9 @@ def test_a_wrong_search_names_its_field(
 # --- limits -----------------------------------------------------------------------------------------------
 
 
-def test_every_data_answer_tells_what_is_left_of_the_day(vendor: Running, ours: dict[str, str]) -> None:
+def test_every_data_answer_tells_what_is_left_of_the_day(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
     vendor.control("PUT", "limits", {"daily": 10})
     left = [
         get(vendor, DETAILS.format(pn), ours).headers["x-ratelimit-remaining"] for pn in ("ONE", "x", "DUP")
@@ -198,7 +201,7 @@ def test_every_data_answer_tells_what_is_left_of_the_day(vendor: Running, ours: 
     assert vendor.control("GET", "limits")["used_today"] == {"app": 3}
 
 
-def test_the_minutes_limit_has_the_gateways_shape(vendor: Running, ours: dict[str, str]) -> None:
+def test_the_minutes_limit_has_the_gateways_shape(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     vendor.control("PUT", "limits", {"burst": 1})
     assert get(vendor, DETAILS.format("ONE"), ours).is_success
     answer = get(vendor, DETAILS.format("ONE"), ours)
@@ -210,7 +213,9 @@ def test_the_minutes_limit_has_the_gateways_shape(vendor: Running, ours: dict[st
     assert get(vendor, DETAILS.format("ONE"), other).is_success  # limits are per application
 
 
-def test_the_days_limit_has_problem_details_and_its_reset(vendor: Running, ours: dict[str, str]) -> None:
+def test_the_days_limit_has_problem_details_and_its_reset(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
     vendor.control("PUT", "limits", {"daily": 0, "resets_in": 3600})
     answer = get(vendor, DETAILS.format("ONE"), ours)
     assert answer.status_code == 429
@@ -220,7 +225,7 @@ def test_the_days_limit_has_problem_details_and_its_reset(vendor: Running, ours:
     assert abs((resets - datetime.now(UTC)).total_seconds() - int(answer.headers["retry-after"])) < 60
 
 
-def test_the_day_starts_over_at_its_reset(vendor: Running, ours: dict[str, str]) -> None:
+def test_the_day_starts_over_at_its_reset(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     vendor.control("PUT", "limits", {"daily": 1})
     get(vendor, DETAILS.format("ONE"), ours)
     assert get(vendor, DETAILS.format("ONE"), ours).status_code == 429
@@ -231,7 +236,7 @@ def test_the_day_starts_over_at_its_reset(vendor: Running, ours: dict[str, str])
     assert (resets.hour, resets.minute) == (0, 0)
 
 
-def test_a_wrong_order_for_limits_is_refused(vendor: Running) -> None:
+def test_a_wrong_order_for_limits_is_refused(vendor: DigiKeySandbox) -> None:
     answer = vendor.http.put(f"{vendor.url}/_control/limits", json={"burst": -1})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["loc"] == ["burst"]
@@ -240,7 +245,9 @@ def test_a_wrong_order_for_limits_is_refused(vendor: Running) -> None:
 # --- books ------------------------------------------------------------------------------------------------
 
 
-def test_the_books_tell_look_ups_from_answers_that_arrived(vendor: Running, ours: dict[str, str]) -> None:
+def test_the_books_tell_look_ups_from_answers_that_arrived(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
     pn = "MANY-7"
     vendor.faults(
         {"kind": "error_before", "status": 503, "path": "/products", "times": 1},
@@ -260,12 +267,14 @@ def test_the_books_tell_look_ups_from_answers_that_arrived(vendor: Running, ours
     assert books["parts"] == {pn: {"fault": 1, "found": 2}}
 
 
-def test_an_injected_401_reads_as_a_missing_subscription(vendor: Running, ours: dict[str, str]) -> None:
+def test_an_injected_401_reads_as_a_missing_subscription(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
     vendor.faults({"kind": "error_before", "status": 401, "path": "/products"})
     assert get(vendor, DETAILS.format("ONE"), ours).json()["ErrorMessage"] == "Invalid Client-Id"
 
 
-def test_an_injected_end_of_the_day_lasts_to_its_reset(vendor: Running, ours: dict[str, str]) -> None:
+def test_an_injected_end_of_the_day_lasts_to_its_reset(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     vendor.control("PUT", "limits", {"resets_in": 7200})
     vendor.faults({"kind": "rate_limited", "limit": "daily", "path": "/products"})
     wait = int(get(vendor, DETAILS.format("ONE"), ours).headers["retry-after"])
@@ -276,36 +285,22 @@ def test_an_injected_end_of_the_day_lasts_to_its_reset(vendor: Running, ours: di
 
 def test_books_tokens_and_the_days_count_survive_a_kill(tmp_path: Path) -> None:
     catalogue = write_catalogue(tmp_path / "catalogue.jsonl", ROWS)
-    with sandbox(catalogue, tmp_path / "data") as first:
+    with digikey_sandbox(catalogue, tmp_path / "data") as first:
         sent = headers(first)
         assert get(first, DETAILS.format("ONE"), sent).is_success
         first.process.kill()
         first.process.wait(timeout=30)
-    with sandbox(catalogue, tmp_path / "data", "--daily-limit", "1") as second:
+    with digikey_sandbox(catalogue, tmp_path / "data", "--daily-limit", "1") as second:
         assert second.outcomes("ONE") == ["found"]
         assert get(second, DETAILS.format("ONE"), sent).status_code == 429
         assert second.control("GET", "health")["parts"] == len(ROWS)
 
 
-# --- starting and stopping --------------------------------------------------------------------------------
+# --- the catalogue ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
-    with sandbox(write_catalogue(tmp_path / "catalogue.jsonl", ROWS), tmp_path / "data") as running:
-        running.process.send_signal(number)
-        assert running.process.wait(timeout=30) == 0
-
-
-def run_to_its_end(catalogue: Path, data_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(catalogue, data_dir, *options),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def start(catalogue: Path, data_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return run_to_its_end("digikey", data_dir, "--catalogue", str(catalogue), *options)
 
 
 def test_bad_rows_are_left_out_and_named_by_file_and_line(tmp_path: Path) -> None:
@@ -323,7 +318,7 @@ def test_bad_rows_are_left_out_and_named_by_file_and_line(tmp_path: Path) -> Non
     ] * 30
     catalogue.write_bytes(b"\n".join(rows))
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ended = run_to_its_end(catalogue, tmp_path / "data", "--port", str(taken.getsockname()[1]))
+        ended = start(catalogue, tmp_path / "data", "--port", str(taken.getsockname()[1]))
     assert ended.returncode == 1
     complaints = ended.stderr.splitlines()
     assert complaints[0].startswith(f"{catalogue}:2: left out: not JSON")
@@ -342,28 +337,13 @@ def test_a_catalogue_without_a_usable_part_stops_the_start(tmp_path: Path, conte
     catalogue = tmp_path / "catalogue.jsonl"
     if content is not None:
         catalogue.write_bytes(content)
-    ended = run_to_its_end(catalogue, tmp_path / "data")
+    ended = start(catalogue, tmp_path / "data")
     assert ended.returncode == 2
     assert str(catalogue) in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_every_option_control_and_fault_is_documented(vendor: Running, tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "digikey.md").read_text(encoding="utf-8")
-    usage = run_to_its_end(tmp_path, tmp_path, "--help").stdout
-    options = set(re.findall(r"--[a-z-]+", usage)) - {"--help"}
-    controls = set(re.findall(r"/_control/\w+", page))
-    answers = {
-        path: [vendor.http.request(method, vendor.url + path) for method in ("GET", "DELETE")]
-        for path in controls
-    }
-    assert {option for option in options if f"`{option}`" not in page} == set()
-    assert controls == {f"/_control/{name}" for name in ("health", "books", "limits", "tokens", "faults")}
-    assert all(any(answer.is_success for answer in given) for given in answers.values())
-    assert {kind for kind in FaultKind if f"`{kind}`" not in page} == set()
-
-
 def test_the_shipped_catalogue_is_read_whole(tmp_path: Path) -> None:
-    with sandbox(ROOT / "data" / "parts_catalog.jsonl", tmp_path / "data") as running:
+    with digikey_sandbox(PROJECT / "data" / "parts_catalog.jsonl", tmp_path / "data") as running:
         health = running.control("GET", "health")
     assert (health["parts"], health["rows_left_out"]) == (4711, 0)

@@ -1,25 +1,22 @@
 """The sandbox's controls, its books, and how it starts and ends."""
 
-import signal
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from laptop.faults import FaultKind
-from tests.mirakl_support import KEY, NOON, ROOT, Running, command, sandbox
+from tests.laptop.vendors.sandboxes import NOON, SHOP_KEY, MiraklSandbox, mirakl
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("mirakl"), "--api-key", KEY) as running:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiraklSandbox]:
+    with mirakl(tmp_path_factory.mktemp("mirakl"), "--api-key", SHOP_KEY) as running:
         yield running
 
 
 @pytest.fixture
-def vendor(served: Running) -> Running:
+def vendor(served: MiraklSandbox) -> MiraklSandbox:
     served.calm()
     return served
 
@@ -30,14 +27,14 @@ def vendor(served: Running) -> Running:
 def test_the_same_seed_makes_the_same_orders(tmp_path: Path) -> None:
     shown = []
     for folder in ("a", "b"):
-        with sandbox(tmp_path / folder) as fresh:
+        with mirakl(tmp_path / folder) as fresh:
             fresh.control("PUT", "clock", {"now": NOON.isoformat()})
             ids = fresh.control("POST", "orders", {"count": 3, "seed": 9})["order_ids"]
             shown.append([fresh.truth(order_id)["shown"] for order_id in ids])
     assert shown[0] == shown[1]
 
 
-def test_an_order_can_be_cancelled_until_it_is_shipped(vendor: Running) -> None:
+def test_an_order_can_be_cancelled_until_it_is_shipped(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     assert vendor.control("POST", f"orders/{order_id}/cancel") == {"state": "CANCELED"}
     shipped = vendor.order(state="SHIPPED")
@@ -60,19 +57,19 @@ def test_an_order_can_be_cancelled_until_it_is_shipped(vendor: Running) -> None:
     ],
 )
 def test_an_order_for_the_sandbox_that_makes_no_sense_changes_nothing(
-    vendor: Running, method: str, path: str, order: object
+    vendor: MiraklSandbox, method: str, path: str, order: object
 ) -> None:
     assert vendor.http.request(method, f"{vendor.url}/_control/{path}", json=order).status_code == 422
 
 
-def test_an_order_of_a_taken_id_is_refused_and_none_of_its_company_is_made(vendor: Running) -> None:
+def test_an_order_of_a_taken_id_is_refused_and_none_of_its_company_is_made(vendor: MiraklSandbox) -> None:
     vendor.order(order_id="X-A")
     taken = {"orders": [{"order_id": "NEW-A"}, {"order_id": "X-A"}]}
     assert vendor.http.post(f"{vendor.url}/_control/orders", json=taken).status_code == 409
     assert vendor.control("GET", "orders") == {"orders": {"X-A": "WAITING_ACCEPTANCE"}}
 
 
-def test_nothing_is_known_of_what_does_not_exist(vendor: Running) -> None:
+def test_nothing_is_known_of_what_does_not_exist(vendor: MiraklSandbox) -> None:
     assert vendor.http.get(f"{vendor.url}/_control/orders/NOBODY").status_code == 404
     nobody = vendor.http.put(f"{vendor.url}/_control/orders/NOBODY/overrides", json={"overrides": {}})
     assert nobody.status_code == 404
@@ -84,7 +81,7 @@ def test_nothing_is_known_of_what_does_not_exist(vendor: Running) -> None:
     assert thread["entities"] == []
 
 
-def test_the_books_hold_calls_that_a_fault_kept_from_being_served(vendor: Running) -> None:
+def test_the_books_hold_calls_that_a_fault_kept_from_being_served(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     vendor.faults(
         {"kind": "error_before", "status": 503, "path": "/api/orders", "times": 1},
@@ -107,7 +104,7 @@ def test_the_books_hold_calls_that_a_fault_kept_from_being_served(vendor: Runnin
     assert report["states"] == {"SHIPPED": 1}
 
 
-def test_the_clock_can_be_set_and_given_back(vendor: Running) -> None:
+def test_the_clock_can_be_set_and_given_back(vendor: MiraklSandbox) -> None:
     assert vendor.control("GET", "clock") == {"now": "2026-11-20T12:00:00.000000Z", "running": False}
     assert vendor.control("DELETE", "clock")["running"] is True
 
@@ -116,41 +113,16 @@ def test_the_clock_can_be_set_and_given_back(vendor: Running) -> None:
 
 
 def test_a_killed_sandbox_loses_nothing(tmp_path: Path) -> None:
-    with sandbox(tmp_path) as first:
+    with mirakl(tmp_path) as first:
         first.control("PUT", "clock", {"now": NOON.isoformat()})
         order_id = first.order(state="SHIPPING")
         first.control("POST", "threads", {"threads": [{"order_id": order_id, "messages": [{"body": "?"}]}]})
         assert first.ask("PUT", f"orders/{order_id}/ship").status_code == 204
         first.process.kill()
         first.process.wait(timeout=30)
-    with sandbox(tmp_path) as second:
+    with mirakl(tmp_path) as second:
         assert second.control("GET", "clock")["now"] == "2026-11-20T12:00:00.000000Z"
         assert second.state(order_id) == "SHIPPED"
         assert second.control("GET", "books")["orders"][order_id]["ship"] == {"calls": 1, "done": 1}
         assert len(second.ask("GET", "inbox/threads").json()["data"]) == 1
         assert second.order() != order_id
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_being_told_to_stop_is_no_failure(tmp_path: Path, number: signal.Signals) -> None:
-    with sandbox(tmp_path) as running:
-        running.process.send_signal(number)
-        assert running.process.wait(timeout=30) == 0
-
-
-def test_a_taken_port_is_told(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        asked = [*command(tmp_path), "--port", port]
-        ended = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    assert ended.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr
-
-
-def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    ended = subprocess.run(
-        command(tmp_path / "file"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("mirakl sandbox: ")

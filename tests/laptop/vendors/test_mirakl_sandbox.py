@@ -6,28 +6,28 @@ from typing import Any
 
 import pytest
 
-from tests.mirakl_support import KEY, Running, sandbox
+from tests.laptop.vendors.sandboxes import SHOP_KEY, MiraklSandbox, mirakl
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("mirakl"), "--api-key", KEY, "--seed", "3") as running:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiraklSandbox]:
+    with mirakl(tmp_path_factory.mktemp("mirakl"), "--api-key", SHOP_KEY, "--seed", "3") as running:
         yield running
 
 
 @pytest.fixture
-def vendor(served: Running) -> Running:
+def vendor(served: MiraklSandbox) -> MiraklSandbox:
     served.calm()
     return served
 
 
-def listed(vendor: Running, **query: object) -> list[str]:
+def listed(vendor: MiraklSandbox, **query: object) -> list[str]:
     answer = vendor.ask("GET", "orders", params=query)
     assert answer.status_code == 200, answer.text
     return [order["order_id"] for order in answer.json()["orders"]]
 
 
-def refusal(vendor: Running, path: str, **query: object) -> str:
+def refusal(vendor: MiraklSandbox, path: str, **query: object) -> str:
     answer = vendor.ask("GET", path, params=query)
     assert answer.status_code == 400
     body = answer.json()
@@ -37,23 +37,23 @@ def refusal(vendor: Running, path: str, **query: object) -> str:
 # --- who may call -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ["", "another", f"Bearer {KEY}"])
-def test_only_the_raw_key_is_let_in(vendor: Running, key: str) -> None:
+@pytest.mark.parametrize("key", ["", "another", f"Bearer {SHOP_KEY}"])
+def test_only_the_raw_key_is_let_in(vendor: MiraklSandbox, key: str) -> None:
     answer = vendor.ask("GET", "orders", key=key)
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized", "status": 401})
 
 
-def test_the_version_needs_no_key(vendor: Running) -> None:
+def test_the_version_needs_no_key(vendor: MiraklSandbox) -> None:
     assert vendor.ask("GET", "version", key="").status_code == 200
 
 
 def test_any_key_is_let_in_where_none_is_named(tmp_path: Path) -> None:
-    with sandbox(tmp_path) as fresh:
+    with mirakl(tmp_path) as fresh:
         assert fresh.ask("GET", "orders", key="any").status_code == 200
         assert fresh.ask("GET", "orders", key="").status_code == 401
 
 
-def test_wrong_types_methods_and_paths_have_their_statuses(vendor: Running) -> None:
+def test_wrong_types_methods_and_paths_have_their_statuses(vendor: MiraklSandbox) -> None:
     assert vendor.ask("GET", "orders", headers={"Accept": "text/html"}).status_code == 406
     order_id = vendor.order()
     wrong_type = vendor.ask(
@@ -65,7 +65,7 @@ def test_wrong_types_methods_and_paths_have_their_statuses(vendor: Running) -> N
     assert (missing.status_code, missing.json()) == (404, {"message": "Not Found", "status": 404})
 
 
-def test_so_many_calls_a_minute_and_no_more(vendor: Running) -> None:
+def test_so_many_calls_a_minute_and_no_more(vendor: MiraklSandbox) -> None:
     vendor.control("PUT", "limits", {"per_minute": 3})
     assert [vendor.ask("GET", "account").status_code for _ in range(3)] == [200, 200, 200]
     vendor.advance(45)
@@ -78,7 +78,7 @@ def test_so_many_calls_a_minute_and_no_more(vendor: Running) -> None:
 # --- OR11 -------------------------------------------------------------------------------------------------
 
 
-def test_a_page_holds_ten_orders_unless_told_and_links_to_its_neighbours(vendor: Running) -> None:
+def test_a_page_holds_ten_orders_unless_told_and_links_to_its_neighbours(vendor: MiraklSandbox) -> None:
     made = vendor.control("POST", "orders", {"count": 25})["order_ids"]
     assert listed(vendor) == made[:10]
     middle = vendor.ask("GET", "orders", params={"offset": 10})
@@ -91,7 +91,7 @@ def test_a_page_holds_ten_orders_unless_told_and_links_to_its_neighbours(vendor:
     assert listed(vendor, max=3, order="desc") == made[:-4:-1]
 
 
-def test_orders_are_found_by_id_state_and_date(vendor: Running) -> None:
+def test_orders_are_found_by_id_state_and_date(vendor: MiraklSandbox) -> None:
     first = vendor.order()
     vendor.advance(3600)
     second = vendor.order(state="SHIPPING")
@@ -106,7 +106,7 @@ def test_orders_are_found_by_id_state_and_date(vendor: Running) -> None:
     ) == [first]
 
 
-def test_limits_and_nonsense_are_refused_in_the_real_words(vendor: Running) -> None:
+def test_limits_and_nonsense_are_refused_in_the_real_words(vendor: MiraklSandbox) -> None:
     ids = ",".join(map(str, range(101)))
     assert (
         refusal(vendor, "orders", order_ids=ids)
@@ -121,7 +121,7 @@ def test_limits_and_nonsense_are_refused_in_the_real_words(vendor: Running) -> N
 # --- the life of an order ---------------------------------------------------------------------------------
 
 
-def decide(vendor: Running, order_id: str, *decisions: object) -> tuple[int, str | None]:
+def decide(vendor: MiraklSandbox, order_id: str, *decisions: object) -> tuple[int, str | None]:
     answer = vendor.ask("PUT", f"orders/{order_id}/accept", json={"order_lines": decisions})
     if answer.status_code == 204:
         return 204, None
@@ -129,7 +129,7 @@ def decide(vendor: Running, order_id: str, *decisions: object) -> tuple[int, str
     return answer.status_code, body.get("code") or body["errors"][0]["code"]
 
 
-def test_every_state_is_entered_at_its_moment(vendor: Running) -> None:
+def test_every_state_is_entered_at_its_moment(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     vendor.advance(60)
     assert decide(vendor, order_id, {"id": f"{order_id}-1", "accepted": True}) == (204, None)
@@ -148,7 +148,7 @@ def test_every_state_is_entered_at_its_moment(vendor: Running) -> None:
     ]
 
 
-def test_an_order_is_lost_when_nobody_accepts_it_within_a_day(vendor: Running) -> None:
+def test_an_order_is_lost_when_nobody_accepts_it_within_a_day(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     vendor.advance(86_399)
     assert listed(vendor, order_state_codes="WAITING_ACCEPTANCE") == [order_id]
@@ -158,7 +158,7 @@ def test_an_order_is_lost_when_nobody_accepts_it_within_a_day(vendor: Running) -
     assert decide(vendor, order_id, {"id": f"{order_id}-1", "accepted": True}) == (400, "ORDER_INVALID_STATE")
 
 
-def test_delays_can_be_changed_for_orders_that_are_waiting_already(vendor: Running) -> None:
+def test_delays_can_be_changed_for_orders_that_are_waiting_already(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     vendor.control("PUT", "delays", {"debit": 600, "payment": 0, "acceptance": None})
     decide(vendor, order_id, {"id": f"{order_id}-1", "accepted": True})
@@ -168,14 +168,14 @@ def test_delays_can_be_changed_for_orders_that_are_waiting_already(vendor: Runni
     assert vendor.state(order_id) == "SHIPPING"
 
 
-def test_delays_of_zero_pass_at_once(vendor: Running) -> None:
+def test_delays_of_zero_pass_at_once(vendor: MiraklSandbox) -> None:
     vendor.control("PUT", "delays", {"debit": 0, "payment": 0})
     order_id = vendor.order(lines=[{"sku": "A"}])
     decide(vendor, order_id, {"id": f"{order_id}-1", "accepted": True})
     assert vendor.state(order_id) == "SHIPPING"
 
 
-def test_addresses_are_null_before_shipping(vendor: Running) -> None:
+def test_addresses_are_null_before_shipping(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     shown = vendor.ask("GET", "orders", params={"order_ids": order_id}).json()["orders"][0]["customer"]
     assert (shown["shipping_address"], shown["billing_address"]) == (None, None)
@@ -204,14 +204,14 @@ def test_addresses_are_null_before_shipping(vendor: Running) -> None:
     ],
 )
 def test_every_line_needs_one_decision_and_all_the_same(
-    vendor: Running, decisions: list[Any], code: str
+    vendor: MiraklSandbox, decisions: list[Any], code: str
 ) -> None:
     vendor.order(order_id="X-A", lines=[{"sku": "A"}, {"sku": "B"}])
     assert decide(vendor, "X-A", *decisions) == (400, code)
     assert vendor.state("X-A") == "WAITING_ACCEPTANCE"
 
 
-def test_a_body_that_is_no_json_is_refused(vendor: Running) -> None:
+def test_a_body_that_is_no_json_is_refused(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     for action in ("accept", "tracking"):
         for body in (b"{", b"[]", b'{"carrier_code": 7}'):
@@ -220,20 +220,20 @@ def test_a_body_that_is_no_json_is_refused(vendor: Running) -> None:
             assert answer.status_code == 400
 
 
-def test_refusing_all_lines_refuses_the_order(vendor: Running) -> None:
+def test_refusing_all_lines_refuses_the_order(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     assert decide(vendor, order_id, {"id": f"{order_id}-1", "accepted": False}) == (204, None)
     assert vendor.state(order_id) == "REFUSED"
 
 
 @pytest.mark.parametrize("action", ["accept", "tracking", "ship"])
-def test_an_order_that_nobody_knows_is_not_found(vendor: Running, action: str) -> None:
+def test_an_order_that_nobody_knows_is_not_found(vendor: MiraklSandbox, action: str) -> None:
     answer = vendor.ask("PUT", f"orders/NOBODY-A/{action}", json={})
     assert (answer.status_code, answer.json()["code"]) == (404, "ORDER_NOT_FOUND")
 
 
 @pytest.mark.parametrize("state", ["STAGING", "WAITING_ACCEPTANCE", "WAITING_DEBIT", "CANCELED", "REFUSED"])
-def test_neither_tracking_nor_shipping_before_shipping(vendor: Running, state: str) -> None:
+def test_neither_tracking_nor_shipping_before_shipping(vendor: MiraklSandbox, state: str) -> None:
     vendor.control("PUT", "delays", {"staging": None})
     order_id = vendor.order(state=state)
     tracking = {"carrier_code": "CPCL", "tracking_number": "1"}
@@ -241,7 +241,7 @@ def test_neither_tracking_nor_shipping_before_shipping(vendor: Running, state: s
     assert vendor.ask("PUT", f"orders/{order_id}/ship").status_code == 400
 
 
-def test_tracking_may_change_after_shipping_but_shipping_only_happens_once(vendor: Running) -> None:
+def test_tracking_may_change_after_shipping_but_shipping_only_happens_once(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPED")
     tracking = {"carrier_code": "PRLA", "tracking_number": "9"}
     assert vendor.ask("PUT", f"orders/{order_id}/tracking", json=tracking).status_code == 204
@@ -258,7 +258,7 @@ def test_tracking_may_change_after_shipping_but_shipping_only_happens_once(vendo
     ],
 )
 def test_tracking_needs_a_carrier_and_its_number(
-    vendor: Running, tracking: dict[str, str], field: str
+    vendor: MiraklSandbox, tracking: dict[str, str], field: str
 ) -> None:
     order_id = vendor.order(state="SHIPPING")
     answer = vendor.ask("PUT", f"orders/{order_id}/tracking", json=tracking)
@@ -268,7 +268,7 @@ def test_tracking_needs_a_carrier_and_its_number(
 # --- the inbox --------------------------------------------------------------------------------------------
 
 
-def test_the_inbox_is_walked_by_token_and_the_last_page_has_none(vendor: Running) -> None:
+def test_the_inbox_is_walked_by_token_and_the_last_page_has_none(vendor: MiraklSandbox) -> None:
     for _ in range(3):
         vendor.control("POST", "threads", {"count": 20})
         vendor.advance(60)
@@ -283,7 +283,7 @@ def test_the_inbox_is_walked_by_token_and_the_last_page_has_none(vendor: Running
     assert dates == sorted(dates, reverse=True)
 
 
-def test_threads_are_found_by_the_order_they_are_about(vendor: Running) -> None:
+def test_threads_are_found_by_the_order_they_are_about(vendor: MiraklSandbox) -> None:
     orders = [vendor.order(), vendor.order()]
     for order_id in orders:
         vendor.control("POST", "threads", {"threads": [{"order_id": order_id}]})
@@ -293,7 +293,7 @@ def test_threads_are_found_by_the_order_they_are_about(vendor: Running) -> None:
     assert [thread["entities"][0]["id"] for thread in found["data"]] == [orders[0]]
 
 
-def test_nonsense_in_the_inbox_is_refused(vendor: Running) -> None:
+def test_nonsense_in_the_inbox_is_refused(vendor: MiraklSandbox) -> None:
     assert refusal(vendor, "inbox/threads", entity_id="X-A") == "entity_type"
     assert refusal(vendor, "inbox/threads", updated_since="yesterday") == "updated_since"
     assert refusal(vendor, "inbox/threads", limit=0) == "limit"
@@ -306,7 +306,7 @@ def test_nonsense_in_the_inbox_is_refused(vendor: Running) -> None:
     assert vendor.ask("GET", "inbox/threads/nothing").status_code == 404
 
 
-def test_a_shop_that_answered_owes_no_reply(vendor: Running) -> None:
+def test_a_shop_that_answered_owes_no_reply(vendor: MiraklSandbox) -> None:
     said = [{"body": "?"}, {"body": "!", "sender_type": "OPERATOR_USER"}]
     made = vendor.control("POST", "threads", {"threads": [{"messages": said[:1]}, {"messages": said}]})
     waits, answered = (

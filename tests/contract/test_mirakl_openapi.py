@@ -8,8 +8,9 @@ import pytest
 
 from shared.fulfillment.ports import Done, Tracking
 from shared.vendors.mirakl.client import MiraklMarketplace
+from tests.laptop.vendors.sandboxes import NOON, MiraklSandbox, mirakl
 from tests.mirakl_contract import CONTRACT, BreaksContractError, Contract
-from tests.mirakl_support import NOON, Running, marketplace, sandbox
+from tests.mirakl_support import marketplace
 
 pytestmark = pytest.mark.skipif(
     not CONTRACT.is_file(), reason="the vendor's description does not lie beside this checkout"
@@ -22,8 +23,8 @@ def contract() -> Contract:
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with sandbox(tmp_path_factory.mktemp("mirakl")) as running:
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiraklSandbox]:
+    with mirakl(tmp_path_factory.mktemp("mirakl")) as running:
         running.calm()
         yield running
 
@@ -34,7 +35,7 @@ def seen() -> list[httpx.Response]:
 
 
 @pytest.fixture
-def client(vendor: Running, seen: list[httpx.Response]) -> Iterator[MiraklMarketplace]:
+def client(vendor: MiraklSandbox, seen: list[httpx.Response]) -> Iterator[MiraklMarketplace]:
     """Keeps each answer, together with the request that it belongs to."""
 
     def keep(response: httpx.Response) -> None:
@@ -47,7 +48,7 @@ def client(vendor: Running, seen: list[httpx.Response]) -> Iterator[MiraklMarket
 
 
 def test_an_order_on_its_whole_way_keeps_to_the_description(
-    vendor: Running, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
+    vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
     vendor.control("POST", "orders", {"count": 30, "seed": 5})
     waiting = [order for page in client.waiting_orders() for order in page.orders]
@@ -69,7 +70,7 @@ def test_an_order_on_its_whole_way_keeps_to_the_description(
 
 
 def test_the_inbox_and_the_set_up_calls_keep_to_the_description(
-    vendor: Running, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
+    vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
     vendor.control("POST", "threads", {"count": 120, "seed": 5})
     attached = {"id": "6f6f", "name": "photo.jpg", "size": 48_213}
@@ -83,14 +84,14 @@ def test_the_inbox_and_the_set_up_calls_keep_to_the_description(
     assert [contract.check(response) for response in seen] == ["M11", "M11", "SH21", "A01", "V01"]
 
 
-def test_one_thread_keeps_to_the_description(vendor: Running, contract: Contract) -> None:
+def test_one_thread_keeps_to_the_description(vendor: MiraklSandbox, contract: Contract) -> None:
     threads = vendor.control("POST", "threads", {"threads": [{"messages": [{"body": "hello"}]}]})
     answer = vendor.ask("GET", f"inbox/threads/{threads['thread_ids'][0]}")
     assert contract.check(answer) == "M10"
 
 
 def test_the_check_would_see_a_request_and_an_answer_that_break_the_description(
-    vendor: Running, contract: Contract
+    vendor: MiraklSandbox, contract: Contract
 ) -> None:
     order_id = vendor.order(overrides={"a_field_of_our_own": 1})
     with pytest.raises(BreaksContractError, match=r"answer orders: .*a_field_of_our_own"):
