@@ -41,7 +41,7 @@ class Emulator:
 
 
 def serve_command(data_dir: Path, port: int = 0) -> list[str]:
-    module = [sys.executable, "-m", "laptop.google.bigquery", "serve"]
+    module = [sys.executable, "-m", "laptop.google.bigquery"]
     return [*module, "--port", str(port), "--data-dir", str(data_dir)]
 
 

@@ -5,11 +5,10 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.laptop.google import scheduler_support
 from tests.laptop.google.scheduler_support import Schedule, SchedulerServer
-from tests.laptop.google.tasks_support.process import TasksServer, running
-from tests.laptop.google.tasks_support.queue import TestQueue, create_queue
-from tests.laptop.google.tasks_support.worker import Worker, working
+from tests.laptop.google.server import running
+from tests.laptop.google.tasks_support import TasksServer, TestQueue, create_queue
+from tests.laptop.google.worker import Worker, working
 from tests.postgres_support import Database, PostgresServer, running_server
 from tests.processes import default_signals_for_children
 from tests.rest_support import Rest, serving
@@ -79,7 +78,7 @@ def sample_rest(postgres_server: PostgresServer, sample_template: str) -> Iterat
 def tasks_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TasksServer]:
     """One for each test process. Its shortest dispatch deadline is lowered so that tests can reach it."""
     data_file = tmp_path_factory.mktemp("tasks") / "tasks.db"
-    with running(data_file, "--min-dispatch-deadline", "0.1") as server:
+    with running(TasksServer, data_file, "--min-dispatch-deadline", "0.1") as server:
         yield server
 
 
@@ -104,7 +103,7 @@ def tasks_queue(tasks_queue_of: Callable[..., TestQueue]) -> TestQueue:
 def scheduler_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SchedulerServer]:
     """One for each test process. Its shortest attempt deadline is lowered so that tests can reach it."""
     data_file = tmp_path_factory.mktemp("scheduler") / "scheduler.db"
-    with scheduler_support.running(data_file, "--min-attempt-deadline", "0.1") as server:
+    with running(SchedulerServer, data_file, "--min-attempt-deadline", "0.1") as server:
         yield server
 
 

@@ -17,7 +17,7 @@ from shared.enrichment.store import Opened
 from shared.settings import GROUPS
 from shared.wiring import common, enrichment, fulfillment
 from shared.workflow_config import WorkflowConfig, variable_of
-from tests.laptop.google.tasks_support.process import TasksServer
+from tests.laptop.google.tasks_support import TasksServer
 from tests.ports import free_port
 from tests.record_support import begin, item, only
 from tests.rest_support import Rest

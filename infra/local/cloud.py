@@ -110,7 +110,7 @@ class Cloud:
         )
         return Part(
             "bigquery",
-            _module("laptop.google.bigquery", "serve", *options),
+            _module("laptop.google.bigquery", *options),
             {"bigquery": port, "bigquery-grpc": grpc_port},
             HttpHealth(port, "/readyz"),
             tier=_SERVERS,
@@ -217,7 +217,7 @@ class Cloud:
         options = ("--port", port, "--control-port", control, "--data-file", file)
         return Part(
             "scheduler",
-            _module("laptop.google.scheduler", "serve", *options),
+            _module("laptop.google.scheduler", *options),
             {"scheduler": port, "scheduler-control": control},
             HttpHealth(control, "/healthz"),
             after=frozenset({"rest", "digikey", "mirakl", "canada-post", *FUNCTIONS}),

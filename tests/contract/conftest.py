@@ -10,7 +10,7 @@ from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
-from tests.laptop.google.tasks_support.process import TasksServer
+from tests.laptop.google.tasks_support import TasksServer
 from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
 from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
 from tests.postgres_support import Database

@@ -7,7 +7,7 @@ import pytest
 from laptop.supervisor.state import PartRecord, StackState, write_state
 from tests.cli_support import CommandLine
 from tests.laptop.google.scheduler_support import Schedule
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.worker import Answer
 from tests.ports import free_port
 
 ADDRESS = ("--project", "demo", "--location", "here")

@@ -14,9 +14,10 @@ from google.cloud.scheduler_v1 import types
 
 from shared.cloud.scheduler import CloudSchedulerJobs, SchedulerAddress
 from shared.errors import NotFound, RequestRefused, RetryLater
-from tests.laptop.google.scheduler_support import ROOT, START, Schedule
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.scheduler_support import START, Schedule
+from tests.laptop.google.worker import Answer
 from tests.ports import free_port
+from tests.processes import PROJECT
 
 
 @contextmanager
@@ -145,4 +146,4 @@ def test_the_client_is_not_imported_before_it_is_needed() -> None:
     program = (
         "import sys, shared.cloud.scheduler; sys.exit(any(m in sys.modules for m in ('grpc', 'google.auth')))"
     )
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=False).returncode == 0

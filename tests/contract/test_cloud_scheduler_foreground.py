@@ -14,8 +14,8 @@ from laptop.supervisor.errors import StackError
 from shared.cloud.scheduler import SchedulerAddress
 from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import START, Schedule
-from tests.laptop.google.tasks_support.process import eventually
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.server import eventually
+from tests.laptop.google.worker import Answer
 from tests.ports import free_port
 
 PIPELINE = load_pipeline()

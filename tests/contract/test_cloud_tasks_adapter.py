@@ -18,11 +18,11 @@ from google.cloud.tasks_v2 import types
 from shared.cloud.tasks import RETRIES, CloudTasksQueue, QueueAddress
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
-from tests.laptop.google.tasks_support.process import ROOT, eventually, running
-from tests.laptop.google.tasks_support.queue import TestQueue, create_queue
-from tests.laptop.google.tasks_support.standin import answering
-from tests.laptop.google.tasks_support.worker import Worker
+from tests.laptop.google.server import eventually, running
+from tests.laptop.google.tasks_support import TasksServer, TestQueue, answering, create_queue
+from tests.laptop.google.worker import Worker
 from tests.ports import free_port
+from tests.processes import PROJECT
 
 NOWHERE = QueueAddress("demo", "here", "nowhere", "http://127.0.0.1:1/")
 
@@ -139,7 +139,7 @@ def test_the_pauses_between_attempts_double() -> None:
 
 
 def test_one_bad_task_does_not_hold_up_the_others(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
-    too_large = QueueTask("too-large", {"text": "x" * 110_000})
+    too_large = QueueTask("too-large", {"text": "x" * 1_048_576})
     failures = queue.enqueue([*tasks(1), too_large, QueueTask("bad name", {}), QueueTask("last", {})])
     assert [failure.name for failure in failures] == ["too-large", "bad name"]
     assert failures[0].message == "Cloud Tasks answered INVALID_ARGUMENT: Task size too large"
@@ -222,14 +222,14 @@ def test_a_check_tells_a_missing_queue_from_a_service_that_is_away(tasks_queue: 
 
 
 def test_a_server_that_was_restarted_is_reached_again(tmp_path: Path, tasks_worker: Worker) -> None:
-    with running(tmp_path / "tasks.db") as server:
+    with running(TasksServer, tmp_path / "tasks.db") as server:
         made = create_queue(server, tasks_worker)
         port = int(server.endpoint.rpartition(":")[2])
         with adapter(address(made)) as queue:
             assert queue.enqueue(tasks(1)) == []
             server.kill()
             assert len(queue.enqueue(tasks(2))) == 2
-            with running(tmp_path / "tasks.db", "--port", str(port)):
+            with running(TasksServer, tmp_path / "tasks.db", "--port", str(port)):
                 eventually(lambda: queue.enqueue(tasks(2)) == [])
 
 
@@ -255,5 +255,7 @@ def test_importing_and_building_the_adapter_does_not_import_the_client() -> None
         "CloudTasksQueue(QueueAddress('p', 'l', 'q', 'http://x')); "
         "print([name for name in sys.modules if name.startswith(('google.cloud.', 'grpc', 'google.auth'))])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from shared.wiring import enrichment as wiring
 from tests.functions_support import Deployment, opened, queued
-from tests.laptop.google.tasks_support.process import TasksServer
+from tests.laptop.google.tasks_support import TasksServer
 from tests.laptop.vendors.sandboxes import MAKER, DigiKeySandbox
 from tests.web_support import PROBLEM, Log
 

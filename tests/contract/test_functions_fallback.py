@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from shared.enrichment.ports import ErrorCategory
 from shared.wiring import enrichment as wiring
 from tests.functions_support import Deployment, contents, opened, queued
-from tests.laptop.google.tasks_support.process import TasksServer
+from tests.laptop.google.tasks_support import TasksServer
 
 NO_WAIT = {"SWEEP_GRACE_SECONDS": "0.001", "SWEEP_PATIENCE_SECONDS": "0.001"}
 

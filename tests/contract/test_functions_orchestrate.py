@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from tests.bigquery_support import Emulator
 from tests.enrichment_support import part
 from tests.functions_support import PROJECT, Deployment, contents, queued
-from tests.laptop.google.tasks_support.process import TasksServer
+from tests.laptop.google.tasks_support import TasksServer
 from tests.web_support import Log
 
 NUMBERS = itertools.count()

@@ -17,7 +17,8 @@ from tests.archive_support import bare_command, only_its_packages, started, unpa
 from tests.bigquery_support import PROJECT, running_emulator
 from tests.enrichment_support import part
 from tests.functions_support import LOCATION, environment_on, paused_queue
-from tests.laptop.google.tasks_support.process import running as running_tasks
+from tests.laptop.google.server import running as running_server
+from tests.laptop.google.tasks_support import TasksServer
 from tests.postgres_support import Database
 from tests.rest_support import serving
 
@@ -93,7 +94,7 @@ def whole_environment(environment: dict[str, str], tmp_path: Path) -> Iterator[d
     table = f"{PROJECT}.parts.archived"
     with (
         running_emulator(tmp_path / "bigquery") as bigquery,
-        running_tasks(tmp_path / "tasks.db") as tasks,
+        running_server(TasksServer, tmp_path / "tasks.db") as tasks,
         paused_queue(tasks) as automation,
     ):
         bigquery.fill(table, [part("A")], tmp_path)

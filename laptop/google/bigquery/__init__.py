@@ -1,1 +1,1 @@
-"""BigQuery on a laptop: the emulator behind a launcher."""
+"""BigQuery for the laptop: bqemulator, corrected and started."""

@@ -1,4 +1,4 @@
-"""`python -m laptop.google.bigquery serve`: the emulator in the foreground."""
+"""Runs the BigQuery emulator in the foreground."""
 
 import argparse
 import sys
@@ -14,22 +14,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(Launch(options.data_dir.resolve(), options.port, options.grpc_port, options.host))
     except (LaunchRefused, EmulatorChanged) as refusal:
-        print(f"bigquery: {refusal}", file=sys.stderr)  # noqa: T201 - a command's answer
+        print(f"bigquery: {refusal}", file=sys.stderr)  # noqa: T201 - a program's last words
         return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m laptop.google.bigquery", description="BigQuery on this machine."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    serving = commands.add_parser("serve", help="run the emulator in the foreground")
-    serving.add_argument("--port", type=int, required=True, help="REST port; 0: any free one")
-    serving.add_argument("--grpc-port", type=int, default=0, help="gRPC port; default: any free one")
-    serving.add_argument("--data-dir", type=Path, required=True, help="where the tables live")
-    serving.add_argument("--host", default="127.0.0.1")
+    parser = argparse.ArgumentParser(prog="python -m laptop.google.bigquery", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="REST port; 0: any free one")
+    parser.add_argument("--grpc-port", type=int, default=0, help="gRPC port; default: any free one")
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of the tables")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     return parser
 
 

@@ -1,7 +1,7 @@
 """Three corrections to bqemulator 1.4.0.
 
-Each correction names an internal of the emulator and refuses to start when that internal has moved: a silent
-no-op would come back as a puzzling failure far from here.
+Each correction names an internal of the emulator and refuses to start when that internal has changed, because a
+correction without effect would cause a puzzling failure elsewhere.
 """
 
 import importlib
@@ -16,7 +16,7 @@ class EmulatorChanged(Exception):
 
 
 class RecentResults(dict[str, Any]):
-    """The results of the latest queries: the emulator's own dictionary keeps every result until it ends."""
+    """The results of the latest queries. The emulator's own dictionary keeps every result until the process ends."""
 
     def __setitem__(self, job_id: str, table: Any) -> None:  # noqa: ANN401 - a pyarrow table, which has no types
         super().__setitem__(job_id, table)
@@ -36,7 +36,7 @@ def _internal(module: ModuleType, name: str, kind: type | tuple[type, ...]) -> A
 
 def correct_emulator() -> None:
     """Patches the emulator's modules; harmless when repeated. Raises EmulatorChanged."""
-    # First of all: the routes take their reference to the dictionary when they are imported.
+    # This comes first, because the routes take a reference to the dictionary when they are imported.
     executor = importlib.import_module("bqemulator.jobs.executor")
     if not isinstance(_internal(executor, "JOB_RESULTS", dict), RecentResults):
         vars(executor)["JOB_RESULTS"] = RecentResults()
@@ -54,4 +54,4 @@ def correct_emulator() -> None:
     engine = _internal(importlib.import_module("bqemulator.storage.engine"), "DuckDBEngine", type)
     if not callable(vars(engine).get("_load_spatial")):
         raise EmulatorChanged("DuckDBEngine._load_spatial is gone: revise laptop/google/bigquery/emulator.py")
-    engine._load_spatial = lambda _self: None  # noqa: SLF001 - the internal that this correction is about
+    engine._load_spatial = lambda _self: None  # noqa: SLF001 - the internal to correct

@@ -1,4 +1,4 @@
-"""Runs the emulator in this process until it is told to stop."""
+"""Runs the emulator in this process until SIGTERM or SIGINT."""
 
 import asyncio
 import importlib
@@ -15,12 +15,12 @@ UPLOAD_LIMIT = 8 * 1024**3
 
 
 class LaunchRefused(Exception):
-    """The emulator cannot start as it was asked to; the text says what to change."""
+    """The emulator cannot start with these options; the text says what to change."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Port 0 lets the system choose; the ready line says what it chose."""
+    """Port 0 takes any free one; the ready line names it."""
 
     data_dir: Path
     rest_port: int = 0
@@ -40,7 +40,7 @@ async def _serve(launch: Launch) -> None:
     stop = asyncio.Event()
     try:
         await _start(server, launch)
-        # After the start: the web server installs handlers of its own meanwhile.
+        # After the start, because the web server installs its own handlers during it.
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
@@ -51,7 +51,7 @@ async def _serve(launch: Launch) -> None:
 
 
 def _build(launch: Launch) -> Any:  # noqa: ANN401 - the emulator's server, imported only here
-    # Before its first import: it configures its logging and telemetry when its modules are loaded.
+    # Before the first import, because the emulator configures logging and telemetry when its modules are loaded.
     os.environ["OTEL_SDK_DISABLED"] = "true"
     config = importlib.import_module("bqemulator.config")
     logging = importlib.import_module("bqemulator.observability.logging_")
@@ -66,7 +66,7 @@ def _build(launch: Launch) -> Any:  # noqa: ANN401 - the emulator's server, impo
         data_dir=launch.data_dir,
         upload_staging_dir=_staging(launch.data_dir),
         upload_max_bytes=UPLOAD_LIMIT,
-        # Each write is followed by a copy of its whole table for time travel, kept this long: nothing here uses it.
+        # Days that a copy of the whole table is kept after each write. Nothing here uses time travel.
         time_travel_retention_days=0,
         enable_format_extensions=False,  # would be downloaded
         metrics_enabled=False,
@@ -78,7 +78,7 @@ def _build(launch: Launch) -> Any:  # noqa: ANN401 - the emulator's server, impo
 
 
 async def _start(server: Any, launch: Launch) -> None:  # noqa: ANN401 - see _build
-    import duckdb  # noqa: PLC0415 - heavy, and only `serve` needs it
+    import duckdb  # noqa: PLC0415 - heavy
 
     try:
         await server.start()
@@ -87,7 +87,7 @@ async def _start(server: Any, launch: Launch) -> None:  # noqa: ANN401 - see _bu
 
 
 def _staging(data_dir: Path) -> Path:
-    """The folder for uploads under way, emptied of what a killed process left there."""
+    """The folder for uploads in progress. Removes the leftovers of a killed process."""
     folder = data_dir / "uploads"
     try:
         folder.mkdir(parents=True, exist_ok=True)

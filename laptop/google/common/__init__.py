@@ -1,1 +1,1 @@
-"""What the laptop cloud's two Google services share: durability, the gRPC face, HTTP calls that they make, fields."""
+"""The parts that the stand-ins for Cloud Tasks and Cloud Scheduler share."""

@@ -1,4 +1,4 @@
-"""Seeded faults of a service itself. What each kind does, the service says."""
+"""Seeded faults of a service. Each service defines its kinds and what they do."""
 
 import random
 from abc import abstractmethod
@@ -11,7 +11,7 @@ LONGEST = 3600.0
 
 
 class SeededFault(BaseModel):
-    """Strikes with a probability, at most `times` times (None: for ever). A service adds `kind` and the scope."""
+    """Occurs with `probability`, at most `times` times (None: no limit). A service adds `kind` and the scope."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,14 +23,23 @@ class SeededFault(BaseModel):
     @property
     @abstractmethod
     def scope(self) -> str | None:
-        """The short id of what it strikes; None: everything."""
+        """The short id of the queue or job concerned; None: all of them."""
 
 
 F = TypeVar("F", bound=SeededFault)
 
 
+class FaultOrder(BaseModel, Generic[F]):
+    """The body of `POST /faults`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = 0
+    faults: tuple[F, ...] = ()
+
+
 class SeededFaults(Generic[F]):
-    """The same seed and the same sequence of draws strike the same again."""
+    """The same seed and the same sequence of draws give the same faults."""
 
     def __init__(self) -> None:
         self.replace(0, ())
@@ -42,7 +51,7 @@ class SeededFaults(Generic[F]):
         self._struck = [0] * len(self._faults)
 
     def draw(self, kind: str, scope: str) -> F | None:
-        """The fault of this kind that strikes now, if one does."""
+        """The fault of this kind that occurs now, if one does."""
         for index, fault in enumerate(self._faults):
             spent = fault.times is not None and self._struck[index] >= fault.times
             if fault.kind != kind or fault.scope not in (None, scope) or spent:

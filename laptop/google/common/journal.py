@@ -1,7 +1,7 @@
-"""SQLite behind one thread of its own, which commits whatever has gathered while the last commit was under way.
+"""SQLite behind one thread, which commits together all statements that came in during its last commit.
 
-What was awaited from `write` survives SIGKILL and power loss (WAL, synchronous FULL). The file is held exclusively, so
-that two servers cannot share it.
+A statement that `write` has returned from survives SIGKILL and power loss (WAL, synchronous FULL). The file is locked,
+so that two servers cannot share it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 
 
 class DataFileUnusable(Exception):
-    """The data file is held by another server, or is no database of ours."""
+    """The data file is locked by another server, or is not a database of this one."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _Entry:
 
 class Journal:
     def __init__(self, path: Path, schema: str) -> None:
-        """`schema`: SQL that can be applied again to what it has made."""
+        """`schema` is SQL that can be applied repeatedly."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(
             path, timeout=_LOCK_WAIT, isolation_level=None, check_same_thread=False
@@ -53,19 +53,19 @@ class Journal:
         self._thread.start()
 
     async def write(self, *statements: Statement) -> None:
-        """Returns once the statements, and all given before them, are on disk."""
+        """Returns when these statements, and all earlier ones, are on disk."""
         await self._enter(statements)
 
     async def read(self, sql: str, *values: object) -> list[Row]:
-        """Sees everything that was written or posted before."""
+        """Sees all earlier writes and posts."""
         return await self._enter(((sql, values),))
 
     def post(self, *statements: Statement) -> None:
-        """Writes soon, in order; for what a crash may lose."""
+        """Writes soon, in order; for statements that a crash may lose."""
         self._inbox.put(_Entry(statements, None))
 
     def close(self) -> None:
-        """Writes what was posted and gives the file back."""
+        """Writes what was posted and unlocks the file."""
         self._inbox.put(None)
         self._thread.join()
         self._connection.close()
@@ -99,7 +99,7 @@ class Journal:
             if len(batch) == 1:
                 _resolve(batch, error)
                 return
-            for entry in batch:  # one that cannot be written must not take the others with it
+            for entry in batch:  # one bad statement must not lose the others
                 self._commit([entry])
         else:
             _resolve(batch, results)
@@ -112,7 +112,7 @@ class Journal:
 
 
 def _resolve(batch: list[_Entry], results: list[list[Row]] | sqlite3.Error) -> None:
-    """Answers all waiters with one step into their event loop."""
+    """Answers all waiters in one callback of their event loop."""
     waiting = [(index, entry.done) for index, entry in enumerate(batch) if entry.done]
     if not waiting:
         return
@@ -126,5 +126,5 @@ def _resolve(batch: list[_Entry], results: list[list[Row]] | sqlite3.Error) -> N
             else:
                 done.set_result(results[index])
 
-    with contextlib.suppress(RuntimeError):  # the loop is gone when the server is being ended: nobody waits
+    with contextlib.suppress(RuntimeError):  # the loop is closed when the server is ending: nobody waits
         waiting[0][1].get_loop().call_soon_threadsafe(answer)

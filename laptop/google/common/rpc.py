@@ -1,16 +1,51 @@
-"""A gRPC face from a table of methods, and how a refusal becomes a status."""
+"""The gRPC side of a service: its methods, its refusals, its pages."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 import grpc
 
-from laptop.google.common.refusals import Refused, not_imitated
-
 Request = Any
+"""The protobuf request of a method; no static types exist."""
 Answer = Any
 Method = Callable[[Request], Awaitable[Answer]]
 Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Refused(Exception):
+    """The answer is this gRPC status with this text."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def invalid(message: str) -> Refused:
+    return Refused(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def unavailable(message: str) -> Refused:
+    return Refused(grpc.StatusCode.UNAVAILABLE, message)
+
+
+def not_imitated(what: str, product: str) -> Refused:
+    """`product` is a name such as Cloud Tasks."""
+    return Refused(grpc.StatusCode.UNIMPLEMENTED, f"{what} is not imitated by the local {product} server.")
+
+
+def page_size(asked: int, largest: int) -> int:
+    if asked < 0:
+        raise invalid("The page size must not be negative.")
+    return min(asked or largest, largest)
+
+
+def page_by_name(known: Iterable[str], request: Request, largest: int) -> tuple[list[str], str]:
+    """One page of the names, and the token for the next page: the last name of this one, or empty at the end."""
+    following = sorted(name for name in known if name > request.page_token)
+    size = page_size(request.page_size, largest)
+    page = following[:size]
+    return page, page[-1] if len(following) > size else ""
 
 
 def handlers(
@@ -19,7 +54,10 @@ def handlers(
     refused: Iterable[str],
     product: str,
 ) -> grpc.GenericRpcHandler:
-    """`methods` gives a name its method and the protobuf classes of request and answer; `refused` are not served."""
+    """`methods` maps a name to its method and the protobuf classes of request and answer.
+
+    The methods named in `refused` answer UNIMPLEMENTED.
+    """
     served = {
         name: grpc.unary_unary_rpc_method_handler(
             _answering(method),

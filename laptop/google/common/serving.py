@@ -1,9 +1,11 @@
-"""The process: opens the data file, serves the gRPC and the control face, ends cleanly on a signal."""
+"""The process: reads its options, opens the data file, serves gRPC and the control address, ends on a signal."""
 
+import argparse
 import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -13,32 +15,53 @@ import grpc
 import uvicorn
 from starlette.applications import Starlette
 
-from laptop.google.common.journal import Journal
+from laptop.google.common.journal import DataFileUnusable, Journal
 
 _GRACE = 1.0
 
 
 class PortTaken(Exception):
-    """A port that was asked for cannot be had."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """A port of 0 means any free one."""
-
-    data_file: Path
-    port: int
-    control_port: int
-    host: str = "127.0.0.1"
+    """The port in question cannot be used."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """`work` runs beside the two faces until it is cancelled; one that ends takes the process with it."""
+    """`work` runs beside the two servers until it is cancelled; a part of it that ends, ends the process."""
 
     handlers: grpc.GenericRpcHandler
     control: Starlette
     work: tuple[Callable[[], Coroutine[None, None, None]], ...]
+
+
+Build = Callable[[Journal], AbstractAsyncContextManager[Service]]
+
+
+def server_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """The options that both servers have."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser.add_argument("--port", type=int, required=True, help="for the gRPC API; 0: any free one")
+    parser.add_argument(
+        "--control-port", type=int, required=True, help="for health, log and faults; 0: any free one"
+    )
+    parser.add_argument("--data-file", type=Path, required=True, help="SQLite; created when missing")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    return parser
+
+
+def add_seconds(parser: argparse.ArgumentParser, option: str, default: float, meaning: str) -> None:
+    parser.add_argument(
+        option, type=float, default=default, metavar="SECONDS", help=f"{meaning} (default: %(default)g)"
+    )
+
+
+def run(product: str, options: argparse.Namespace, schema: str, build: Build) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status."""
+    try:
+        asyncio.run(_open_and_serve(product, options, schema, build))
+    except (PortTaken, DataFileUnusable) as error:
+        print(error, file=sys.stderr)  # noqa: T201  # a program's last words
+        return 1
+    return 0
 
 
 class _ControlServer(uvicorn.Server):
@@ -48,13 +71,7 @@ class _ControlServer(uvicorn.Server):
         yield
 
 
-async def serve(
-    product: str,
-    options: Options,
-    schema: str,
-    build: Callable[[Journal], AbstractAsyncContextManager[Service]],
-) -> None:
-    """Runs until SIGTERM or SIGINT. Raises PortTaken and DataFileUnusable."""
+async def _open_and_serve(product: str, options: argparse.Namespace, schema: str, build: Build) -> None:
     with _listen(options.host, options.control_port) as control_socket:
         journal = Journal(options.data_file, schema)
         try:
@@ -64,7 +81,9 @@ async def serve(
             journal.close()
 
 
-async def _serve(product: str, options: Options, service: Service, control_socket: socket.socket) -> None:
+async def _serve(
+    product: str, options: argparse.Namespace, service: Service, control_socket: socket.socket
+) -> None:
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((service.handlers,))
     port = _bind(server, options)
@@ -74,7 +93,7 @@ async def _serve(product: str, options: Options, service: Service, control_socke
     working = [asyncio.create_task(work()) for work in service.work]
     try:
         stopped = _on_signal()
-        print(  # noqa: T201  # the line that says it is ready
+        print(  # noqa: T201  # the ready line
             f"{product} ready on {options.host}:{port}, "
             f"control on http://{options.host}:{control_socket.getsockname()[1]}",
             flush=True,
@@ -117,7 +136,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PortTaken(f"The control port {port} cannot be used: {error.strerror}.") from error
 
 
-def _bind(server: grpc.aio.Server, options: Options) -> int:
+def _bind(server: grpc.aio.Server, options: argparse.Namespace) -> int:
     try:
         return server.add_insecure_port(f"{options.host}:{options.port}")
     except RuntimeError as error:

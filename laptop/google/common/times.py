@@ -1,4 +1,4 @@
-"""Seconds since 1970, and lengths in seconds, as protobuf has them; PURE. To the microsecond."""
+"""Converts seconds since 1970 and lengths in seconds to protobuf and back, to the microsecond; PURE."""
 
 from datetime import UTC, datetime
 

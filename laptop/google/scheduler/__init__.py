@@ -1,4 +1,4 @@
-"""Cloud Scheduler for the laptop: a durable gRPC server that the unmodified official client talks to.
+"""Cloud Scheduler for the laptop: a durable gRPC server for the unmodified official client.
 
-What it imitates and what it does not stands in docs/cloud-scheduler.md.
+docs/cloud-scheduler.md lists what it imitates and what it leaves out.
 """

@@ -1,63 +1,65 @@
-"""`python -m laptop.google.scheduler`: the local Cloud Scheduler server as a foreground process."""
+"""Runs the local Cloud Scheduler server in the foreground."""
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
-from laptop.google.common.journal import DataFileUnusable
-from laptop.google.common.serving import PortTaken
-from laptop.google.scheduler.limits import ForcedTime, Settings
-from laptop.google.scheduler.server import Options, serve
+from laptop.google.common.calls import HttpCaller
+from laptop.google.common.journal import Journal
+from laptop.google.common.serving import Service, add_seconds, run, server_parser
+from laptop.google.scheduler.clock import Clock, Timekeeper
+from laptop.google.scheduler.control import Faults, control, firing_log
+from laptop.google.scheduler.dispatcher import JobDispatcher
+from laptop.google.scheduler.registry import Registry
+from laptop.google.scheduler.service import CloudSchedulerService, handlers
+from laptop.google.scheduler.validation import PRODUCT, ForcedTime, Settings
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    given = parser().parse_args(arguments)
-    try:
-        asyncio.run(serve(options(given)))
-    except (PortTaken, DataFileUnusable) as error:
-        print(error, file=sys.stderr)  # noqa: T201  # a program's last words
-        return 1
-    return 0
-
-
-def options(given: argparse.Namespace) -> Options:
-    return Options(
-        data_file=given.data_file,
-        port=given.port,
-        control_port=given.control_port,
-        host=given.host,
-        settings=Settings(given.min_attempt_deadline, ForcedTime(given.forced_schedule_time)),
-    )
+SCHEMA = Path(__file__).with_name("schema.sql").read_text()
+_ANSWER_BYTES = 4_096
+"""The log keeps so much of each answer."""
 
 
 def parser() -> argparse.ArgumentParser:
     default = Settings()
-    top = argparse.ArgumentParser(prog="python -m laptop.google.scheduler", description=__doc__)
-    commands = top.add_subparsers(required=True, dest="command", metavar="COMMAND")
-
-    server = commands.add_parser("serve", help="run the server until SIGTERM or Ctrl+C")
-    server.add_argument("--port", type=int, required=True, help="for the gRPC API; 0: any free one")
-    server.add_argument(
-        "--control-port", type=int, required=True, help="for health, books, faults and clock; 0: any free one"
+    parser = server_parser("laptop.google.scheduler", __doc__)
+    add_seconds(
+        parser, "--min-attempt-deadline", default.min_deadline, "the shortest attempt_deadline accepted"
     )
-    server.add_argument("--data-file", type=Path, required=True, help="SQLite; made when missing")
-    server.add_argument("--host", default="127.0.0.1")
-    server.add_argument(
-        "--min-attempt-deadline",
-        type=float,
-        default=default.min_deadline,
-        metavar="SECONDS",
-        help="the shortest attempt_deadline accepted (default: %(default)g)",
-    )
-    server.add_argument(
+    parser.add_argument(
         "--forced-schedule-time",
         choices=[str(choice) for choice in ForcedTime],
         default=str(default.forced_time),
-        help="what a forced run has in X-CloudScheduler-ScheduleTime (default: %(default)s)",
+        help="X-CloudScheduler-ScheduleTime of a forced run: that of the next run, or none (default: %(default)s)",
     )
-    return top
+    return parser
+
+
+def settings(given: argparse.Namespace) -> Settings:
+    return Settings(given.min_attempt_deadline, ForcedTime(given.forced_schedule_time))
+
+
+@asynccontextmanager
+async def build(journal: Journal, settings: Settings) -> AsyncIterator[Service]:
+    registry = Registry(journal, settings, Clock())
+    log, faults = firing_log(journal), Faults()
+    caller = HttpCaller(follow_redirects=True, keep=_ANSWER_BYTES)
+    await registry.load()
+    await log.open()
+    dispatcher = JobDispatcher(registry, log, caller, faults)
+    timekeeper = Timekeeper(registry, dispatcher)
+    service = CloudSchedulerService(registry, dispatcher)
+    try:
+        yield Service(handlers(service), control(registry, log, faults, timekeeper), (dispatcher.run,))
+    finally:
+        await caller.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    return run(PRODUCT, given, SCHEMA, partial(build, settings=settings(given)))
 
 
 if __name__ == "__main__":

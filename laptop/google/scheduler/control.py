@@ -1,87 +1,82 @@
-"""The small HTTP face for people, tests and the stack: health, jobs, books, faults, clock."""
+"""The parts of the control address that are the scheduler's: its faults, its log of firings, its jobs, its clock.
 
-from typing import Any, TypeVar
+| kind of fault | effect |
+|---|---|
+| duplicate_firing | the same request is sent a second time, `seconds` after the first |
+| lost_answer | the target answers, but the scheduler treats it as a passed deadline |
+| latency | the request takes `seconds` longer, within its deadline |
+"""
 
-from pydantic import BaseModel, ValidationError
+from enum import StrEnum
+from typing import Any
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from laptop.google.common.control import control_app, order_of, row_limit, whole_number
+from laptop.google.common.faults import FaultOrder, SeededFault, SeededFaults
+from laptop.google.common.journal import Journal
+from laptop.google.common.log import RequestLog
 from laptop.google.common.times import rfc3339
-from laptop.google.scheduler.books import Books
-from laptop.google.scheduler.faults import FaultOrder, Faults
-from laptop.google.scheduler.live import LiveJob
+from laptop.google.scheduler.clock import ClockOrder, Timekeeper
+from laptop.google.scheduler.job import LiveJob
 from laptop.google.scheduler.registry import Registry
-from laptop.google.scheduler.timekeeper import ClockOrder, Timekeeper
-
-_MOST_FIRINGS = 10_000
-
-Order = TypeVar("Order", bound=BaseModel)
 
 
-class Control:
-    def __init__(self, registry: Registry, books: Books, faults: Faults, timekeeper: Timekeeper) -> None:
-        self._registry = registry
-        self._books = books
-        self._faults = faults
-        self._timekeeper = timekeeper
+class FaultKind(StrEnum):
+    DUPLICATE_FIRING = "duplicate_firing"
+    LOST_ANSWER = "lost_answer"
+    LATENCY = "latency"
 
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/healthz", self.healthz),
-                Route("/jobs", self.jobs),
-                Route("/firings", self.firings),
-                Route("/faults", self.faults, methods=["GET", "POST", "DELETE"]),
-                Route("/clock", self.clock, methods=["GET", "PUT", "DELETE"]),
-            ]
-        )
 
-    async def healthz(self, _request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+class Fault(SeededFault):
+    """Concerns one job (short id), or with None all of them. `seconds` are real ones, whatever the clock does."""
 
-    async def jobs(self, _request: Request) -> Response:
-        jobs = self._registry.jobs
-        return JSONResponse({"jobs": [_summary(jobs[name]) for name in sorted(jobs)]})
+    kind: FaultKind
+    job: str | None = None
 
-    async def firings(self, request: Request) -> Response:
-        asked = {name: request.query_params.get(name, "") for name in ("after", "limit")}
-        if any(value and not value.isdecimal() for value in asked.values()):
-            return JSONResponse({"status": 422, "detail": "after and limit must be whole numbers"}, 422)
-        limit = min(int(asked["limit"] or _MOST_FIRINGS), _MOST_FIRINGS)
-        job = request.query_params.get("job", "")
-        rows = await self._books.recent(job, int(asked["after"] or 0), limit)
-        return JSONResponse({"firings": rows})
+    @property
+    def scope(self) -> str | None:
+        return self.job
 
-    async def faults(self, request: Request) -> Response:
-        if request.method == "POST":
-            order = await _order(request, FaultOrder)
-            if isinstance(order, Response):
-                return order
-            self._faults.replace(order.seed, order.faults)
-        elif request.method == "DELETE":
-            self._faults.replace(0, ())
-        return JSONResponse(self._faults.report())
 
-    async def clock(self, request: Request) -> Response:
+Faults = SeededFaults[Fault]
+
+
+def firing_log(journal: Journal) -> RequestLog:
+    """Verdicts: in flight, succeeded, retried, failed, discarded, duplicate, interrupted (by a restart)."""
+    columns = (
+        "id", "job", "run", "forced", "schedule_time", "attempt", "sent", "answered", "status", "answer", "verdict",
+        "retry_at", "fault",
+    )  # fmt: skip
+    return RequestLog(journal, "firings", columns)
+
+
+def control(registry: Registry, log: RequestLog, faults: Faults, timekeeper: Timekeeper) -> Starlette:
+    async def jobs(_request: Request) -> Response:
+        known = [registry.jobs[name] for name in sorted(registry.jobs)]
+        return JSONResponse({"jobs": [_summary(job) for job in known]})
+
+    async def firings(request: Request) -> Response:
+        job, after = request.query_params.get("job", ""), whole_number(request, "after", 0)
+        rows = await log.recent(job, after=after, limit=row_limit(request))
+        return JSONResponse({"firings": [row | {"forced": bool(row["forced"])} for row in rows]})
+
+    async def clock(request: Request) -> Response:
         if request.method == "PUT":
-            order = await _order(request, ClockOrder)
-            if isinstance(order, Response):
-                return order
-            await self._timekeeper.obey(order)
+            await timekeeper.obey(await order_of(request, ClockOrder))
         elif request.method == "DELETE":
-            await self._timekeeper.reset()
-        return JSONResponse(self._timekeeper.report())
+            await timekeeper.reset()
+        return JSONResponse(timekeeper.report())
 
-
-async def _order(request: Request, kind: type[Order]) -> Order | Response:
-    try:
-        return kind.model_validate_json(await request.body())
-    except ValidationError as refused:
-        errors = refused.errors(include_url=False, include_context=False, include_input=False)
-        detail = f"not a {kind.__name__}"
-        return JSONResponse({"status": 422, "detail": detail, "errors": errors}, 422)
+    routes = (
+        Route("/jobs", jobs),
+        Route("/firings", firings),
+        Route("/clock", clock, methods=["GET", "PUT", "DELETE"]),
+    )
+    return control_app(faults, FaultOrder[Fault], routes)
 
 
 def _summary(job: LiveJob) -> dict[str, Any]:

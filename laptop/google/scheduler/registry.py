@@ -1,15 +1,15 @@
-"""All jobs and their runs: in memory to work on, in the journal to come back from. Answers only after the commit."""
+"""All jobs and runs, in memory and durably in the journal. A call is answered after its commit."""
 
 import itertools
 import json
 from typing import Any
 
 from laptop.google.common.journal import Journal, Statement
-from laptop.google.scheduler import names, refusals, validation
+from laptop.google.scheduler import validation
 from laptop.google.scheduler.clock import Clock
-from laptop.google.scheduler.limits import ForcedTime, Settings
-from laptop.google.scheduler.live import LiveJob, Run
+from laptop.google.scheduler.job import LiveJob, Run
 from laptop.google.scheduler.messages import ENABLED, PAUSED, Job, JobMessage
+from laptop.google.scheduler.validation import JOB, ForcedTime, Settings
 
 _PUT_JOB = (
     "INSERT INTO jobs VALUES (?, ?, ?)"
@@ -28,9 +28,9 @@ class Registry:
         self._run_ids = itertools.count(1)
 
     async def load(self) -> None:
-        """Takes up what the data file holds. Runs that were outstanding are simply due again."""
+        """Reads the data file. Runs that were outstanding are due again."""
         for (pace,) in await self._journal.read("SELECT pace FROM clock"):
-            self.clock.take_up(json.loads(pace))
+            self.clock.restore(json.loads(pace))
         for blob, due in await self._journal.read("SELECT message, due FROM jobs ORDER BY name"):
             job = LiveJob(Job.FromString(blob))
             job.due = due
@@ -44,17 +44,17 @@ class Registry:
     # --- jobs -------------------------------------------------------------------------------------------------
 
     def job(self, name: str) -> LiveJob:
-        found = self.jobs.get(names.job(name))
+        found = self.jobs.get(JOB.check(name))
         if found is None:
-            raise refusals.no_such_job()
+            raise validation.no_such_job()
         return found
 
     async def create(self, parent: str, given: JobMessage) -> LiveJob:
         now = self.clock()
         message = validation.new_job(parent, given, now=now, settings=self._settings)
         if message.name in self.jobs:
-            await self.flush()  # "exists" must not be said of a job that a crash could still lose
-            raise refusals.job_exists(message.name)
+            await self.flush()  # a crash must not lose a job that was reported to exist
+            raise validation.job_exists(message.name)
         job = self.jobs[message.name] = LiveJob(message)
         job.reschedule(now)
         await self._journal.write(self._put(job))
@@ -68,7 +68,7 @@ class Registry:
         await self._journal.write(self._put(job))
 
     async def pause(self, job: LiveJob) -> None:
-        """What waits for a retry is given up."""
+        """Gives up the runs that wait for a retry."""
         self._require(job, ENABLED)
         job.message.state = PAUSED
         job.due = None
@@ -76,7 +76,7 @@ class Registry:
         await self._journal.write(*(self._end(job, run) for run in waiting), self._put(job))
 
     async def resume(self, job: LiveJob) -> None:
-        """Times that passed meanwhile are not made up for."""
+        """Times that passed during the pause are skipped."""
         self._require(job, PAUSED)
         job.message.state = ENABLED
         job.reschedule(self.clock())
@@ -94,7 +94,7 @@ class Registry:
 
     def _require(self, job: LiveJob, state: int) -> None:
         if job.message.state != state:
-            raise refusals.wrong_state(job.name, "ENABLED" if state == ENABLED else "PAUSED")
+            raise validation.wrong_state(job.name, "ENABLED" if state == ENABLED else "PAUSED")
 
     def _put(self, job: LiveJob) -> Statement:
         return _PUT_JOB, (job.name, job.message.SerializeToString(), job.due)
@@ -102,7 +102,7 @@ class Registry:
     # --- runs -------------------------------------------------------------------------------------------------
 
     def begin(self, job: LiveJob, now: float) -> None:
-        """The run that is due; of several that were missed, the last. The one before it is tried no more."""
+        """Begins the run that is due; of several missed ones, the last. Gives up the run before it."""
         assert job.due is not None
         if before := job.scheduled_run:
             self._journal.post(self._end(job, before))
@@ -136,19 +136,19 @@ class Registry:
     # --- time -------------------------------------------------------------------------------------------------
 
     def keep_clock(self) -> None:
-        self._journal.post((_PUT_CLOCK, (json.dumps(self.clock.kept()),)))
+        self._journal.post((_PUT_CLOCK, (json.dumps(self.clock.state()),)))
 
-    def retime(self, moved: float) -> None:
-        """After the clock was set, by so many seconds: nothing in between was missed, waits stay as long."""
+    def retime(self, shift: float) -> None:
+        """Adjusts all times after the clock was set: runs in between do not count as missed, waits stay as long."""
         now = self.clock()
         for job in self.jobs.values():
             job.reschedule(now)
             self.save(job)
             for run in job.runs.values():
-                run.attempt_at += moved
-                run.first_attempt = None if run.first_attempt is None else run.first_attempt + moved
+                run.attempt_at += shift
+                run.first_attempt = None if run.first_attempt is None else run.first_attempt + shift
                 self.save_run(job, run)
 
     async def flush(self) -> None:
-        """Returns once all that was said is on disk."""
+        """Returns when all earlier writes are on disk."""
         await self._journal.write()

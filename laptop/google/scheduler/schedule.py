@@ -1,8 +1,8 @@
-"""When a job is due; PURE. Times are seconds since 1970.
+"""The times at which a job is due; PURE. Times are seconds since 1970.
 
-Unix-cron as Cloud Scheduler takes it: five fields with lists, ranges, steps and names, without L, W and #. When the
-clocks change it is as with Debian's cron: a fixed hour that is skipped comes at the end of the gap, one that is
-repeated comes once, and schedules of every hour follow the true time.
+A schedule is unix-cron as Cloud Scheduler takes it: five fields with lists, ranges, steps and names, without L, W and
+#. Clock changes are treated as in Debian's cron: a fixed hour that is skipped comes at the end of the gap, one that is
+repeated comes once, and hourly schedules follow the true time.
 """
 
 import re
@@ -20,7 +20,7 @@ _UTC_NAMES = frozenset({"", "utc", "etc/utc", "gmt"})
 
 
 class NoSchedule(Exception):
-    """The text is no unix-cron, or the time zone is none of the tz database."""
+    """The text is not unix-cron, or the time zone is not in the tz database."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Schedule:
     zone: tzinfo
 
     def next(self, after: float) -> float:
-        """The first time later than `after`. There always is one: the rarest, a 29 February, comes within 40 years."""
+        """The first time later than `after`. One always exists: the rarest, a 29 February, comes within 40 years."""
         moments = CronSim(self.cron, datetime.fromtimestamp(after, self.zone))
-        # the second pass of a repeated hour is answered with the first
+        # the second pass of a repeated hour gives the time of the first
         return next(found for moment in moments if (found := moment.timestamp()) > after)
 
     def latest(self, due: float, now: float) -> float:
-        """The last time from `due`, which is one, up to `now`."""
+        """The last scheduled time from `due`, which is one, up to `now`."""
         whole = datetime.fromtimestamp(int(now), self.zone).astimezone(UTC) + timedelta(seconds=1)
         backwards = CronSim(self.cron, whole.astimezone(self.zone), reverse=True)
         found = next(backwards, None)
@@ -59,5 +59,5 @@ def _zone(name: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(name)
-    except (LookupError, ValueError, OSError) as error:  # unknown, no name at all, a folder of the database
+    except (LookupError, ValueError, OSError) as error:  # unknown, not a name, or a folder of the database
         raise NoSchedule(name) from error

@@ -1,4 +1,4 @@
-"""Cloud Tasks for the laptop: a durable gRPC server that the unmodified official client talks to.
+"""Cloud Tasks for the laptop: a durable gRPC server for the unmodified official client.
 
-What it imitates and what it does not stands in docs/cloud-tasks.md.
+docs/cloud-tasks.md lists what it imitates and what it leaves out.
 """

@@ -1,63 +1,66 @@
-"""`python -m laptop.google.tasks`: the local Cloud Tasks server as a foreground process."""
+"""Runs the local Cloud Tasks server in the foreground."""
 
 import argparse
-import asyncio
 import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
-from laptop.google.common.journal import DataFileUnusable
-from laptop.google.common.serving import PortTaken
-from laptop.google.tasks.limits import Settings
-from laptop.google.tasks.server import Options, serve
+from laptop.google.common.calls import HttpCaller
+from laptop.google.common.journal import Journal
+from laptop.google.common.serving import Service, add_seconds, run, server_parser
+from laptop.google.tasks.control import Faults, control, delivery_log
+from laptop.google.tasks.dispatcher import TaskDispatcher
+from laptop.google.tasks.registry import Registry
+from laptop.google.tasks.service import CloudTasksService, handlers
+from laptop.google.tasks.validation import PRODUCT, Settings
+
+SCHEMA = Path(__file__).with_name("schema.sql").read_text()
 
 
-def options(arguments: list[str] | None = None) -> Options:
+def parser() -> argparse.ArgumentParser:
     default = Settings()
-    parser = argparse.ArgumentParser(prog="python -m laptop.google.tasks", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="for the gRPC API; 0: any free one")
-    parser.add_argument(
-        "--control-port", type=int, required=True, help="for health, books and faults; 0: any free one"
+    parser = server_parser("laptop.google.tasks", __doc__)
+    add_seconds(
+        parser, "--task-tombstone", default.task_tombstone, "how long the name of an ended task stays taken"
     )
-    parser.add_argument("--data-file", type=Path, required=True, help="SQLite; made when missing")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument(
-        "--task-tombstone",
-        type=float,
-        default=default.task_tombstone,
-        metavar="SECONDS",
-        help="how long the name of an ended task stays taken (default: %(default)g)",
-    )
-    parser.add_argument(
+    add_seconds(
+        parser,
         "--queue-tombstone",
-        type=float,
-        default=default.queue_tombstone,
-        metavar="SECONDS",
-        help="how long the name of a deleted queue stays taken (default: %(default)g)",
+        default.queue_tombstone,
+        "how long the name of a deleted queue stays taken",
     )
-    parser.add_argument(
-        "--min-dispatch-deadline",
-        type=float,
-        default=default.min_deadline,
-        metavar="SECONDS",
-        help="the shortest dispatch_deadline accepted (default: %(default)g)",
+    add_seconds(
+        parser, "--min-dispatch-deadline", default.min_deadline, "the shortest dispatch_deadline accepted"
     )
-    given = parser.parse_args(arguments)
-    return Options(
-        data_file=given.data_file,
-        port=given.port,
-        control_port=given.control_port,
-        host=given.host,
-        settings=Settings(given.task_tombstone, given.queue_tombstone, given.min_dispatch_deadline),
-    )
+    return parser
 
 
-def main() -> int:
+def settings(given: argparse.Namespace) -> Settings:
+    return Settings(given.task_tombstone, given.queue_tombstone, given.min_dispatch_deadline)
+
+
+@asynccontextmanager
+async def build(journal: Journal, settings: Settings) -> AsyncIterator[Service]:
+    registry = Registry(journal, settings, time.time)
+    log, faults, caller = delivery_log(journal), Faults(), HttpCaller()
+    await registry.load()
+    await log.open()
+    dispatcher = TaskDispatcher(registry, log, caller, faults)
+    service = CloudTasksService(registry, dispatcher, faults)
     try:
-        asyncio.run(serve(options()))
-    except (PortTaken, DataFileUnusable) as error:
-        print(error, file=sys.stderr)  # noqa: T201  # a program's last words
-        return 1
-    return 0
+        yield Service(
+            handlers(service), control(registry, log, faults), (dispatcher.run, registry.keep_expiring)
+        )
+    finally:
+        await caller.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    return run(PRODUCT, given, SCHEMA, partial(build, settings=settings(given)))
 
 
 if __name__ == "__main__":

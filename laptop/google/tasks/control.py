@@ -1,64 +1,85 @@
-"""The small HTTP face for people, tests and the stack: health, depths, books, faults."""
+"""The parts of the control address that are the queue's: its faults, its log of deliveries, its depths.
 
+| kind of fault | effect |
+|---|---|
+| duplicate_delivery | the same request is sent a second time, `seconds` after the first |
+| late_delivery | the request is sent `seconds` after it was due |
+| latency | the request takes `seconds` longer, within its deadline |
+| lost_answer | the worker answers, but the queue treats it as a passed deadline |
+| call_refused | CreateTask answers UNAVAILABLE and creates nothing |
+| call_lost | CreateTask creates the task and answers UNAVAILABLE |
+"""
+
+from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from laptop.google.tasks.books import Books
-from laptop.google.tasks.faults import FaultOrder, Faults
-from laptop.google.tasks.live import LiveQueue
+from laptop.google.common.control import control_app, row_limit
+from laptop.google.common.faults import FaultOrder, SeededFault, SeededFaults
+from laptop.google.common.journal import Journal
+from laptop.google.common.log import RequestLog
 from laptop.google.tasks.messages import PAUSED
+from laptop.google.tasks.queues import LiveQueue
 from laptop.google.tasks.registry import Registry
 
 _VERDICTS = ("dispatched", "succeeded", "retried", "exhausted", "discarded")
-_MOST_DELIVERIES = 10_000
 
 
-def control_app(registry: Registry, books: Books, faults: Faults) -> Starlette:
-    async def healthz(_request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+class FaultKind(StrEnum):
+    DUPLICATE_DELIVERY = "duplicate_delivery"
+    LATE_DELIVERY = "late_delivery"
+    LATENCY = "latency"
+    LOST_ANSWER = "lost_answer"
+    CALL_REFUSED = "call_refused"
+    CALL_LOST = "call_lost"
 
+
+class Fault(SeededFault):
+    """Concerns one queue (short id), or with None all of them."""
+
+    kind: FaultKind
+    queue: str | None = None
+
+    @property
+    def scope(self) -> str | None:
+        return self.queue
+
+
+Faults = SeededFaults[Fault]
+
+
+def delivery_log(journal: Journal) -> RequestLog:
+    """Verdicts: in flight, succeeded, retried, exhausted, discarded, duplicate, interrupted (by a restart).
+
+    `delay` is the number of seconds from a failed answer to the next delivery.
+    """
+    columns = (
+        "id", "task", "queue", "retry_count", "scheduled", "dispatched", "answered", "status", "verdict", "delay",
+        "fault",
+    )  # fmt: skip
+    return RequestLog(journal, "deliveries", columns)
+
+
+def control(registry: Registry, log: RequestLog, faults: Faults) -> Starlette:
     async def queues(_request: Request) -> Response:
         now = registry.clock()
-        return JSONResponse(
-            {"queues": [_summary(registry.queues[name], now) for name in sorted(registry.queues)]}
-        )
+        known = [registry.queues[name] for name in sorted(registry.queues)]
+        return JSONResponse({"queues": [_summary(queue, now) for queue in known]})
 
     async def deliveries(request: Request) -> Response:
-        limit = request.query_params.get("limit", str(_MOST_DELIVERIES))
-        if not limit.isdecimal():
-            return JSONResponse({"status": 422, "detail": "limit must be a whole number"}, 422)
-        rows = await books.recent(request.query_params.get("task", ""), min(int(limit), _MOST_DELIVERIES))
+        rows = await log.recent(request.query_params.get("task", ""), limit=row_limit(request))
         return JSONResponse({"deliveries": rows})
 
-    async def change_faults(request: Request) -> Response:
-        if request.method == "POST":
-            try:
-                order = FaultOrder.model_validate_json(await request.body())
-                faults.replace(order.seed, order.faults)
-            except ValidationError as refused:
-                errors = refused.errors(include_url=False, include_context=False, include_input=False)
-                return JSONResponse({"status": 422, "detail": "not a fault order", "errors": errors}, 422)
-        elif request.method == "DELETE":
-            faults.replace(0, ())
-        return JSONResponse(faults.report())
-
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/queues", queues),
-            Route("/deliveries", deliveries),
-            Route("/faults", change_faults, methods=["GET", "POST", "DELETE"]),
-        ]
-    )
+    routes = (Route("/queues", queues), Route("/deliveries", deliveries))
+    return control_app(faults, FaultOrder[Fault], routes)
 
 
 def _summary(queue: LiveQueue, now: float) -> dict[str, Any]:
-    """Counts are since the start of this process; the books go back further."""
+    """Counts since the start of this process; the log goes back further."""
     return {
         "name": queue.name,
         "state": "PAUSED" if queue.message.state == PAUSED else "RUNNING",

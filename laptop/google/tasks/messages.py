@@ -1,28 +1,23 @@
-"""The official client's message types, unwrapped, and what we read out of them; PURE.
+"""The official client's message types, unwrapped, and how a task is shown; PURE.
 
-The unwrapped protobuf classes have no static types: the names below say which message is meant.
+The unwrapped protobuf classes have no static types; the aliases name the message.
 """
 
 from typing import Any
 
 from google.cloud.tasks_v2 import types
 
-from laptop.google.common.outcome import rpc_code
-from laptop.google.common.times import span, timestamp
+from laptop.google.common.calls import rpc_code
+from laptop.google.common.retry import RetryFields, RetryPolicy
+from laptop.google.common.times import timestamp
 from laptop.google.tasks.progress import Attempt, Progress
-from laptop.google.tasks.retry import RetryPolicy
 
 QueueMessage = Any
 TaskMessage = Any
-HttpRequestMessage = Any
-RetryConfigMessage = Any
 AttemptMessage = Any
 
 Queue: Any = types.Queue.pb()
 Task: Any = types.Task.pb()
-CreateQueueRequest: Any = types.CreateQueueRequest.pb()
-UpdateQueueRequest: Any = types.UpdateQueueRequest.pb()
-CreateTaskRequest: Any = types.CreateTaskRequest.pb()
 ListQueuesResponse: Any = types.ListQueuesResponse.pb()
 ListTasksResponse: Any = types.ListTasksResponse.pb()
 
@@ -32,19 +27,11 @@ RUNNING = int(types.Queue.State.RUNNING)
 PAUSED = int(types.Queue.State.PAUSED)
 
 
-def retry_policy(config: RetryConfigMessage) -> RetryPolicy:
-    """Reads a RetryConfig whose defaults are already filled in."""
-    return RetryPolicy(
-        max_attempts=config.max_attempts,
-        max_retry_duration=span(config.max_retry_duration),
-        min_backoff=span(config.min_backoff),
-        max_backoff=span(config.max_backoff),
-        max_doublings=config.max_doublings,
-    )
+RETRY = RetryFields("max_attempts", "min_backoff", "max_backoff", RetryPolicy(100, 0, 0.1, 3600, 16))
 
 
 def task_message(definition: TaskMessage, progress: Progress, view: int) -> TaskMessage:
-    """A Task as the API shows it; BASIC leaves out the body and keeps the headers."""
+    """The Task in the API's answer. BASIC leaves out the body and keeps the headers."""
     task = Task()
     task.CopyFrom(definition)
     task.view = FULL if view == FULL else BASIC

@@ -1,5 +1,6 @@
-"""All queues and tasks: in memory to work on, in the journal to come back from. Answers only after the commit."""
+"""All queues and tasks, in memory and durably in the journal. A call is answered after its commit."""
 
+import asyncio
 import itertools
 import json
 import sqlite3
@@ -7,16 +8,17 @@ from collections.abc import Callable
 
 from laptop.google.common.journal import Journal, Statement
 from laptop.google.common.times import timestamp
-from laptop.google.tasks import names, refusals, validation
-from laptop.google.tasks.limits import RETENTION, Settings
-from laptop.google.tasks.live import LiveQueue, LiveTask
+from laptop.google.tasks import validation
 from laptop.google.tasks.messages import Queue, QueueMessage, Task, TaskMessage
 from laptop.google.tasks.progress import Progress, from_row, to_row
+from laptop.google.tasks.queues import LiveQueue, LiveTask
+from laptop.google.tasks.validation import QUEUE, RETENTION, TASK, Settings
 
 _PUT_QUEUE = "INSERT INTO queues VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET message = excluded.message"
 _PUT_TASK = "INSERT INTO tasks VALUES (?, ?, ?, ?, ?)"
 _PROGRESS = "UPDATE tasks SET progress = ? WHERE seq = ?"
 _END_TASK = "DELETE FROM tasks WHERE seq = ?"
+_HOUSEKEEPING = 60.0
 _TOMBSTONE = "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET ended = excluded.ended"
 
 
@@ -30,7 +32,7 @@ class Registry:
         self._seq = itertools.count(1)
 
     async def load(self) -> None:
-        """Takes up what the data file holds. Tasks that were in flight are simply due again."""
+        """Reads the data file. Tasks that were in flight are due again."""
         self._tombstones = dict(await self._journal.read("SELECT * FROM tombstones"))
         for (blob,) in await self._journal.read("SELECT message FROM queues ORDER BY name"):
             queue = LiveQueue(Queue.FromString(blob), self.clock())
@@ -45,16 +47,16 @@ class Registry:
     # --- queues -----------------------------------------------------------------------------------------------
 
     def queue(self, name: str) -> LiveQueue:
-        queue = self.queues.get(names.queue(name))
+        queue = self.queues.get(QUEUE.check(name))
         if queue is None:
-            raise refusals.no_such_queue()
+            raise validation.no_such_queue()
         return queue
 
     async def create_queue(self, message: QueueMessage) -> LiveQueue:
         if message.name in self.queues:
-            raise refusals.queue_exists()
+            raise validation.queue_exists()
         if self._ended_within(message.name, self.settings.queue_tombstone):
-            raise refusals.queue_existed_recently()
+            raise validation.queue_existed_recently()
         queue = self.queues[message.name] = LiveQueue(message, self.clock())
         await self.save_queue(queue)
         return queue
@@ -63,9 +65,9 @@ class Registry:
         await self._journal.write((_PUT_QUEUE, (queue.name, queue.message.SerializeToString())))
 
     async def delete_queue(self, name: str) -> None:
-        queue = self.queues.pop(names.queue(name), None)
+        queue = self.queues.pop(QUEUE.check(name), None)
         if queue is None:
-            raise refusals.entity_not_found()
+            raise validation.entity_not_found()
         await self._journal.write(
             *self._empty(queue),
             ("DELETE FROM queues WHERE name = ?", (name,)),
@@ -95,8 +97,8 @@ class Registry:
         definition, scheduled = validation.new_task(queue.name, given, now=now, settings=self.settings)
         name = definition.name
         if name in queue.tasks or self._ended_within(name, self.settings.task_tombstone):
-            await self._journal.write()  # "exists" must not be said of a task that a crash could still lose
-            raise refusals.task_exists()
+            await self._journal.write()  # a crash must not lose a task that was reported to exist
+            raise validation.task_exists()
         task = LiveTask(definition, Progress(created=now, scheduled=scheduled), next(self._seq))
         queue.tasks[name] = task
         row = (task.seq, name, queue.name, definition.SerializeToString(), _json(task.progress))
@@ -105,12 +107,12 @@ class Registry:
         except sqlite3.Error:
             queue.remove(task)
             raise
-        if not task.ended:  # it may have been purged meanwhile
+        if not task.ended:  # the queue may have been purged meanwhile
             queue.schedule(task, scheduled)
         return task
 
     def task(self, name: str) -> tuple[LiveQueue, LiveTask] | None:
-        queue = self.queues.get(names.queue_of(names.task(name)))
+        queue = self.queues.get(TASK.check(name).rpartition("/tasks/")[0])
         task = queue.tasks.get(name) if queue else None
         return (queue, task) if queue and task else None
 
@@ -130,7 +132,7 @@ class Registry:
         queue.remove(task)
         return (_END_TASK, (task.seq,)), self._bury(task.name, self.clock())
 
-    # --- names that cannot be used again yet ------------------------------------------------------------------
+    # --- names that stay taken for a while -------------------------------------------------------------------
 
     def _bury(self, name: str, now: float) -> Statement:
         self._tombstones.pop(name, None)
@@ -140,6 +142,12 @@ class Registry:
     def _ended_within(self, name: str, window: float) -> bool:
         ended = self._tombstones.get(name)
         return ended is not None and self.clock() - ended < window
+
+    async def keep_expiring(self) -> None:
+        """Expires once a minute until cancelled."""
+        while True:
+            self.expire()
+            await asyncio.sleep(_HOUSEKEEPING)
 
     def expire(self) -> None:
         """Forgets tombstones that no longer matter and tasks past their retention."""

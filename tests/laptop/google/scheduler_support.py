@@ -1,34 +1,23 @@
-"""The Cloud Scheduler server as its own process, on a clock that the test sets."""
+"""The Cloud Scheduler server, on a clock that the test sets."""
 
-import re
-import subprocess
-import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
 from google.api_core.exceptions import NotFound
 from google.cloud import scheduler_v1
 from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudSchedulerGrpcTransport
 from google.protobuf.duration_pb2 import Duration
 
-from tests.laptop.google.tasks_support.process import PATIENCE, eventually
-from tests.laptop.google.tasks_support.worker import Answer, Call, Worker
+from tests.laptop.google.server import Client, LocalServer, eventually
+from tests.laptop.google.worker import Answer, Call, Worker
 
-ROOT = Path(__file__).parents[3]
-READY = re.compile(r"Cloud Scheduler ready on 127\.0\.0\.1:(\d+), control on (http://\S+)")
 LOCATION = "projects/demo/locations/here"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
-"""A Sunday noon: what the clock of each test shows at first, standing still."""
+"""A Sunday noon. The clock of each test stands there at first."""
 
-Client = Any
-"""The official CloudSchedulerClient, whose types do not know the dicts and datetimes that it takes and gives."""
 Field = Any
 
 
@@ -46,33 +35,12 @@ def retry_config(**values: float) -> scheduler_v1.RetryConfig:
     return scheduler_v1.RetryConfig(values | lengths)
 
 
-class SchedulerServer:
-    def __init__(self, data_file: Path, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "laptop.google.scheduler", "serve", "--port", "0", "--control-port", "0",
-             "--data-file", str(data_file), *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        assert self._process.stdout
-        ready = READY.search(self._process.stdout.readline())
-        assert ready, "the server did not start"
-        self.endpoint = f"127.0.0.1:{ready[1]}"
-        self.control_url = ready[2]
-        self._control = httpx.Client(base_url=ready[2], timeout=60)
-        channel = grpc.insecure_channel(self.endpoint)
-        self.client: Client = scheduler_v1.CloudSchedulerClient(
-            transport=CloudSchedulerGrpcTransport(channel=channel)
-        )
+class SchedulerServer(LocalServer):
+    module = "laptop.google.scheduler"
+    product = "Cloud Scheduler"
 
-    def control(self, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401  # JSON
-        answer = self._control.request(method, path, **request)
-        answer.raise_for_status()
-        return answer.json()
-
-    def ask(self, method: str, path: str, content: str) -> httpx.Response:
-        return self._control.request(method, path, content=content)
+    def _connect(self, channel: grpc.Channel) -> Client:
+        return scheduler_v1.CloudSchedulerClient(transport=CloudSchedulerGrpcTransport(channel=channel))
 
     def clock(self, **order: object) -> dict[str, Any]:
         given = {name: str(value) if name == "now" else value for name, value in order.items()}
@@ -86,45 +54,12 @@ class SchedulerServer:
         rows: list[dict[str, Any]] = self.control("GET", "/firings", params={"job": job})["firings"]
         return rows
 
-    def inject(self, *faults: dict[str, Any]) -> None:
-        self.control("POST", "/faults", json={"seed": 1, "faults": faults})
-
     def start_over(self) -> None:
-        """No jobs, no faults, and noon."""
+        """Leaves no jobs and no faults, and sets the clock to noon."""
         for job in self.client.list_jobs(parent=LOCATION):
             self.client.delete_job(name=job.name)
         self.control("DELETE", "/faults")
         self.clock(now=START)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._release()
-
-    def terminate(self) -> int:
-        """Returns the exit status."""
-        self._process.terminate()
-        return self._release()
-
-    def close(self) -> None:
-        if self._process.returncode is None:
-            assert self.terminate() == 0
-
-    def _release(self) -> int:
-        self.client.transport.close()
-        self._control.close()
-        status = self._process.wait(PATIENCE)
-        assert self._process.stdout
-        self._process.stdout.close()
-        return status
-
-
-@contextmanager
-def running(data_file: Path, *arguments: str) -> Iterator[SchedulerServer]:
-    server = SchedulerServer(data_file, *arguments)
-    try:
-        yield server
-    finally:
-        server.close()
 
 
 @dataclass(frozen=True)
@@ -161,13 +96,13 @@ class Schedule:
         return self.server.firings(job)
 
     def ended(self, job: str, count: int) -> list[dict[str, Any]]:
-        """The first `count` firings of the books, once they have come to their end."""
+        """The first `count` logged firings, once they have ended."""
 
-        def told() -> list[dict[str, Any]]:
-            over = [row for row in self.firings(job) if row["verdict"] != "in flight"]
-            return over[:count] if len(over) >= count else []
+        def ended() -> list[dict[str, Any]]:
+            rows = [row for row in self.firings(job) if row["verdict"] != "in flight"]
+            return rows[:count] if len(rows) >= count else []
 
-        return eventually(told)
+        return eventually(ended)
 
     def exists(self, job: str) -> bool:
         try:

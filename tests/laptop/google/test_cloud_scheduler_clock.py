@@ -7,8 +7,8 @@ import pytest
 
 from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import START, Schedule, retry_config
-from tests.laptop.google.tasks_support.process import eventually
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.server import eventually
+from tests.laptop.google.worker import Answer
 
 
 def shown(schedule: Schedule) -> datetime:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.laptop.google.scheduler_support import Schedule
-from tests.laptop.google.tasks_support.worker import Call
+from tests.laptop.google.worker import Call
 
 
 def fire(schedule: Schedule, **http: Any) -> Call:  # noqa: ANN401  # fields of a message

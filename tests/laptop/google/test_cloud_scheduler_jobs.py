@@ -8,7 +8,7 @@ from google.cloud import scheduler_v1
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.laptop.google.scheduler_support import LOCATION, START, Schedule, retry_config
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.worker import Answer
 
 State = scheduler_v1.Job.State
 

@@ -9,8 +9,9 @@ from threading import Event
 
 import pytest
 
-from tests.laptop.google.scheduler_support import START, Schedule, SchedulerServer, at, retry_config, running
-from tests.laptop.google.tasks_support.worker import Answer, Worker
+from tests.laptop.google.scheduler_support import START, Schedule, SchedulerServer, at, retry_config
+from tests.laptop.google.server import running
+from tests.laptop.google.worker import Answer, Worker
 
 ENDS: dict[str, Callable[[SchedulerServer], object]] = {
     "SIGKILL": SchedulerServer.kill,
@@ -27,7 +28,7 @@ def restart(request: pytest.FixtureRequest, tmp_path: Path, tasks_worker: Worker
         def start(schedule: Schedule | None) -> Schedule:
             if schedule:
                 ENDS[request.param](schedule.server)
-            server = servers.enter_context(running(tmp_path / "scheduler.db"))
+            server = servers.enter_context(running(SchedulerServer, tmp_path / "scheduler.db"))
             if schedule is None:
                 server.clock(now=START)
             return Schedule(server, tasks_worker)
@@ -77,14 +78,14 @@ def test_of_the_times_that_passed_meanwhile_the_last_is_made_up_for(
     tmp_path: Path, tasks_worker: Worker
 ) -> None:
     file = tmp_path / "scheduler.db"
-    with running(file) as server:
+    with running(SchedulerServer, file) as server:
         server.clock(now=START)
         job = Schedule(server, tasks_worker).add(schedule="* * * * *")
         server.kill()
     two_hours_later = json.dumps({"shown": at(14, 0, 30), "real": 0, "rate": 0})
     with closing(sqlite3.connect(file)) as away, away:
         away.execute("UPDATE clock SET pace = ?", (two_hours_later,))
-    with running(file) as server:
+    with running(SchedulerServer, file) as server:
         schedule = Schedule(server, tasks_worker)
         schedule.ended(job, 1)
         server.advance(seconds=30)

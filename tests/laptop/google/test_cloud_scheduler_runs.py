@@ -6,8 +6,8 @@ from threading import Event
 import pytest
 
 from tests.laptop.google.scheduler_support import START, Schedule, at, retry_config
-from tests.laptop.google.tasks_support.process import eventually
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.server import eventually
+from tests.laptop.google.worker import Answer
 
 
 def test_a_job_is_fired_at_each_of_its_times_and_at_no_other(schedule: Schedule) -> None:

@@ -6,8 +6,8 @@ from time import time
 
 import pytest
 
-from tests.laptop.google.tasks_support.queue import TestQueue, retry_config
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.tasks_support import TestQueue, retry_config
+from tests.laptop.google.worker import Answer
 
 QueueOf = Callable[..., TestQueue]
 

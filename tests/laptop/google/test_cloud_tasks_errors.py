@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
 
-from tests.laptop.google.tasks_support.queue import LOCATION, TestQueue, retry_config
+from tests.laptop.google.tasks_support import LOCATION, TestQueue, retry_config
 
 MISSING = f"{LOCATION}/queues/no-such-queue"
 QUEUE_MISSING = (

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 from google.api_core.exceptions import AlreadyExists, ServiceUnavailable
 
-from tests.laptop.google.tasks_support.process import TasksServer
-from tests.laptop.google.tasks_support.queue import TestQueue
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.tasks_support import TasksServer, TestQueue
+from tests.laptop.google.worker import Answer
 
 
 @pytest.fixture
@@ -97,5 +96,5 @@ def test_an_order_that_makes_no_sense_is_refused_and_changes_nothing(
     tasks_server: TasksServer, order: str
 ) -> None:
     before = tasks_server.control("GET", "/faults")
-    assert tasks_server.post("/faults", order).status_code == 422
+    assert tasks_server.ask("POST", "/faults", order).status_code == 422
     assert tasks_server.control("GET", "/faults") == before

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.laptop.google.tasks_support.queue import TestQueue
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.tasks_support import TestQueue
+from tests.laptop.google.worker import Answer
 
 SENT_BY_ANY_CLIENT = {"Host", "Content-Length"}
 

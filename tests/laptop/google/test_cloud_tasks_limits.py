@@ -6,9 +6,9 @@ from threading import Event
 
 import pytest
 
-from tests.laptop.google.tasks_support.process import eventually
-from tests.laptop.google.tasks_support.queue import TestQueue
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.server import eventually
+from tests.laptop.google.tasks_support import TestQueue
+from tests.laptop.google.worker import Answer
 
 QueueOf = Callable[..., TestQueue]
 

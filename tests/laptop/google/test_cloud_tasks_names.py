@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 
-from tests.laptop.google.tasks_support.process import eventually, running
-from tests.laptop.google.tasks_support.queue import LOCATION, TestQueue, create_queue
-from tests.laptop.google.tasks_support.worker import Worker
+from tests.laptop.google.server import eventually, running
+from tests.laptop.google.tasks_support import LOCATION, TasksServer, TestQueue, create_queue
+from tests.laptop.google.worker import Worker
 
 
 def test_a_name_in_use_is_refused(tasks_queue: TestQueue) -> None:
@@ -60,7 +60,7 @@ def test_unnamed_tasks_get_different_names(tasks_queue: TestQueue) -> None:
 
 def test_names_are_free_again_when_their_time_is_over(tmp_path: Path, tasks_worker: Worker) -> None:
     windows = ("--task-tombstone", "0.6", "--queue-tombstone", "0.6")
-    with running(tmp_path / "tasks.db", *windows) as server:
+    with running(TasksServer, tmp_path / "tasks.db", *windows) as server:
         queue = create_queue(server, tasks_worker)
         queue.ended(queue.add(task="again"))
         with pytest.raises(AlreadyExists):

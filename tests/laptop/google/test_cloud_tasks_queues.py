@@ -8,9 +8,9 @@ import pytest
 from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
 from google.cloud import tasks_v2
 
-from tests.laptop.google.tasks_support.process import eventually
-from tests.laptop.google.tasks_support.queue import TestQueue
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.server import eventually
+from tests.laptop.google.tasks_support import TestQueue
+from tests.laptop.google.worker import Answer
 
 STATE = tasks_v2.Queue.State
 DEFAULT_RETRY = tasks_v2.RetryConfig(

@@ -12,9 +12,9 @@ import pytest
 from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 from google.cloud import tasks_v2
 
-from tests.laptop.google.tasks_support.process import TasksServer, eventually, running
-from tests.laptop.google.tasks_support.queue import TestQueue, create_queue
-from tests.laptop.google.tasks_support.worker import Answer, Worker
+from tests.laptop.google.server import eventually, running
+from tests.laptop.google.tasks_support import TasksServer, TestQueue, create_queue
+from tests.laptop.google.worker import Answer, Worker
 
 ENDS: dict[str, Callable[[TasksServer], object]] = {
     "SIGKILL": TasksServer.kill,
@@ -32,7 +32,7 @@ def restart(
         def start(queue: TestQueue | None) -> TestQueue:
             if queue:
                 ENDS[request.param](queue.server)
-            server = servers.enter_context(running(tmp_path / "tasks.db"))
+            server = servers.enter_context(running(TasksServer, tmp_path / "tasks.db"))
             return replace(queue, server=server) if queue else create_queue(server, tasks_worker)
 
         yield start
@@ -100,7 +100,7 @@ def test_a_schedule_time_that_passed_meanwhile_is_made_up_for(restart: Restart) 
 
 
 def test_every_acknowledged_task_survives_a_kill_in_the_middle(tmp_path: Path, tasks_worker: Worker) -> None:
-    with running(tmp_path / "tasks.db") as server:
+    with running(TasksServer, tmp_path / "tasks.db") as server:
         queue = create_queue(server, tasks_worker)
         queue.client.pause_queue(name=queue.name)
         acknowledged: list[str] = []
@@ -121,6 +121,6 @@ def test_every_acknowledged_task_survives_a_kill_in_the_middle(tmp_path: Path, t
             server.kill()
             for creator in creators:
                 creator.result()
-    with running(tmp_path / "tasks.db") as server:
+    with running(TasksServer, tmp_path / "tasks.db") as server:
         kept = {task.name for task in server.client.list_tasks(parent=queue.name)}
     assert set(acknowledged) <= kept

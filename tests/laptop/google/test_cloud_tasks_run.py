@@ -7,9 +7,9 @@ from threading import Event
 import pytest
 from google.api_core.exceptions import NotFound
 
-from tests.laptop.google.tasks_support.process import eventually
-from tests.laptop.google.tasks_support.queue import TestQueue, retry_config
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.server import eventually
+from tests.laptop.google.tasks_support import TestQueue, retry_config
+from tests.laptop.google.worker import Answer
 
 
 def in_an_hour() -> datetime:

@@ -6,8 +6,8 @@ from threading import Event
 import pytest
 from google.api_core.exceptions import InvalidArgument
 
-from tests.laptop.google.tasks_support.queue import TestQueue
-from tests.laptop.google.tasks_support.worker import Answer
+from tests.laptop.google.tasks_support import TestQueue
+from tests.laptop.google.worker import Answer
 
 
 def now() -> datetime:

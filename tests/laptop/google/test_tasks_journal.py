@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from laptop.google.common.journal import DataFileUnusable, Journal
-from laptop.google.common.refusals import Refused
-from laptop.google.tasks.books import Books
-from laptop.google.tasks.limits import DAY, Settings
+from laptop.google.common.rpc import Refused
+from laptop.google.tasks.__main__ import SCHEMA
+from laptop.google.tasks.control import delivery_log
 from laptop.google.tasks.messages import Queue, Task
 from laptop.google.tasks.registry import Registry
-from laptop.google.tasks.server import SCHEMA
-from laptop.google.tasks.validation import new_queue
+from laptop.google.tasks.validation import DAY, Settings, new_queue
 
 LOCATION = "projects/p/locations/l"
 NAME = f"{LOCATION}/queues/q"
@@ -148,19 +147,19 @@ def test_a_task_purged_while_it_is_being_written_is_never_scheduled(journal: Jou
     asyncio.run(live())
 
 
-def test_the_books_keep_the_latest_hundred_thousand(journal: Journal) -> None:
-    books = Books(journal)
+def test_the_log_keeps_the_latest_hundred_thousand(journal: Journal) -> None:
+    log = delivery_log(journal)
 
     async def keep() -> None:
         row = "INSERT INTO deliveries (id, queue, task, retry_count, scheduled, dispatched, verdict) VALUES "
-        await journal.write(
-            (row + "(5, 'q', 't', 0, 0, 0, 'in flight'), (100005, 'q', 't', 0, 0, 0, 'succeeded')", ())
-        )
-        await books.open()
-        books.prune()
-        assert [(kept["id"], kept["verdict"]) for kept in await books.recent("", 10)] == [
-            (100_005, "succeeded")
-        ]
-        assert books.sent(f"{NAME}/tasks/t", retry_count=0, scheduled=0, now=0) == 100_006
+        old = [f"({number}, 'q', 't', 0, 0, 0, 'succeeded')" for number in (5, 900, 100_005)]
+        await journal.write((row + ", ".join(old), ()))
+        await log.open()
+        assert [kept["id"] for kept in await log.recent(limit=10)] == [900, 100_005]
+        assert log.sent(queue=NAME, task="t", retry_count=0, scheduled=0, dispatched=0) == 100_006
+        for _ in range(994):  # every thousandth row removes the old ones
+            log.sent(queue=NAME, task="t", retry_count=0, scheduled=0, dispatched=0)
+        kept = await log.recent("t", limit=1_000)
+        assert [row["id"] for row in kept] == [*range(100_005, 101_001)]
 
     asyncio.run(keep())

@@ -3,8 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from laptop.google.common.courier import retry_after
-from laptop.google.common.outcome import DEADLINE_PASSED, UNREACHABLE, Outcome, rpc_code
+from laptop.google.common.calls import DEADLINE_PASSED, UNREACHABLE, Outcome, retry_after, rpc_code
 from laptop.google.tasks.progress import (
     Attempt,
     Progress,

@@ -1,7 +1,6 @@
 import pytest
 
-from laptop.google.tasks.bucket import TokenBucket, burst_size
-from laptop.google.tasks.throttle import LOWEST, Throttle
+from laptop.google.tasks.queues import LOWEST, Throttle, TokenBucket, burst_size
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(0.1, 1), (1, 1), (1.5, 2), (500, 500)])

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
-from laptop.google.common.backoff import backoff
-from laptop.google.tasks.retry import RetryPolicy, exhausted, retry_delay
+from laptop.google.common.retry import RetryPolicy
+from laptop.google.tasks.messages import RETRY
+from laptop.google.tasks.progress import exhausted, retry_delay
 
 # min, max, doublings: waits after the 1st, 2nd ... failure
 SCHEDULES = [
@@ -18,16 +21,13 @@ SCHEDULES = [
 def test_waits_double_then_grow_linearly_up_to_the_maximum(
     settings: tuple[float, float, int], waits: list[float]
 ) -> None:
-    shortest, longest, doublings = settings
-    found = [
-        backoff(failures, shortest=shortest, longest=longest, doublings=doublings)
-        for failures in range(1, len(waits) + 1)
-    ]
+    policy = RetryPolicy(100, 0, *settings)
+    found = [policy.wait(failures) for failures in range(1, len(waits) + 1)]
     assert found == pytest.approx(waits)
 
 
 def test_a_task_that_failed_for_weeks_still_has_a_wait() -> None:
-    assert backoff(1_000_000, shortest=0.1, longest=3600, doublings=2_000_000) == 3600
+    assert RetryPolicy(-1, 0, 0.1, 3600, 2_000_000).wait(1_000_000) == 3600
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,16 @@ def test_a_task_that_failed_for_weeks_still_has_a_wait() -> None:
 def test_a_task_is_given_up_when_attempts_and_duration_are_both_used_up(
     attempts: int, duration: float, failures: int, elapsed: float, *, over: bool
 ) -> None:
-    policy = RetryPolicy(max_attempts=attempts, max_retry_duration=duration)
+    policy = replace(RETRY.default, limit=attempts, max_retry_duration=duration)
     assert exhausted(policy, failures=failures, elapsed=elapsed) is over
 
 
 def test_a_given_up_task_has_no_delay() -> None:
-    assert retry_delay(RetryPolicy(max_attempts=1), failures=1, elapsed=0, retry_after=60) is None
+    assert retry_delay(replace(RETRY.default, limit=1), failures=1, elapsed=0, retry_after=60) is None
 
 
 @pytest.mark.parametrize(("asked", "delay"), [(0, 10), (5, 10), (10, 10), (60, 60)])
 def test_a_retry_after_lengthens_the_delay_and_never_shortens_it(asked: float, delay: float) -> None:
-    assert retry_delay(RetryPolicy(min_backoff=10), failures=1, elapsed=0, retry_after=asked) == delay
+    assert (
+        retry_delay(replace(RETRY.default, min_backoff=10), failures=1, elapsed=0, retry_after=asked) == delay
+    )

@@ -1,19 +1,25 @@
-"""One queue of its own for each test, with a worker behind it."""
+"""The Cloud Tasks server, and for each test a new queue with a worker behind it."""
 
 import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from google.api_core.exceptions import NotFound
 from google.cloud import tasks_v2
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.protobuf.duration_pb2 import Duration
 
-from tests.laptop.google.tasks_support.process import Client, TasksServer, eventually
-from tests.laptop.google.tasks_support.worker import Answer, Call, Worker
+from tests.laptop.google.server import Client, LocalServer, eventually
+from tests.laptop.google.worker import Answer, Call, Worker
 
 LOCATION = "projects/demo/locations/here"
 Field = Any
 """A value for a field of a protobuf message: what the client library takes."""
+CreateTask = Callable[[Any, grpc.ServicerContext], Any]
 FAST = {"min_backoff": 0.01, "max_backoff": 0.01}
 
 
@@ -25,6 +31,24 @@ def retry_config(**values: float) -> tasks_v2.RetryConfig:
         if name in {"min_backoff", "max_backoff", "max_retry_duration"}
     }
     return tasks_v2.RetryConfig(values | lengths)
+
+
+class TasksServer(LocalServer):
+    module = "laptop.google.tasks"
+    product = "Cloud Tasks"
+
+    def _connect(self, channel: grpc.Channel) -> Client:
+        return tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+
+    def deliveries(self, task: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.control("GET", "/deliveries", params={"task": task})["deliveries"]
+        return rows
+
+    def summary(self, queue: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(
+            q for q in self.control("GET", "/queues")["queues"] if q["name"] == queue
+        )
+        return found
 
 
 @dataclass(frozen=True)
@@ -63,24 +87,44 @@ class TestQueue:
         return True
 
     def ended(self, task: str) -> list[dict[str, Any]]:
-        """Waits until the queue has forgotten the task and returns its deliveries from the books."""
+        """Waits until the queue has forgotten the task and returns its logged deliveries."""
         eventually(lambda: not self.exists(task))
         return self.server.deliveries(task)
 
     def deliveries(self, task: str, count: int) -> list[dict[str, Any]]:
-        """The first `count` deliveries of the books, once they have come to their end."""
+        """The first `count` logged deliveries, once they have ended."""
 
-        def told() -> list[dict[str, Any]]:
-            over = [row for row in self.server.deliveries(task) if row["verdict"] != "in flight"]
-            return over[:count] if len(over) >= count else []
+        def ended() -> list[dict[str, Any]]:
+            rows = [row for row in self.server.deliveries(task) if row["verdict"] != "in flight"]
+            return rows[:count] if len(rows) >= count else []
 
-        rows: list[dict[str, Any]] = eventually(told)
+        rows: list[dict[str, Any]] = eventually(ended)
         return rows
 
 
 def create_queue(server: TasksServer, worker: Worker, **fields: Field) -> TestQueue:
-    """Backoffs of 10 ms unless said otherwise."""
+    """Its backoffs are 10 ms unless `fields` say otherwise."""
     name = f"{LOCATION}/queues/q-{uuid.uuid4().hex}"
     queue = tasks_v2.Queue({"name": name, "retry_config": retry_config(**FAST), **fields})
     server.client.create_queue(parent=LOCATION, queue=queue)
     return TestQueue(server, worker, name)
+
+
+@contextmanager
+def answering(create_task: CreateTask) -> Iterator[str]:
+    """A bare gRPC server with nothing but this CreateTask, in up to 100 threads at once; yields its endpoint."""
+    handler = grpc.unary_unary_rpc_method_handler(
+        create_task,
+        request_deserializer=tasks_v2.CreateTaskRequest.deserialize,
+        response_serializer=tasks_v2.Task.serialize,
+    )
+    server = grpc.server(ThreadPoolExecutor(100), options=[("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("google.cloud.tasks.v2.CloudTasks", {"CreateTask": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(0).wait()

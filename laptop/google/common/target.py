@@ -1,20 +1,38 @@
-"""Headers of a request that both services make; PURE. What they ignore or replace: their types' docstrings."""
+"""The HTTP target of a task or job: which urls are refused, and which headers the service sets itself; PURE."""
 
 import base64
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 TargetMessage = Any
 """A `google.cloud.tasks.v2.HttpRequest` or a `google.cloud.scheduler.v1.HttpTarget`."""
 
+MAX_URL = 2_083
+METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 _REPLACED = ("host", "content-length", "user-agent")
 _RESERVED = ("x-google-", "x-appengine-")
 _TOKEN_LIFE = 3600
 
 
-def own_headers(given: Mapping[str, str], reserved: str) -> dict[str, str]:
-    """The headers without those that the service computes or keeps for itself; `reserved` is its own prefix."""
+def has_scheme(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
+
+
+def has_host_and_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port above 65535, or brackets around no address
+        return False
+
+
+def caller_headers(given: Mapping[str, str], reserved: str) -> dict[str, str]:
+    """Leaves out the headers that the service replaces or ignores; `reserved` is the prefix of its own.
+
+    Source: the docstrings of the two target types.
+    """
     return {
         name: value
         for name, value in given.items()
@@ -23,7 +41,7 @@ def own_headers(given: Mapping[str, str], reserved: str) -> dict[str, str]:
 
 
 def authorization(target: TargetMessage, url: str, now: float) -> list[tuple[str, str]]:
-    """The header that the target's token asks for, if it has one. Nothing here is signed."""
+    """The Authorization header for the target's token, if it has one. The tokens are not signed."""
     match target.WhichOneof("authorization_header"):
         case "oidc_token":
             account = target.oidc_token.service_account_email
@@ -46,7 +64,5 @@ def authorization(target: TargetMessage, url: str, now: float) -> list[tuple[str
 
 def _unsigned_jwt(claims: dict[str, Any]) -> str:
     parts = ({"alg": "none", "typ": "JWT"}, claims)
-    return (
-        ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
-        + "."
-    )
+    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+    return ".".join(encoded) + "."

@@ -1,4 +1,4 @@
-"""A real HTTP worker that answers as told, task by task, and remembers every request it got."""
+"""An HTTP worker that gives the scripted answers to each task and remembers every request."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.laptop.google.tasks_support.process import PATIENCE
+from tests.laptop.google.server import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Answer:
 
 @dataclass
 class Call:
-    """`answered` is set when the handler has come to its end, whether or not anybody still listened."""
+    """`answered` is set when the handler has ended, even if the caller had hung up."""
 
     method: str
     headers: dict[str, str]
@@ -33,7 +33,7 @@ class Call:
 
 
 class Worker:
-    """Requests are told apart by their path; the last scripted answer repeats, the default is 200."""
+    """The path of a request is its key. The last scripted answer repeats; the default is 200."""
 
     def __init__(self, port: int) -> None:
         self._port = port
