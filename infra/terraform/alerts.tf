@@ -1,4 +1,4 @@
-# When somebody is to look, and where it says what to do. Each alert has a section in docs/operations.md.
+# Alerts. Each has a section in docs/operations.md that says what to do.
 
 resource "google_monitoring_notification_channel" "email" {
   for_each = toset(var.alert_emails)
@@ -16,12 +16,13 @@ locals {
   of_queues    = "resource.type=\"cloud_tasks_queue\""
   cycle        = 60 * local.pipeline.interval_minutes
 
-  # Of a figure: its mean over the last lines.
+  # For a figure: the mean over the last log entries.
   mean = { window = 600, align = "ALIGN_DELTA", reduce = "REDUCE_MEAN", group = [] }
-  # Of a counter: how many in the window.
+  # For a counter: the sum over the window.
   sum = { align = "ALIGN_DELTA", reduce = "REDUCE_SUM", group = [] }
 
-  # A condition holds for `lasting` seconds. `silence` turns it around: fewer than the threshold, and no data counts as none.
+  # A condition must hold for `lasting` seconds. With `silence` it is the opposite: fewer than the threshold, where no data counts as
+  # zero.
   alerts = {
     dead-letters = {
       title    = "Dead letters"
@@ -45,7 +46,7 @@ locals {
       ]
     }
     stage-failed = {
-      title    = "A stage of the order line fails"
+      title    = "A stage of fulfillment fails"
       severity = "ERROR"
       says     = "A stage failed more than once within a cycle: Scheduler's retries do not help."
       conditions = [
@@ -60,12 +61,12 @@ locals {
       ]
     }
     stage-late = {
-      title    = "A stage of the order line does not run"
+      title    = "A stage of fulfillment does not run"
       severity = "ERROR"
-      says     = "A stage has not worked for several cycles: it fails, is not fired, or waits for the one before it."
+      says     = "A stage has not succeeded for several cycles: it fails, is not fired, or waits for the stage before it."
       conditions = [
         for name in keys(local.stages) : merge(local.sum, {
-          name    = "No run of ${name} that worked"
+          name    = "No successful run of ${name}"
           filter  = "metric.type=\"${local.metric["stage_runs"]}\" AND ${local.of_functions} AND metric.labels.function=\"${name}\""
           window  = local.cycle * var.alert_thresholds.stage_missed_cycles
           above   = 1
@@ -75,7 +76,7 @@ locals {
       ]
     }
     oldest-record = {
-      title    = "A record is undecided for too long"
+      title    = "A record is in flight for too long"
       severity = "ERROR"
       says     = "A record is neither completed nor with a person long after it was opened, and does not wait for DigiKey's next day."
       conditions = [
@@ -90,7 +91,7 @@ locals {
     manual-overdue = {
       title    = "Manual tasks are past due"
       severity = "WARNING"
-      says     = "People have not come to tasks in the time that their priority allows."
+      says     = "People have not done tasks in the time that their priority allows."
       conditions = [
         merge(local.mean, {
           name    = "Manual tasks past due"
@@ -101,9 +102,9 @@ locals {
       ]
     }
     labels-unknown = {
-      title    = "A label's purchase stays unknown"
+      title    = "The outcome of a label's purchase stays unknown"
       severity = "ERROR"
-      says     = "Canada Post was asked for a label and nobody knows whether it was sold; the order waits."
+      says     = "We called Canada Post for a label and do not know whether it was sold; the order waits."
       conditions = [
         merge(local.mean, {
           name    = "Seconds since the oldest call of unknown outcome"
@@ -116,7 +117,7 @@ locals {
     orders-for-person = {
       title    = "Orders wait for a person"
       severity = "WARNING"
-      says     = "Orders cannot go on by themselves: refused, no label, no tracking, or paid for and not wanted."
+      says     = "Orders need a person: refused, no label, no tracking, or a label that is paid for and not wanted."
       conditions = [
         merge(local.mean, {
           name    = "Orders that a person must look at"
@@ -129,7 +130,7 @@ locals {
     queue-depth = {
       title    = "A queue does not drain"
       severity = "WARNING"
-      says     = "Tasks wait in a queue for half an hour and longer."
+      says     = "Tasks have waited in a queue for half an hour or longer."
       conditions = [
         {
           name    = "Tasks in automation"
@@ -192,10 +193,10 @@ locals {
     sweep-silent = {
       title    = "The sweep is silent"
       severity = "CRITICAL"
-      says     = "Nobody looks after lost tasks, and the alerts made of the sweep's figures are blind."
+      says     = "Lost tasks are not found, and the alerts on the sweep's figures cannot fire."
       conditions = [
         merge(local.sum, {
-          name    = "No sweep that worked in 20 minutes"
+          name    = "No successful sweep in 20 minutes"
           filter  = "metric.type=\"${local.metric["sweeps"]}\" AND ${local.of_functions}"
           window  = 1200
           above   = 1
@@ -216,7 +217,7 @@ resource "google_monitoring_alert_policy" "alert" {
   combiner              = "OR"
   severity              = each.value.severity
   notification_channels = local.channels
-  # With the jobs paused on purpose, silence is no news.
+  # While the jobs are paused on purpose, no alert on silence fires.
   enabled = !(var.scheduler_paused && anytrue([for condition in each.value.conditions : try(condition.silence, false)]))
 
   dynamic "conditions" {
@@ -273,6 +274,6 @@ resource "google_monitoring_alert_policy" "alert" {
     auto_close = "86400s"
   }
 
-  # A new metric can be alerted on only some seconds after it was made; functions take minutes.
+  # An alert can use a new metric only some seconds after it was made; the functions take minutes.
   depends_on = [google_cloudfunctions2_function.function]
 }

@@ -1,4 +1,4 @@
-# Everything that is used. docs/deploy.md enables by hand what is needed before Terraform can begin.
+# The services that are used. docs/deploy.md enables by hand the ones that Terraform needs before it can begin.
 resource "google_project_service" "api" {
   for_each = toset([
     "artifactregistry.googleapis.com",     # images of the functions
@@ -9,7 +9,7 @@ resource "google_project_service" "api" {
     "cloudscheduler.googleapis.com",       # fires stages, orchestrate and the sweep
     "cloudtasks.googleapis.com",           # automation and dead letters
     "iam.googleapis.com",                  # service accounts
-    "logging.googleapis.com",              # metrics from log lines
+    "logging.googleapis.com",              # metrics from log entries
     "monitoring.googleapis.com",           # alerts and the dashboard
     "run.googleapis.com",                  # runs the functions
     "secretmanager.googleapis.com",        # secrets
@@ -17,7 +17,7 @@ resource "google_project_service" "api" {
   ])
 
   service = each.value
-  # Others in the project may use them, and disabling one deletes what it holds.
+  # Others in the project may use a service, and disabling it deletes its data.
   disable_on_destroy = false
 }
 

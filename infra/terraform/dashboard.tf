@@ -1,7 +1,7 @@
-# One page that answers: does it run, is anything stuck, who must act?
+# One dashboard that shows whether everything runs, what is stuck and who must act.
 
 locals {
-  lines = {
+  charts_of_services = {
     requests = {
       title  = "Answers of the functions, by status"
       filter = "metric.type=\"run.googleapis.com/request_count\" ${local.of_functions}"
@@ -38,7 +38,7 @@ locals {
       group  = ["metric.label.outcome"]
     }
     stages = {
-      title  = "Runs of the stages that worked"
+      title  = "Successful runs of the stages"
       filter = "metric.type=\"${local.metric["stage_runs"]}\" ${local.of_functions}"
       align  = "ALIGN_DELTA"
       reduce = "REDUCE_SUM"
@@ -46,7 +46,7 @@ locals {
     }
   }
 
-  figure_lines = {
+  charts_of_figures = {
     for name, figure in local.figures : name => {
       title  = figure.about
       filter = "metric.type=\"${local.metric[name]}\" ${local.of_functions}"
@@ -56,7 +56,7 @@ locals {
     }
   }
 
-  charts = concat(values(local.lines), values(local.figure_lines))
+  charts = concat(values(local.charts_of_services), values(local.charts_of_figures))
 }
 
 resource "google_monitoring_dashboard" "switchyard" {

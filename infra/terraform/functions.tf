@@ -1,15 +1,15 @@
-# One function for each entry of local.functions, all built alike.
+# One function for each entry of local.functions.
 
 locals {
   pipeline = jsondecode(file("${path.module}/../../shared/pipeline.json"))
   stages   = { for stage in local.pipeline.stages : stage.name => stage }
 
-  # The oldest Python that the code promises (pyproject.toml), that requirements.txt is compiled for, and that CI runs.
+  # The oldest Python that pyproject.toml allows. requirements.txt is compiled for it, and CI runs it.
   runtime = "python311"
 
-  # What a stage needs. Below one CPU the platform gives an instance one request at a time, which is what a stage wants:
-  # its process for itself. Half a CPU, as a stage waits for marketplace and carrier most of its time. Three instances: the
-  # run, a duplicate firing that is told so, a health check. None is kept warm: nobody waits for a stage's first second.
+  # Half a CPU, because a stage mostly waits for marketplace and carrier. Below one CPU the platform gives an instance one request
+  # at a time, so a run has its process for itself. Three instances: the run, a duplicate firing that gets a 409, a health check.
+  # None is kept warm, because nobody waits for a stage's first second.
   stage_shape = { cpu = "0.5", memory = "512Mi", concurrency = 1, min = 0, max = 3 }
 
   worker_concurrency = 8
@@ -17,8 +17,8 @@ locals {
   # timeout in seconds; callers are roles of identity.tf.
   functions = merge(
     {
-      # A run of 10,000 records takes minutes; after 900 s its batch counts as it stands (batch_status). The batch's name
-      # keeps a second firing out, so two instances are for a dry run beside it. 1 GiB: BigQuery's client and its pages.
+      # A run of 10,000 records takes minutes; after 900 s its batch counts as it is (batch_status). The batch's name keeps a
+      # second firing out, so the second instance is for a dry run. 1 GiB: BigQuery's client and its pages.
       orchestrate = {
         cpu         = "1"
         memory      = "1Gi"
@@ -28,8 +28,8 @@ locals {
         max         = 2
         callers     = ["scheduler", "operators"]
       }
-      # One record a delivery, nearly all of it waiting for DigiKey: eight share a CPU. Never longer than the lease. As
-      # many instances as the queue can keep busy, and one for the change of revisions.
+      # One record per delivery, which mostly waits for DigiKey: eight share a CPU. Never longer than the lease. As many
+      # instances as the queue can keep busy, and one for the change of revisions.
       automate = {
         cpu         = "1"
         memory      = "512Mi"
@@ -39,7 +39,7 @@ locals {
         max         = 1 + ceil(var.workflow.automation_max_concurrent / local.worker_concurrency)
         callers     = ["tasks"]
       }
-      # Dead letters are one database call each; a sweep asks Cloud Tasks after up to SWEEP_LIMIT tasks, one by one.
+      # A dead letter is one database call; a sweep asks Cloud Tasks about up to SWEEP_LIMIT tasks, one by one.
       fallback = {
         cpu         = "1"
         memory      = "512Mi"
@@ -49,8 +49,8 @@ locals {
         max         = 2
         callers     = ["tasks", "scheduler", "operators"]
       }
-      # People wait for it, at work hours, a few at a time: short calls, and room for a team. Set min = 1 where the first
-      # call of the morning may not take seconds.
+      # A team calls it during work hours: short calls, a few at a time. Set min = 1 if the first call of the morning must not
+      # take seconds.
       workflow = {
         cpu         = "1"
         memory      = "512Mi"
@@ -67,25 +67,25 @@ locals {
     },
   )
 
-  # Cloud Run's deterministic addresses: known before the function is, so that `automate` can be told its own.
+  # Cloud Run's deterministic addresses: known before the function exists, so that `automate` can be given its own.
   urls = {
     for name in keys(local.functions) :
     name => "https://${name}-${data.google_project.this.number}.${var.region}.run.app"
   }
 }
 
-# --- settings: each function gets what its code reads, and nothing else
+# --- settings: each function gets exactly what its code reads
 
 locals {
-  # Written by `python -m infra.function_settings`; a test holds it against the code.
+  # Written by `python -m infra.function_settings`; a test compares it with the code.
   required_settings = jsondecode(file("${path.module}/required_settings.json"))
   settings_of = {
-    for name, told in local.required_settings.functions : name => concat(told.required, told.optional)
+    for name, settings in local.required_settings.functions : name => concat(settings.required, settings.optional)
   }
-  secrets_of   = { for name, told in local.required_settings.functions : name => told.secret }
+  secrets_of   = { for name, settings in local.required_settings.functions : name => settings.secret }
   secret_names = sort(distinct(flatten(values(local.secrets_of))))
 
-  # What has a variable or a resource here. Whatever else a function reads comes from var.settings, or has its default.
+  # Settings with a variable or a resource here. Every other one comes from var.settings, or has its default.
   own_settings = merge(
     {
       SUPABASE_URL                = var.supabase_url
@@ -109,7 +109,7 @@ locals {
     { for name, value in var.workflow : "WORKFLOW_${upper(name)}" => tostring(value) },
   )
   free_settings = setsubtract(flatten(values(local.settings_of)), local.own_setting_names)
-  # By hand, since a validation that looked into own_settings would wait for resources.
+  # Written by hand, because a validation that read own_settings would wait for resources.
   own_setting_names = concat(
     [
       "SUPABASE_URL", "GOOGLE_CLOUD_PROJECT", "BIGQUERY_TABLE", "BIGQUERY_LEDGER_TABLE", "BIGQUERY_LOCATION", "TASKS_LOCATION",
@@ -126,7 +126,7 @@ resource "google_storage_bucket_object" "archive" {
   for_each = local.functions
 
   bucket = google_storage_bucket.source.name
-  # Named by its content: an unchanged archive changes nothing, a changed one rebuilds its function alone.
+  # Named by its content: an unchanged archive changes nothing, a changed one rebuilds only its function.
   name   = "${each.key}-${filesha256("${var.archives_dir}/${each.key}.zip")}.zip"
   source = "${var.archives_dir}/${each.key}.zip"
 
@@ -163,7 +163,7 @@ resource "google_cloudfunctions2_function" "function" {
     min_instance_count               = each.value.min
     max_instance_count               = each.value.max
     max_instance_request_concurrency = each.value.concurrency
-    # Open to the network and closed by identity: Scheduler, Tasks and people at their desks come from different networks.
+    # The network is open and identity decides, because Scheduler, Tasks and people call from different networks.
     ingress_settings = "ALLOW_ALL"
 
     environment_variables = merge(
@@ -171,7 +171,7 @@ resource "google_cloudfunctions2_function" "function" {
         for name, value in local.given_settings : name => value
         if contains(lookup(local.settings_of, each.key, []), name)
       },
-      # functions-framework takes four threads a CPU of the machine, whatever the concurrency.
+      # Without it functions-framework starts four threads per CPU, whatever the concurrency.
       { THREADS = tostring(each.value.concurrency) },
     )
 
@@ -194,7 +194,7 @@ resource "google_cloudfunctions2_function" "function" {
     }
   }
 
-  # A revision starts only when its secrets can be read, and builds only when the builder has its rights.
+  # A revision starts only when it can read its secrets, and a build needs the rights of the builder.
   depends_on = [
     google_project_service.api,
     google_secret_manager_secret_iam_member.reader,

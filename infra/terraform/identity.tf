@@ -1,4 +1,4 @@
-# Who is who, and who may what. Nobody without an identity may call anything, and no identity is shared.
+# Identities and their rights. Nobody without an identity may call anything, and no identity is shared.
 
 # --- the functions
 
@@ -10,7 +10,7 @@ resource "google_service_account" "function" {
   depends_on   = [google_project_service.api]
 }
 
-# --- those who call them
+# --- the callers
 
 resource "google_service_account" "caller" {
   for_each = {
@@ -30,7 +30,7 @@ locals {
     operators = var.operators
   }
 
-  # Keys are made of what is known before anything exists.
+  # Keys are made of values that are known before anything exists.
   invokers = merge(
     {
       for pair in flatten([
@@ -59,19 +59,19 @@ resource "google_cloud_run_v2_service_iam_member" "invoker" {
   member   = each.value.member
 }
 
-# --- the queues: each function puts tasks only where its code does
+# --- the queues: each function may put tasks only where its code does
 
 locals {
   queues = { automation = google_cloud_tasks_queue.automation, dead-letter = google_cloud_tasks_queue.dead_letter }
   puts = [
     { function = "orchestrate", queue = "automation" },
-    { function = "automate", queue = "automation" }, # what waits for DigiKey's next day
+    { function = "automate", queue = "automation" }, # tasks that wait for DigiKey's next day
     { function = "automate", queue = "dead-letter" },
-    { function = "fallback", queue = "automation" }, # what the sweep rescues
+    { function = "fallback", queue = "automation" }, # tasks that the sweep enqueues again
   ]
   queue_rights = merge(
     { for put in local.puts : "${put.function}/${put.queue}" => merge(put, { role = "roles/cloudtasks.enqueuer" }) },
-    # The sweep asks whether a task is still there. A viewer does not see what is in it.
+    # The sweep asks whether a task is still there. A viewer does not see its body.
     { "fallback/automation/view" = { function = "fallback", queue = "automation", role = "roles/cloudtasks.viewer" } },
   )
 }
@@ -85,7 +85,7 @@ resource "google_cloud_tasks_queue_iam_member" "right" {
   member   = google_service_account.function[each.value.function].member
 }
 
-# Who creates a task that carries an identity must be allowed to act as it.
+# A function that creates a task with an identity must be allowed to act as it.
 resource "google_service_account_iam_member" "act_as_tasks" {
   for_each = toset(local.puts[*].function)
 
@@ -109,14 +109,14 @@ resource "google_bigquery_dataset_iam_member" "ledger_writer" {
   member     = google_service_account.function["orchestrate"].member
 }
 
-# Running a job is a right in the project. It shows no data.
+# The right to run a job is for the whole project. It shows no data.
 resource "google_project_iam_member" "query_runner" {
   project = var.project
   role    = "roles/bigquery.jobUser"
   member  = google_service_account.function["orchestrate"].member
 }
 
-# --- who builds: the default would be an account that can do nearly everything
+# --- the builder: the default account could do nearly everything
 
 resource "google_service_account" "builder" {
   account_id   = "build-functions"
@@ -127,7 +127,7 @@ resource "google_service_account" "builder" {
 resource "google_project_iam_member" "builder" {
   for_each = {
     "roles/logging.logWriter" = null
-    # The service copies each archive to a bucket of its own, made at the first build.
+    # The service copies each archive to its own bucket, which it makes at the first build.
     "roles/storage.objectViewer" = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-\")"
   }
 

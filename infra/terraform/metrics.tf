@@ -1,13 +1,13 @@
-# What the log lines tell, as metrics. The fields are those of docs/operations.md; shared/web writes them.
+# Metrics from log entries. docs/operations.md lists the fields; shared/web writes them.
 
 locals {
   from_functions = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${join(" OR ", formatlist("\"%s\"", keys(local.functions)))})"
   from_stages    = "jsonPayload.function=(${join(" OR ", formatlist("\"%s\"", keys(local.stages)))})"
 
-  # Lines counted. A label is a field of the line.
+  # Counted log entries. A label is a field of the entry.
   counters = {
     outcomes = {
-      about  = "Deliveries of records to the worker, by how they ended"
+      about  = "Deliveries to the worker, by outcome"
       filter = "jsonPayload.function=\"automate\" AND jsonPayload.outcome:*"
       label  = "outcome"
     }
@@ -17,37 +17,37 @@ locals {
       label  = null
     }
     stage_runs = {
-      about  = "Runs of a stage that worked, whatever became of single orders"
+      about  = "Successful runs of a stage, even if single orders failed"
       filter = "${local.from_stages} AND jsonPayload.cycle:* AND jsonPayload.status=200"
       label  = "function"
     }
-    # Not that it waits for the stage before it (retry_later) or runs already (409).
+    # Waiting for the stage before it (retry_later) and running already (409) do not count.
     stage_failures = {
-      about  = "Runs of a stage that failed"
+      about  = "Failed runs of a stage"
       filter = "${local.from_stages} AND jsonPayload.status>=500 AND NOT jsonPayload.code=\"retry_later\""
       label  = "function"
     }
     sweeps = {
-      about  = "Sweeps that worked"
+      about  = "Successful sweeps"
       filter = "jsonPayload.function=\"fallback\" AND jsonPayload.looked_at:* AND jsonPayload.status=200"
       label  = null
     }
   }
 
-  # Numbers that every sweep writes into its line (health_figures in the migrations). A mean over some minutes of lines is the figure
-  # itself, since a sweep comes every five.
+  # Numbers that every sweep writes into its log entry (health_figures in the migrations). Sweeps run every five minutes, so a mean
+  # over some minutes is the figure itself.
   figures = {
-    in_flight                    = { unit = "1", about = "Records that automation works on or will" }
+    in_flight                    = { unit = "1", about = "Records that automation works on or has yet to work on" }
     oldest_in_flight_seconds     = { unit = "s", about = "Age of the oldest of them that could be worked on" }
-    manual_open                  = { unit = "1", about = "Manual tasks that are not ended" }
+    manual_open                  = { unit = "1", about = "Open manual tasks" }
     manual_overdue               = { unit = "1", about = "Manual tasks past their due time" }
-    labels_unknown               = { unit = "1", about = "Labels of which nobody knows whether they were bought" }
+    labels_unknown               = { unit = "1", about = "Labels whose purchase has an unknown outcome" }
     oldest_label_unknown_seconds = { unit = "s", about = "Age of the oldest of them" }
     orders_for_person            = { unit = "1", about = "Orders that a person must look at" }
-    daily_share                  = { unit = "1", about = "Share of the day's task quota that is used" }
+    daily_share                  = { unit = "1", about = "Used share of the day's task quota" }
   }
 
-  # As alerts and dashboard name them.
+  # The names that alerts and dashboard use.
   metric = merge(
     { for name, metric in google_logging_metric.counter : name => "logging.googleapis.com/user/${metric.name}" },
     { for name, metric in google_logging_metric.figure : name => "logging.googleapis.com/user/${metric.name}" },
@@ -93,7 +93,7 @@ resource "google_logging_metric" "figure" {
     unit        = each.value.unit
   }
 
-  # Only the mean is used, which does not depend on the buckets.
+  # Only the mean is used, and it does not depend on the buckets.
   bucket_options {
     exponential_buckets {
       growth_factor      = 2

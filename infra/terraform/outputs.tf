@@ -4,7 +4,7 @@ output "url_template" {
 }
 
 output "base_url" {
-  description = "For --url of the command line: a function's name follows it."
+  description = "For --url of the command line, which appends the function's name."
   value       = "https://${var.region}-${var.project}.cloudfunctions.net"
 }
 
@@ -14,12 +14,12 @@ output "urls" {
 }
 
 output "service_accounts" {
-  description = "Who each function is."
+  description = "The service account of each function."
   value       = { for name, account in google_service_account.function : name => account.email }
 }
 
 output "secrets" {
-  description = "What must be in Secret Manager, by variable."
+  description = "The secrets that must be in Secret Manager, by variable."
   value       = local.secrets
 }
 

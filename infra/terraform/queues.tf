@@ -1,4 +1,4 @@
-# The queue of the automation tasks has one vendor, so its pace is that vendor's. Its backoff is the only retry there is.
+# The queue `automation` serves one vendor, so it has that vendor's rate. Its backoff is the only retry.
 
 resource "google_cloud_tasks_queue" "automation" {
   name     = "automation"
@@ -9,17 +9,17 @@ resource "google_cloud_tasks_queue" "automation" {
     max_dispatches_per_second = var.automation_dispatches_per_second
   }
 
-  # 10, 20, 40, 80, 160, 320, then 600 s each: ten deliveries reach over 40 minutes.
+  # 10, 20, 40, 80, 160, 320, then 600 s each: ten deliveries take more than 40 minutes.
   retry_config {
     max_attempts       = var.queue_max_attempts
     min_backoff        = "10s"
     max_backoff        = "600s"
     max_doublings      = 6
-    max_retry_duration = "0s" # no limit in time: attempts alone decide, and the code counts them
+    max_retry_duration = "0s" # no time limit: only attempts count, and the code counts them too
   }
 
   stackdriver_logging_config {
-    sampling_ratio = 1 # who asks where one record went needs every delivery
+    sampling_ratio = 1 # to find one record, every delivery must be in the log
   }
 
   lifecycle {
@@ -34,12 +34,12 @@ resource "google_cloud_tasks_queue" "automation" {
   depends_on = [google_project_service.api]
 }
 
-# A dead letter is never given up: it is what keeps a failed record from being forgotten. The sweep finds what is lost here.
+# A dead letter is never given up, so that no failed record is forgotten. The sweep finds a lost one.
 resource "google_cloud_tasks_queue" "dead_letter" {
   name     = "dead-letter"
   location = var.region
 
-  # Within what `fallback` takes at once, with room left for the sweep and for people.
+  # Less than `fallback` takes at once, so that the sweep and people have room.
   rate_limits {
     max_concurrent_dispatches = 8
     max_dispatches_per_second = 10

@@ -1,4 +1,4 @@
-# Fires the stages in their sequence, the intake of records, and the sweep.
+# Jobs that fire the stages in sequence, the intake of records, and the sweep.
 
 locals {
   stage_cron = {
@@ -7,8 +7,8 @@ locals {
     )
   }
 
-  # A stage answers 503 while the one before it runs. It is asked again after 30, 60, 120, 120, 120 s: longer than any stage may
-  # run past the next one's time. What is still refused then is done in the next cycle.
+  # A stage answers 503 while the stage before it runs. Scheduler tries again after 30, 60, 120, 120, 120 s, which is longer than any
+  # stage may run past the next one's time. A stage that still refuses then runs in the next cycle.
   stage_retry = { count = 5, min = 30, max = 120, doublings = 2 }
   stage_patience = sum([
     for attempt in range(local.stage_retry.count) :
@@ -19,14 +19,14 @@ locals {
     {
       for name, stage in local.stages : name => {
         function = name
-        about    = "Order line, minute ${stage.offset_minutes} of each ${local.pipeline.interval_minutes}"
+        about    = "Fulfillment, minute ${stage.offset_minutes} of each ${local.pipeline.interval_minutes}"
         schedule = local.stage_cron[name]
         body     = {}
         retry    = local.stage_retry
       }
     },
     {
-      # Repeating is harmless: the batch is named after the firing, so a batch that began is not begun again.
+      # Repeating is harmless: the batch is named after the schedule time, so it begins only once.
       orchestrate = {
         function = "orchestrate"
         about    = "Takes part records in"
@@ -34,10 +34,10 @@ locals {
         body     = { limit = var.orchestrate.limit }
         retry    = { count = 3, min = 30, max = 300, doublings = 3 }
       }
-      # Five minutes later it is fired again anyway.
+      # One retry, because it is fired again five minutes later.
       sweep = {
         function = "fallback"
-        about    = "Finds what the queues lost, and tells how everything stands"
+        about    = "Finds tasks that the queues lost, and logs the figures of everything"
         schedule = "*/5 * * * *"
         body     = { sweep = true }
         retry    = { count = 1, min = 20, max = 20, doublings = 0 }
@@ -86,11 +86,11 @@ resource "google_cloud_scheduler_job" "job" {
           )
         )
       ])
-      error_message = "A stage could run longer than its successor is asked again: raise stage_retry or the offsets."
+      error_message = "A stage could run longer than the retries of the next stage last: raise stage_retry or the offsets."
     }
   }
 
-  # Firing begins when there is something to fire at, and the right to.
+  # Firing begins when the function exists and Scheduler may call it.
   depends_on = [
     google_cloudfunctions2_function.function,
     google_cloud_run_v2_service_iam_member.invoker,

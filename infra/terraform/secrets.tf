@@ -1,5 +1,5 @@
-# The secrets are made and filled by gcloud (docs/deploy.md), so that no value ever passes through Terraform or its state.
-# Here they are only named, and each function may read its own.
+# gcloud makes and fills the secrets (docs/deploy.md), so that no value ever passes through Terraform or its state. This file only
+# names them, and lets each function read its own.
 
 locals {
   # BEST_BUY_API_KEY is kept as best-buy-api-key.

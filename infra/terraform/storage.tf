@@ -1,4 +1,4 @@
-# What is kept: archives, images, and the ledger of finished records.
+# Stored data: archives, images, and the ledger of finished records.
 
 resource "google_storage_bucket" "source" {
   name                        = "${var.project}-switchyard-source"
@@ -11,7 +11,7 @@ resource "google_storage_bucket" "source" {
     enabled = true
   }
 
-  # Terraform removes an archive when a newer one takes its place; it can be looked at for a while.
+  # Terraform removes an archive when a newer one replaces it; the old version stays readable for a while.
   lifecycle_rule {
     condition {
       days_since_noncurrent_time = 90
@@ -31,7 +31,7 @@ resource "google_artifact_registry_repository" "images" {
   format        = "DOCKER"
   description   = "Images of the functions"
 
-  # A revision starts from its image, so what one may want to go back to must stay.
+  # A revision starts from its image, so the images of earlier revisions must stay.
   cleanup_policies {
     id     = "keep-the-last-ten"
     action = "KEEP"
@@ -56,12 +56,12 @@ resource "google_artifact_registry_repository" "images" {
 resource "google_bigquery_dataset" "ledger" {
   dataset_id  = "switchyard_ledger"
   location    = var.bigquery_location
-  description = "Content hashes of finished records, so that the intake need not read them again (docs/bigquery.md)"
+  description = "Content hashes of finished records, so that the intake does not read them again (docs/bigquery.md)"
 
-  # A row says nothing any more when its record may be taken again. Two days more than that.
+  # A row has no use once its record may be taken again. It expires two days later.
   default_partition_expiration_ms = 86400000 * (2 + try(tonumber(var.settings["REPROCESS_AFTER_DAYS"]), 30))
 
-  # It only spares work: what is lost here is decided by the database.
+  # The ledger only saves work: without a row, the database decides.
   delete_contents_on_destroy = true
 
   depends_on = [google_project_service.api]

@@ -1,4 +1,4 @@
-# --- where
+# --- place
 
 variable "project" {
   description = "The Google Cloud project. One project holds one Switchyard: names in it are not prefixed."
@@ -12,12 +12,12 @@ variable "region" {
 }
 
 variable "archives_dir" {
-  description = "Folder with one <function>.zip each, as `make package` leaves them. Relative to this folder."
+  description = "Folder with one <function>.zip each, written by `make package`. Relative to this folder."
   type        = string
   default     = "../../build"
 }
 
-# --- what the functions are connected to
+# --- connections
 
 variable "supabase_url" {
   description = "Address of the Supabase project, such as https://abc.supabase.co."
@@ -51,7 +51,7 @@ variable "digikey_client_id" {
 }
 
 variable "canada_post" {
-  description = "The account at Canada Post, and who sends. The password is in Secret Manager."
+  description = "The account at Canada Post, and the sender. The password is in Secret Manager."
   type = object({
     api_user        = string
     customer_number = string
@@ -69,20 +69,20 @@ variable "canada_post" {
 }
 
 variable "secret_versions" {
-  description = "Pins a secret's version, by variable: { BEST_BUY_API_KEY = \"3\" }. Others follow `latest`, read when an instance starts."
+  description = "Pins a secret's version, by variable: { BEST_BUY_API_KEY = \"3\" }. The others use `latest`, read when an instance starts."
   type        = map(string)
   default     = {}
 
   validation {
     condition     = length(setsubtract(keys(var.secret_versions), local.secret_names)) == 0
-    error_message = "secret_versions names a variable that is no secret; secrets are ${join(", ", local.secret_names)}."
+    error_message = "secret_versions names a variable that is not a secret; the secrets are ${join(", ", local.secret_names)}."
   }
 }
 
-# --- how it works
+# --- behaviour
 
 variable "workflow" {
-  description = "The record line's configuration, WORKFLOW_* (docs/configuration.md). Ranges are checked when a function starts."
+  description = "The configuration of enrichment, WORKFLOW_* (docs/configuration.md). A function checks the ranges when it starts."
   type = object({
     automation_priority_threshold = optional(number, 0.8)
     automation_max_concurrent     = optional(number, 5)
@@ -98,13 +98,13 @@ variable "workflow" {
 }
 
 variable "queue_max_attempts" {
-  description = "Deliveries of one queue task. One setting for the queue and for the code, which must know its last delivery."
+  description = "Deliveries of one queue task. The queue and the code use the same value, because the code must recognise the last delivery."
   type        = number
   default     = 10
 
   validation {
     condition     = var.queue_max_attempts > var.workflow.automation_retry_attempts && var.queue_max_attempts <= 100
-    error_message = "queue_max_attempts must leave room above automation_retry_attempts (some deliveries cost no attempt), and be at most 100."
+    error_message = "queue_max_attempts must be above automation_retry_attempts (some deliveries cost no attempt), and at most 100."
   }
 }
 
@@ -115,18 +115,18 @@ variable "automation_dispatches_per_second" {
 
   validation {
     condition     = var.automation_dispatches_per_second > 0 && var.automation_dispatches_per_second <= 2
-    error_message = "automation_dispatches_per_second must be above 0 and at most 2: DigiKey's 120 calls a minute."
+    error_message = "automation_dispatches_per_second must be above 0 and at most 2: DigiKey allows 120 calls a minute."
   }
 }
 
 variable "automation_lease_seconds" {
-  description = "How long one delivery holds a record, and the worker's timeout: a delivery must never outlive its lease."
+  description = "Seconds that one delivery holds a record, and the worker's timeout: a delivery must never outlive its lease."
   type        = number
   default     = 120
 
   validation {
     condition     = var.automation_lease_seconds >= 60 && var.automation_lease_seconds <= 600
-    error_message = "automation_lease_seconds must be from 60 (DigiKey and the database together) to 600 (Cloud Tasks gives up)."
+    error_message = "automation_lease_seconds must be from 60 (a call of DigiKey and of the database) to 600 (Cloud Tasks gives up)."
   }
 }
 
@@ -137,17 +137,17 @@ variable "settings" {
 
   validation {
     condition     = length(setsubtract(keys(var.settings), local.free_settings)) == 0
-    error_message = "settings names what no function reads, or what has a variable of its own here: ${join(", ", setsubtract(keys(var.settings), local.free_settings))}."
+    error_message = "settings names a variable that no function reads, or that has its own Terraform variable: ${join(", ", setsubtract(keys(var.settings), local.free_settings))}."
   }
 
   validation {
     condition     = contains(["DEBUG", "INFO"], upper(lookup(var.settings, "LOG_LEVEL", "INFO")))
-    error_message = "LOG_LEVEL must be INFO or DEBUG: metrics and alerts are made of the lines that INFO writes."
+    error_message = "LOG_LEVEL must be INFO or DEBUG: metrics and alerts need the log entries that INFO writes."
   }
 }
 
 variable "orchestrate" {
-  description = "When records are taken in (unix-cron, in the pipeline's time zone), and how many at once."
+  description = "When records are taken in (unix-cron, in the time zone of pipeline.json), and how many at once."
   type = object({
     schedule = optional(string, "20 * * * *")
     limit    = optional(number, 100)
@@ -156,15 +156,15 @@ variable "orchestrate" {
 }
 
 variable "scheduler_paused" {
-  description = "Deploy with all jobs paused: for the first time, and for restoring the database."
+  description = "Deploys with all jobs paused: for the first deployment, and to restore the database."
   type        = bool
   default     = false
 }
 
-# --- who
+# --- people
 
 variable "operators" {
-  description = "People who work with it (user:..., group:...): may call every function but the worker."
+  description = "People who work with it (user:..., group:...): they may call every function except the worker."
   type        = list(string)
   default     = []
 
@@ -175,7 +175,7 @@ variable "operators" {
 }
 
 variable "smoke_callers" {
-  description = "People who run `make smoke` (user:..., group:...): may call every function."
+  description = "People who run `make smoke` (user:..., group:...): they may call every function."
   type        = list(string)
   default     = []
 
@@ -185,40 +185,40 @@ variable "smoke_callers" {
   }
 }
 
-# --- watching
+# --- alerts
 
 variable "alert_emails" {
-  description = "Addresses that alerts go to."
+  description = "E-mail addresses that get the alerts."
   type        = list(string)
   default     = []
 
   validation {
     condition     = length(var.alert_emails) + length(var.notification_channels) > 0
-    error_message = "Give alert_emails or notification_channels: an alert that reaches nobody is none."
+    error_message = "Give alert_emails or notification_channels: an alert must reach somebody."
   }
 }
 
 variable "notification_channels" {
-  description = "Further channels that exist already, such as projects/P/notificationChannels/1234."
+  description = "More channels, which exist already, such as projects/P/notificationChannels/1234."
   type        = list(string)
   default     = []
 }
 
 variable "documentation_url" {
-  description = "Where docs/ is published: each alert links to operations.md below it. Without one the alert names the page."
+  description = "Address where docs/ is published; each alert links to operations.md below it. Without it the alert names the page."
   type        = string
   default     = ""
 }
 
 variable "alert_thresholds" {
-  description = "From when on somebody is to look."
+  description = "Limits from which alerts fire."
   type = object({
     dead_letters_per_hour  = optional(number, 10)
     oldest_in_flight_hours = optional(number, 2)   # longer than the sweep's patience and a few backoffs
     manual_overdue         = optional(number, 0)   # any
-    label_unknown_minutes  = optional(number, 45)  # three cycles: most are settled in one
+    label_unknown_minutes  = optional(number, 45)  # three cycles; most are settled in one
     orders_for_person      = optional(number, 0)   # any
-    queue_depth            = optional(number, 500) # some six minutes of work at 1.5 a second
+    queue_depth            = optional(number, 500) # about six minutes of work at 1.5 a second
     error_share            = optional(number, 0.5) # of one function's requests in a quarter of an hour
     daily_share            = optional(number, 0.9) # of max_daily_tasks
     stage_missed_cycles    = optional(number, 3)

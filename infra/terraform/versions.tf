@@ -1,4 +1,4 @@
-# Validations that look at other variables and at locals need 1.9.
+# 1.9 is the first version in which a validation can read other variables and locals.
 terraform {
   required_version = ">= 1.9"
 
@@ -9,7 +9,7 @@ terraform {
     }
   }
 
-  # The bucket is made by hand, once (docs/deploy.md), and named when initialising: -backend-config=bucket=...
+  # The bucket is made by hand, once (docs/deploy.md), and given at init: -backend-config=bucket=...
   backend "gcs" {
     prefix = "switchyard"
   }

@@ -1,5 +1,4 @@
-# Everything that is deployed, planned and applied against a provider that only pretends. Run it by `terraform test`, after
-# `terraform init -backend=false`.
+# Everything that is deployed, planned and applied with a mocked provider. Run it with `make terraform-check`.
 
 mock_provider "google" {
   mock_data "google_project" {
@@ -35,7 +34,7 @@ run "functions" {
     condition = toset(keys(google_cloudfunctions2_function.function)) == toset(concat(
       ["orchestrate", "automate", "fallback", "workflow"], jsondecode(file("../../shared/pipeline.json")).stages[*].name
     ))
-    error_message = "Functions are not the four of the record line and one for each stage of pipeline.json."
+    error_message = "Functions are not the four of enrichment and one for each stage of pipeline.json."
   }
 
   assert {
@@ -71,7 +70,7 @@ run "functions" {
       for name, function in google_cloudfunctions2_function.function :
       function.build_config[0].entry_point == replace(name, "-", "_") && function.build_config[0].service_account == google_service_account.builder.id
     ])
-    error_message = "A function has another entry point than its module's, or is not built by the builder."
+    error_message = "A function's entry point is not its module's, or the builder does not build it."
   }
 
   assert {
@@ -87,7 +86,7 @@ run "functions" {
       for function in google_cloudfunctions2_function.function :
       function.service_config[0].environment_variables["THREADS"] == tostring(function.service_config[0].max_instance_request_concurrency)
     ])
-    error_message = "A function has not as many threads as requests at once."
+    error_message = "A function has not as many threads as concurrent requests."
   }
 
   assert {
@@ -96,7 +95,7 @@ run "functions" {
       * google_cloudfunctions2_function.function["automate"].service_config[0].max_instance_request_concurrency
       >= try(google_cloud_tasks_queue.automation.rate_limits[0].max_concurrent_dispatches, 1000)
     )
-    error_message = "The worker takes fewer requests at once than its queue sends."
+    error_message = "The worker takes fewer concurrent requests than its queue sends."
   }
 
   assert {
@@ -109,7 +108,7 @@ run "functions" {
       for stage in jsondecode(file("../../shared/pipeline.json")).stages :
       google_cloudfunctions2_function.function[stage.name].service_config[0].timeout_seconds == stage.timeout_seconds
     ])
-    error_message = "A stage's function has another timeout than pipeline.json says."
+    error_message = "The timeout of a stage's function is not the one of pipeline.json."
   }
 }
 
@@ -121,7 +120,7 @@ run "settings" {
         keys({ for given, value in function.service_config[0].environment_variables : given => value if value != "" })
       )) == 0
     ])
-    error_message = "A setting that a function's code requires is not given to it."
+    error_message = "A function does not get a setting that its code requires."
   }
 
   assert {
@@ -135,7 +134,7 @@ run "settings" {
         )
       )) == 0
     ])
-    error_message = "A function is given what its code does not read."
+    error_message = "A function gets a setting that its code does not read."
   }
 
   assert {
@@ -143,7 +142,7 @@ run "settings" {
       for name, function in google_cloudfunctions2_function.function :
       toset([for secret in function.service_config[0].secret_environment_variables : secret.key]) == toset(jsondecode(file("required_settings.json")).functions[name].secret)
     ])
-    error_message = "A function is not given exactly its secrets, out of Secret Manager."
+    error_message = "A function does not get exactly its secrets, from Secret Manager."
   }
 
   assert {
@@ -165,7 +164,7 @@ run "settings" {
 
   assert {
     condition     = google_cloudfunctions2_function.function["automate"].service_config[0].environment_variables["QUEUE_MAX_ATTEMPTS"] == try(tostring(google_cloud_tasks_queue.automation.retry_config[0].max_attempts), "none")
-    error_message = "The code takes another delivery for the last one than the queue does."
+    error_message = "The code and the queue do not agree on which delivery is the last one."
   }
 
   assert {
@@ -198,7 +197,7 @@ run "queues" {
         false,
       )
     ])
-    error_message = "A queue's retry or rate limit does not limit: attempts decide, backoff stays below the sweep's patience."
+    error_message = "A queue's retry or rate limit is missing, or its backoff is above the sweep's patience."
   }
 
   assert {
@@ -213,7 +212,7 @@ run "queues" {
 
   assert {
     condition     = try(google_cloud_tasks_queue.dead_letter.retry_config[0].max_attempts, 100) == -1
-    error_message = "A dead letter is given up."
+    error_message = "The queue gives dead letters up."
   }
 }
 
@@ -246,7 +245,7 @@ run "jobs" {
     condition = toset(keys(google_cloud_scheduler_job.job)) == toset(concat(
       ["orchestrate", "sweep"], jsondecode(file("../../shared/pipeline.json")).stages[*].name
     ))
-    error_message = "Jobs are not one for each stage, orchestrate and the sweep."
+    error_message = "There is not one job for each stage, orchestrate and the sweep."
   }
 
   assert {
@@ -271,7 +270,7 @@ run "jobs" {
         && job.time_zone == jsondecode(file("../../shared/pipeline.json")).time_zone && !job.paused
       )
     ])
-    error_message = "A job is not tried again, has a deadline that Scheduler does not take, or is in another time zone."
+    error_message = "A job has no retry, a deadline that Scheduler refuses, or another time zone."
   }
 
   assert {
@@ -284,7 +283,7 @@ run "jobs" {
         false,
       )
     ])
-    error_message = "A stage's job calls another function, or gives it another deadline than pipeline.json."
+    error_message = "A stage's job calls another function, or its deadline is not the one of pipeline.json."
   }
 
   assert {

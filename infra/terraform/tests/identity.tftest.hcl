@@ -1,4 +1,4 @@
-# Who may what. A mocked account's e-mail is made up anew for each, so that mixing them up shows.
+# Rights. Each mocked account has its own made-up e-mail, so that a mix-up shows.
 
 mock_provider "google" {
   mock_data "google_project" {
@@ -91,7 +91,7 @@ run "queues" {
       for name in ["orchestrate", "automate", "fallback"] :
       "${google_service_account.caller["tasks"].name} roles/iam.serviceAccountUser ${google_service_account.function[name].member}"
     ])
-    error_message = "Exactly those that enqueue may act as the queue's caller, and as nobody else."
+    error_message = "The functions that enqueue, and no others, may act as the queues' caller."
   }
 }
 
@@ -115,7 +115,7 @@ run "data" {
         google_project_iam_member.query_runner.member,
       ] : member == google_service_account.function["orchestrate"].member
     ])
-    error_message = "Somebody else than orchestrate gets at BigQuery."
+    error_message = "Another account than orchestrate's has a right in BigQuery."
   }
 
   assert {
@@ -135,11 +135,11 @@ run "data" {
     condition = toset([
       for right in google_secret_manager_secret_iam_member.reader : "${right.secret_id} ${right.role} ${right.member}"
       ]) == toset(flatten([
-        for function, told in jsondecode(file("required_settings.json")).functions : [
-          for name in told.secret : "projects/a-project/secrets/${lower(replace(name, "_", "-"))} roles/secretmanager.secretAccessor ${google_service_account.function[function].member}"
+        for function, settings in jsondecode(file("required_settings.json")).functions : [
+          for name in settings.secret : "projects/a-project/secrets/${lower(replace(name, "_", "-"))} roles/secretmanager.secretAccessor ${google_service_account.function[function].member}"
         ]
     ]))
-    error_message = "A function may not read exactly its own secrets."
+    error_message = "A function may read more or less than its own secrets."
   }
 
   assert {

@@ -1,4 +1,4 @@
-# Trouble is seen, and reaches somebody who is told what to do.
+# Alerts: every fault is noticed and reaches somebody, with a link to what to do.
 
 mock_provider "google" {
   mock_data "google_project" {
@@ -68,7 +68,7 @@ run "alerts" {
         ]
       ]
     ]))
-    error_message = "An alert looks at a metric that nobody makes."
+    error_message = "An alert reads a metric that does not exist."
   }
 
   assert {
@@ -81,14 +81,14 @@ run "alerts" {
         )
       ])
     ])
-    error_message = "A stage can stop running unseen."
+    error_message = "No alert notices when a stage stops running."
   }
 
   assert {
     condition = alltrue([
       for metric in google_logging_metric.figure : metric.value_extractor != "" && metric.metric_descriptor[0].value_type == "DISTRIBUTION"
     ])
-    error_message = "A figure's metric does not take the number out of the line."
+    error_message = "A figure's metric does not read the number from the log entry."
   }
 }
 
@@ -104,11 +104,11 @@ run "dashboard" {
         ]
       ])
     )) == 0
-    error_message = "The dashboard leaves a figure out."
+    error_message = "The dashboard does not show a figure."
   }
 }
 
-run "silence_is_no_news_while_the_jobs_are_paused" {
+run "silence_raises_no_alert_while_the_jobs_are_paused" {
   variables {
     scheduler_paused = true
   }
@@ -119,7 +119,7 @@ run "silence_is_no_news_while_the_jobs_are_paused" {
       && google_monitoring_alert_policy.alert["error-rate"].enabled
       && alltrue([for job in google_cloud_scheduler_job.job : job.paused])
     )
-    error_message = "Paused jobs raise alarms, or other alerts fall silent with them."
+    error_message = "Alerts on silence are on while the jobs are paused, or other alerts are off."
   }
 }
 
@@ -132,7 +132,7 @@ run "refuses_alerts_that_reach_nobody" {
   }
 }
 
-run "refuses_a_log_level_that_blinds_the_alerts" {
+run "refuses_a_log_level_without_the_entries_that_alerts_need" {
   command         = plan
   expect_failures = [var.settings]
 
@@ -159,7 +159,7 @@ run "refuses_fewer_deliveries_than_attempts" {
   }
 }
 
-run "refuses_a_pin_of_what_is_no_secret" {
+run "refuses_a_pinned_version_of_a_plain_setting" {
   command         = plan
   expect_failures = [var.secret_versions]
 
@@ -178,11 +178,11 @@ run "scales_the_worker_with_the_queue" {
 
   assert {
     condition     = google_cloudfunctions2_function.function["automate"].service_config[0].max_instance_count == 14
-    error_message = "100 at once over 8 an instance, and one more, are not 14."
+    error_message = "100 concurrent tasks at 8 an instance, and one more instance, are not 14."
   }
 
   assert {
     condition     = google_bigquery_dataset.ledger.default_partition_expiration_ms == 92 * 86400000
-    error_message = "The ledger forgets rows that still count."
+    error_message = "The ledger's rows expire while they are needed."
   }
 }
