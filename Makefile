@@ -1,4 +1,4 @@
-# `make` or `make help` lists what can be done. Needs: git, make, Python 3.11 or newer.
+# `make` or `make help` lists the commands. Needs git, make and Python 3.11 or newer.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -16,19 +16,19 @@ LOCAL  := $(BIN)/python -m infra.local
 TERRAFORM := terraform -chdir=infra/terraform
 PLAN   := $(CURDIR)/build/terraform.plan
 
-# Names of interpreters to try, newest first. One that is only a launcher for a version that is not there does not count.
+# Interpreters to try, newest first. A launcher for a version that is not installed does not count.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 python3.11 python3 python)
 
 export INTAKE CATALOG
 
 .PHONY: help venv up down status demo test check terraform-check format bench package plan deploy smoke logs lock audit clean
 
-help: ## this list
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: $(STAMP) ## the virtual environment .venv, brought to requirements-dev.txt when that has changed
+venv: $(STAMP) ## make .venv, or update it when requirements-dev.txt has changed
 
-# The stamp is written last: an interrupted installation is taken up again by the next call.
+# The stamp is written last, so the next call continues an interrupted installation.
 $(STAMP): requirements-dev.txt
 	@rm -f $@
 	@set -e; \
@@ -55,50 +55,50 @@ up: venv ## start the laptop cloud and leave it running (INTAKE=records.jsonl CA
 down: venv ## stop the laptop cloud; its data stays
 	@$(LOCAL) down
 
-status: venv ## what of the laptop cloud is running
+status: venv ## show which parts of the laptop cloud run
 	@$(LOCAL) status
 
-demo: venv ## run 200 real parts and 25 orders through both lines, and account for each (LIMIT=200; INTAKE, CATALOG as for up)
+demo: venv ## enrich 200 real parts, fulfill 25 orders, and account for each (LIMIT=200; INTAKE, CATALOG as for up)
 	@$(LOCAL) demo $(if $(LIMIT),--limit $(LIMIT))
 
 test: venv ## all tests, in parallel, with branch coverage (ONLY="tests/unit -k name" for some, without; PROCESSES=4)
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(or $(ONLY),$(COVERAGE))
 	$(if $(ONLY),,$(BIN)/coverage report --include='$(PURE)' --fail-under=100)
 
-check: venv ## lint, format, types and the rules of who may import whom
+check: venv ## lint, format, types, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-terraform-check: venv ## format, validate and test infra/terraform, without registry or account (needs terraform)
+terraform-check: venv ## check, validate and test infra/terraform, without registry or account (needs terraform)
 	@$(BIN)/python -m infra.terraform.check
 
-format: venv ## let ruff repair what it can
+format: venv ## let ruff correct what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: venv ## measure the budgets of both lines, as ratios to their floors
+bench: venv ## measure the budgets of enrichment and fulfillment, as ratios to their floors
 	@$(BIN)/python -m infra.bench
 
-package: venv ## one archive for each function, build/<function>.zip, as Terraform deploys them
+package: venv ## build one archive for each function, build/<function>.zip, which Terraform deploys
 	@$(BIN)/python -m infra.package --output build
 
-plan: package ## what a deployment would change (STATE_BUCKET=name the first time; docs/deploy.md)
+plan: package ## show what a deployment would change (STATE_BUCKET=name the first time; docs/deploy.md)
 	@$(TERRAFORM) init -input=false $(if $(STATE_BUCKET),-backend-config=bucket=$(STATE_BUCKET))
 	@$(TERRAFORM) plan -input=false -out=$(PLAN)
 
-# Exactly the plan that was shown is applied.
+# Applies exactly the plan that was shown.
 deploy: plan ## package, plan, ask, apply
 	@read -r -p "Apply this plan? Only yes does: " answer && [ "$$answer" = yes ] || { echo "deploy: nothing was changed" >&2; exit 1; }
 	@$(TERRAFORM) apply -input=false $(PLAN); status=$$?; rm -f $(PLAN); exit $$status
 
-# The token goes by the environment: a command line can be read by every user of the machine.
+# The token is passed in the environment, because every user of the machine can read a command line.
 smoke: export SWITCHYARD_TOKEN := $(or $(TOKEN),$(SWITCHYARD_TOKEN))
 smoke: venv ## call each function's health and a dry run (URL=https://{function}-123.region.run.app TOKEN=...; else the laptop cloud)
 	@$(BIN)/python -m infra.smoke $(if $(URL),--url '$(URL)')
 
-logs: ## what the deployed functions logged last, newest first (FUNCTION=automate SINCE=1h LIMIT=100)
+logs: ## show what the deployed functions logged, newest first (FUNCTION=automate SINCE=1h LIMIT=100)
 	@gcloud logging read 'resource.type="cloud_run_revision" AND $(if $(FUNCTION),resource.labels.service_name="$(FUNCTION)",jsonPayload.function:*)' \
 	  --freshness=$(or $(SINCE),1h) --limit=$(or $(LIMIT),100) \
 	  --format='value(timestamp, severity, resource.labels.service_name, jsonPayload.message, jsonPayload.outcome, jsonPayload.code, jsonPayload.detail, textPayload)'
@@ -114,7 +114,7 @@ audit: venv ## ask whether a deployed package has a known vulnerability (needs P
 	@[ -x build/audit/bin/pip-audit ] || { $(BIN)/python -m venv build/audit && build/audit/bin/pip install -qq --disable-pip-version-check pip-audit; }
 	build/audit/bin/pip-audit -r requirements.txt --no-deps --disable-pip --strict
 
-clean: ## stop the laptop cloud and remove everything that was generated, its data and .venv included
+clean: ## stop the laptop cloud and remove everything that was generated, with its data and .venv
 	@if [ -x $(BIN)/python ] && [ -f $(STAMP) ]; then $(LOCAL) down --purge; fi
 	rm -rf $(VENV) build .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
