@@ -23,12 +23,17 @@ from cli.functions import Functions
 from cli.schedule import as_json, change_schedule, local_scheduler
 from cli.screen import Screen
 from cli.values import once
-from cli.views.batches import show_batch
-from cli.views.configuration import show_configuration
-from cli.views.jobs import show_jobs
-from cli.views.manual_tasks import show_pending, show_redriven, show_task
-from cli.views.reconciliation import show_equation
-from cli.views.runs import show_dry_run, show_run
+from cli.views import (
+    show_batch,
+    show_configuration,
+    show_dry_run,
+    show_equation,
+    show_jobs,
+    show_pending,
+    show_redriven,
+    show_run,
+    show_task,
+)
 from cli.watch import Watching, display, watch
 from shared.clock import system_clock
 from shared.enrichment.naming import new_batch_id

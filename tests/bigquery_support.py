@@ -11,7 +11,7 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from infra.local.parts.loader import connected, load_intake
+from infra.local.parts import connected, load_intake
 from tests.processes import started
 
 PROJECT = "switchyard-test"

@@ -18,7 +18,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from psycopg.rows import dict_row
 
 from infra.local.local_stack import LocalStack
-from infra.local.parts.loader import LoadReport, connected, load_intake
+from infra.local.parts import LoadReport, connected, load_intake
 from laptop.supabase.postgres import database_url
 
 LEASE_S = 2

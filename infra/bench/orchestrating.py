@@ -19,7 +19,7 @@ from postgrest import SyncPostgrestClient
 
 from infra.bench.laboratory import Laboratory, bare_tasks_client, order
 from infra.bench.table import Row, alternately, at_most
-from infra.local.parts.loader import intake_schema
+from infra.local.parts import intake_schema
 from infra.local.settings import ROOT
 from shared.cloud.bigquery import FIRST_WINDOW, BigQuerySource
 from shared.enrichment.ports import FinishedRow

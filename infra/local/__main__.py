@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cli.values import number, whole
-from infra.local.commands import Commands
-from infra.local.display import Display
+from infra.local.commands import Commands, Display
 from infra.local.settings import read_local_settings
 from laptop.supervisor.errors import StackError, StackInterrupted
 from shared.errors import SettingsInvalid

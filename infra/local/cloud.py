@@ -235,7 +235,7 @@ class Cloud:
         orchestrate = ("--orchestrate-schedule", cron) if cron else ()
         paused = (*STAGES, *(() if self.settings.sweep else ("sweep",)))
         pauses = (option for name in paused for option in ("--paused", name))
-        argv = _module("infra.local.provision", *place, *urls, *orchestrate, *pauses)
+        argv = _module("infra.local.schedules", *place, *urls, *orchestrate, *pauses)
         pipeline = file_digest(ROOT / "shared" / "pipeline.json")
         return Job("schedules", argv, after=frozenset({"scheduler"}), content=pipeline)
 

@@ -7,9 +7,9 @@ from typing import Self
 
 from cli.local_cloud import PROGRAM
 from infra.local.cloud import Cloud
+from infra.local.errors import InputUnreadable
 from infra.local.settings import PORT_OFFSETS, ROOT, port_variable, read_local_settings
 from laptop.supabase.postgres.place import place_for
-from laptop.supervisor.errors import InputUnreadable
 from laptop.supervisor.plan import Plan
 from laptop.supervisor.ports import resolve_ports
 from laptop.supervisor.startup import Report

@@ -7,7 +7,6 @@
     ├── JobFailed           a one-off step (migrations, queues, data) did not succeed
     ├── StillAlive          a process outlived SIGKILL
     ├── UnknownPart         no part of that name
-    ├── InputUnreadable     an intake or catalogue file cannot be read
     └── StateUnreadable     the state file was damaged or written by another version
     StackInterrupted        Ctrl+C, SIGTERM or SIGHUP while parts were being started
 
@@ -42,10 +41,6 @@ class StillAlive(StackError):
 
 
 class UnknownPart(StackError):
-    pass
-
-
-class InputUnreadable(StackError):
     pass
 
 

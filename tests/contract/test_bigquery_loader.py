@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from google.cloud import bigquery
 
-from infra.local.parts import __main__ as command_line
-from infra.local.parts import loader
-from infra.local.parts.intake import LINE_LIMIT
-from infra.local.parts.loader import LoadRefused, LoadReport, connected, intake_schema, load_intake
+from infra.local import parts
+from infra.local.intake import LINE_LIMIT
+from infra.local.parts import LoadRefused, LoadReport, connected, intake_schema, load_intake
 from tests.bigquery_support import PROJECT, Emulator, running_emulator
 from tests.ports import free_port
 
@@ -91,7 +90,7 @@ def test_bad_fields_load_as_missing_and_bad_lines_are_rejected_each_told_with_it
     )
     report = load_intake(client, TABLE, path)
     assert (report.loaded, report.rejected, report.problems) == (4, 2, 5)
-    assert report.told == [
+    assert report.shown == [
         "intake.jsonl line 1: priority_score.score 'high' is not a number: loaded as missing",
         "intake.jsonl line 3: unreadable JSON (Expecting ',' delimiter at column 11): rejected",
         "intake.jsonl line 4: specs 'text' is not a map: loaded as missing",
@@ -109,7 +108,7 @@ def test_only_the_first_problems_are_told_and_all_are_counted(
     client: bigquery.Client, tmp_path: Path
 ) -> None:
     report = load_intake(client, TABLE, written(tmp_path, *({"pn": "A", "docs": 1} for _ in range(30))))
-    assert (report.problems, len(report.told)) == (30, loader.TOLD_LIMIT)
+    assert (report.problems, len(report.shown)) == (30, parts.SHOWN_LIMIT)
     assert str(report).splitlines()[0] == f"{TABLE}: 30 rows loaded, 0 rejected, 30 problems"
     assert str(report).splitlines()[-1] == "... and 10 more"
 
@@ -117,7 +116,7 @@ def test_only_the_first_problems_are_told_and_all_are_counted(
 def test_progress_is_told_while_a_large_file_is_read(
     client: bigquery.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "PROGRESS_EVERY", 10)
+    monkeypatch.setattr(parts, "PROGRESS_EVERY", 10)
     seen: list[int] = []
     load_intake(client, TABLE, written(tmp_path, *({"pn": "A"} for _ in range(25))), progress=seen.append)
     assert seen == [10, 20]
@@ -152,7 +151,7 @@ def test_a_table_with_other_columns_is_replaced_and_refuses_to_be_appended_to(
 
 
 def test_an_emulator_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "PATIENCE", 0.1)
+    monkeypatch.setattr(parts, "PATIENCE", 0.1)
     with (
         connected(f"http://127.0.0.1:{free_port()}", PROJECT) as absent,
         pytest.raises(LoadRefused, match=f"{TABLE} could not be loaded"),
@@ -180,7 +179,7 @@ def test_the_command_refuses_in_one_line(
     emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = load_command(emulator.endpoint, "--file", str(tmp_path / "nowhere.jsonl"))[3:]
-    assert command_line.main(arguments) == 1
+    assert parts.main(arguments) == 1
     assert (
         capsys.readouterr().err
         == f"parts: {tmp_path}/nowhere.jsonl cannot be read: No such file or directory\n"
@@ -189,7 +188,7 @@ def test_the_command_refuses_in_one_line(
 
 def test_the_command_refuses_a_table_name_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        command_line.main(["--endpoint", "http://x", "--file", "f", "--table", "intake"])
+        parts.main(["--endpoint", "http://x", "--file", "f", "--table", "intake"])
     assert "'intake' is not project.dataset.table" in capsys.readouterr().err
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cli.screen import Screen
 from infra.local.foreground import Going, run_pipeline
-from infra.local.provision import main
+from infra.local.schedules import main
 from laptop.supervisor.errors import StackError
 from shared.cloud.scheduler import SchedulerAddress
 from shared.fulfillment.pipeline import load_pipeline

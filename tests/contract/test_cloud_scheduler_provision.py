@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from google.cloud import scheduler_v1
 
-from infra.local.jobs import SWEEP, Place, job_definitions
-from infra.local.provision import main
+from infra.local.schedules import SWEEP, Place, job_definitions, main
 from shared.errors import SettingsInvalid
 from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import LOCATION, Schedule

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.errors import InputUnreadable
 from infra.local.local_stack import LocalStack
 from infra.local.settings import PORT_OFFSETS, port_variable
 from laptop.supabase.postgres.place import place_for
-from laptop.supervisor.errors import InputUnreadable
 from laptop.supervisor.overview import PartState, look
 from tests.laptop.supervisor.stack_support import PROJECT
 

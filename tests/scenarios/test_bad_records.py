@@ -46,7 +46,7 @@ def test_bad_records_are_counted_explained_and_harmless(enrichment: RunningEnric
         ]
     )
     assert (loaded.loaded, loaded.rejected) == (21, 2)
-    explained = "\n".join(loaded.told)
+    explained = "\n".join(loaded.shown)
     for words in (
         "unreadable JSON",
         "is not an object",

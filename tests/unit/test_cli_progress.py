@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cli.answers import BatchStatus
-from cli.progress import ABANDONED_AFTER, Share, progress_of
+from cli.watch import ABANDONED_AFTER, Share, progress_of
 from tests.cli_support import batch
 
 BEGUN = datetime(2026, 11, 22, 10, tzinfo=UTC)

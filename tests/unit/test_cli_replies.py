@@ -1,8 +1,8 @@
 import pytest
 
 from cli.addresses import Address, Function
+from cli.client import Reply, read_answer
 from cli.failures import Refused
-from cli.replies import Reply, read_answer
 from cli.screen import shown
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from cli.answers import Equation
 from infra.local.demo.drain import Line, drain
-from infra.local.demo.errors import DemoFailed
+from infra.local.errors import DemoFailed
 
 NOTHING = {
     "looked_at": 0,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.local.demo.inputs import CATALOGUE, INTAKE, check_inputs
-from laptop.supervisor.errors import InputUnreadable
+from infra.local.errors import InputUnreadable
 
 RECORD = {"pn": "X1", "priority_score": {"score": 0.9}}
 PART = {"pn": "X1", "manufacturer": "Acme"}

@@ -1,6 +1,6 @@
 from typing import Any
 
-from infra.local.demo.products import Change, most_completed
+from infra.local.demo.report import Change, most_completed
 
 BARE: dict[str, Any] = {
     "pn": "X1",

@@ -4,7 +4,7 @@ import pytest
 
 from cli.answers import Equation
 from cli.screen import Screen
-from infra.local.demo.progress import shown_progress
+from infra.local.demo.drain import shown_progress
 
 
 class Terminal(io.StringIO):

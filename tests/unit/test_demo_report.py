@@ -3,8 +3,7 @@ from datetime import UTC, datetime
 
 from cli.answers import ManualTask
 from cli.screen import Screen
-from infra.local.demo.products import Change, Completed
-from infra.local.demo.report import cut, show_books, show_manual_tasks, show_products
+from infra.local.demo.report import Change, Completed, cut, show_books, show_manual_tasks, show_products
 
 
 def task(pn: str, cause: str | None = None) -> ManualTask:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.parts.intake import LINE_LIMIT, read_line
+from infra.local.intake import LINE_LIMIT, read_line
 
 EMPTY: dict[str, object] = {
     "pn": None, "manufacturer": None, "category": None, "description": None, "specs": None,

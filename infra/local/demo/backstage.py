@@ -1,5 +1,7 @@
-"""What the demo asks beside the functions that everybody calls: the stand-ins' books and controls, and the sweep."""
+"""The demo's calls beside those of the command line: the controls of the stand-ins, the stages, the sweep, reports."""
 
+import time
+from collections import Counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,7 +11,10 @@ from infra.local.local_stack import LocalStack
 
 Json = dict[str, Any]
 
-_TIMEOUT = 60.0
+PAYMENT_DELAYS = {"debit": 0.3, "payment": 0.3}
+"""Seconds that the marketplace takes to charge a buyer: an order has no address before."""
+
+_TIMEOUT = 120.0
 
 
 class Backstage:
@@ -27,41 +32,59 @@ class Backstage:
     ) -> None:
         self._http.close()
 
-    def order_faults(self, faults: list[Json]) -> None:
-        self._call("PUT", self._at("digikey", "/_control/faults"), {"faults": faults})
+    def control(self, part: str, method: str, path: str, body: object = None) -> Json:
+        return self._call(method, f"{self._parts[part].url}/_control/{path}", body)
+
+    def report(self, path: str) -> Json:
+        """What the function `workflow` answers."""
+        return self._call("GET", f"{self._parts['workflow'].url}{path}")
 
     def struck(self) -> list[int]:
-        """How many calls each ordered fault struck."""
-        return [
-            fault["struck"] for fault in self._call("GET", self._at("digikey", "/_control/faults"))["faults"]
-        ]
-
-    def limits(self) -> Json:
-        return self._call("GET", self._at("digikey", "/_control/limits"))
-
-    def books(self) -> Json:
-        return self._call("GET", self._at("digikey", "/_control/books"))
+        """How many calls to DigiKey each ordered fault struck."""
+        return [fault["struck"] for fault in self.control("digikey", "GET", "faults")["faults"]]
 
     def queued(self) -> int:
         """Tasks that any queue still holds."""
         port = self._parts["tasks"].ports["tasks-control"]
-        queues = self._call("GET", f"http://127.0.0.1:{port}/queues")["queues"]
-        return sum(queue["depth"] for queue in queues)
+        return sum(queue["depth"] for queue in self._call("GET", f"http://127.0.0.1:{port}/queues")["queues"])
 
-    def sweep(self) -> Json:
+    def sweep(self) -> dict[str, int]:
         """Fires what Cloud Scheduler fires every five minutes."""
-        swept: Json = self._call("POST", self._at("fallback", "/"), {"sweep": True})["swept"]
+        swept: dict[str, int] = self._call("POST", f"{self._parts['fallback'].url}/", {"sweep": True})[
+            "swept"
+        ]
         return swept
 
     def products(self, batch_id: str, limit: int) -> list[Json]:
-        url = self._at("workflow", f"/batches/{batch_id}/products?limit={limit}")
-        products: list[Json] = self._call("GET", url)["products"]
+        products: list[Json] = self.report(f"/batches/{batch_id}/products?limit={limit}")["products"]
         return products
 
-    def _at(self, name: str, path: str) -> str:
-        return self._parts[name].url + path
+    def fire(self, stage: str, cycle: str) -> Json:
+        """The stage's answer, also when it failed: the next one runs then too, as in the cloud."""
+        answer: Json = self._http.post(self._parts[stage].url, json={"cycle": cycle}).json()
+        return answer
 
-    def _call(self, method: str, url: str, body: Json | None = None) -> Json:
+    def orders(self) -> list[Json]:
+        orders: list[Json] = self.report("/orders?limit=1000")["orders"]
+        return orders
+
+    def orders_equation(self) -> Json:
+        return self.report("/reconcile/orders")
+
+    def order_path(self, order_id: str) -> str:
+        """The states that an order went through."""
+        return " -> ".join(step["to_state"] for step in self.report(f"/orders/{order_id}")["history"])
+
+    def wait_for_payment(self) -> None:
+        """Until the marketplace has charged every buyer; the real one takes minutes, and the next cycle sees it."""
+        deadline = time.monotonic() + 10 * sum(PAYMENT_DELAYS.values())
+        while time.monotonic() < deadline:
+            states = Counter(self.control("mirakl", "GET", "orders")["orders"].values())
+            if not (states["WAITING_DEBIT"] or states["WAITING_DEBIT_PAYMENT"]):
+                return
+            time.sleep(0.1)
+
+    def _call(self, method: str, url: str, body: object = None) -> Json:
         answer = self._http.request(method, url, json=body).raise_for_status()
-        found: Json = answer.json()
+        found: Json = answer.json() if answer.content else {}
         return found

@@ -18,17 +18,15 @@ from cli.answers import BatchStatus, Equation, Pending, RunReport, parsed
 from cli.failures import Failure
 from cli.functions import Functions
 from cli.screen import Screen, shown
-from cli.views.batches import show_batch
-from cli.views.reconciliation import show_equation
+from cli.views import show_batch, show_equation
 from infra.local.demo import report
 from infra.local.demo.backstage import Backstage
-from infra.local.demo.drain import Line, drain
-from infra.local.demo.errors import DemoFailed
+from infra.local.demo.drain import Line, drain, shown_progress
 from infra.local.demo.inputs import CATALOGUE, INTAKE, Inputs, check_inputs
 from infra.local.demo.orders import ORDERS, OrderDay
-from infra.local.demo.products import most_completed
-from infra.local.demo.progress import shown_progress
+from infra.local.demo.report import most_completed
 from infra.local.demo.stage import Stage
+from infra.local.errors import DemoFailed
 from infra.local.local_stack import LocalStack
 from infra.local.settings import LocalSettings
 from shared.workflow_config import WorkflowConfig
@@ -125,11 +123,11 @@ class Demonstration:
                 Functions(self._address, None, timeout=None, tell=self._tell_of_trouble)
             )
             backstage = open_.enter_context(Backstage(self.stack))
-            backstage.order_faults(FAULTS)
+            backstage.control("digikey", "PUT", "faults", {"faults": FAULTS})
             batch_id = self._take_in(functions)
             self._work_through(functions, backstage, batch_id)
             self._account(functions, backstage, batch_id)
-        OrderDay(self.screen, self.stack).perform()
+            OrderDay(self.screen, backstage).perform()
 
     def _address(self, function: Function) -> Address:
         return Address(function, self.stack.url(function), "its log says why")
@@ -158,7 +156,7 @@ class Demonstration:
         return run.batch_id
 
     def _work_through(self, functions: Functions, backstage: Backstage, batch_id: str) -> None:
-        limit = backstage.limits()["burst"]
+        limit = backstage.control("digikey", "GET", "limits")["burst"]
         report.heading(self.screen, "Working through the queue")
         self.screen.line(
             f"  DigiKey's sandbox takes {limit:,} calls a minute here; a real account has {_REAL_BURST_LIMIT}."
@@ -187,7 +185,7 @@ class Demonstration:
         report.heading(self.screen, f"Waiting for a person: {len(waiting)} tasks, most urgent first")
         report.show_manual_tasks(self.screen, waiting)
         report.heading(self.screen, "The vendor's own books")
-        report.show_books(self.screen, backstage.books(), backstage.struck())
+        report.show_books(self.screen, backstage.control("digikey", "GET", "books"), backstage.struck())
         report.heading(self.screen, "The account")
         equation = parsed(Equation, functions.reconcile(batch_id, None))
         show_equation(self.screen, equation)

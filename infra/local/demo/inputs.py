@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.parts.intake import LINE_LIMIT, Row, read_line
+from infra.local.errors import InputUnreadable
+from infra.local.intake import LINE_LIMIT, Row, read_line
 from infra.local.settings import ROOT
-from laptop.supervisor.errors import InputUnreadable
 from laptop.vendors.digikey.catalogue import Catalogue, CatalogueEmpty, load
 
 INTAKE = ROOT / "data" / "parts_intake.jsonl"

@@ -1,29 +1,21 @@
-"""The order line's part of the demo: orders and messages come in, and cycles run until none is in progress."""
+"""The demo of fulfillment: orders and messages come in, and cycles run until no order is in progress."""
 
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import httpx
 
 from cli.screen import Screen, shown
 from infra.local.demo import report
-from infra.local.demo.errors import DemoFailed
+from infra.local.demo.backstage import PAYMENT_DELAYS, Backstage, Json
+from infra.local.errors import DemoFailed
 from infra.local.functions import STAGES
-from infra.local.local_stack import LocalStack
 
 ORDERS, THREADS = 25, 10
 MOST_CYCLES = 8
-_TIMEOUT = 120.0
-DELAYS = {"debit": 0.3, "payment": 0.3}
-"""Seconds that the marketplace takes to charge a buyer: an order has no address before."""
 
 FAULT = {"kind": "error_after", "status": 500, "path": "/shipping", "method": "POST", "times": 1}
 """One label is sold and the answer lost: bought again it would be paid twice."""
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,42 +23,41 @@ class OrderDay:
     """Feeds the marketplace, then fires the stages in their order, as Cloud Scheduler does every 15 minutes."""
 
     screen: Screen
-    stack: LocalStack
+    backstage: Backstage
 
     def perform(self) -> None:
         """Raises DemoFailed and httpx.HTTPError."""
-        with httpx.Client(timeout=_TIMEOUT, trust_env=False) as http:
-            theatre = Theatre(http, self.stack)
-            self._feed(theatre)
-            self._cycles(theatre)
-            self._account(theatre)
+        self._feed()
+        self._cycles()
+        self._account()
 
-    def _feed(self, theatre: "Theatre") -> None:
+    def _feed(self) -> None:
         report.heading(self.screen, "Orders come in")
-        theatre.control("mirakl", "PUT", "delays", DELAYS)
-        orders = theatre.control("mirakl", "POST", "orders", {"count": ORDERS, "seed": 7})["order_ids"]
-        theatre.control("mirakl", "POST", "threads", {"count": THREADS, "seed": 7})
-        theatre.control("canada-post", "PUT", "faults", {"seed": 7, "faults": [FAULT]})
+        self.backstage.control("mirakl", "PUT", "delays", PAYMENT_DELAYS)
+        orders = self.backstage.control("mirakl", "POST", "orders", {"count": ORDERS, "seed": 7})["order_ids"]
+        self.backstage.control("mirakl", "POST", "threads", {"count": THREADS, "seed": 7})
+        self.backstage.control("canada-post", "PUT", "faults", {"seed": 7, "faults": [FAULT]})
         self.screen.line(f"  {len(orders)} orders and {THREADS} message threads wait at the Mirakl sandbox")
         self.screen.line("  Canada Post's sandbox will sell one label and lose the answer, on purpose")
 
-    def _cycles(self, theatre: "Theatre") -> None:
+    def _cycles(self) -> None:
         for number in range(1, MOST_CYCLES + 1):
             report.heading(self.screen, f"Cycle {number}: {' -> '.join(STAGES)}")
             for stage in STAGES:
                 began = time.monotonic()
-                told = theatre.fire(stage, f"demo-{number}")
-                line = f"  {stage:<16} {_in_words(told)}"
+                answer = self.backstage.fire(stage, f"demo-{number}")
+                line = f"  {stage:<16} {_in_words(answer)}"
                 self.screen.line(f"{report.cut(line, 90)} ({time.monotonic() - began:.1f} s)")
                 if stage == STAGES[0]:
-                    theatre.wait_for_payment()
-            if not any(theatre.equation()["in_progress"].values()):
+                    self.backstage.wait_for_payment()
+            if not any(self.backstage.orders_equation()["in_progress"].values()):
                 return
 
-    def _account(self, theatre: "Theatre") -> None:
-        orders = theatre.orders()
+    def _account(self) -> None:
+        orders = self.backstage.orders()
         report.heading(self.screen, "The orders' paths")
-        for path, count in Counter(theatre.path(order["order_id"]) for order in orders).most_common():
+        paths = Counter(self.backstage.order_path(order["order_id"]) for order in orders)
+        for path, count in paths.most_common():
             self.screen.line(report.cut(f"  {count:>3}  {path}", 100))
         for order in [order for order in orders if order["attention"]][:5]:
             self.screen.line(
@@ -74,7 +65,8 @@ class OrderDay:
             )
         report.heading(self.screen, "Labels bought")
         self._show_labels(orders)
-        sold, equation = theatre.control("canada-post", "GET", "books"), theatre.equation()
+        sold = self.backstage.control("canada-post", "GET", "books")
+        equation = self.backstage.orders_equation()
         report.heading(self.screen, "The account of the orders")
         left = sum(equation["in_progress"].values())
         self.screen.line(
@@ -105,54 +97,10 @@ class OrderDay:
         self.screen.line(f"  {len(bought)} labels with their PDFs on the shelf, {cost:.2f} CAD in all")
 
 
-def _in_words(told: Json) -> str:
-    if "detail" in told:
-        return f"failed: {shown(told['detail'])}"
+def _in_words(answer: Json) -> str:
+    if "detail" in answer:
+        return f"failed: {shown(answer['detail'])}"
     counts = {
-        name: count for name, count in told.items() if count and not isinstance(count, str | bool | list)
+        name: count for name, count in answer.items() if count and not isinstance(count, str | bool | list)
     }
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()) or "nothing to do"
-
-
-@dataclass(frozen=True)
-class Theatre:
-    """The calls behind: the stages, the reports, and the sandboxes' controls."""
-
-    http: httpx.Client
-    stack: LocalStack
-
-    def control(self, part: str, method: str, path: str, body: object = None) -> Json:
-        answer = self.http.request(method, f"{self.stack.url(part)}/_control/{path}", json=body)
-        answer.raise_for_status()
-        told: Json = answer.json() if answer.content else {}
-        return told
-
-    def fire(self, stage: str, cycle: str) -> Json:
-        """A stage that fails is told and the next one runs, as in the cloud."""
-        told: Json = self.http.post(self.stack.url(stage), json={"cycle": cycle}).json()
-        return told
-
-    def orders(self) -> list[Json]:
-        return self._report("/orders?limit=1000")["orders"]  # type: ignore[no-any-return]  # as the page describes it
-
-    def equation(self) -> Json:
-        return self._report("/reconcile/orders")
-
-    def path(self, order_id: str) -> str:
-        history = self._report(f"/orders/{order_id}")["history"]
-        return " -> ".join(step["to_state"] for step in history)
-
-    def wait_for_payment(self) -> None:
-        """Until the marketplace has charged every buyer; the real one takes minutes, and the next cycle sees it."""
-        deadline = time.monotonic() + 10 * sum(DELAYS.values())
-        while time.monotonic() < deadline:
-            states = Counter(self.control("mirakl", "GET", "orders")["orders"].values())
-            if not (states["WAITING_DEBIT"] or states["WAITING_DEBIT_PAYMENT"]):
-                return
-            time.sleep(0.1)
-
-    def _report(self, path: str) -> Json:
-        answer = self.http.get(f"{self.stack.url('workflow')}{path}")
-        answer.raise_for_status()
-        told: Json = answer.json()
-        return told

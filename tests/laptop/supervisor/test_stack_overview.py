@@ -6,7 +6,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from infra.local.display import Display
+from infra.local.commands import Display
 from laptop.supervisor.overview import PartOverview, PartState, StackOverview, look
 from laptop.supervisor.ports import resolve_ports
 from laptop.supervisor.state import PartRecord, StackState

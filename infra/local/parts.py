@@ -1,7 +1,10 @@
-"""Fills the record source's table from a JSON-lines file."""
+"""`python -m infra.local.parts`: fills the part records' table in BigQuery from a JSON-lines file."""
 
+import argparse
+import re
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -9,12 +12,13 @@ from typing import IO, TYPE_CHECKING
 import requests
 from google.api_core import exceptions
 
-from infra.local.parts.intake import LINE_LIMIT, read_line
+from infra.local.intake import LINE_LIMIT, read_line
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
-TOLD_LIMIT = 20
+
+SHOWN_LIMIT = 20
 PROGRESS_EVERY = 50_000
 TIMEOUT = 600.0
 """Seconds for one call: the emulator answers a load only when it is done."""
@@ -30,26 +34,26 @@ class LoadRefused(Exception):
 
 @dataclass
 class LoadReport:
-    """`problems` counts all, `told` holds the first TOLD_LIMIT of them with file and line."""
+    """`problems` counts all, `shown` holds the first SHOWN_LIMIT of them with file and line."""
 
     table: str
     loaded: int = 0
     rejected: int = 0
     problems: int = 0
-    told: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
 
-    def tell(self, place: str, problem: str) -> None:
+    def add_problem(self, place: str, problem: str) -> None:
         self.problems += 1
-        if len(self.told) < TOLD_LIMIT:
-            self.told.append(f"{place}: {problem}")
+        if len(self.shown) < SHOWN_LIMIT:
+            self.shown.append(f"{place}: {problem}")
 
     def __str__(self) -> str:
         lines = [
             f"{self.table}: {self.loaded} rows loaded, {self.rejected} rejected, {self.problems} problems"
         ]
-        lines += self.told
-        if self.problems > len(self.told):
-            lines.append(f"... and {self.problems - len(self.told)} more")
+        lines += self.shown
+        if self.problems > len(self.shown):
+            lines.append(f"... and {self.problems - len(self.shown)} more")
         return "\n".join(lines)
 
 
@@ -127,7 +131,7 @@ def _stage(line: bytes, place: str, rows: IO[bytes], report: LoadReport) -> None
         return
     read = read_line(line)
     for problem in read.problems:
-        report.tell(place, problem)
+        report.add_problem(place, problem)
     if read.row is None:
         report.rejected += 1
     else:
@@ -163,3 +167,43 @@ def _load(client: "bigquery.Client", table: str, rows: IO[bytes], *, append: boo
             source_format=bigquery.SourceFormat.NEWLINE_DELIMITED_JSON, schema=schema, write_disposition=write
         ),
     ).result(retry=retry, timeout=TIMEOUT)
+
+
+_TABLE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        with connected(options.endpoint, options.table.split(".")[0]) as client:
+            report = load_intake(
+                client, options.table, options.file, append=options.append, progress=_print_progress
+            )
+        print(report)  # noqa: T201 - a command's answer
+    except LoadRefused as refusal:
+        print(f"parts: {refusal}", file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+    return 0
+
+
+def _print_progress(lines: int) -> None:
+    print(f"parts: {lines} lines read", file=sys.stderr, flush=True)  # noqa: T201 - a command's answer
+
+
+def _table(text: str) -> str:
+    if not _TABLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not project.dataset.table")
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.local.parts", description=__doc__)
+    parser.add_argument("--endpoint", required=True, help="http://host:port of the emulator")
+    parser.add_argument("--table", type=_table, required=True, help="project.dataset.table")
+    parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--append", action="store_true", help="keep the rows that are there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

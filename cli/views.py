@@ -1,0 +1,239 @@
+"""What a person sees of each kind of answer."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from cli.answers import BatchStatus, Configuration, DryRun, Equation, ManualTask, Pending, Redriven, RunReport
+from cli.screen import Screen, shown
+from shared.cloud.scheduler import ScheduledJob
+
+
+def moment(time: datetime | None) -> str:
+    """In UTC, to the second."""
+    return "-" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+_SYMBOL_OF_STATE = {"completed": "done", "failed": "bad", "completed_with_failures": "warning"}
+
+
+def show_batch(screen: Screen, batch: BatchStatus) -> None:
+    symbol = screen.symbol(_SYMBOL_OF_STATE.get(batch.state, "working"))
+    screen.line(f"{symbol} {shown(batch.batch_id)}: {state_in_words(batch.state)}", style="bold")
+    screen.line(f"{batch.taken} records taken, policy {shown(batch.policy)}, by {shown(batch.trigger)}")
+    screen.line(f"{screen.symbol('automation')} {counted(batch.automation)}")
+    screen.line(f"{screen.symbol('person')} {counted(batch.manual)}")
+    finished = "still open" if batch.finished_at is None else f"last task ended {moment(batch.finished_at)}"
+    screen.line(f"begun {moment(batch.created_at)}, {finished}")
+    if batch.parent_batch_id:
+        screen.line(f"holds what automation could not finish in {shown(batch.parent_batch_id)}")
+    if batch.decisions:
+        rows = [(count.rule, count.route, count.records) for count in batch.decisions]
+        screen.table(("rule", "route", "records"), rows, title="Decisions")
+    if batch.fallback_batches:
+        screen.line()
+        screen.line(f"handed to people: {', '.join(map(shown, batch.fallback_batches))}")
+
+
+def state_in_words(state: str) -> str:
+    return shown(state).replace("_", " ")
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """`3 completed, 1 failed`; the most first."""
+    if not counts:
+        return "none"
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {state_in_words(name)}" for name, count in ordered)
+
+
+MOST_DECISIONS = 50
+"""Shown of a dry run; `--output` has them all."""
+
+
+def show_run(screen: Screen, report: RunReport) -> None:
+    name = shown(report.batch_id)
+    if not report.started:
+        screen.line(f"{screen.symbol('warning')} {name} was there before: nothing was started")
+        if report.status:
+            show_batch(screen, report.status)
+        return
+    screen.line(
+        f"{screen.symbol('done')} {name}: {report.opened} records opened of {report.read} read", style="bold"
+    )
+    screen.line(f"{screen.symbol('automation')} {report.automation}")
+    screen.line(f"{screen.symbol('person')} {report.manual}")
+    skipped = {reason: count for reason, count in report.skipped.items() if count}
+    if skipped:
+        screen.line(f"{screen.symbol('skipped')} {counted(skipped)}")
+    for warning in _warnings(report):
+        screen.line(f"{screen.symbol('warning')} {warning}", style="yellow")
+    if report.source_exhausted:
+        screen.line("the source has no more records for now")
+    screen.line(f"watch it: python run_workflow.py watch {name}")
+
+
+def _warnings(report: RunReport) -> list[str]:
+    warnings = [shown(note) for note in report.notes]
+    if report.rejected:
+        warnings.append(f"{report.rejected} records rejected: they cannot be worked on as they are")
+    if report.not_enqueued:
+        warnings.append(f"{report.not_enqueued} tasks did not reach the queue yet; the sweep enqueues them")
+    if report.daily_limit_reached:
+        warnings.append("the day's limit of tasks is reached")
+    return warnings
+
+
+def show_dry_run(screen: Screen, trial: DryRun) -> None:
+    routes = Counter(decision.route for decision in trial.decisions)
+    screen.line(
+        f"{screen.symbol('trial')} {len(trial.decisions)} decisions, nothing was changed: {counted(routes)}",
+        style="bold",
+    )
+    if trial.decisions:
+        screen.table(
+            ("part", "manufacturer", "route", "priority", "rule", "confidence", "reason"),
+            [
+                (
+                    each.pn,
+                    each.manufacturer,
+                    each.route,
+                    each.priority,
+                    each.rule,
+                    f"{each.confidence:.2f}",
+                    each.reason,
+                )
+                for each in trial.decisions[:MOST_DECISIONS]
+            ],
+        )
+    if len(trial.decisions) > MOST_DECISIONS:
+        screen.line(f"and {len(trial.decisions) - MOST_DECISIONS} more; --output writes them all")
+
+
+def show_pending(screen: Screen, pending: Pending) -> None:
+    tasks = pending.manual_tasks
+    if not tasks:
+        screen.line(f"{screen.symbol('done')} no manual task is waiting")
+        return
+    screen.line(f"{screen.symbol('person')} {len(tasks)} manual tasks, most urgent first", style="bold")
+    if screen.is_terminal:
+        _list(screen, tasks)
+        return
+    screen.table(
+        ("task", "priority", "part", "manufacturer", "type", "why", "due"),
+        [
+            (
+                task.id,
+                task.priority,
+                task.pn,
+                task.manufacturer,
+                state_in_words(task.type),
+                _why(task),
+                moment(task.due_at),
+            )
+            for task in tasks
+        ],
+    )
+
+
+def show_task(screen: Screen, task: ManualTask, done: str) -> None:
+    """`done` says what became of it, such as `claimed`."""
+    screen.line(f"{screen.symbol('done')} {done}: {shown(task.pn)} {shown(task.manufacturer)}", style="bold")
+    facts = {
+        "task": task.id,
+        "state": state_in_words(task.state),
+        "batch": task.batch_id,
+        "priority": task.priority,
+        "why": _why(task),
+        "by": task.assignee,
+        "claimed until": task.claimed_until and moment(task.claimed_until),
+        "due": task.due_at and moment(task.due_at),
+        "note": task.note,
+    }
+    for name, value in facts.items():
+        if value:
+            screen.line(f"  {name}: {shown(value)}")
+
+
+def show_redriven(screen: Screen, redriven: Redriven) -> None:
+    if redriven.redriven:
+        screen.line(
+            f"{screen.symbol('done')} given back to automation as batch {shown(redriven.batch_id)}:"
+            f" {redriven.redriven} dead letters",
+            style="bold",
+        )
+        screen.line("  the next sweep puts them into the queue")
+    else:
+        screen.line(f"{screen.symbol('done')} no dead letter that nobody holds is given back")
+    if redriven.left:
+        why = "the day's quota is spent" if redriven.daily_limit_reached else "a further call takes more"
+        screen.line(f"  {redriven.left} are left: {why}")
+
+
+def _list(screen: Screen, tasks: Sequence[ManualTask]) -> None:
+    """A terminal is too narrow for an id and a reason side by side."""
+    for task in tasks:
+        screen.line()
+        screen.line(f"{shown(task.id)}  {shown(task.priority)}, due {moment(task.due_at)}", style="bold")
+        screen.line(f"  {shown(task.pn)} {shown(task.manufacturer)}, {state_in_words(task.type)}")
+        screen.line(f"  {_why(task)}")
+
+
+def _why(task: ManualTask) -> str:
+    reason = shown(task.reason)
+    return f"{reason} (after {task.attempts} attempts: {shown(task.cause)})" if task.cause else reason
+
+
+def show_equation(screen: Screen, equation: Equation) -> None:
+    about = shown(equation.batch_id) if equation.batch_id else f"batches begun on {equation.day} (UTC)"
+    screen.line(about, style="bold")
+    screen.line(
+        f"{equation.taken} taken = {equation.completed} completed + {equation.with_a_person} with a person"
+        f" + {equation.in_flight} in flight + {equation.failed} failed + {equation.rejected} rejected"
+    )
+    if equation.holds:
+        screen.line(f"{screen.symbol('done')} balanced: every record is accounted for", style="green")
+    else:
+        missing = equation.taken - equation.accounted_for
+        screen.line(
+            f"{screen.symbol('bad')} NOT balanced: {missing} of the records taken have no place"
+            f" ({equation.lost} lost)",
+            style="bold red",
+        )
+
+
+def show_configuration(screen: Screen, found: Configuration) -> None:
+    for title, values in (("Workflow", found.workflow), ("Settings", found.settings)):
+        rows = [
+            (name, value if isinstance(value, str) else json.dumps(value))
+            for name, value in sorted(values.items())
+        ]
+        screen.table(("name", "value"), rows, title=title)
+
+
+_DONE = {"pause": "paused", "resume": "resumed", "run": "fired"}
+
+
+def show_jobs(screen: Screen, jobs: Sequence[ScheduledJob], action: str) -> None:
+    if action in _DONE:
+        for job in jobs:
+            screen.line(f"{screen.symbol('done')} {_DONE[action]}: {shown(job.name)}", style="bold")
+    if not jobs:
+        screen.line(f"{screen.symbol('warning')} Cloud Scheduler has no jobs there")
+        return
+    screen.table(
+        ("job", "state", "schedule", "time zone", "next", "last attempt", "answer"),
+        [
+            (
+                job.name,
+                job.state.lower(),
+                job.schedule,
+                job.time_zone,
+                moment(job.next_time),
+                moment(job.last_attempt),
+                job.last_status or "never run",
+            )
+            for job in jobs
+        ],
+    )

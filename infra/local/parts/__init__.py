@@ -1,1 +1,0 @@
-"""The part records of the laptop's BigQuery, loaded from a JSON-lines file."""
