@@ -1,11 +1,12 @@
-"""Stage 1 of the order line: accepts new orders and follows all not shipped yet. POST, from Scheduler or curl."""
+"""Stage 1 of fulfillment: accepts new orders, refreshes unshipped ones. POST, from Scheduler or curl."""
 
-from shared import settings
 from shared.web.fulfillment.stage import stage_function
-from shared.wiring import checks, common, fulfillment
+from shared.wiring import checks, fulfillment
+from shared.wiring.part import check
 
-common.require(settings.StoreSettings, settings.MarketplaceSettings)
-
-CHECKS = {"settings": checks.marketplace_settings, "database": checks.order_tables}
+CHECKS = {
+    "settings": fulfillment.marketplace,
+    "database": check(checks.order_tables, fulfillment.order_store),
+}
 
 accept_orders = stage_function("accept-orders", fulfillment.acceptance, fulfillment.stage_runner, CHECKS)

@@ -2,24 +2,24 @@
 
 import math
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from shared import settings
 from shared.web.call import Answer, Call, RequestModel
-from shared.web.enrichment.delivery import delivery_number, queue_task
 from shared.web.function import FIRST_ERROR, endpoint
+from shared.web.platform import delivery_number, queue_task
 from shared.web.problem import problem_body
-from shared.wiring import checks, common, enrichment
+from shared.wiring import checks, enrichment
+from shared.wiring.part import check
 
-common.require(
-    settings.StoreSettings, settings.QueueSettings, settings.DeliverySettings, settings.CatalogueSettings
-)
-MAX_ATTEMPTS = settings.DeliverySettings.from_environment().max_attempts
+if TYPE_CHECKING:
+    from shared.enrichment.automate import Worker
+
 CHECKS = {
-    "settings": checks.catalogue_settings,
-    "database": checks.record_tables,
-    "automation_queue": checks.automation_queue,
-    "dead_letter_queue": checks.dead_letter_queue,
+    "settings": enrichment.catalogue,
+    "database": check(checks.record_tables, enrichment.record_store),
+    "automation_queue": check(checks.queue, enrichment.automation_queue),
+    "dead_letter_queue": check(checks.queue, enrichment.dead_letter_queue),
 }
 
 
@@ -27,21 +27,23 @@ class AutomateRequest(RequestModel):
     automation_task_id: UUID
 
 
-@endpoint(AutomateRequest, CHECKS)
-def automate(request: AutomateRequest, call: Call) -> Answer:
+@endpoint(AutomateRequest, CHECKS, enrichment.worker, enrichment.max_deliveries)
+def automate(request: AutomateRequest, call: Call, worker: "Worker", max_deliveries: int) -> Answer:
+    from shared.enrichment.automate import Delivery  # noqa: PLC0415 - a health check need not wait for it
+
     number = delivery_number(call)
-    reply = enrichment.deliver(
-        request.automation_task_id, number, last=number >= MAX_ATTEMPTS, queue_task=queue_task(call)
+    reply = worker.work(
+        Delivery(request.automation_task_id, number, number >= max_deliveries, queue_task(call))
     )
-    told = {
+    body = {
         "automation_task_id": str(request.automation_task_id),
         "outcome": reply.outcome,
         "detail": reply.detail,
     }
     headers = {} if reply.retry_after is None else {"Retry-After": str(max(1, math.ceil(reply.retry_after)))}
-    logged = told | {"delivery": number}
+    logged = body | {"delivery": number}
     if reply.status >= FIRST_ERROR:
-        told |= problem_body(
+        body |= problem_body(
             reply.status, HTTPStatus(reply.status).phrase, reply.outcome, reply.detail or reply.outcome
         )
-    return Answer(told, reply.status, headers, logged=logged)
+    return Answer(body, reply.status, headers, logged=logged)

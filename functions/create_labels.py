@@ -1,17 +1,13 @@
-"""Stage 2 of the order line: buys shipping labels. POST, from Scheduler or curl."""
+"""Stage 2 of fulfillment: buys shipping labels. POST, from Scheduler or curl."""
 
-from shared import settings
 from shared.web.fulfillment.stage import stage_function
-from shared.wiring import checks, common, fulfillment
-
-common.require(
-    settings.StoreSettings, settings.MarketplaceSettings, settings.CarrierSettings, settings.ShelfSettings
-)
+from shared.wiring import checks, fulfillment
+from shared.wiring.part import check
 
 CHECKS = {
-    "settings": checks.label_settings,
-    "database": checks.order_tables,
-    "label_shelf": checks.label_shelf,
+    "settings": fulfillment.label_purchase,
+    "database": check(checks.order_tables, fulfillment.order_store),
+    "label_shelf": check(checks.label_shelf, fulfillment.label_shelf),
 }
 
 create_labels = stage_function("create-labels", fulfillment.label_purchase, fulfillment.stage_runner, CHECKS)

@@ -1,18 +1,23 @@
 """Turns dead letters into manual tasks, and sweeps for what got lost. POST, from Cloud Tasks, Scheduler or curl."""
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID
 
 from pydantic import model_validator
 
-from shared import settings
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import endpoint
-from shared.wiring import checks, common, enrichment
+from shared.wiring import checks, enrichment
+from shared.wiring.part import check
 
-common.require(settings.StoreSettings, settings.QueueSettings, settings.SweepSettings, settings.DeskSettings)
-SWEEP_LIMIT = settings.SweepSettings.from_environment().limit
-CHECKS = {"database": checks.record_tables, "automation_queue": checks.automation_queue}
+if TYPE_CHECKING:
+    from shared.cloud.record_store import SupabaseRecordStore
+    from shared.enrichment.sweep import Sweeper
+
+CHECKS = {
+    "database": check(checks.record_tables, enrichment.record_store),
+    "automation_queue": check(checks.queue, enrichment.automation_queue),
+}
 
 
 class FallbackRequest(RequestModel):
@@ -26,15 +31,17 @@ class FallbackRequest(RequestModel):
         return self
 
 
-@endpoint(FallbackRequest, CHECKS)
-def fallback(request: FallbackRequest, _call: Call) -> Answer:
+@endpoint(FallbackRequest, CHECKS, enrichment.record_store, enrichment.sweeper, enrichment.sweep_limit)
+def fallback(
+    request: FallbackRequest, _call: Call, store: "SupabaseRecordStore", sweeper: "Sweeper", sweep_limit: int
+) -> Answer:
     if request.automation_task_id is None:
-        swept = enrichment.sweeper().sweep(SWEEP_LIMIT)
-        return Answer({"swept": swept}, logged=swept | enrichment.record_store().health_figures())
-    handover = enrichment.record_store().create_fallback_task(request.automation_task_id)
-    told = {
+        swept = sweeper.sweep(sweep_limit)
+        return Answer({"swept": swept}, logged=swept | store.health_figures())
+    handover = store.create_fallback_task(request.automation_task_id)
+    body = {
         "automation_task_id": str(request.automation_task_id),
         "outcome": handover.outcome,
         "manual_task_id": handover.manual_task_id and str(handover.manual_task_id),
     }
-    return Answer(told, logged=told)
+    return Answer(body, logged=body)

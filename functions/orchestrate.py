@@ -1,27 +1,26 @@
 """Takes part records in and hands each to automation or to a person. POST, from Scheduler or curl."""
 
-from shared import settings
-from shared.clock import system_clock
+from shared.enrichment.orchestrate import Orchestrator
 from shared.web.call import Answer, Call
-from shared.web.enrichment.intake import OrchestrateRequest, order_of
+from shared.web.enrichment.intake import OrchestrateBody
 from shared.web.function import endpoint
-from shared.wiring import checks, common, enrichment
+from shared.web.health import Check
+from shared.web.platform import schedule_time
+from shared.wiring import checks, enrichment
+from shared.wiring.part import check
 
-common.require(
-    settings.StoreSettings, settings.SourceSettings, settings.QueueSettings, settings.ReprocessSettings
-)
-CHECKS = {
+CHECKS: dict[str, Check] = {
     "policies": checks.policies,
-    "source": checks.source,
-    "database": checks.record_tables,
-    "automation_queue": checks.automation_queue,
+    "source": check(checks.source, enrichment.record_source),
+    "database": check(checks.record_tables, enrichment.record_store),
+    "automation_queue": check(checks.queue, enrichment.automation_queue),
 }
 
 
-@endpoint(OrchestrateRequest, CHECKS)
-def orchestrate(request: OrchestrateRequest, call: Call) -> Answer:
-    order = order_of(request, call, common.workflow_config().manual_priority_threshold, system_clock)
-    if request.dry_run:
-        return Answer({"dry_run": True, "decisions": enrichment.orchestrator().preview(order)})
-    report = enrichment.orchestrator().run(order).to_json()
+@endpoint(OrchestrateBody, CHECKS, enrichment.orchestrator)
+def orchestrate(body: OrchestrateBody, call: Call, orchestrator: Orchestrator) -> Answer:
+    request = orchestrator.request(**body.options(), firing=schedule_time(call))
+    if body.dry_run:
+        return Answer({"dry_run": True, "decisions": orchestrator.preview(request)})
+    report = orchestrator.run(request).to_json()
     return Answer(report, logged={key: value for key, value in report.items() if key != "status"})

@@ -1,11 +1,12 @@
-"""Stage 4 of the order line: fetches customer messages. POST, from Scheduler or curl."""
+"""Stage 4 of fulfillment: fetches customers' messages. POST, from Scheduler or curl."""
 
-from shared import settings
 from shared.web.fulfillment.stage import stage_function
-from shared.wiring import checks, common, fulfillment
+from shared.wiring import checks, fulfillment
+from shared.wiring.part import check
 
-common.require(settings.StoreSettings, settings.MarketplaceSettings)
-
-CHECKS = {"settings": checks.marketplace_settings, "database": checks.order_tables}
+CHECKS = {
+    "settings": fulfillment.marketplace,
+    "database": check(checks.order_tables, fulfillment.order_store),
+}
 
 sync_messages = stage_function("sync-messages", fulfillment.message_sync, fulfillment.stage_runner, CHECKS)

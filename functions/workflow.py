@@ -1,30 +1,33 @@
 """People's work and reports: manual tasks, batches, orders, configuration, reconcile. From curl and the CLI."""
 
-from typing import Any
-
-from shared import settings
+from shared.settings import Settings
+from shared.web.call import Answer, Call, NoInput
 from shared.web.enrichment.desk import enrichment_desk
-from shared.web.enrichment.redrive import redrive_route
 from shared.web.fulfillment.desk import fulfillment_desk
-from shared.web.function import http_function
-from shared.wiring import checks, common, enrichment, fulfillment
+from shared.web.function import Route, http_function
+from shared.wiring import checks, enrichment, fulfillment
+from shared.wiring.part import check
+from shared.workflow_config import WorkflowConfig
 
-common.require(settings.StoreSettings, settings.DeskSettings)
 
-
-def shown_config() -> dict[str, Any]:
-    """The configuration in force, without secrets."""
-    groups = (settings.StoreSettings, settings.DeskSettings, settings.LogSettings)
-    shown = {name: value for group in groups for name, value in group.from_environment().shown().items()}
-    return {"workflow": common.workflow_config().model_dump(), "settings": shown}
+def show_config(_request: NoInput, _call: Call) -> Answer:
+    """Every setting that this function reads, with secrets masked."""
+    shown: dict[str, str] = {}
+    for group in workflow.settings:
+        if issubclass(group, Settings):
+            shown |= group.from_environment().shown()
+    return Answer({"workflow": WorkflowConfig.from_environment().model_dump(), "settings": shown})
 
 
 workflow = http_function(
     "workflow",
     [
-        *enrichment_desk(enrichment.record_store, shown_config),
-        redrive_route(enrichment.record_store, common.workflow_config().max_daily_tasks),
+        *enrichment_desk(enrichment.record_store, enrichment.daily_limit),
         *fulfillment_desk(fulfillment.order_store),
+        Route("GET", "/config", NoInput, show_config),
     ],
-    {"records": checks.record_tables, "orders": checks.order_tables},
+    {
+        "records": check(checks.record_tables, enrichment.record_store),
+        "orders": check(checks.order_tables, fulfillment.order_store),
+    },
 )

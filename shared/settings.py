@@ -1,24 +1,91 @@
-"""Every environment variable that a deployed function reads, once: grouped by what needs it, typed and described.
+"""Every environment variable that a deployed function reads: typed, described, and grouped by what needs it.
 
-The `WORKFLOW_*` variables stand in `shared/workflow_config.py`. A value that is missing or out of range stops the
-start of the function with a message that names the variable.
+The `WORKFLOW_*` variables stand in `shared/workflow_config.py`. The parts in `shared/wiring` declare which groups they
+read. A value that is missing or wrong stops the start of each function that could read it.
 """
 
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 
 from shared.errors import SettingsInvalid
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Url = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/]+(/\S*)?$")]
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a type takes, in the words of docs/configuration.md."""
+
+    words: str
+
+
+def _url(text: str) -> str:
+    try:
+        urlsplit(text).port  # noqa: B018 - reading it checks it
+    except ValueError:  # its message repeats the value
+        raise ValueError("its port cannot be") from None
+    return text
+
+
+def _vendor_url(text: str) -> str:
+    """Raises ValueError for an address that would show credentials to the network."""
+    parts = urlsplit(text)
+    local = parts.hostname == "localhost" or re.fullmatch(r"127(\.\d+){3}|::1", parts.hostname or "")
+    if parts.scheme != "https" and not local:
+        raise ValueError("only this machine may be addressed by http")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("an address of a vendor holds neither credentials nor a query")
+    return text
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
+        raise ValueError("a secret is printable ASCII without spaces")
+    return secret
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), Allowed("a text")]
+Word = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, pattern=r"^[\x21-\x7e]+$"),
+    Allowed("printable ASCII without spaces"),
+]
+"""Can be sent in a header."""
+
+Url = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s/]+(/\S*)?$"),
+    AfterValidator(_url),
+    Allowed("an http or https address"),
+]
+VendorUrl = Annotated[
+    Url, AfterValidator(_vendor_url), Allowed("an https address; http for this machine alone")
+]
+Table = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_]+$"),
+    Allowed("project.dataset.table"),
+]
+Digits = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{1,10}$"), Allowed("1 to 10 digits")
+]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Days = Annotated[float, Field(gt=0, le=31_536_000)]
 """Seconds too, up to a year."""
-Secret = Annotated[SecretStr, Field(min_length=1)]
+Secret = Annotated[SecretStr, AfterValidator(_secret), Allowed("a secret")]
 
 
 class Settings(BaseModel):
@@ -63,6 +130,7 @@ def _problem(group: type[Settings], variable: object, message: str) -> str:
     described = {info.alias: info.description for info in group.model_fields.values()}
     if message == "Field required":
         return f"{variable} is missing: {described.get(str(variable))}"
+    message = message.removeprefix("Value error, ")
     return f"{variable} is wrong ({message[:1].lower() + message[1:]}): {described.get(str(variable))}"
 
 
@@ -78,8 +146,8 @@ class StoreSettings(Settings):
 
 class SourceSettings(Settings):
     project: Text = Field(alias="GOOGLE_CLOUD_PROJECT", description="the Google Cloud project")
-    table: Text = Field(alias="BIGQUERY_TABLE", description="the parts table as project.dataset.table")
-    ledger_table: Text | None = Field(
+    table: Table = Field(alias="BIGQUERY_TABLE", description="the parts table")
+    ledger_table: Table | None = Field(
         None,
         alias="BIGQUERY_LEDGER_TABLE",
         description="the ledger of finished rows beside it, made on first use",
@@ -151,12 +219,14 @@ class SweepSettings(Settings):
 
 
 class CatalogueSettings(Settings):
-    base_url: Url = Field("https://api.digikey.com", alias="DIGIKEY_API_BASE", description="DigiKey's API")
-    client_id: Text = Field(alias="DIGIKEY_CLIENT_ID", description="DigiKey's client id")
+    base_url: VendorUrl = Field(
+        "https://api.digikey.com", alias="DIGIKEY_API_BASE", description="DigiKey's API"
+    )
+    client_id: Word = Field(alias="DIGIKEY_CLIENT_ID", description="DigiKey's client id")
     client_secret: Secret = Field(alias="DIGIKEY_CLIENT_SECRET", description="DigiKey's client secret")
-    site: Text = Field("CA", alias="DIGIKEY_LOCALE_SITE", description="DigiKey's site, such as CA or US")
-    language: Text = Field("en", alias="DIGIKEY_LOCALE_LANGUAGE", description="language of the texts")
-    currency: Text = Field("CAD", alias="DIGIKEY_LOCALE_CURRENCY", description="currency of the prices")
+    site: Word = Field("CA", alias="DIGIKEY_LOCALE_SITE", description="DigiKey's site, such as CA or US")
+    language: Word = Field("en", alias="DIGIKEY_LOCALE_LANGUAGE", description="language of the texts")
+    currency: Word = Field("CAD", alias="DIGIKEY_LOCALE_CURRENCY", description="currency of the prices")
     timeout: Seconds = Field(
         15, alias="DIGIKEY_TIMEOUT_SECONDS", description="longest wait for one DigiKey call"
     )
@@ -192,7 +262,7 @@ class ReprocessSettings(Settings):
 
 
 class MarketplaceSettings(Settings):
-    base_url: Url = Field(
+    base_url: VendorUrl = Field(
         "https://marketplace.bestbuy.ca", alias="MIRAKL_API_BASE", description="the marketplace"
     )
     api_key: Secret = Field(alias="BEST_BUY_API_KEY", description="the seller's API key at the marketplace")
@@ -205,7 +275,7 @@ class MarketplaceSettings(Settings):
 
 
 class TrackingSettings(Settings):
-    carrier_code: str = Field(
+    carrier_code: Text = Field(
         "CPCL",
         alias="MIRAKL_CARRIER_CODE",
         description="the marketplace's code of the carrier (SH21); `none`: by name",
@@ -218,20 +288,20 @@ class CarrierSettings(Settings):
         alias="CANADA_POST_BACKEND",
         description="which of Canada Post's APIs: json, or the legacy xml",
     )
-    base_url: Url | None = Field(
+    base_url: VendorUrl | None = Field(
         None, alias="CANADA_POST_API_BASE", description="its address, where not the usual one"
     )
-    user: Text = Field(alias="CANADA_POST_API_USER", description="client id (json) or API user (xml)")
+    user: Word = Field(alias="CANADA_POST_API_USER", description="client id (json) or API user (xml)")
     password: Secret = Field(
         alias="CANADA_POST_API_PASSWORD", description="client secret (json) or password (xml)"
     )
-    customer_number: Text = Field(
-        alias="CANADA_POST_CUSTOMER_NUMBER", description="customer number, 1 to 10 digits"
+    customer_number: Digits = Field(
+        alias="CANADA_POST_CUSTOMER_NUMBER", description="number of the customer who sends"
     )
-    contract_id: Text | None = Field(
+    contract_id: Digits | None = Field(
         None, alias="CANADA_POST_CONTRACT_ID", description="without one a card is charged"
     )
-    paid_by: Text | None = Field(
+    paid_by: Digits | None = Field(
         None, alias="CANADA_POST_PAID_BY_CUSTOMER", description="customer number that pays, where another one"
     )
     sender: Text = Field(
@@ -245,7 +315,7 @@ class CarrierSettings(Settings):
         0.25, alias="CANADA_POST_CALLS_APART_SECONDS", ge=0, le=60, description="least time between two calls"
     )
     service_code: Text = Field("DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="the service bought")
-    options: str = Field("DC", alias="CANADA_POST_OPTIONS", description="option codes, separated by commas")
+    options: Text = Field("DC", alias="CANADA_POST_OPTIONS", description="option codes, separated by commas")
     label_format: Literal["4x6", "8.5x11"] = Field(
         "4x6", alias="CANADA_POST_LABEL_FORMAT", description="of the PDF"
     )
@@ -256,9 +326,11 @@ class CarrierSettings(Settings):
         le=30,
         description="of a piece that is not in parcel_sizes",
     )
-    parcel_size: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d)?x\d+(\.\d)?x\d+(\.\d)?$")] = Field(
-        "30x20x10", alias="PARCEL_SIZE_CM", description="length x width x height of such a piece"
-    )
+    parcel_size: Annotated[
+        str,
+        StringConstraints(pattern=r"^\d+(\.\d)?x\d+(\.\d)?x\d+(\.\d)?$"),
+        Allowed("three numbers, as 30x20x10"),
+    ] = Field("30x20x10", alias="PARCEL_SIZE_CM", description="length x width x height of such a piece")
 
 
 class ShelfSettings(Settings):
@@ -268,13 +340,11 @@ class ShelfSettings(Settings):
 
 
 class LogSettings(Settings):
-    level: Annotated[str, StringConstraints(to_upper=True, pattern=r"(?i)^(DEBUG|INFO|WARNING|ERROR)$")] = (
-        Field(
-            "INFO",
-            alias="LOG_LEVEL",
-            description="least severity that is logged: DEBUG, INFO, WARNING or ERROR",
-        )
-    )
+    level: Annotated[
+        str,
+        StringConstraints(to_upper=True, pattern=r"(?i)^(DEBUG|INFO|WARNING|ERROR)$"),
+        Allowed("DEBUG, INFO, WARNING or ERROR"),
+    ] = Field("INFO", alias="LOG_LEVEL", description="least severity that is logged")
 
 
 GROUPS: tuple[type[Settings], ...] = (

@@ -1,4 +1,4 @@
-"""The record line in process, for notebooks and scripts: `await run_workflow(limit=50)`.
+"""Enrichment in process, for notebooks and scripts: `await run_workflow(limit=50)`.
 
 The same use cases as behind the deployed functions, built from the environment's settings or from parts given. They are
 synchronous and run in a thread each. A call that is cancelled returns at once and its use case goes on to its end, as
@@ -6,7 +6,6 @@ behind a function whose caller hung up: a second call with the same `batch_id` f
 """
 
 import asyncio
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,8 +14,8 @@ from typing import Annotated, Any, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from shared.clock import Clock, system_clock
-from shared.enrichment.naming import BATCH_ID, new_batch_id
-from shared.enrichment.orchestrate import Orchestrator, Order
+from shared.enrichment.naming import BATCH_ID
+from shared.enrichment.orchestrate import Orchestrator
 from shared.enrichment.ports import RecordSource, TaskQueue
 from shared.enrichment.routing.policy import Policy
 from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
@@ -40,8 +39,6 @@ M = TypeVar("M", bound=BaseModel)
 
 REPROCESS_AFTER = timedelta(days=30)
 """Where neither the caller nor the environment says."""
-
-_wiring_lock = threading.Lock()  # concurrent first calls must not build a client twice
 
 
 class WorkflowStore(OpeningStore, DeskStore, ReportStore, Protocol):
@@ -82,11 +79,11 @@ class WorkflowOrchestrator:
         dry_run: bool = False,
     ) -> Json:
         """What `orchestrate` answers. Raises InvalidRequest, SourceUnavailable, StoreUnavailable."""
-        request = _validated(
-            RunRequest, limit=limit, priority_threshold=priority_threshold, force=force, batch_id=batch_id
+        given = _validated(
+            RunArguments, limit=limit, priority_threshold=priority_threshold, force=force, batch_id=batch_id
         )
         chosen = _policy(policy)
-        return await asyncio.to_thread(self._run, request, chosen, dry_run=dry_run)
+        return await asyncio.to_thread(self._run, given, chosen, dry_run=dry_run)
 
     async def status(self, batch_id: str) -> Json:
         """Raises NotFound."""
@@ -96,9 +93,9 @@ class WorkflowOrchestrator:
         self, limit: int = 50, priority: TaskPriority | str | None = None
     ) -> list[Json]:
         """Most urgent first. Raises InvalidRequest."""
-        request = _validated(PendingRequest, limit=limit, priority=priority)
-        wanted = request.priority and str(request.priority)
-        return await self._ask(lambda store: store.pending_manual_tasks(request.limit, wanted))
+        given = _validated(PendingArguments, limit=limit, priority=priority)
+        wanted = given.priority and str(given.priority)
+        return await self._ask(lambda store: store.pending_manual_tasks(given.limit, wanted))
 
     async def reconcile(self, batch_id: str | None = None, day: date | None = None) -> Json:
         """Of a batch, or of the batches begun on a UTC day, without either today's. Raises NotFound, InvalidRequest."""
@@ -110,29 +107,18 @@ class WorkflowOrchestrator:
             day = (self._clock or system_clock)().date()
         return await self._ask(lambda store: store.reconcile(batch_id, day))
 
-    def _run(self, request: "RunRequest", policy: Policy, *, dry_run: bool) -> Json:
+    def _run(self, given: "RunArguments", policy: Policy, *, dry_run: bool) -> Json:
         orchestrator = self._orchestrator()
-        threshold = request.priority_threshold
-        order = Order(
-            batch_id=request.batch_id or new_batch_id(orchestrator.clock()),
-            trigger="manual",
-            limit=request.limit,
-            threshold=orchestrator.config.manual_priority_threshold if threshold is None else threshold,
-            policy=policy,
-            force=request.force,
-        )
+        request = orchestrator.request(**given.model_dump(), policy=policy)
         if dry_run:
-            return {"dry_run": True, "decisions": orchestrator.preview(order)}
-        return orchestrator.run(order).to_json()
+            return {"dry_run": True, "decisions": orchestrator.preview(request)}
+        return orchestrator.run(request).to_json()
 
     async def _ask(self, question: Callable[[WorkflowStore], T]) -> T:
         return await asyncio.to_thread(lambda: question(self._opened_store()))
 
     def _opened_store(self) -> WorkflowStore:
-        if self._store is not None:
-            return self._store
-        with _wiring_lock:
-            return wiring.record_store()
+        return wiring.record_store() if self._store is None else self._store
 
     def _orchestrator(self) -> Orchestrator:
         if self._source is not None and self._store is not None and self._queue is not None:
@@ -144,8 +130,7 @@ class WorkflowOrchestrator:
                 self._clock or system_clock,
                 REPROCESS_AFTER if self._reprocess_after is None else self._reprocess_after,
             )
-        with _wiring_lock:
-            wired = wiring.orchestrator()
+        wired = wiring.orchestrator()
         return replace(
             wired,
             source=self._source or wired.source,
@@ -188,7 +173,7 @@ async def get_pending_manual_tasks(limit: int = 50, priority: TaskPriority | str
     return await WorkflowOrchestrator().pending_manual_tasks(limit, priority)
 
 
-class RunRequest(BaseModel):
+class RunArguments(BaseModel):
     """With the bounds of the function `orchestrate`."""
 
     model_config = ConfigDict(frozen=True)
@@ -199,7 +184,7 @@ class RunRequest(BaseModel):
     batch_id: Annotated[StrictStr, Field(pattern=f"^{BATCH_ID}$")] | None
 
 
-class PendingRequest(BaseModel):
+class PendingArguments(BaseModel):
     """With the bounds of the function `workflow`."""
 
     model_config = ConfigDict(frozen=True)

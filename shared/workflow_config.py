@@ -1,6 +1,7 @@
-"""The knobs of the record line, with their defaults and ranges, each also an environment variable."""
+"""The settings of enrichment, with their defaults and ranges. Each one is also an environment variable."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -47,8 +48,9 @@ class WorkflowConfig(BaseModel):
     max_batch_size: int = Field(default=100, ge=1, le=1000, description="records worked through in one chunk")
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Reads every `WORKFLOW_*` variable. Raises SettingsInvalid naming each that is wrong."""
+        environment = os.environ if environment is None else environment
         given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
         known = {variable_of(field): field for field in cls.model_fields}
         problems = [_unknown(name, list(known)) for name in sorted(given.keys() - known.keys())]
@@ -64,6 +66,10 @@ class WorkflowConfig(BaseModel):
             if not problems:
                 return config
         raise SettingsInvalid("; ".join(problems))
+
+    @classmethod
+    def variables(cls) -> tuple[str, ...]:
+        return tuple(variable_of(field) for field in cls.model_fields)
 
 
 def variable_of(field: str) -> str:

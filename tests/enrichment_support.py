@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.enrichment.automate import Delivery, Reply, Worker
-from shared.enrichment.orchestrate import Orchestrator, Order, Report
+from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator, Report
 from shared.enrichment.ports import JsonObject, LookUp
 from shared.enrichment.routing.policy_file import load_policy
 from shared.enrichment.routing.route import Route
@@ -35,8 +35,8 @@ def parts(count: int) -> list[dict[str, Any]]:
 
 def order(
     batch_id: str = "b", *, limit: int = 100, force: Route | None = None, policy: str = "flow"
-) -> Order:
-    return Order(batch_id, "manual", limit, 0.5, load_policy(policy), force)
+) -> OrchestrateRequest:
+    return OrchestrateRequest(batch_id, "manual", limit, 0.5, load_policy(policy), force)
 
 
 @dataclass

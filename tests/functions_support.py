@@ -16,6 +16,7 @@ from psycopg import sql
 from shared.enrichment.store import Opened
 from shared.settings import GROUPS
 from shared.wiring import common, enrichment, fulfillment
+from shared.wiring.part import Part
 from shared.workflow_config import WorkflowConfig, variable_of
 from tests.laptop.google.tasks_support import TasksServer
 from tests.ports import free_port
@@ -78,20 +79,12 @@ def environment_on(rest: Rest) -> dict[str, str]:
 def end_connections() -> None:
     """Closes what the composition root has built, and lets it build anew."""
     roots = (common, enrichment, fulfillment)
-    cached = [member for root in roots for member in vars(root).values() if hasattr(member, "cache_clear")]
-    for builder in cached:
-        if builder.cache_info().currsize:
-            _close(builder())
-    for builder in cached:
-        builder.cache_clear()
-
-
-def _close(built: object) -> None:
-    parts = [built, *(getattr(built, name, None) for name in ("_rpc", "source"))]
-    for part in parts:
-        close = getattr(part, "close", None)
-        if callable(close):
-            close()
+    for root in roots:
+        for part in vars(root).values():
+            for built in part.forget() if isinstance(part, Part) else ():
+                close = getattr(built, "close", None)
+                if callable(close):
+                    close()
 
 
 @contextmanager

@@ -1,18 +1,18 @@
-"""Something right for every variable that a group of settings requires."""
+"""An environment that is right for every function, and parts of it."""
 
-from pydantic import SecretStr
-from pydantic.fields import FieldInfo
-
+from infra.local.functions import function_environment
+from infra.local.settings import PORT_OFFSETS
 from shared.settings import Settings
 
 SECRET = "hunter2"
+COMPLETE = {
+    name: SECRET if name.endswith(("_KEY", "_SECRET", "_PASSWORD")) else value
+    for name, value in function_environment(PORT_OFFSETS, "-" * 32, {}, {}).items()
+}
+"""Every variable that is required anywhere, and some others."""
 
 
 def minimal(group: type[Settings]) -> dict[str, str]:
-    return {info.alias or "": _sample(info) for info in group.model_fields.values() if info.is_required()}
-
-
-def _sample(info: FieldInfo) -> str:
-    if info.annotation is SecretStr:
-        return SECRET
-    return "https://a.example/b" if any(getattr(rule, "pattern", None) for rule in info.metadata) else "a"
+    """What the group requires."""
+    fields = group.model_fields.values()
+    return {str(field.alias): COMPLETE[str(field.alias)] for field in fields if field.is_required()}

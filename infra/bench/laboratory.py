@@ -19,7 +19,7 @@ from shared.cloud.bigquery import BigQuerySource
 from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from shared.cloud.tasks import CloudTasksQueue, QueueAddress
-from shared.enrichment.orchestrate import Orchestrator, Order
+from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.enrichment.routing.policy_file import load_policy
 from shared.workflow_config import WorkflowConfig
@@ -91,8 +91,8 @@ class Laboratory:
         self.queries.clear()
 
 
-def order(name: str, limit: int) -> Order:
-    return Order(name, "manual", limit, 0.0, load_policy())
+def order(name: str, limit: int) -> OrchestrateRequest:
+    return OrchestrateRequest(name, "manual", limit, 0.0, load_policy())
 
 
 @contextmanager

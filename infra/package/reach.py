@@ -59,7 +59,8 @@ class Source:
 def _run_at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
     for node in body:
         if isinstance(node, Function):
-            yield from node.decorator_list
+            for decorator in node.decorator_list:
+                yield from _called_at_import(decorator)
             yield from node.args.defaults
             yield from (default for default in node.args.kw_defaults if default)
         elif isinstance(node, ast.ClassDef):
@@ -67,6 +68,16 @@ def _run_at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
             yield from _run_at_import(node.body)
         else:
             yield node
+
+
+def _called_at_import(decorator: ast.expr) -> Iterator[ast.AST]:
+    """An argument that is a bare name is not called yet: it belongs to the decorated definition (`shared/wiring`)."""
+    if isinstance(decorator, ast.Call):
+        yield decorator.func
+        yield from (each for each in decorator.args if not isinstance(each, ast.Name | ast.Attribute))
+        yield from decorator.keywords
+    else:
+        yield decorator
 
 
 def _references(nodes: "Iterator[ast.AST] | list[Definition]") -> References:

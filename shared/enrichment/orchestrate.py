@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.enrichment.intake import Candidate, Intake, take_in
-from shared.enrichment.naming import automation_task_name
+from shared.enrichment.naming import automation_task_name, batch_id_of, new_batch_id
 from shared.enrichment.ports import FinishedRow, QueueTask, RecordSource, SourceRow, TaskQueue
 from shared.enrichment.routing.decision import Decision, decide
 from shared.enrichment.routing.features import History
@@ -27,8 +27,8 @@ FAILURE_WINDOW = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Order:
-    """What one call asks for. `trigger` is scheduler or manual; `threshold` the least score of a record."""
+class OrchestrateRequest:
+    """`trigger` is scheduler or manual; `threshold` is the least score of a record."""
 
     batch_id: str
     trigger: str
@@ -81,61 +81,83 @@ class Orchestrator:
     clock: Clock
     reprocess_after: timedelta
 
-    def run(self, order: Order) -> Report:
+    def request(
+        self,
+        *,
+        limit: int,
+        policy: Policy,
+        priority_threshold: float | None = None,
+        force: Route | None = None,
+        batch_id: str | None = None,
+        firing: tuple[datetime, str] | None = None,
+    ) -> OrchestrateRequest:
+        """Fills in what a caller left out. `firing` is Scheduler's time and its text: all its tries are one batch."""
+        return OrchestrateRequest(
+            batch_id=batch_id or (batch_id_of(*firing) if firing else new_batch_id(self.clock())),
+            trigger="scheduler" if firing else "manual",
+            limit=limit,
+            threshold=self.config.manual_priority_threshold
+            if priority_threshold is None
+            else priority_threshold,
+            policy=policy,
+            force=force,
+        )
+
+    def run(self, request: OrchestrateRequest) -> Report:
         """Raises SourceUnavailable, StoreUnavailable, StoreRefused; what was opened before stays and is worked on."""
-        pages = self._pages(order)
+        pages = self._pages(request)
         first = next(
             pages, []
         )  # before the batch takes its name: a source that is down must not use the name up
         begun = self.store.begin_batch(
-            order.batch_id,
+            request.batch_id,
             run_id=uuid.uuid4(),
-            trigger=order.trigger,
-            request=order.to_json(),
-            policy=order.policy.name,
-            policy_version=order.policy.version,
+            trigger=request.trigger,
+            request=request.to_json(),
+            policy=request.policy.name,
+            policy_version=request.policy.version,
         )
         if not begun.started:
-            return Report(order.batch_id, started=False, status=self.store.batch_status(order.batch_id))
+            return Report(request.batch_id, started=False, status=self.store.batch_status(request.batch_id))
         tally = Tally()
         enqueued: list[uuid.UUID] = []
         try:
             for intake in self._intakes(first, pages, tally):
-                enqueued = self._take(intake, order, tally)
-                if tally.daily_limit_reached or tally.opened >= order.limit:
+                enqueued = self._take(intake, request, tally)
+                if tally.daily_limit_reached or tally.opened >= request.limit:
                     break
                 if enqueued:
-                    self._note(order, tally, enqueued)
+                    self._note(request, tally, enqueued)
                     enqueued = []
             else:
                 tally.source_exhausted = True
         except SwitchyardError as error:
             tally.notes.append(error.detail)
-            self._note(order, tally, enqueued, closed=True)
+            self._note(request, tally, enqueued, closed=True)
             raise
         ledgered = self._remember(begun.finished, tally)
-        self._note(order, tally, enqueued, ledgered=ledgered, closed=True)
-        return Report(order.batch_id, started=True, tally=tally)
+        self._note(request, tally, enqueued, ledgered=ledgered, closed=True)
+        return Report(request.batch_id, started=True, tally=tally)
 
-    def preview(self, order: Order) -> list[dict[str, Any]]:
+    def preview(self, request: OrchestrateRequest) -> list[dict[str, Any]]:
         """The decisions that `run` would make now, for at most `limit` records; changes nothing."""
         decisions: list[dict[str, Any]] = []
         tally = Tally()
-        pages = self._pages(order)
+        pages = self._pages(request)
         for intake in self._intakes(next(pages, []), pages, tally):
             known = self._known(intake)
             for candidate, decision in self._choose(
-                intake, known, order, order.limit - len(decisions), tally
+                intake, known, request, request.limit - len(decisions), tally
             ).items:
                 shown = {"pn": candidate.record.pn, "manufacturer": candidate.record.manufacturer}
                 decisions.append(shown | decision.to_json())
-            if len(decisions) >= order.limit:
+            if len(decisions) >= request.limit:
                 break
         return decisions
 
-    def _pages(self, order: Order) -> Iterator[Sequence[SourceRow]]:
+    def _pages(self, request: OrchestrateRequest) -> Iterator[Sequence[SourceRow]]:
         return self.source.pages(
-            threshold=order.threshold,
+            threshold=request.threshold,
             page_size=self.config.max_batch_size,
             finished_after=self._completed_after(),
         )
@@ -152,24 +174,24 @@ class Orchestrator:
             yield intake
             page = next(rest, None)
 
-    def _take(self, intake: Intake, order: Order, tally: Tally) -> list[uuid.UUID]:
+    def _take(self, intake: Intake, request: OrchestrateRequest, tally: Tally) -> list[uuid.UUID]:
         """Opens one chunk and enqueues it. Returns the tasks that are in the queue.
 
         Goes on with the rest of the chunk when other runs claimed some of what this one had chosen.
         """
         known = self._known(intake)
-        room = min(order.limit - tally.opened, self.config.max_daily_tasks - known.daily_used)
-        chosen = self._choose(intake, known, order, room, tally)
+        room = min(request.limit - tally.opened, self.config.max_daily_tasks - known.daily_used)
+        chosen = self._choose(intake, known, request, room, tally)
         refusals = [
             refusal for refusal in intake.refusals if refusal.content_hash not in known.rejected_before
         ]
         tally.read += len(intake.refusals)
         tally.skipped["rejected_before"] += len(intake.refusals) - len(refusals)
-        tally.daily_limit_reached = bool(chosen.rest) and len(chosen.items) < order.limit - tally.opened
+        tally.daily_limit_reached = bool(chosen.rest) and len(chosen.items) < request.limit - tally.opened
         if not chosen.items and not refusals:
             return []
         opened = self.store.open_tasks(
-            order.batch_id,
+            request.batch_id,
             [_item(candidate, decision) for candidate, decision in chosen.items],
             [refusal.to_json() for refusal in refusals],
             daily_limit=self.config.max_daily_tasks,
@@ -183,8 +205,8 @@ class Orchestrator:
         tally.read -= opened.over_limit  # untouched: a later run finds them again
         tally.daily_limit_reached |= opened.over_limit > 0
         enqueued = self._enqueue(opened.automation, tally)
-        if chosen.rest and tally.opened < order.limit and not tally.daily_limit_reached:
-            enqueued += self._take(Intake(chosen.rest, (), 0), order, tally)
+        if chosen.rest and tally.opened < request.limit and not tally.daily_limit_reached:
+            enqueued += self._take(Intake(chosen.rest, (), 0), request, tally)
         return enqueued
 
     def _known(self, intake: Intake) -> Known:
@@ -195,7 +217,9 @@ class Orchestrator:
             failed_after=self.clock() - FAILURE_WINDOW,
         )
 
-    def _choose(self, intake: Intake, known: Known, order: Order, room: int, tally: Tally) -> Chosen:
+    def _choose(
+        self, intake: Intake, known: Known, request: OrchestrateRequest, room: int, tally: Tally
+    ) -> Chosen:
         items: list[tuple[Candidate, Decision]] = []
         for place, candidate in enumerate(intake.candidates):
             record = known.records.get(candidate.record.key, KnownRecord())
@@ -206,9 +230,9 @@ class Orchestrator:
                 decision = decide(
                     candidate.record,
                     _history(candidate, record, known),
-                    order.policy,
+                    request.policy,
                     self.config,
-                    order.force,
+                    request.force,
                 )
                 items.append((candidate, decision))
             else:
@@ -240,7 +264,7 @@ class Orchestrator:
 
     def _note(
         self,
-        order: Order,
+        request: OrchestrateRequest,
         tally: Tally,
         enqueued: Sequence[uuid.UUID],
         *,
@@ -248,7 +272,7 @@ class Orchestrator:
         closed: bool = False,
     ) -> None:
         self.store.note_progress(
-            order.batch_id, enqueued=enqueued, counts=tally.to_json(), ledgered=ledgered, closed=closed
+            request.batch_id, enqueued=enqueued, counts=tally.to_json(), ledgered=ledgered, closed=closed
         )
 
     def _completed_after(self) -> datetime:

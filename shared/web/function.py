@@ -1,4 +1,4 @@
-"""What makes a plain handler a deployed function: routing, validation, errors, correlation and the log line."""
+"""Makes a deployed function of plain handlers: routing, validation, errors, correlation and the log entry."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Protocol, cast
 
 import flask
 
@@ -19,22 +19,27 @@ from shared.web.call import CORRELATION_HEADER, Answer, Call, RequestModel, corr
 from shared.web.health import Check, Health, HealthRequest
 from shared.web.log import log, start_logging
 from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, Problem, problem_of, unexpected
+from shared.wiring.part import Group, require, settings_of
 
-T = TypeVar("T", bound=RequestModel)
-Handler = Callable[[Any, Call], Answer]
-HttpFunction = Callable[[flask.Request], flask.Response]
+Handler = Callable[..., Answer]
+Supply = Callable[[], Any]
+"""Returns what a handler works with; mostly a `Part` of shared/wiring."""
 
 FIRST_ERROR = 400
 
 
 @dataclass(frozen=True)
 class Route:
-    """`template` is a path such as `/batches/{id}`; GET takes its input from the query, POST from the body."""
+    """`template` is a path such as `/batches/{id}`; GET takes its input from the query, POST from the body.
+
+    The handler is called with the request, the call, and what each of `supplies` returns.
+    """
 
     method: str
     template: str
     model: type[RequestModel]
     handler: Handler
+    supplies: tuple[Supply, ...] = ()
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -46,12 +51,29 @@ class Route:
         refuse_query(request.args.to_dict(flat=False))
         return read_body(self.model, request.get_data(), request.mimetype)
 
+    def answer(self, request: flask.Request, call: Call) -> Answer:
+        return self.handler(self.read(request), call, *(supply() for supply in self.supplies))
+
+
+class HttpFunction(Protocol):
+    """`settings` holds every group of settings that the function could ever read."""
+
+    routes: Sequence[Route]
+    settings: Sequence[type[Group]]
+
+    def __call__(self, request: flask.Request) -> flask.Response: ...
+
 
 def http_function(
     name: str, routes: Sequence[Route], checks: Mapping[str, Check] = MappingProxyType({})
 ) -> HttpFunction:
-    """One deployed function out of routes. It also answers `GET /health`, by `checks`. Raises SettingsInvalid."""
+    """One deployed function, which also answers `GET /health` by `checks`.
+
+    Raises SettingsInvalid for a wrong value of a variable that the routes or the checks could ever read.
+    """
     start_logging(LogSettings.from_environment().level)
+    used = (*(supply for route in routes for supply in route.supplies), *checks.values())
+    require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
 
     def serve(request: flask.Request) -> flask.Response:
@@ -89,19 +111,18 @@ def http_function(
         )
         return response
 
-    return serve
+    function = cast("HttpFunction", serve)
+    function.routes, function.settings = table, (LogSettings, *settings_of(used))
+    return function
 
 
 def endpoint(
-    model: type[T], checks: Mapping[str, Check], *, name: str | None = None
-) -> Callable[[Callable[[T, Call], Answer]], HttpFunction]:
+    model: type[RequestModel], checks: Mapping[str, Check], *supplies: Supply
+) -> Callable[[Handler], HttpFunction]:
     """Makes a handler the function's one endpoint: POST to its root."""
-
-    def deploy(handler: Callable[[T, Call], Answer]) -> HttpFunction:
-        routes = [Route("POST", "/", model, handler)]
-        return http_function(name or handler.__name__.replace("_", "-"), routes, checks)
-
-    return deploy
+    return lambda handler: http_function(
+        handler.__name__.replace("_", "-"), [Route("POST", "/", model, handler, supplies)], checks
+    )
 
 
 def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer:
@@ -111,8 +132,7 @@ def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str)
         raise NotFound(f"there is nothing at {path[:200]}")
     for route, match in found:
         if route.method == request.method:
-            call = Call(request.headers, match.groupdict(), correlation_id)
-            return route.handler(route.read(request), call)
+            return route.answer(request, Call(request.headers, match.groupdict(), correlation_id))
     allowed = sorted({route.method for route, _ in found})
     raise MethodNotAllowed(f"{path[:200]} takes {' or '.join(allowed)}, not {request.method}", allowed)
 

@@ -1,5 +1,5 @@
-"""The composition root: the only place that builds concrete clients, each once per process, when first asked for.
+"""The composition root: the only place that builds concrete clients.
 
-Importing this is cheap; every builder imports what it builds. A function calls `common.require` when it is loaded, so
-that wrong settings stop its start.
+Importing it is cheap, since every part imports what it builds. A function names the parts that it uses; wrong settings
+of theirs stop its start (`shared/web/function.py`).
 """

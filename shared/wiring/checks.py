@@ -1,34 +1,41 @@
-"""What the functions check for `GET /health`. Each check raises, reads at most, and asks no vendor.
+"""The checks of `GET /health`. Each one raises when something cannot be used. It only reads, and asks no vendor."""
 
-A function names the checks of what it uses; those are built and imported when it is first asked for its health.
-"""
+from typing import TYPE_CHECKING
 
-from shared.wiring import enrichment
+if TYPE_CHECKING:
+    from shared.cloud.bigquery import BigQuerySource
+    from shared.cloud.order_store import SupabaseOrderStore
+    from shared.cloud.record_store import SupabaseRecordStore
+    from shared.cloud.storage import SupabaseLabelShelf
+    from shared.cloud.tasks import CloudTasksQueue
 
 NOTHING_THERE = "health/nothing-there"
-"""Never on the label shelf: to be told so takes the address, the key and the bucket."""
+"""Never exists; a 404 proves that address, key and bucket are right."""
 
 
-def record_tables() -> None:
-    enrichment.record_store().pending_manual_tasks(1, None)
+def record_tables(store: "SupabaseRecordStore") -> None:
+    store.pending_manual_tasks(1, None)
 
 
-def order_tables() -> None:
-    from shared.wiring import fulfillment
-
-    fulfillment.order_store().recent_stage_runs(1)
+def order_tables(store: "SupabaseOrderStore") -> None:
+    store.recent_stage_runs(1)
 
 
-def automation_queue() -> None:
-    enrichment.automation_queue().check()
+def queue(queue: "CloudTasksQueue") -> None:
+    queue.check()
 
 
-def dead_letter_queue() -> None:
-    enrichment.dead_letter_queue().check()
+def source(source: "BigQuerySource") -> None:
+    source.check()
 
 
-def source() -> None:
-    enrichment.record_source().check()
+def label_shelf(shelf: "SupabaseLabelShelf") -> None:
+    from shared.errors import NotFound
+
+    try:
+        shelf.get(NOTHING_THERE)
+    except NotFound:
+        return
 
 
 def policies() -> None:
@@ -36,29 +43,3 @@ def policies() -> None:
 
     for name in available_policies():
         load_policy(name)
-
-
-def catalogue_settings() -> None:
-    enrichment.catalogue()
-
-
-def marketplace_settings() -> None:
-    from shared.wiring import fulfillment
-
-    fulfillment.marketplace()
-
-
-def label_settings() -> None:
-    from shared.wiring import fulfillment
-
-    fulfillment.label_purchase()
-
-
-def label_shelf() -> None:
-    from shared.errors import NotFound
-    from shared.wiring import fulfillment
-
-    try:
-        fulfillment.label_shelf().get(NOTHING_THERE)
-    except NotFound:
-        return

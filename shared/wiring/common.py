@@ -1,32 +1,26 @@
-"""What both enrichment and fulfillment are built with."""
+"""Parts of both enrichment and fulfillment."""
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from shared import settings
-from shared.workflow_config import WorkflowConfig
+from shared.wiring.part import part
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-
-def require(*groups: type[settings.Settings]) -> None:
-    """Raises SettingsInvalid unless these groups, the log's and the workflow's can be read from the environment."""
-    for group in groups:
-        group.from_environment()
-    settings.LogSettings.from_environment()
-    workflow_config()
+    from shared.cloud.supabase import SupabaseRpc
 
 
-@cache
-def workflow_config() -> WorkflowConfig:
-    import os
-
-    return WorkflowConfig.from_environment(os.environ)
-
-
-@cache
+@part()
 def tls() -> "SSLContext":
+    """Shared by all clients: each context costs 20 ms and more."""
     import httpx
 
     return httpx.create_ssl_context()
+
+
+@part(settings.StoreSettings)
+def database(store: settings.StoreSettings) -> "SupabaseRpc":
+    from shared.cloud.supabase import SupabaseRpc
+
+    return SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=tls)

@@ -1,55 +1,60 @@
-"""The composition root of enrichment."""
+"""Parts of enrichment."""
 
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING
 
 from shared import settings
 from shared.clock import system_clock
 from shared.wiring import common
+from shared.wiring.part import part
+from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from shared.cloud.bigquery import BigQuerySource
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
-    from shared.enrichment.automate import Reply, Worker
+    from shared.enrichment.automate import Worker
     from shared.enrichment.orchestrate import Orchestrator
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
 
 
-@cache
-def record_store() -> "SupabaseRecordStore":
+@part(
+    common.database,
+    settings.DeliverySettings,
+    settings.SweepSettings,
+    settings.DeskSettings,
+    WorkflowConfig,
+)
+def record_store(
+    database: "SupabaseRpc",
+    delivery: settings.DeliverySettings,
+    sweep: settings.SweepSettings,
+    desk: settings.DeskSettings,
+    config: WorkflowConfig,
+) -> "SupabaseRecordStore":
     from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
-    from shared.cloud.supabase import SupabaseRpc
 
-    store = settings.StoreSettings.from_environment()
-    sweep = settings.SweepSettings.from_environment()
-    review = settings.DeskSettings.from_environment()
     times = StoreTimes(
-        lease=settings.DeliverySettings.from_environment().lease,
+        lease=delivery.lease,
         grace=sweep.grace,
         patience=sweep.patience,
-        claim=review.claim,
-        due_high=review.due_high,
-        due_medium=review.due_medium,
-        due_low=review.due_low,
+        claim=desk.claim,
+        due_high=desk.due_high,
+        due_medium=desk.due_medium,
+        due_low=desk.due_low,
     )
-    rpc = SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=common.tls)
-    return SupabaseRecordStore(rpc, times, max_attempts=common.workflow_config().automation_retry_attempts)
+    return SupabaseRecordStore(database, times, max_attempts=config.automation_retry_attempts)
 
 
-@cache
-def automation_queue() -> "CloudTasksQueue":
-    queue = settings.QueueSettings.from_environment()
+@part(settings.QueueSettings)
+def automation_queue(queue: settings.QueueSettings) -> "CloudTasksQueue":
     return _queue(queue, queue.automation_queue, queue.automate_url)
 
 
-@cache
-def dead_letter_queue() -> "CloudTasksQueue":
-    queue = settings.QueueSettings.from_environment()
+@part(settings.QueueSettings)
+def dead_letter_queue(queue: settings.QueueSettings) -> "CloudTasksQueue":
     return _queue(queue, queue.dead_letter_queue, queue.fallback_url)
 
 
@@ -67,12 +72,11 @@ def _queue(queue: settings.QueueSettings, name: str, target_url: str) -> "CloudT
     return CloudTasksQueue(address, timeout=queue.timeout)
 
 
-@cache
-def catalogue() -> "DigiKeyCatalogue":
+@part(settings.CatalogueSettings)
+def catalogue(vendor: settings.CatalogueSettings) -> "DigiKeyCatalogue":
     from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale
     from shared.vendors.digikey.client import DigiKeyBounds, DigiKeyCatalogue
 
-    vendor = settings.CatalogueSettings.from_environment()
     return DigiKeyCatalogue(
         DigiKeyCredentials(vendor.client_id, vendor.client_secret.get_secret_value()),
         base_url=vendor.base_url,
@@ -82,11 +86,10 @@ def catalogue() -> "DigiKeyCatalogue":
     )
 
 
-@cache
-def record_source() -> "BigQuerySource":
+@part(settings.SourceSettings)
+def record_source(source: settings.SourceSettings) -> "BigQuerySource":
     from shared.cloud.bigquery import BigQuerySource
 
-    source = settings.SourceSettings.from_environment()
     return BigQuerySource(
         source.table,
         project=source.project,
@@ -97,38 +100,49 @@ def record_source() -> "BigQuerySource":
     )
 
 
-@cache
-def orchestrator() -> "Orchestrator":
+@part(record_source, record_store, automation_queue, WorkflowConfig, settings.ReprocessSettings)
+def orchestrator(
+    source: "BigQuerySource",
+    store: "SupabaseRecordStore",
+    queue: "CloudTasksQueue",
+    config: WorkflowConfig,
+    reprocess: settings.ReprocessSettings,
+) -> "Orchestrator":
     from shared.enrichment.orchestrate import Orchestrator
 
-    return Orchestrator(
-        source=record_source(),
-        store=record_store(),
-        queue=automation_queue(),
-        config=common.workflow_config(),
-        clock=system_clock,
-        reprocess_after=timedelta(days=settings.ReprocessSettings.from_environment().after_days),
-    )
+    return Orchestrator(source, store, queue, config, system_clock, timedelta(days=reprocess.after_days))
 
 
-@cache
-def worker() -> "Worker":
+@part(record_store, catalogue, automation_queue, dead_letter_queue, WorkflowConfig)
+def worker(
+    store: "SupabaseRecordStore",
+    catalogue: "DigiKeyCatalogue",
+    queue: "CloudTasksQueue",
+    dead_letters: "CloudTasksQueue",
+    config: WorkflowConfig,
+) -> "Worker":
     from shared.enrichment.automate import Worker
 
-    return Worker(
-        record_store(), catalogue(), automation_queue(), dead_letter_queue(), common.workflow_config()
-    )
+    return Worker(store, catalogue, queue, dead_letters, config)
 
 
-def deliver(task_id: "UUID", number: int, *, last: bool, queue_task: str) -> "Reply":
-    """One delivery to the worker, whose import a mere health check need not pay for."""
-    from shared.enrichment.automate import Delivery
-
-    return worker().work(Delivery(task_id, number, last, queue_task))
+@part(settings.DeliverySettings)
+def max_deliveries(delivery: settings.DeliverySettings) -> int:
+    return delivery.max_attempts
 
 
-@cache
-def sweeper() -> "Sweeper":
+@part(record_store, automation_queue, WorkflowConfig)
+def sweeper(store: "SupabaseRecordStore", queue: "CloudTasksQueue", config: WorkflowConfig) -> "Sweeper":
     from shared.enrichment.sweep import Sweeper
 
-    return Sweeper(record_store(), automation_queue(), common.workflow_config())
+    return Sweeper(store, queue, config)
+
+
+@part(settings.SweepSettings)
+def sweep_limit(sweep: settings.SweepSettings) -> int:
+    return sweep.limit
+
+
+@part(WorkflowConfig)
+def daily_limit(config: WorkflowConfig) -> int:
+    return config.max_daily_tasks

@@ -1,86 +1,90 @@
-"""The composition root of the order line: clients built once per process, when first asked for."""
+"""Parts of fulfillment."""
 
 import json
 import time
-from dataclasses import replace
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING
 
 from shared import settings
 from shared.clock import system_clock
 from shared.errors import SettingsInvalid
 from shared.wiring import common
+from shared.wiring.part import part
 
 if TYPE_CHECKING:
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.storage import SupabaseLabelShelf
+    from shared.cloud.supabase import SupabaseRpc
     from shared.fulfillment.accept import Acceptance
     from shared.fulfillment.label import LabelPurchase
     from shared.fulfillment.messages import MessageSync
-    from shared.fulfillment.ports import Carrier, Party
+    from shared.fulfillment.ports import Carrier
     from shared.fulfillment.sequence import StageRunner
     from shared.fulfillment.track import TrackingUpdate
+    from shared.vendors.canada_post.account import ShippingAccount
     from shared.vendors.mirakl.client import MiraklMarketplace
 
 
-@cache
-def order_store() -> "SupabaseOrderStore":
+@part(common.database)
+def order_store(database: "SupabaseRpc") -> "SupabaseOrderStore":
     from shared.cloud.order_store import SupabaseOrderStore
-    from shared.cloud.supabase import SupabaseRpc
 
-    store = settings.StoreSettings.from_environment()
-    return SupabaseOrderStore(
-        SupabaseRpc(store.url, store.key.get_secret_value(), timeout=store.timeout, tls=common.tls)
-    )
+    return SupabaseOrderStore(database)
 
 
-@cache
-def stage_runner() -> "StageRunner":
+@part(order_store)
+def stage_runner(store: "SupabaseOrderStore") -> "StageRunner":
     from shared.fulfillment.pipeline import load_pipeline
     from shared.fulfillment.sequence import StageRunner
 
-    return StageRunner(order_store(), load_pipeline(), system_clock)
+    return StageRunner(store, load_pipeline(), system_clock)
 
 
-@cache
-def marketplace() -> "MiraklMarketplace":
+@part(settings.MarketplaceSettings)
+def marketplace(vendor: settings.MarketplaceSettings) -> "MiraklMarketplace":
     from shared.fulfillment.sequence import LONGEST_WAIT
-    from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
+    from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
 
-    vendor = settings.MarketplaceSettings.from_environment()
     return MiraklMarketplace(
         vendor.api_key.get_secret_value(),
         base_url=vendor.base_url,
         shop_id=vendor.shop_id,
-        bounds=MiraklBounds(
-            read=vendor.timeout, total=vendor.timeout, retries=replace(READS, longest_pause=LONGEST_WAIT)
-        ),
+        bounds=MiraklBounds(read=vendor.timeout, total=vendor.timeout, longest_wait=LONGEST_WAIT),
         tls=common.tls(),
     )
 
 
-@cache
-def carrier() -> "Carrier":
-    """Raises SettingsInvalid for an account that the carrier would never take."""
-    from shared.vendors.canada_post.account import (
-        JsonCredentials,
-        Settlement,
-        ShippingAccount,
-        XmlCredentials,
-    )
+@part(settings.CarrierSettings, at_start=True)
+def shipping_account(vendor: settings.CarrierSettings) -> "ShippingAccount":
+    """Raises SettingsInvalid for a sender that the carrier would never take."""
+    from shared.fulfillment.ports import Party
+    from shared.vendors.canada_post.account import Settlement, ShippingAccount
+
+    fields = ("company", "phone", "line_1", "city", "province", "postal_code", "name", "line_2")
+    try:
+        given = json.loads(vendor.sender)
+        sender = Party(**dict.fromkeys(fields) | {name: str(given[name]) for name in given if name in fields})
+    except (ValueError, TypeError) as error:
+        raise SettingsInvalid(f"CANADA_POST_SENDER is no JSON object with {', '.join(fields[:6])}") from error
+    try:
+        return ShippingAccount(
+            mailed_by=vendor.customer_number,
+            sender=sender,
+            settlement=Settlement(vendor.contract_id, vendor.paid_by),
+            label_format=vendor.label_format,
+            email=vendor.email,
+        )
+    except SettingsInvalid as error:
+        raise SettingsInvalid(f"CANADA_POST_SENDER is wrong: {error.detail}") from error
+
+
+@part(settings.CarrierSettings, shipping_account)
+def carrier(vendor: settings.CarrierSettings, account: "ShippingAccount") -> "Carrier":
+    from shared.vendors.canada_post.account import JsonCredentials, XmlCredentials
     from shared.vendors.canada_post.json_api import JSON_ADDRESS, CanadaPostJson
     from shared.vendors.canada_post.transport import CanadaPostBounds
     from shared.vendors.canada_post.xml_api import XML_ADDRESS, CanadaPostXml
 
-    vendor = settings.CarrierSettings.from_environment()
-    account = ShippingAccount(
-        mailed_by=vendor.customer_number,
-        sender=_sender(vendor.sender),
-        settlement=Settlement(vendor.contract_id, vendor.paid_by),
-        label_format=vendor.label_format,
-        email=vendor.email,
-    )
     secret = vendor.password.get_secret_value()
     bounds = CanadaPostBounds(apart=vendor.apart)
     if vendor.backend == "json":
@@ -100,62 +104,58 @@ def carrier() -> "Carrier":
     )
 
 
-def _sender(text: str) -> "Party":
-    from shared.fulfillment.ports import Party
-
-    fields = ("company", "phone", "line_1", "city", "province", "postal_code", "name", "line_2")
-    try:
-        told = json.loads(text)
-        return Party(**dict.fromkeys(fields) | {name: str(told[name]) for name in told if name in fields})
-    except (ValueError, TypeError) as error:
-        raise SettingsInvalid(f"CANADA_POST_SENDER is no JSON object with {', '.join(fields[:6])}") from error
-
-
-@cache
-def label_shelf() -> "SupabaseLabelShelf":
+@part(settings.StoreSettings, settings.ShelfSettings)
+def label_shelf(store: settings.StoreSettings, shelf: settings.ShelfSettings) -> "SupabaseLabelShelf":
     from shared.cloud.storage import SupabaseLabelShelf
 
-    store = settings.StoreSettings.from_environment()
-    bucket = settings.ShelfSettings.from_environment().bucket
     return SupabaseLabelShelf(
-        store.url, store.key.get_secret_value(), bucket=bucket, timeout=store.timeout, tls=common.tls
+        store.url,
+        store.key.get_secret_value(),
+        bucket=shelf.bucket,
+        timeout=store.timeout,
+        tls=common.tls,
     )
 
 
-@cache
-def acceptance() -> "Acceptance":
+@part(marketplace, order_store)
+def acceptance(marketplace: "MiraklMarketplace", store: "SupabaseOrderStore") -> "Acceptance":
     from shared.fulfillment.accept import Acceptance
 
-    return Acceptance(marketplace(), order_store(), time.sleep)
+    return Acceptance(marketplace, store, time.sleep)
 
 
-@cache
-def label_purchase() -> "LabelPurchase":
+@part(marketplace, carrier, order_store, label_shelf, settings.CarrierSettings)
+def label_purchase(
+    marketplace: "MiraklMarketplace",
+    carrier: "Carrier",
+    store: "SupabaseOrderStore",
+    shelf: "SupabaseLabelShelf",
+    vendor: settings.CarrierSettings,
+) -> "LabelPurchase":
     from shared.fulfillment.label import LabelPurchase, LabelTerms
     from shared.fulfillment.parcels import ParcelSize
 
-    vendor = settings.CarrierSettings.from_environment()
     length, width, height = (Decimal(side) for side in vendor.parcel_size.split("x"))
     terms = LabelTerms(
         service_code=vendor.service_code,
         options=[option.strip() for option in vendor.options.split(",") if option.strip()],
         default_size=ParcelSize(weight=vendor.parcel_weight, length=length, width=width, height=height),
     )
-    return LabelPurchase(
-        marketplace(), carrier(), order_store(), label_shelf(), terms, system_clock, time.sleep
-    )
+    return LabelPurchase(marketplace, carrier, store, shelf, terms, system_clock, time.sleep)
 
 
-@cache
-def tracking_update() -> "TrackingUpdate":
+@part(marketplace, order_store, settings.TrackingSettings)
+def tracking_update(
+    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", tracking: settings.TrackingSettings
+) -> "TrackingUpdate":
     from shared.fulfillment.track import TrackingUpdate
 
-    code = settings.TrackingSettings.from_environment().carrier_code
-    return TrackingUpdate(marketplace(), order_store(), None if code == "none" else code)
+    code = tracking.carrier_code
+    return TrackingUpdate(marketplace, store, None if code == "none" else code)
 
 
-@cache
-def message_sync() -> "MessageSync":
+@part(marketplace, order_store)
+def message_sync(marketplace: "MiraklMarketplace", store: "SupabaseOrderStore") -> "MessageSync":
     from shared.fulfillment.messages import MessageSync
 
-    return MessageSync(marketplace(), order_store(), system_clock)
+    return MessageSync(marketplace, store, system_clock)

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from laptop.supabase.storage.folder import Folder
+from shared.errors import SettingsInvalid
 from tests.bigquery_support import Emulator
 from tests.enrichment_support import part
 from tests.functions_support import PROJECT, Deployment, contents
@@ -87,10 +88,7 @@ def test_orchestrate_is_healthy_with_its_table_and_degraded_without(
     ("name", "change", "check", "code"),
     [
         ("automate", {"AUTOMATION_QUEUE": "not-there"}, "automation_queue", "settings_invalid"),
-        ("automate", {"DIGIKEY_API_BASE": "http://vendor.example"}, "settings", "settings_invalid"),
         ("create_labels", {"LABEL_BUCKET": "not-there"}, "label_shelf", "store_refused"),
-        ("create_labels", {"CANADA_POST_SENDER": "{}"}, "settings", "settings_invalid"),
-        ("sync_messages", {"MIRAKL_API_BASE": "http://vendor.example"}, "settings", "settings_invalid"),
         ("workflow", {"SUPABASE_SERVICE_ROLE_KEY": "not-a-key"}, "records", "store_refused"),
     ],
 )
@@ -100,6 +98,21 @@ def test_what_cannot_be_used_is_named(
     told = whole.function(name, **change).get("/health").get_json()
     assert (told["status"], told["code"]) == (503, "degraded")
     assert (told["checks"][check]["status"], told["checks"][check]["code"]) == ("failed", code)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("automate", "DIGIKEY_API_BASE", "http://vendor.example"),
+        ("create_labels", "CANADA_POST_SENDER", "{}"),
+        ("sync_messages", "MIRAKL_API_BASE", "http://vendor.example"),
+    ],
+)
+def test_a_setting_that_no_client_could_use_stops_the_start(
+    whole: Deployment, name: str, variable: str, value: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=variable):
+        whole.function(name, **{variable: value})
 
 
 def test_with_everything_away_it_says_so_and_still_answers_the_shallow_question(

@@ -195,13 +195,13 @@ def wired(monkeypatch: pytest.MonkeyPatch, rest_server: Rest) -> Iterator[None]:
         "WORKFLOW_MANUAL_PRIORITY_THRESHOLD": "0.9",
     }.items():
         monkeypatch.setenv(name, value)
-    builders = (common.workflow_config, wiring.record_store, wiring.automation_queue, wiring.orchestrator)
-    for builder in builders:
-        builder.cache_clear()
+    parts = (common.database, wiring.record_store, wiring.automation_queue, wiring.orchestrator)
+    for part in parts:
+        part.forget()
     yield
-    wiring.record_store()._rpc.close()
-    for builder in builders:
-        builder.cache_clear()
+    common.database().close()
+    for part in parts:
+        part.forget()
 
 
 @pytest.mark.usefixtures("wired")
@@ -245,13 +245,13 @@ def test_orders_have_the_bounds_of_the_deployed_functions() -> None:
         ]
 
     for field in ("limit", "priority_threshold", "batch_id"):
-        assert bounds(face.RunRequest, field) == bounds(functions.OrchestrateRequest, field)
-    assert bounds(face.PendingRequest, "limit") == bounds(review.PendingRequest, "limit")
+        assert bounds(face.RunArguments, field) == bounds(functions.OrchestrateBody, field)
+    assert bounds(face.PendingArguments, "limit") == bounds(review.PendingRequest, "limit")
 
 
 def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUPABASE_URL", raising=False)
-    wiring.record_store.cache_clear()
+    wiring.record_store.forget()
 
     with pytest.raises(SettingsInvalid, match="SUPABASE_URL is missing"):
         asyncio.run(face.get_workflow_status("b1"))

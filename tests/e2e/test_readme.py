@@ -20,7 +20,6 @@ from infra.local.functions import function_environment
 from infra.local.settings import PORT_OFFSETS
 from shared.web.body import read_query
 from shared.web.enrichment.desk import enrichment_desk
-from shared.web.enrichment.redrive import redrive_route
 from shared.web.function import Route
 from tests.laptop.supervisor.stack_support import PROJECT
 
@@ -107,7 +106,7 @@ def curl_lines() -> Iterator[tuple[str, str, str, str | None]]:
 
 def record_routes() -> list[Route]:
     """Those of `workflow` that concern records; no handler is called."""
-    return [*enrichment_desk(pytest.fail, pytest.fail), redrive_route(pytest.fail, 0)]
+    return [*enrichment_desk(pytest.fail, pytest.fail)]
 
 
 @pytest.mark.parametrize(("function", "method", "path", "body"), list(curl_lines()))

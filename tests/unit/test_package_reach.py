@@ -101,6 +101,21 @@ def test_defaults_decorators_and_class_bodies_run_at_import(tmp_path: Path) -> N
     assert modules(found) == {"f", "room", "first", "second", "third", "fourth"}
 
 
+def test_a_name_that_a_decorator_is_given_belongs_to_the_decorated_definition(tmp_path: Path) -> None:
+    room = (
+        "def part(*sources):\n    from shared import first\n    return lambda f: f\n"
+        "def store():\n    from shared import second\n"
+        "@part(store)\ndef worker(store):\n    from shared import third\n"
+    )
+    rest = {f"shared_{name}": "" for name in ("first", "second", "third")}
+    idle = of_function(tmp_path, functions_f="import shared.room\ndef f(): ...", shared_room=room, **rest)
+    assert modules(idle) == {"f", "room", "first"}
+    used = of_function(
+        tmp_path, functions_f="import shared.room as room\nf = room.worker", shared_room=room, **rest
+    )
+    assert modules(used) == {"f", "room", "first", "second", "third"}
+
+
 def test_modules_that_import_each_other_end(tmp_path: Path) -> None:
     found = of_function(
         tmp_path,

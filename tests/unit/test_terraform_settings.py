@@ -1,4 +1,4 @@
-"""What Terraform gives to the functions is what their code reads and what the pages explain."""
+"""Terraform gives the functions what their code reads and what the pages explain."""
 
 import os
 import re
@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.function_settings import FILE, LOCAL_ONLY, ROOT, settings_of, written
+from infra.function_settings import FIELDS, FILE, LOCAL_ONLY, PAGE, ROOT, page, settings_of, written
 from infra.package.archive import functions
-from shared import settings
-from tests.settings_support import minimal
+from tests.settings_support import COMPLETE
 
 TERRAFORM = FILE.parent
 FUNCTIONS = functions(ROOT)
-SAMPLES = {name: value for group in settings.GROUPS for name, value in minimal(group).items()}
 
 
 def text(path: Path | str) -> str:
@@ -29,14 +27,15 @@ def headings(page: str) -> set[str]:
     return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-def test_the_file_for_terraform_is_what_the_code_reads() -> None:
+def test_the_file_for_terraform_and_the_page_are_what_the_code_declares() -> None:
     assert FILE.read_text(encoding="utf-8") == written(), "run `python -m infra.function_settings`"
+    assert PAGE.read_text(encoding="utf-8") == page(PAGE.read_text(encoding="utf-8")), "the same"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_starts_with_what_terraform_must_give_it(name: str) -> None:
-    told = settings_of(name)
-    given = {variable: SAMPLES[variable] for variable in told["required"] + told["secret"]}
+    listed = settings_of(name)
+    given = {variable: COMPLETE[variable] for variable in listed["required"] + listed["secret"]}
     started = subprocess.run(
         [sys.executable, "-c", f"import functions.{name.replace('-', '_')}"],
         env=given | {"PATH": os.environ["PATH"]},
@@ -49,35 +48,36 @@ def test_a_function_starts_with_what_terraform_must_give_it(name: str) -> None:
     assert (started.returncode, started.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("name", "variable"),
-    [
-        (name, variable)
-        for name in FUNCTIONS
-        for variable in settings_of(name)["required"] + settings_of(name)["secret"]
-    ],
-)
-def test_what_is_required_stands_on_the_page_of_settings(name: str, variable: str) -> None:
-    told = re.search(rf"^\| `{variable}` \| (\S+)", text("docs/configuration.md"), re.MULTILINE)
-    assert told, f"{name} needs it"
-    assert told[1] == "required"
-
-
 def test_a_function_that_stores_tasks_reads_the_times_that_they_get() -> None:
-    """They are read deep in the composition root, and not asked for when the function starts."""
     for name in ("orchestrate", "automate", "fallback", "workflow"):
         assert {"MANUAL_DUE_SECONDS_HIGH", "SWEEP_PATIENCE_SECONDS"} <= set(settings_of(name)["optional"])
     assert "DIGIKEY_TIMEOUT_SECONDS" not in settings_of("orchestrate")["optional"]
+    assert "WORKFLOW_MAX_BATCH_SIZE" not in settings_of("accept-orders")["optional"]
     assert "MANUAL_DUE_SECONDS_HIGH" not in settings_of("accept-orders")["optional"]
 
 
+def test_terraform_has_a_value_for_what_is_required_and_is_no_secret() -> None:
+    [block] = re.findall(
+        r"own_settings = merge\(\n(.*?)\n  \)\n", text(TERRAFORM / "functions.tf"), re.DOTALL
+    )
+    own = set(re.findall(r"^ +([A-Z][A-Z_]+) += ", block, re.MULTILINE))
+    assert {variable for name in FUNCTIONS for variable in settings_of(name)["required"]} <= own
+
+
+def test_code_terraform_and_documentation_have_and_require_the_same_settings() -> None:
+    rows = dict(
+        re.findall(r"^\| `([A-Z][A-Z_]+)` \| ([^|]+?) \|", text("docs/configuration.md"), re.MULTILINE)
+    )
+    kinds = [settings_of(name) for name in FUNCTIONS]
+    given = {variable for kind in kinds for variables in kind.values() for variable in variables}
+    required = {variable for kind in kinds for variable in kind["required"] + kind["secret"]}
+    assert set(FIELDS) == given | LOCAL_ONLY == set(rows)
+    assert {name for name, field in FIELDS.items() if field.is_required()} == required
+    assert {name for name, default in rows.items() if default == "required"} == required
+
+
 def test_what_is_only_for_the_laptop_is_not_deployed() -> None:
-    local = {
-        str(field.alias)
-        for group in settings.GROUPS
-        for field in group.model_fields.values()
-        if (field.description or "").rpartition("only for a local")[1]
-    }
+    local = {name for name, field in FIELDS.items() if "only for a local" in (field.description or "")}
     assert local == LOCAL_ONLY
 
 

@@ -8,9 +8,8 @@ import pytest
 from werkzeug.datastructures import Headers
 
 from shared.web.call import Call
-from shared.web.enrichment.delivery import delivery_number
-from shared.web.fulfillment.scheduler import schedule_time
 from shared.web.log import LOGGER, log, start_logging
+from shared.web.platform import delivery_number, schedule_time
 from tests.web_support import logged
 
 

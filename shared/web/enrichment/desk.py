@@ -1,18 +1,20 @@
-"""The endpoints of `workflow`: people's work, and reports."""
+"""The endpoints of `workflow` about enrichment: manual tasks, redrives and reports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.enrichment.naming import BATCH_ID
+from shared.clock import system_clock
+from shared.enrichment.naming import BATCH_ID, new_batch_id
+from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.identity import manufacturer_key
 from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.web.call import Answer, Call, NoInput, RequestModel
-from shared.web.function import Route
+from shared.web.function import Route, Supply
 
 NO_NUL = r"^[^\x00]*$"
 Person = Annotated[
@@ -76,60 +78,77 @@ class ProductsRequest(RequestModel):
     limit: int = Field(5, ge=1, le=100)
 
 
-class DeskAndReports(DeskStore, ReportStore, Protocol):
-    """Both, as one database serves them."""
+class RedriveRequest(RequestModel):
+    """`batch_id` names the batch that takes the records; the same name and request again redrives nothing more."""
+
+    cause: ErrorCategory | None = None
+    limit: int = Field(100, ge=1, le=1000)
+    batch_id: str | None = Field(None, pattern=f"^{BATCH_ID}$")
 
 
-def enrichment_desk(
-    store: Callable[[], DeskAndReports], config: Callable[[], dict[str, Any]]
-) -> Sequence[Route]:
-    """`store` and `config` are asked for at the first request that needs them."""
-
-    def claim(request: ClaimRequest, call: Call) -> Answer:
-        return Answer(store().claim_manual_task(_task(call), request.assignee))
-
-    def release(request: ReleaseRequest, call: Call) -> Answer:
-        return Answer(store().release_manual_task(_task(call), request.assignee, request.note))
-
-    def complete(request: CompleteRequest, call: Call) -> Answer:
-        fields = request.fields.model_dump(exclude_none=True)
-        maker = fields.get("manufacturer")
-        key = manufacturer_key(maker) if maker else None
-        return Answer(store().complete_manual_task(_task(call), request.assignee, fields, key, request.note))
-
-    def fail(request: FailRequest, call: Call) -> Answer:
-        return Answer(store().fail_manual_task(_task(call), request.assignee, request.note))
-
-    def pending(request: PendingRequest, _call: Call) -> Answer:
-        return Answer({"manual_tasks": store().pending_manual_tasks(request.limit, request.priority)})
-
-    def status(_request: NoInput, call: Call) -> Answer:
-        return Answer(store().batch_status(batch_of(call)))
-
-    def products(request: ProductsRequest, call: Call) -> Answer:
-        return Answer({"products": store().recent_products(batch_of(call), request.limit)})
-
-    def reconcile(request: ReconcileRequest, _call: Call) -> Answer:
-        return Answer(store().reconcile(request.batch, request.day))
-
-    def show_config(_request: NoInput, _call: Call) -> Answer:
-        return Answer(config())
-
+def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
+    """`store` returns a DeskStore and ReportStore in one, `daily_limit` the quota that redriven records count for."""
     return (
-        Route("GET", "/batches/{id}", NoInput, status),
-        Route("GET", "/batches/{id}/products", ProductsRequest, products),
-        Route("GET", "/manual-tasks", PendingRequest, pending),
-        Route("POST", "/manual-tasks/{id}/claim", ClaimRequest, claim),
-        Route("POST", "/manual-tasks/{id}/release", ReleaseRequest, release),
-        Route("POST", "/manual-tasks/{id}/complete", CompleteRequest, complete),
-        Route("POST", "/manual-tasks/{id}/fail", FailRequest, fail),
-        Route("GET", "/config", NoInput, show_config),
-        Route("GET", "/reconcile", ReconcileRequest, reconcile),
+        Route("GET", "/batches/{id}", NoInput, _status, (store,)),
+        Route("GET", "/batches/{id}/products", ProductsRequest, _products, (store,)),
+        Route("POST", "/batches/{id}/redrive", RedriveRequest, _redrive, (store, daily_limit)),
+        Route("GET", "/manual-tasks", PendingRequest, _pending, (store,)),
+        Route("POST", "/manual-tasks/{id}/claim", ClaimRequest, _claim, (store,)),
+        Route("POST", "/manual-tasks/{id}/release", ReleaseRequest, _release, (store,)),
+        Route("POST", "/manual-tasks/{id}/complete", CompleteRequest, _complete, (store,)),
+        Route("POST", "/manual-tasks/{id}/fail", FailRequest, _fail, (store,)),
+        Route("GET", "/reconcile", ReconcileRequest, _reconcile, (store,)),
     )
 
 
+def _claim(request: ClaimRequest, call: Call, store: DeskStore) -> Answer:
+    return Answer(store.claim_manual_task(_task(call), request.assignee))
+
+
+def _release(request: ReleaseRequest, call: Call, store: DeskStore) -> Answer:
+    return Answer(store.release_manual_task(_task(call), request.assignee, request.note))
+
+
+def _complete(request: CompleteRequest, call: Call, store: DeskStore) -> Answer:
+    fields = request.fields.model_dump(exclude_none=True)
+    maker = fields.get("manufacturer")
+    key = manufacturer_key(maker) if maker else None
+    return Answer(store.complete_manual_task(_task(call), request.assignee, fields, key, request.note))
+
+
+def _fail(request: FailRequest, call: Call, store: DeskStore) -> Answer:
+    return Answer(store.fail_manual_task(_task(call), request.assignee, request.note))
+
+
+def _pending(request: PendingRequest, _call: Call, store: DeskStore) -> Answer:
+    return Answer({"manual_tasks": store.pending_manual_tasks(request.limit, request.priority)})
+
+
+def _redrive(request: RedriveRequest, call: Call, store: DeskStore, daily_limit: int) -> Answer:
+    redriven = store.redrive_dead_letters(
+        _batch(call),
+        request.batch_id or new_batch_id(system_clock()),
+        cause=request.cause,
+        limit=request.limit,
+        daily_limit=daily_limit,
+    )
+    return Answer(redriven, logged=redriven)
+
+
+def _status(_request: NoInput, call: Call, store: ReportStore) -> Answer:
+    return Answer(store.batch_status(_batch(call)))
+
+
+def _products(request: ProductsRequest, call: Call, store: ReportStore) -> Answer:
+    return Answer({"products": store.recent_products(_batch(call), request.limit)})
+
+
+def _reconcile(request: ReconcileRequest, _call: Call, store: ReportStore) -> Answer:
+    return Answer(store.reconcile(request.batch, request.day))
+
+
 def _task(call: Call) -> UUID:
-    """Raises NotFound: what is no id names no task."""
+    """Raises NotFound for what is no UUID."""
     text = call.path["id"]
     try:
         return UUID(text)
@@ -137,8 +156,8 @@ def _task(call: Call) -> UUID:
         raise NotFound(f"no manual task {text[:100]}") from None
 
 
-def batch_of(call: Call) -> str:
-    """The batch that the path names. Raises NotFound for what can name none."""
+def _batch(call: Call) -> str:
+    """Raises NotFound for what the database could not hold."""
     text = call.path["id"]
     if "\x00" in text:
         raise NotFound("no batch has such a name")

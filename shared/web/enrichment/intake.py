@@ -1,17 +1,16 @@
-"""What a call of `orchestrate` asks for."""
+"""The request of `orchestrate`."""
+
+from typing import Any
 
 from pydantic import Field, field_validator
 
-from shared.clock import Clock
-from shared.enrichment.naming import BATCH_ID, batch_id_of, new_batch_id
-from shared.enrichment.orchestrate import Order
+from shared.enrichment.naming import BATCH_ID
 from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
 from shared.enrichment.routing.route import Route
-from shared.web.call import Call, RequestModel
-from shared.web.fulfillment.scheduler import schedule_time
+from shared.web.call import RequestModel
 
 
-class OrchestrateRequest(RequestModel):
+class OrchestrateBody(RequestModel):
     limit: int = Field(100, ge=1, le=100_000)
     priority_threshold: float | None = Field(None, ge=0, le=1)
     force: Route | None = None
@@ -26,16 +25,6 @@ class OrchestrateRequest(RequestModel):
             raise ValueError(f"there is no policy {name!r}; there are {', '.join(available_policies())}")
         return name
 
-
-def order_of(request: OrchestrateRequest, call: Call, least_score: float, clock: Clock) -> Order:
-    """`least_score` is that of a call which names none. Scheduler's repeated firing asks for the same batch."""
-    fired = schedule_time(call)
-    threshold = request.priority_threshold
-    return Order(
-        batch_id=request.batch_id or (batch_id_of(*fired) if fired else new_batch_id(clock())),
-        trigger="scheduler" if fired else "manual",
-        limit=request.limit,
-        threshold=least_score if threshold is None else threshold,
-        policy=load_policy(request.policy),
-        force=request.force,
-    )
+    def options(self) -> dict[str, Any]:
+        """The arguments of `Orchestrator.request`."""
+        return self.model_dump(exclude={"policy", "dry_run"}) | {"policy": load_policy(self.policy)}

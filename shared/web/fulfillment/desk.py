@@ -1,6 +1,6 @@
-"""The endpoints of `workflow` about orders: where each one is, what a person must look at, and the equation."""
+"""The endpoints of `workflow` about orders: their states, what a person decides about them, and reports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from pydantic import Field
@@ -8,9 +8,9 @@ from pydantic import Field
 from shared.errors import NotFound
 from shared.fulfillment.orders import OrderState
 from shared.fulfillment.store import OrderReports
-from shared.web.call import Answer, Call, RequestModel
+from shared.web.call import Answer, Call, NoInput, RequestModel
 from shared.web.enrichment.desk import Note
-from shared.web.function import Route
+from shared.web.function import Route, Supply
 
 LONGEST_ID = 200
 
@@ -18,10 +18,6 @@ LONGEST_ID = 200
 class OrdersRequest(RequestModel):
     state: OrderState | None = None
     limit: int = Field(50, ge=1, le=1000)
-
-
-class OrderRequest(RequestModel):
-    """No input beside the path."""
 
 
 class RetryRequest(RequestModel):
@@ -40,35 +36,40 @@ class StagesRequest(RequestModel):
     limit: int = Field(20, ge=1, le=1000)
 
 
-def fulfillment_desk(store: Callable[[], OrderReports]) -> Sequence[Route]:
-    """`store` is asked for at the first request that needs it."""
-
-    def orders(request: OrdersRequest, _call: Call) -> Answer:
-        return Answer({"orders": store().orders(request.state, request.limit)})
-
-    def status(_request: OrderRequest, call: Call) -> Answer:
-        return Answer(store().order_status(_order(call)))
-
-    def retry(request: RetryRequest, call: Call) -> Answer:
-        return Answer(store().retry_order(_order(call), request.note))
-
-    def undone(request: RetryRequest, call: Call) -> Answer:
-        return Answer(store().note_undone(_order(call), request.note))
-
-    def reconcile(request: ReconcileOrdersRequest, _call: Call) -> Answer:
-        return Answer(store().reconcile_orders(request.day))
-
-    def stages(request: StagesRequest, _call: Call) -> Answer:
-        return Answer({"stage_runs": store().recent_stage_runs(request.limit)})
-
+def fulfillment_desk(store: Supply) -> Sequence[Route]:
+    """`store` returns an OrderReports."""
     return (
-        Route("GET", "/orders", OrdersRequest, orders),
-        Route("GET", "/orders/{id}", OrderRequest, status),
-        Route("POST", "/orders/{id}/retry", RetryRequest, retry),
-        Route("POST", "/orders/{id}/undone", RetryRequest, undone),
-        Route("GET", "/reconcile/orders", ReconcileOrdersRequest, reconcile),
-        Route("GET", "/stages", StagesRequest, stages),
+        Route("GET", "/orders", OrdersRequest, _orders, (store,)),
+        Route("GET", "/orders/{id}", NoInput, _status, (store,)),
+        Route("POST", "/orders/{id}/retry", RetryRequest, _retry, (store,)),
+        Route("POST", "/orders/{id}/undone", RetryRequest, _undone, (store,)),
+        Route("GET", "/reconcile/orders", ReconcileOrdersRequest, _reconcile, (store,)),
+        Route("GET", "/stages", StagesRequest, _stages, (store,)),
     )
+
+
+def _orders(request: OrdersRequest, _call: Call, store: OrderReports) -> Answer:
+    return Answer({"orders": store.orders(request.state, request.limit)})
+
+
+def _status(_request: NoInput, call: Call, store: OrderReports) -> Answer:
+    return Answer(store.order_status(_order(call)))
+
+
+def _retry(request: RetryRequest, call: Call, store: OrderReports) -> Answer:
+    return Answer(store.retry_order(_order(call), request.note))
+
+
+def _undone(request: RetryRequest, call: Call, store: OrderReports) -> Answer:
+    return Answer(store.note_undone(_order(call), request.note))
+
+
+def _reconcile(request: ReconcileOrdersRequest, _call: Call, store: OrderReports) -> Answer:
+    return Answer(store.reconcile_orders(request.day))
+
+
+def _stages(request: StagesRequest, _call: Call, store: OrderReports) -> Answer:
+    return Answer({"stage_runs": store.recent_stage_runs(request.limit)})
 
 
 def _order(call: Call) -> str:

@@ -1,4 +1,4 @@
-"""What makes a stage of the order line a deployed function: its request, the sequence guard, dry runs."""
+"""Makes a stage of fulfillment a deployed function: its request, the sequence guard, dry runs."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -8,9 +8,9 @@ from pydantic import Field
 from shared.fulfillment.pipeline import load_pipeline
 from shared.fulfillment.sequence import StageRun, StageRunner, firing_of
 from shared.web.call import Answer, Call, RequestModel
-from shared.web.fulfillment.scheduler import schedule_time
 from shared.web.function import HttpFunction, Route, http_function
 from shared.web.health import Check
+from shared.web.platform import schedule_time
 
 
 class StageRequest(RequestModel):
@@ -32,20 +32,17 @@ class Work(Protocol):
 def stage_function(
     name: str, work: Callable[[], Work], runner: Callable[[], StageRunner], checks: Mapping[str, Check]
 ) -> HttpFunction:
-    """`name` stands in `shared/pipeline.json`; `work` and `runner` are asked for at the first request.
-
-    Raises SettingsInvalid for a stage that is not in the list.
-    """
+    """`name` stands in `shared/pipeline.json`. Raises SettingsInvalid for another one."""
     pipeline = load_pipeline()
     pipeline.stage(name)
 
-    def handle(request: StageRequest, call: Call) -> Answer:
+    def handle(request: StageRequest, call: Call, work: Work, runner: StageRunner) -> Answer:
         if request.dry_run:
-            return Answer({"stage": name, "dry_run": True, "preview": work().preview(request.limit)})
+            return Answer({"stage": name, "dry_run": True, "preview": work.preview(request.limit)})
         fired = schedule_time(call)
         firing = firing_of(fired and fired[0], request.cycle, pipeline)
-        result = runner().run(name, firing, request.limit, work())
+        result = runner.run(name, firing, request.limit, work)
         logged = {key: value for key, value in result.items() if key not in ("errors", "result")}
         return Answer(result, logged=logged | {"problems": len(result.get("errors", []))})
 
-    return http_function(name, [Route("POST", "/", StageRequest, handle)], checks)
+    return http_function(name, [Route("POST", "/", StageRequest, handle, (work, runner))], checks)

@@ -1,0 +1,98 @@
+"""A part declares the settings and the other parts that it is built from, and is built once, when first asked for.
+
+So it is known before anything is built which environment variables a function could ever read.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Group(Protocol):
+    """One group of settings: `shared.settings.Settings` or `WorkflowConfig`."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self: ...
+
+    @classmethod
+    def variables(cls) -> tuple[str, ...]: ...
+
+
+class Wired(Generic[T_co]):
+    """A function that takes its arguments from `sources`, in their order, at every call."""
+
+    def __init__(self, function: Callable[..., T_co], sources: "tuple[Source, ...]") -> None:
+        self.function = function
+        self.sources = sources
+
+    def __call__(self) -> T_co:
+        return self.function(
+            *(each() if isinstance(each, Wired) else each.from_environment() for each in self.sources)
+        )
+
+    def reach(self) -> "Iterator[Source]":
+        """Everything that a call leads to, itself included."""
+        yield self
+        for source in self.sources:
+            yield from source.reach() if isinstance(source, Wired) else (source,)
+
+
+class Part(Wired[T]):
+    """Built once per process; threads share it."""
+
+    def __init__(
+        self, function: Callable[..., T], sources: "tuple[Source, ...]", *, at_start: bool = False
+    ) -> None:
+        super().__init__(function, sources)
+        self.at_start = at_start
+        self._lock = threading.Lock()
+        self._built: list[T] = []
+
+    def __call__(self) -> T:
+        with self._lock:
+            if not self._built:
+                self._built.append(super().__call__())
+            return self._built[0]
+
+    def forget(self) -> list[T]:
+        """Lets the next call build anew. Returns what was built, to be closed."""
+        with self._lock:
+            built, self._built = self._built, []
+        return built
+
+
+Source = type[Group] | Wired[Any]
+
+
+def part(*sources: Source, at_start: bool = False) -> Callable[[Callable[..., T]], Part[T]]:
+    """`at_start` is for a plain value whose making refuses wrong settings: a function makes it when it starts."""
+    return lambda function: Part(function, sources, at_start=at_start)
+
+
+def check(function: Callable[..., None], *sources: Source) -> Wired[None]:
+    """A check of `GET /health`; `function` raises when what it is called with cannot be used."""
+    return Wired(function, sources)
+
+
+def settings_of(used: Iterable[object]) -> tuple[type[Group], ...]:
+    """The groups that the parts among `used` could ever read, each once."""
+    return tuple(dict.fromkeys(each for each in _reach(used) if not isinstance(each, Wired)))
+
+
+def require(used: Iterable[object]) -> None:
+    """Raises SettingsInvalid for a value that the parts among `used` could ever read and could not use."""
+    used = tuple(used)
+    for group in settings_of(used):
+        group.from_environment()
+    for each in _reach(used):
+        if isinstance(each, Part) and each.at_start:
+            each()
+
+
+def _reach(used: Iterable[object]) -> Iterator[Source]:
+    for each in used:
+        if isinstance(each, Wired):
+            yield from each.reach()
