@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,15 @@ def stage_runner(store: "SupabaseOrderStore") -> "StageRunner":
 @part(settings.MarketplaceSettings)
 def marketplace(vendor: settings.MarketplaceSettings) -> "MiraklMarketplace":
     from shared.fulfillment.sequence import LONGEST_WAIT
-    from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
+    from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 
     return MiraklMarketplace(
         vendor.api_key.get_secret_value(),
         base_url=vendor.base_url,
         shop_id=vendor.shop_id,
-        bounds=MiraklBounds(read=vendor.timeout, total=vendor.timeout, longest_wait=LONGEST_WAIT),
+        bounds=MiraklBounds(
+            read=vendor.timeout, total=vendor.timeout, retries=replace(READS, longest_pause=LONGEST_WAIT)
+        ),
         tls=common.tls(),
     )
 

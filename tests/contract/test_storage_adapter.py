@@ -172,8 +172,10 @@ def test_the_functions_shelf_uses_the_tls_context_that_all_clients_share(
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "key")
     common.tls()
     monkeypatch.setattr(ssl, "create_default_context", lambda **_: pytest.fail("a second TLS context"))
-    with closing(fulfillment.label_shelf.__wrapped__()) as shelf, pytest.raises(StoreUnavailable):
+    fulfillment.label_shelf.forget()
+    with closing(fulfillment.label_shelf()) as shelf, pytest.raises(StoreUnavailable):
         shelf.get("A-1.pdf")
+    fulfillment.label_shelf.forget()
 
 
 def test_closing_an_unused_shelf_does_nothing() -> None:
