@@ -95,6 +95,11 @@ class Fault(BaseModel):
             raise ValueError("give one of probability, times, every")
         return self
 
+    @property
+    def seen_status(self) -> int | None:
+        """The status that the caller gets; None for one that gets none."""
+        return 429 if self.kind is FaultKind.RATE_LIMITED else self.status
+
     def matches(self, method: str, path: str) -> bool:
         return path.startswith(self.path) and self.method in (None, method)
 
@@ -258,6 +263,11 @@ class FaultyApp:
                 await HTMLResponse(_PAGE, fault.status or 200)(scope, receive, send)
             case _:
                 await self._answer(fault)(scope, receive, send)
+
+
+def hidden_by(scope: Scope) -> FaultKind | None:
+    """The fault that keeps the app's own answer from the caller, if one does."""
+    return next((kind for kind in scope.get("faults", ()) if kind in WITHOUT_TRUE_ANSWER), None)
 
 
 def _has_effect(fault: Fault) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from laptop.faults import CONTROL, FaultKind, FaultPlan
 from laptop.vendors.canada_post import __main__ as canada_post
-from laptop.vendors.canada_post.behaviour import Behaviour
+from laptop.vendors.canada_post.post_office import Behaviour
 from laptop.vendors.digikey import __main__ as digikey
 from laptop.vendors.mirakl import __main__ as mirakl
 from laptop.vendors.mirakl.control import control_routes
@@ -38,7 +38,7 @@ def test_every_module_of_the_client_is_documented(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "parser"),
-    [("canada_post", canada_post._parser()), ("digikey", digikey._parser()), ("mirakl", mirakl._parser())],
+    [("canada_post", canada_post.parser()), ("digikey", digikey.parser()), ("mirakl", mirakl.parser())],
 )
 def test_every_option_of_the_sandbox_is_documented(name: str, parser: ArgumentParser) -> None:
     options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
@@ -69,9 +69,14 @@ def test_every_delay_of_the_marketplace_is_documented() -> None:
 
 
 def test_every_setting_and_control_of_the_carrier_is_documented() -> None:
-    source = (PROJECT / "laptop/vendors/canada_post/app.py").read_text(encoding="utf-8")
-    controls = {f"/_control/{name}" for name in re.findall(r"\{CONTROL\}(\w+)", source)}
-    assert controls
+    vendors = PROJECT / "laptop/vendors"
+    sources = [vendors / "canada_post/app.py", vendors / "common/control.py", vendors / "common/clock.py"]
+    controls = {
+        f"/_control/{name}"
+        for source in sources
+        for name in re.findall(r"\{CONTROL\}(\w+)", source.read_text(encoding="utf-8"))
+    }
+    assert controls == {f"/_control/{name}" for name in ("health", "books", "settings", "clock", "tokens")}
     names = {f"`{name}`" for name in Behaviour.model_fields}
     assert {name for name in names | controls if name not in TEXTS["canada_post"]} == set()
 

@@ -11,22 +11,22 @@ from starlette.types import ASGIApp
 
 from laptop.faults import CONTROL, Fault, FaultKind, FaultPlan, FaultyApp, fault_routes
 from laptop.vendors.canada_post import json_face, xml_face
-from laptop.vendors.canada_post.behaviour import Behaviour
-from laptop.vendors.canada_post.counter import Counter, Reply
-from laptop.vendors.canada_post.json_face import Application, JsonFace
+from laptop.vendors.canada_post.json_face import JsonFace
 from laptop.vendors.canada_post.orders import Problem
-from laptop.vendors.canada_post.post_office import PostOffice
-from laptop.vendors.canada_post.xml_face import ApiKey, XmlFace
+from laptop.vendors.canada_post.post_office import Behaviour, PostOffice
+from laptop.vendors.canada_post.replies import Counter, Reply
+from laptop.vendors.canada_post.xml_face import XmlFace
+from laptop.vendors.common.access import Account
 from laptop.vendors.common.clock import SettableClock, clock_routes
-from laptop.vendors.common.control import read_order
+from laptop.vendors.common.control import health_route, read_body, revocation_route
 
 _EVERY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
 def build_app(
-    office: PostOffice, clock: SettableClock, key: ApiKey, application: Application, facts: Mapping[str, Any]
+    office: PostOffice, clock: SettableClock, xml: Account, json: Account, facts: Mapping[str, Any]
 ) -> ASGIApp:
-    counter = Counter(office.ledger, clock)
+    counter = Counter(office.books, clock)
     plan = FaultPlan()
 
     async def unknown(request: Request) -> Response:
@@ -41,8 +41,8 @@ def build_app(
             *fault_routes(plan),
             *clock_routes(clock),
             *_control_routes(office, facts),
-            *XmlFace(office, key, counter).routes(),
-            *JsonFace(office, application, counter).routes(),
+            *XmlFace(office, xml, counter).routes(),
+            *JsonFace(office, json, counter).routes(),
             Route("/{path:path}", unknown, methods=_EVERY_METHOD),
         ]
     )
@@ -76,16 +76,13 @@ def _json_fault(fault: Fault) -> Response:
 
 
 def _control_routes(office: PostOffice, facts: Mapping[str, Any]) -> list[Route]:
-    async def health(_request: Request) -> Response:
-        return JSONResponse({"status": "ok", **facts})
-
     async def books(request: Request) -> Response:
         query = request.query_params
-        return JSONResponse(office.ledger.report(query.get("request_id"), query.get("reference")))
+        return JSONResponse(office.books.report(query.get("request_id"), query.get("reference")))
 
     async def settings(request: Request) -> Response:
         if request.method == "PUT":
-            behaviour = await read_order(request, Behaviour)
+            behaviour = await read_body(request, Behaviour)
             if isinstance(behaviour, Response):
                 return behaviour
             kept = office.behaviour.model_dump() | behaviour.model_dump(exclude_unset=True)
@@ -94,13 +91,9 @@ def _control_routes(office: PostOffice, facts: Mapping[str, Any]) -> list[Route]
             office.behave(Behaviour())
         return JSONResponse(office.behaviour.model_dump())
 
-    async def tokens(_request: Request) -> Response:
-        office.ledger.revoke_tokens()
-        return Response(status_code=204)
-
     return [
-        Route(f"{CONTROL}health", health),
+        health_route(lambda: facts),
         Route(f"{CONTROL}books", books),
         Route(f"{CONTROL}settings", settings, methods=["GET", "PUT", "DELETE"]),
-        Route(f"{CONTROL}tokens", tokens, methods=["DELETE"]),
+        revocation_route(office.books.tokens.revoke_all),
     ]

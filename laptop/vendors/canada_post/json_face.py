@@ -2,10 +2,7 @@
 
 import json
 import re
-import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,28 +11,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from laptop.vendors.canada_post.counter import Counter, Reply
-from laptop.vendors.canada_post.links import Offered, offered, written
 from laptop.vendors.canada_post.orders import Problem
 from laptop.vendors.canada_post.post_office import PostOffice, Sold
+from laptop.vendors.canada_post.replies import Counter, Offered, Reply, offered, written
+from laptop.vendors.common.access import Account
 
 TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
 _ROOT = "/shipping/v1"
 _LONGEST_SEARCH = 32
 _TITLES = {400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
-
-
-@dataclass(frozen=True)
-class Application:
-    """Who gets a token; without names, whoever says who they are. `lifetime` in seconds."""
-
-    client_id: str | None = None
-    client_secret: str | None = field(default=None, repr=False)
-    lifetime: float = 3600
-
-    def admits(self, client_id: str, client_secret: str) -> bool:
-        given = bool(client_id and client_secret)
-        return given and self.client_id in (None, client_id) and self.client_secret in (None, client_secret)
 
 
 def problem(status: int, problems: Sequence[Problem]) -> Response:
@@ -53,9 +37,9 @@ def throttled() -> Response:
 
 
 class JsonFace:
-    def __init__(self, office: PostOffice, application: Application, counter: Counter) -> None:
+    def __init__(self, office: PostOffice, account: Account, counter: Counter) -> None:
         self._office = office
-        self._application = application
+        self._account = account
         self._counter = counter
 
     def routes(self) -> list[Route]:
@@ -74,12 +58,11 @@ class JsonFace:
         form = parse_qs((await request.body()).decode("utf-8", "replace"))
         given = [request.headers.get(f"x-ibm-client-{part}", "") for part in ("id", "secret")]
         wanted = {"grant_type": ["client_credentials"], "scope": ["merchant"]}
-        if form != wanted or not self._application.admits(*given):
+        if form != wanted or not self._account.admits(*given):
             answer = gateway(401, "Unauthorized", "Invalid client id or secret")
             return self._counter.close(request, Reply(answer, "token_refused"))
-        token = secrets.token_urlsafe(24)
-        lifetime = self._application.lifetime
-        self._office.ledger.keep_token(token, self._office.clock() + timedelta(seconds=lifetime))
+        lifetime = self._account.lifetime
+        token = self._office.books.tokens.give(given[0], lifetime, self._office.clock())
         body = {
             "token_type": "Bearer",
             "access_token": token,
@@ -94,7 +77,7 @@ class JsonFace:
         async def answer(request: Request) -> Response:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             body = await request.body()
-            if scheme != "Bearer" or not self._office.ledger.knows_token(token, self._office.clock()):
+            if scheme != "Bearer" or not self._office.books.tokens.owner(token, self._office.clock()):
                 reply = Reply(
                     gateway(401, "Unauthorized", "The token is missing, unknown or expired"), "unauthorized"
                 )

@@ -3,20 +3,41 @@
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from laptop.clock import Clock
-from laptop.vendors.canada_post.behaviour import Behaviour
+from laptop.vendors.canada_post.books import Books, Shipment
 from laptop.vendors.canada_post.drawing import label_pdf
-from laptop.vendors.canada_post.ledger import Ledger, Shipment
-from laptop.vendors.canada_post.orders import Order, Problem, read_order
-from laptop.vendors.canada_post.rates import Price, price
+from laptop.vendors.canada_post.orders import Order, Price, Problem, price, read_order
 from laptop.vendors.common.database import moment, stamp
 
 _KEPT = timedelta(days=90)
 _FIRST_SHIPMENT = 545_021_584_000_000_000
 _FIRST_ARTIFACT = 10_001_782_000
 _MINUTE = timedelta(minutes=1)
+
+
+class Behaviour(BaseModel):
+    """How the carrier behaves where the real one is slow, unconfirmed or untidy.
+
+    `visibility_delay`: seconds until a look-up finds what was just sold; `hidden_as` is what it answers till then
+    (`working`, a 202, is the JSON API's alone). `pending_labels`: how often a label is not ready yet. `duplicates`:
+    whether a request id that was served is served again; the worst case, and the default, is that it is. `suspend`:
+    how many of the next shipments are suspended. `calls_per_minute`: above it a key is throttled until the minute is
+    over. `link_style`: how links are written.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    visibility_delay: Annotated[float, Field(ge=0, le=86_400)] = 0
+    hidden_as: Literal["none", "not_found", "working"] = "none"
+    pending_labels: Annotated[int, Field(ge=0, le=1000)] = 1
+    duplicates: Literal["sell", "refuse"] = "sell"
+    suspend: Annotated[int, Field(ge=0)] = 0
+    calls_per_minute: Annotated[int, Field(ge=0)] | None = None
+    link_style: Literal["plain", "quoted", "relative"] = "plain"
 
 
 @dataclass(frozen=True)
@@ -33,11 +54,11 @@ class Sold:
 
 
 class PostOffice:
-    def __init__(self, ledger: Ledger, clock: Clock, seed: int = 0) -> None:
-        self.ledger = ledger
+    def __init__(self, books: Books, clock: Clock, seed: int = 0) -> None:
+        self.books = books
         self.clock = clock
         self._seed = seed
-        kept = ledger.database.kept("behaviour")
+        kept = books.database.kept("behaviour")
         self._behaviour = Behaviour() if kept is None else Behaviour.model_validate(kept)
 
     @property
@@ -46,12 +67,12 @@ class PostOffice:
 
     def behave(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
-        self.ledger.database.keep("behaviour", behaviour.model_dump())
+        self.books.database.keep("behaviour", behaviour.model_dump())
 
     def is_throttling(self) -> bool:
         """By the calls of the running minute."""
         most = self._behaviour.calls_per_minute
-        return most is not None and self.ledger.calls_since(self.clock() - _MINUTE) >= most
+        return most is not None and self.books.calls_since(self.clock() - _MINUTE) >= most
 
     # --- selling --------------------------------------------------------------------------------------------
 
@@ -60,11 +81,11 @@ class PostOffice:
         order = read_order(fields, self.clock().date())
         if isinstance(order, list):
             return order
-        with self.ledger.database.transaction():
+        with self.books.database.transaction():
             request_id = order.customer_request_id
             if self._behaviour.duplicates == "refuse" and self._was_served(customer, request_id):
                 return [Problem("9199", "The customer request id was already used")]
-            number = self.ledger.next_number()
+            number = self.books.next_number()
             shipment = Shipment(
                 number=number,
                 shipment_id=str(_FIRST_SHIPMENT + number),
@@ -78,11 +99,11 @@ class PostOffice:
                 due=str(_price(order).due),
                 order_json=order.model_dump_json(),
             )
-            self.ledger.sell(shipment)
+            self.books.sell(shipment)
         return _sold(shipment)
 
     def _was_served(self, customer: str, request_id: str | None) -> bool:
-        return request_id is not None and bool(self.ledger.of_request(customer, request_id))
+        return request_id is not None and bool(self.books.of_request(customer, request_id))
 
     def _status(self, order: Order) -> str:
         if self._behaviour.suspend:
@@ -100,26 +121,26 @@ class PostOffice:
     def find(self, customer: str, request_id: str) -> list[Sold] | Literal["not_found", "working"]:
         """What a look-up shows. Shipments that are void are not shown; new ones only after a while."""
         seen_until = self.clock() - timedelta(seconds=self._behaviour.visibility_delay)
-        sold = [one for one in self.ledger.of_request(customer, request_id) if one.status != "void"]
+        sold = [one for one in self.books.of_request(customer, request_id) if one.status != "void"]
         visible = [one for one in sold if moment(one.sold_at) <= seen_until]
         if not visible and sold and self._behaviour.hidden_as != "none":
             return self._behaviour.hidden_as
         return [_sold(one) for one in visible]
 
     def find_by_pin(self, customer: str, pin: str) -> list[Sold]:
-        return [_sold(one) for one in self.ledger.of_pin(customer, pin) if one.status != "void"]
+        return [_sold(one) for one in self.books.of_pin(customer, pin) if one.status != "void"]
 
     def shipment(self, customer: str, shipment_id: str) -> Sold | None:
-        found = self.ledger.shipment(shipment_id)
+        found = self.books.shipment(shipment_id)
         return _sold(found) if found and found.customer == customer and found.status != "void" else None
 
     def label(self, artifact: int) -> bytes | Literal["pending"] | None:
         """The PDF; `pending` the first few times, None for what never was or is kept no more."""
-        found = self.ledger.numbered(artifact - _FIRST_ARTIFACT)
+        found = self.books.numbered(artifact - _FIRST_ARTIFACT)
         if found is None or found.status == "void" or self.clock() > moment(found.sold_at) + _KEPT:
             return None
         if found.label_asked < self._behaviour.pending_labels:
-            self.ledger.count_label(found.number)
+            self.books.count_label(found.number)
             return "pending"
         return _drawn(_sold(found))
 
@@ -133,7 +154,7 @@ class PostOffice:
         if found.shipment.status != "created":
             text = "A shipment can only be void if it is in a PROCESSED or PRINTED state"
             return Problem("8064", text)
-        self.ledger.set_status(shipment_id, "void")
+        self.books.set_status(shipment_id, "void")
         return None
 
     def refund(self, customer: str, shipment_id: str) -> str | None:
@@ -141,7 +162,7 @@ class PostOffice:
         found = self.shipment(customer, shipment_id)
         if found is None:
             return None
-        self.ledger.set_status(shipment_id, "refunded")
+        self.books.set_status(shipment_id, "refunded")
         return f"GT{found.shipment.number:012d}"
 
 

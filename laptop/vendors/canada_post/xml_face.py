@@ -1,46 +1,30 @@
 """The legacy XML API, contract shipping v8: shipments, artifacts, refunds."""
 
-import base64
-import binascii
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from html import escape
+from typing import TYPE_CHECKING, Any
 
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from laptop.vendors.canada_post.counter import Counter, Reply
-from laptop.vendors.canada_post.links import Offered, offered, written
 from laptop.vendors.canada_post.orders import Problem
 from laptop.vendors.canada_post.post_office import PostOffice, Sold
-from laptop.vendors.canada_post.xml_text import (
-    MEDIA_TYPE,
-    messages,
-    read_document,
-    refund_info,
-    shipment_info,
-    shipments,
-)
+from laptop.vendors.canada_post.replies import Counter, Offered, Reply, offered, written
+from laptop.vendors.common.access import Account, basic_credentials
 
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MEDIA_TYPE = "application/vnd.cpc.shipment-v8+xml"
+_NAMESPACE = "http://www.canadapost.ca/ws/shipment-v8"
+_MESSAGES = "http://www.canadapost.ca/ws/messages"
+_STANDARD = "<am-delivery>false</am-delivery><guaranteed-delivery>true</guaranteed-delivery>"
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _PDF = "application/pdf"
-
-
-@dataclass(frozen=True)
-class ApiKey:
-    """The only key admitted; without one, any."""
-
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    def admits(self, authorization: str) -> bool:
-        scheme, _, encoded = authorization.partition(" ")
-        try:
-            user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return False
-        is_given = scheme == "Basic" and bool(user and password)
-        return is_given and self.user in (None, user) and self.password in (None, password)
 
 
 def document(text: str, status: int = 200) -> Response:
@@ -56,9 +40,9 @@ def throttled() -> Response:
 
 
 class XmlFace:
-    def __init__(self, office: PostOffice, key: ApiKey, counter: Counter) -> None:
+    def __init__(self, office: PostOffice, account: Account, counter: Counter) -> None:
         self._office = office
-        self._key = key
+        self._account = account
         self._counter = counter
 
     def routes(self) -> list[Route]:
@@ -80,7 +64,8 @@ class XmlFace:
         async def answer(request: Request) -> Response:
             body = await request.body()
             headers = request.headers
-            if not self._key.admits(headers.get("authorization", "")):
+            given = basic_credentials(headers.get("authorization", ""))
+            if given is None or not self._account.admits(*given):
                 reply = Reply(problem(401, Problem("E002", "AAA Authentication Failure")), "unauthorized")
             elif self._office.is_throttling():
                 reply = Reply(throttled(), "throttled")
@@ -174,3 +159,95 @@ def _customer(request: Request) -> str:
 
 def _path(request: Request, sold: Sold) -> str:
     return f"/rs/{_customer(request)}/shipment/{sold.shipment.shipment_id}"
+
+
+# --- documents ------------------------------------------------------------------------------------------------
+
+
+def read_document(body: bytes, root: str) -> dict[str, Any] | None:
+    """The fields below that element, named as an order's; None for any other document."""
+    try:
+        document: Element = fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        return None
+    return _fields(document) if document.tag == f"{{{_NAMESPACE}}}{root}" else None
+
+
+def _fields(element: "Element") -> dict[str, Any]:
+    """Elements of another namespace, and repeated ones, keep a name that no order has."""
+    read: dict[str, Any] = {}
+    for child in element:
+        name = child.tag.removeprefix(f"{{{_NAMESPACE}}}").replace("-", "_")
+        read[f"repeated {name}" if name in read else name] = _field(name, child)
+    return read
+
+
+def _field(name: str, element: "Element") -> Any:  # noqa: ANN401  # text, mapping or list
+    if name == "options":
+        return [_fields(option) for option in element]
+    return _fields(element) if len(element) else (element.text or "")
+
+
+def messages(problems: Sequence[Problem]) -> str:
+    inner = "".join(
+        f"<message><code>{escape(one.code or '')}</code><description>{escape(' '.join(one.text.split()))}"
+        "</description></message>"
+        for one in problems
+    )
+    return f'{_HEAD}<messages xmlns="{_MESSAGES}">{inner}</messages>'
+
+
+def shipments(links: Sequence[Mapping[str, str]]) -> str:
+    return f'{_HEAD}<shipments xmlns="{_NAMESPACE}">{_links(links)}</shipments>'
+
+
+def shipment_info(sold: Sold, links: Sequence[Mapping[str, str]]) -> str:
+    shipment = sold.shipment
+    parts = (
+        _element("customer-request-id", shipment.request_id) if shipment.request_id else "",
+        _element("shipment-id", shipment.shipment_id),
+        _element("shipment-status", shipment.status),
+        _element("tracking-pin", shipment.tracking_pin),
+        _price(sold) if sold.order.provide_pricing_info else "",
+        f"<links>{_links(links)}</links>",
+    )
+    return f'{_HEAD}<shipment-info xmlns="{_NAMESPACE}">{"".join(parts)}</shipment-info>'
+
+
+def refund_info(day: date, ticket: str) -> str:
+    inner = _element("service-ticket-date", day.isoformat()) + _element("service-ticket-id", ticket)
+    return f'{_HEAD}<shipment-refund-request-info xmlns="{_NAMESPACE}">{inner}</shipment-refund-request-info>'
+
+
+def _price(sold: Sold) -> str:
+    spec, price = sold.order.delivery_spec, sold.price
+    options = "".join(
+        f"<priced-option>{_element('option-code', option.option_code)}<option-price>0.00</option-price></priced-option>"
+        for option in spec.options
+    )
+    fuel = _element("adjustment-code", "FUELSC") + _element("adjustment-amount", price.fuel)
+    parts = (
+        _element("service-code", spec.service_code),
+        _element("base-amount", price.base),
+        f"<priced-options>{options}</priced-options>",
+        f"<adjustments><adjustment>{fuel}</adjustment></adjustments>",
+        _element("pre-tax-amount", price.before_tax),
+        _element("gst-amount", price.gst),
+        _element("pst-amount", "0.00"),
+        _element("hst-amount", price.hst),
+        _element("due-amount", price.due),
+        f"<service-standard>{_STANDARD}</service-standard>",
+        _element("rated-weight", spec.parcel_characteristics.weight),
+    )
+    return f"<shipment-price>{''.join(parts)}</shipment-price>"
+
+
+def _element(name: str, value: object) -> str:
+    return f"<{name}>{escape(str(value), quote=False)}</{name}>"
+
+
+def _links(links: Sequence[Mapping[str, str]]) -> str:
+    return "".join(
+        "<link " + " ".join(f'{name}="{escape(value)}"' for name, value in link.items()) + "/>"
+        for link in links
+    )

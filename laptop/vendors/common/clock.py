@@ -10,13 +10,13 @@ from starlette.routing import Route
 
 from laptop.clock import Clock, system_clock
 from laptop.faults import CONTROL
-from laptop.vendors.common.control import read_order
+from laptop.vendors.common.control import read_body
 from laptop.vendors.common.database import Database, moment, stamp
 
 _FOREVER = 3_660 * 86_400  # seconds; ten years, longer than any simulation
 
 
-class ClockOrder(BaseModel):
+class ClockChange(BaseModel):
     """The body of `PUT /_control/clock`: `now` sets it, `advance` moves it on by so many seconds.
 
     A clock that was set stands still until it is moved, so that a simulated day is exact; with `running` it
@@ -49,10 +49,10 @@ class SettableClock:
     def __call__(self) -> datetime:
         return self._stands_at or self._real() + self._ahead
 
-    def set(self, order: ClockOrder) -> None:
-        runs_on = self._stands_at is None and order.now is None
-        runs = runs_on if order.running is None else order.running
-        then = (order.now or self()) + timedelta(seconds=order.advance or 0)
+    def set(self, change: ClockChange) -> None:
+        runs_on = self._stands_at is None and change.now is None
+        runs = runs_on if change.running is None else change.running
+        then = (change.now or self()) + timedelta(seconds=change.advance or 0)
         self._stands_at = None if runs else then.astimezone(UTC)
         self._ahead = then - self._real() if runs else timedelta()
         self._keep()
@@ -76,10 +76,10 @@ def clock_routes(clock: SettableClock) -> list[Route]:
 
     async def answer(request: Request) -> Response:
         if request.method == "PUT":
-            order = await read_order(request, ClockOrder)
-            if isinstance(order, Response):
-                return order
-            clock.set(order)
+            change = await read_body(request, ClockChange)
+            if isinstance(change, Response):
+                return change
+            clock.set(change)
         elif request.method == "DELETE":
             clock.reset()
         return JSONResponse(clock.report())

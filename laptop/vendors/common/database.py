@@ -1,7 +1,7 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,11 @@ class Database:
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         with self._lock:
             return [dict(row) for row in self._db.execute(query, values)]
+
+    def insert(self, table: str, values: Mapping[str, object]) -> None:
+        """One row. Table and columns are the sandbox's own constants."""
+        places = ", ".join("?" * len(values))
+        self.rows(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({places})", *values.values())  # noqa: S608
 
     def write_all(self, query: str, values: Iterable[tuple[object, ...]]) -> None:
         with self._lock:

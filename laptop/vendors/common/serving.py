@@ -1,8 +1,13 @@
-"""Runs one sandbox until it is told to stop."""
+"""Starts one sandbox and serves it until a signal stops it."""
 
+import argparse
 import signal
 import socket
+import sqlite3
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -13,7 +18,7 @@ from laptop.faults import DroppableProtocol
 
 
 class _Server(uvicorn.Server):
-    """Says once, in one line, that it listens."""
+    """Prints one line as soon as it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: str) -> None:
         super().__init__(config)
@@ -21,37 +26,63 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        print(self._ready, flush=True)  # noqa: T201  # the line that whoever started it waits for
+        print(self._ready, flush=True)  # noqa: T201  # its starter waits for this line
 
 
-def serve(name: str, app: ASGIApp, host: str, port: int, facts: str) -> int:
-    """Serves until SIGTERM or SIGINT and returns 0; 1 where the port is taken. Port 0 lets the system choose.
+Opened = tuple[ASGIApp, str]
+"""The app, and a few words on what it holds for the line that says it is ready."""
 
-    The ready line is `<name> ready on http://<host>:<port> (<facts>)`.
-    """
-    try:
-        listener = socket.create_server((host, port))
-    except OSError as taken:
-        complain(f"{name}: cannot listen on {host}:{port}: {taken.strerror}")
-        return 1
-    config = uvicorn.Config(
-        app,
-        http=DroppableProtocol,
-        ws="none",
-        lifespan="off",
-        log_level="critical",
-        access_log=False,
-        timeout_graceful_shutdown=2,
-        timeout_keep_alive=60,
+
+def sandbox_parser(folder: str, vendor: str) -> argparse.ArgumentParser:
+    """The options that every sandbox takes."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m laptop.vendors.{folder}", description=f"A {vendor} sandbox."
     )
-    ready = f"{name} ready on http://{host}:{listener.getsockname()[1]} ({facts})"
-    with listener:
-        _until_told_to_stop(_Server(config, ready), listener)
+    parser.add_argument("--port", type=int, required=True, help="0 lets the system choose one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument(
+        "--data-dir", type=Path, required=True, metavar="DIR", help="folder of its SQLite file"
+    )
+    return parser
+
+
+def run(
+    name: str,
+    given: argparse.Namespace,
+    opened: Callable[[argparse.Namespace], AbstractContextManager[Opened]],
+) -> int:
+    """Serves until SIGTERM or SIGINT and returns 0; 1 if the port is taken, 2 if a file or folder cannot be used.
+
+    The ready line is `<name> ready on http://<host>:<port> (<words>)`.
+    """
+    with ExitStack() as stack:
+        try:
+            app, words = stack.enter_context(opened(given))
+        except (OSError, ValueError, sqlite3.Error) as unusable:
+            complain(f"{name}: {unusable}")
+            return 2
+        try:
+            listener = stack.enter_context(socket.create_server((given.host, given.port)))
+        except OSError as taken:
+            complain(f"{name}: cannot listen on {given.host}:{given.port}: {taken.strerror}")
+            return 1
+        config = uvicorn.Config(
+            app,
+            http=DroppableProtocol,
+            ws="none",
+            lifespan="off",
+            log_level="critical",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=60,
+        )
+        ready = f"{name} ready on http://{given.host}:{listener.getsockname()[1]} ({words})"
+        _serve_until_signal(_Server(config, ready), listener)
     return 0
 
 
-def _until_told_to_stop(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Being told to is no failure: uvicorn stops in order, then raises the signal again, which ends here."""
+def _serve_until_signal(server: uvicorn.Server, listener: socket.socket) -> None:
+    """A signal to stop is no failure: uvicorn stops in order, then raises it again, and `_leave` exits with 0."""
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _leave)
     server.run(sockets=[listener])
@@ -62,4 +93,4 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201  # a program's own error line
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  # a program reports errors so

@@ -3,9 +3,8 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -15,15 +14,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from laptop.clock import Clock, system_clock
-from laptop.faults import WITHOUT_TRUE_ANSWER, Fault, FaultKind, FaultPlan, FaultyApp
-from laptop.vendors.digikey import errors
+from laptop.faults import Fault, FaultPlan, FaultyApp, hidden_by
+from laptop.vendors.common.access import Account, basic_credentials
+from laptop.vendors.digikey import limits as errors
 from laptop.vendors.digikey.books import Books, Call
 from laptop.vendors.digikey.catalogue import Catalogue
 from laptop.vendors.digikey.control import control_routes
 from laptop.vendors.digikey.limits import Limits
 from laptop.vendors.digikey.products import locale, manufacturer_id, product
 from laptop.vendors.digikey.search import SearchRequest, search
-from laptop.vendors.digikey.tokens import Accounts, read_credentials
 
 _SEARCH = "/products/v4/search"
 
@@ -46,7 +45,7 @@ class Sandbox:
         catalogue: Catalogue,
         books: Books,
         limits: Limits,
-        accounts: Accounts | None = None,
+        account: Account,
         *,
         clock: Clock = system_clock,
     ) -> None:
@@ -54,27 +53,26 @@ class Sandbox:
         self.books = books
         self.limits = limits
         self.clock = clock
-        self._accounts = accounts or Accounts()
+        self._account = account
         self._resume_day()
 
     # --- the vendor's calls ---------------------------------------------------------------------------------
 
     async def token(self, request: Request) -> Response:
         headers = request.headers
-        given = read_credentials(
+        given = _credentials_in(
             headers.get("content-type", ""), headers.get("authorization", ""), await request.body()
         )
-        if isinstance(given, str) or not self._accounts.admits(given):
+        if isinstance(given, str) or not self._account.admits(*given):
             error = given if isinstance(given, str) else "invalid_client"
             status = 401 if error == "invalid_client" else 400
             text = "The client credentials or the request are not valid"
             refusal = JSONResponse({"error": error, "error_description": text}, status)
             return self._close(request, _Outcome(refusal, "token_refused"))
-        token = secrets.token_urlsafe(24)
-        lifetime = self._accounts.lifetime
-        self.books.keep_token(token, given.client_id, self.clock() + timedelta(seconds=lifetime))
+        client_id, lifetime = given[0], self._account.lifetime
+        token = self.books.tokens.give(client_id, lifetime, self.clock())
         body = {"access_token": token, "expires_in": round(lifetime), "token_type": "Bearer"}
-        return self._close(request, _Outcome(JSONResponse(body), "token", client_id=given.client_id))
+        return self._close(request, _Outcome(JSONResponse(body), "token", client_id=client_id))
 
     async def details(self, request: Request) -> Response:
         pn = _asked_pn(request.scope)
@@ -131,7 +129,7 @@ class Sandbox:
         """The client id of an authorised call within the limits, or the refusal."""
         now = self.clock()
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        owner = self.books.token_owner(token, now) if scheme.lower() == "bearer" else None
+        owner = self.books.tokens.owner(token, now) if scheme.lower() == "bearer" else None
         if owner is None:
             refusal = errors.gateway_error(
                 401, "Unauthorized", "The Bearer token is missing, unknown or expired"
@@ -170,7 +168,6 @@ class Sandbox:
 
     def _close(self, request: Request, result: _Outcome) -> Response:
         """Enters the call before its answer leaves."""
-        struck = [kind for kind in request.scope.get("faults", ()) if kind in WITHOUT_TRUE_ANSWER]
         self.books.enter(
             Call(
                 time=self.clock().isoformat(),
@@ -182,20 +179,19 @@ class Sandbox:
                 client_id=result.client_id,
                 looked_up=result.looked_up,
                 counted=result.counted,
-                fault=struck[0] if struck else None,
+                fault=hidden_by(request.scope),
             )
         )
         return self._stamped(result.answer, result.client_id or "")
 
     def enter_unserved(self, scope: Scope, fault: Fault) -> None:
         """A call that a fault kept from being served."""
-        status = 429 if fault.kind is FaultKind.RATE_LIMITED else fault.status
         self.books.enter(
             Call(
                 time=self.clock().isoformat(),
                 method=scope["method"],
                 path=scope["path"],
-                status=status,
+                status=fault.seen_status,
                 outcome="fault",
                 pn=_asked_pn(scope),
                 fault=fault.kind,
@@ -210,6 +206,20 @@ class Sandbox:
         for name, value in errors.limit_headers(self.limits, client_id).items():
             answer.headers.setdefault(name, value)
         return answer
+
+
+def _credentials_in(content_type: str, authorization: str, body: bytes) -> tuple[str, str] | str:
+    """Client id and secret out of a form or HTTP Basic, or the `error` code. The vendor refuses JSON."""
+    if content_type.split(";", maxsplit=1)[0].strip().lower() != "application/x-www-form-urlencoded":
+        return "invalid_request"
+    form = parse_qs(body.decode("utf-8", "replace"))
+    if form.get("grant_type") != ["client_credentials"]:
+        return "unsupported_grant_type"
+    if authorization.lower().startswith("basic "):
+        return basic_credentials(authorization) or "invalid_client"
+    if "client_id" not in form or "client_secret" not in form:
+        return "invalid_client"
+    return form["client_id"][0], form["client_secret"][0]
 
 
 def _asked_pn(scope: Scope) -> str | None:

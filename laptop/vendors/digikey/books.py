@@ -1,11 +1,12 @@
-"""Every call that reached the sandbox, and every token it gave, in SQLite: a SIGKILL loses none of them."""
+"""The books: every call that reached the sandbox, in SQLite. A SIGKILL loses none of them."""
 
 from collections import Counter
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from laptop.vendors.common.access import TOKENS, Tokens
 from laptop.vendors.common.database import Database
 
 _SCHEMA = """
@@ -16,15 +17,14 @@ _SCHEMA = """
         path TEXT NOT NULL,
         pn TEXT,
         client_id TEXT,
-        status INTEGER,           -- as the part meant it; null where nothing was answered
+        status INTEGER,           -- of the sandbox's own answer; null if it made none
         outcome TEXT NOT NULL,
         looked_up INTEGER NOT NULL,  -- a part was found and described
         counted INTEGER NOT NULL,    -- against the day's limit
-        fault TEXT                -- what kept the caller from this answer
+        fault TEXT                -- kept the caller from this answer
     );
     CREATE INDEX IF NOT EXISTS calls_pn ON calls (pn);
     CREATE INDEX IF NOT EXISTS calls_time ON calls (time) WHERE counted;
-    CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, client_id TEXT NOT NULL, expires_at TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, time TEXT NOT NULL);
 """
 
@@ -47,14 +47,11 @@ class Call:
 
 class Books(Database):
     def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir / "books.sqlite3", _SCHEMA)
+        super().__init__(data_dir / "books.sqlite3", TOKENS + _SCHEMA)
+        self.tokens = Tokens(self)
 
     def enter(self, call: Call) -> None:
-        self.rows(
-            "INSERT INTO calls (time, method, path, status, outcome, pn, client_id, looked_up, counted, fault)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *astuple(call),
-        )
+        self.insert("calls", asdict(call))
 
     def report(self, pn: str | None) -> dict[str, Any]:
         """Outcomes in all and per part number, and the calls themselves where one part is asked for."""
@@ -101,13 +98,3 @@ class Books(Database):
     def marked(self, name: str) -> datetime | None:
         rows = self.rows("SELECT time FROM marks WHERE name = ?", name)
         return datetime.fromisoformat(rows[0]["time"]) if rows else None
-
-    def keep_token(self, token: str, client_id: str, expires_at: datetime) -> None:
-        self.rows("INSERT INTO tokens VALUES (?, ?, ?)", token, client_id, expires_at.isoformat())
-
-    def token_owner(self, token: str, now: datetime) -> str | None:
-        rows = self.rows("SELECT client_id, expires_at FROM tokens WHERE token = ?", token)
-        return rows[0]["client_id"] if rows and datetime.fromisoformat(rows[0]["expires_at"]) > now else None
-
-    def revoke_tokens(self) -> None:
-        self.rows("DELETE FROM tokens")

@@ -14,7 +14,7 @@ _LONGEST_LINE = 1_000_000  # bytes
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250)]
 
 
-class CatalogueEmpty(Exception):  # says what happened
+class CatalogueEmpty(ValueError):
     """No row of the file can be used."""
 
 

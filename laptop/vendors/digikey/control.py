@@ -11,12 +11,12 @@ from starlette.routing import Route
 
 from laptop.clock import Clock
 from laptop.faults import CONTROL, FaultPlan, fault_routes
-from laptop.vendors.common.control import read_order
+from laptop.vendors.common.control import health_route, read_body, revocation_route
 from laptop.vendors.digikey.books import Books
 from laptop.vendors.digikey.limits import Limits, midnight_after
 
 
-class LimitOrder(BaseModel):
+class LimitChange(BaseModel):
     """The body of `PUT /_control/limits`; what is left out stays. `resets_in` in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,7 +28,7 @@ class LimitOrder(BaseModel):
 
 
 class Controlled(Protocol):
-    """What the controls act on."""
+    """The parts of the sandbox that the controls change."""
 
     books: Books
     limits: Limits
@@ -41,38 +41,31 @@ def control_routes(sandbox: Controlled, plan: FaultPlan, health: Mapping[str, An
     async def books(request: Request) -> Response:
         return JSONResponse(sandbox.books.report(request.query_params.get("pn")))
 
-    async def well(_request: Request) -> Response:
-        return JSONResponse({"status": "ok", **health})
-
-    async def revoke(_request: Request) -> Response:
-        sandbox.books.revoke_tokens()
-        return Response(status_code=204)
-
     async def limits(request: Request) -> Response:
         if request.method == "PUT":
-            order = await read_order(request, LimitOrder)
-            if isinstance(order, Response):
-                return order
-            _apply(order, sandbox.limits, sandbox.clock())
+            change = await read_body(request, LimitChange)
+            if isinstance(change, Response):
+                return change
+            _apply(change, sandbox.limits, sandbox.clock())
             sandbox.note_day()
         return JSONResponse(_state(sandbox.limits))
 
     return [
         *fault_routes(plan),
         Route(f"{CONTROL}books", books),
-        Route(f"{CONTROL}health", well),
-        Route(f"{CONTROL}tokens", revoke, methods=["DELETE"]),
+        health_route(lambda: health),
+        revocation_route(sandbox.books.tokens.revoke_all),
         Route(f"{CONTROL}limits", limits, methods=["GET", "PUT"]),
     ]
 
 
-def _apply(order: LimitOrder, limits: Limits, now: datetime) -> None:
-    limits.burst = limits.burst if order.burst is None else order.burst
-    limits.daily = limits.daily if order.daily is None else order.daily
-    if order.reset_day:
+def _apply(change: LimitChange, limits: Limits, now: datetime) -> None:
+    limits.burst = limits.burst if change.burst is None else change.burst
+    limits.daily = limits.daily if change.daily is None else change.daily
+    if change.reset_day:
         limits.start_day(now, midnight_after(now))
-    if order.resets_in is not None:
-        limits.resets_at = now + timedelta(seconds=order.resets_in)
+    if change.resets_in is not None:
+        limits.resets_at = now + timedelta(seconds=change.resets_in)
 
 
 def _state(limits: Limits) -> dict[str, Any]:

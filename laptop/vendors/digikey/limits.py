@@ -1,9 +1,23 @@
-"""The two limits of the Product Information API, 120 calls a minute and 1000 a day by default; pure."""
+"""The two limits of the Product Information API (120 calls a minute, 1000 a day) and the vendor's error answers."""
 
+import secrets
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
+
+from starlette.responses import JSONResponse, Response
+
+from laptop.faults import Fault, FaultKind
+
+_AGAIN = "Please try again after the number of seconds in the Retry-After header"
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    503: "Service Unavailable",
+}
 
 MINUTE = timedelta(minutes=1)
 
@@ -64,3 +78,76 @@ class Limits:
     def _minute(self, client_id: str, now: datetime) -> tuple[datetime, int]:
         began, calls = self._minutes.get(client_id, (now, 0))
         return (began, calls) if now < began + MINUTE else (now, 0)
+
+
+def problem(status: int, detail: str, errors: dict[str, list[str]] | None = None) -> Response:
+    """v4 problem details."""
+    body: dict[str, Any] = {
+        "type": f"https://tools.ietf.org/html/rfc9110#{status}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "instance": None,
+        "correlationId": secrets.token_hex(8),
+    }
+    return JSONResponse(body | ({"errors": errors} if errors else {}), status)
+
+
+def gateway_error(status: int, message: str, details: str) -> Response:
+    """The older gateway's shape."""
+    body = {
+        "ErrorResponseVersion": "3.0.0.0",
+        "StatusCode": status,
+        "ErrorMessage": message,
+        "ErrorDetails": details,
+        "RequestId": secrets.token_hex(8),
+        "ValidationErrors": [],
+    }
+    return JSONResponse(body, status)
+
+
+def limit_headers(limits: Limits, client_id: str) -> dict[str, str]:
+    """On every answer of the data calls."""
+    return {
+        "X-RateLimit-Limit": str(limits.daily),
+        "X-RateLimit-Remaining": str(limits.remaining_today(client_id)),
+    }
+
+
+def too_many(exceeded: Exceeded, limits: Limits, now: datetime) -> Response:
+    """Either 429, each with its own body and headers."""
+    seconds = str(max(1, round((exceeded.resets_at - now).total_seconds())))
+    moment = exceeded.resets_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if exceeded.kind == "daily":
+        body = {"title": "Too Many Requests", "status": 429, "detail": f"Daily Ratelimit exceeded. {_AGAIN}"}
+        answer: Response = JSONResponse(body, 429)
+        answer.headers["X-RateLimit-Limit"] = str(limits.daily)
+        answer.headers["X-RateLimit-Remaining"] = "0"
+        answer.headers["X-RateLimit-Reset"] = seconds
+        answer.headers["X-RateLimit-ResetTime"] = moment
+    else:
+        answer = gateway_error(429, "BurstLimit exceeded", _AGAIN)
+        answer.headers["X-BurstLimit-Limit"] = str(limits.burst)
+        answer.headers["X-BurstLimit-Remaining"] = "0"
+        answer.headers["X-BurstLimit-Reset"] = seconds
+        answer.headers["X-BurstLimit-ResetTime"] = moment
+    answer.headers["Retry-After"] = seconds
+    return answer
+
+
+def fault_limit(fault: Fault, limits: Limits, now: datetime) -> Exceeded:
+    """What a `rate_limited` fault says: burst for 5 seconds, or the day until its reset, unless told otherwise."""
+    kind = fault.limit or "burst"
+    if fault.seconds is not None:
+        return Exceeded(kind, now + timedelta(seconds=fault.seconds))
+    return Exceeded(kind, limits.resets_at if kind == "daily" else now + timedelta(seconds=5))
+
+
+def injected(fault: Fault, limits: Limits, now: datetime) -> Response:
+    """A fault's answer in the vendor's own words."""
+    if fault.kind is FaultKind.RATE_LIMITED:
+        return too_many(fault_limit(fault, limits, now), limits, now)
+    status = fault.status or 500
+    if status == 401:  # noqa: PLR2004  # HTTP's own number
+        return gateway_error(401, "Invalid Client-Id", "X-DIGIKEY-Client-Id invalid for requested resource")
+    return problem(status, "injected by the fault plan")

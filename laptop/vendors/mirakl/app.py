@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Scope
 
-from laptop.faults import WITHOUT_TRUE_ANSWER, Fault, FaultKind, FaultPlan, FaultyApp
+from laptop.faults import Fault, FaultPlan, FaultyApp, hidden_by
 from laptop.vendors.common.database import stamp
 from laptop.vendors.mirakl import inbox_calls, order_calls, shop_calls
 from laptop.vendors.mirakl.answers import error, injected
@@ -91,21 +91,23 @@ class _Face:
 
     def enter_unserved(self, scope: Scope, fault: Fault) -> None:
         """A call that a fault kept from being served."""
-        status = 429 if fault.kind is FaultKind.RATE_LIMITED else fault.status
         name, order_id = "other", None
         for route, call in self._calls:
             match, more = route.matches(scope)
             if match is Match.FULL:
                 name, order_id = call.name, more["path_params"].get("order_id")
         self._enter(
-            {**scope, "path_params": {"order_id": order_id}}, name, status, served=False, fault=fault.kind
+            {**scope, "path_params": {"order_id": order_id}},
+            name,
+            fault.seen_status,
+            served=False,
+            fault=fault.kind,
         )
 
     def _enter(
         self, scope: Scope, name: str, status: int | None, *, served: bool, fault: str | None = None
     ) -> None:
         """Before the answer leaves."""
-        struck = [kind for kind in scope.get("faults", ()) if kind in WITHOUT_TRUE_ANSWER]
         self._market.books.enter(
             Call(
                 time=stamp(self._market.clock()),
@@ -116,7 +118,7 @@ class _Face:
                 order_id=scope.get("path_params", {}).get("order_id"),
                 status=status,
                 served=served,
-                fault=fault or (struck[0] if struck else None),
+                fault=fault or hidden_by(scope),
             )
         )
 

@@ -1,6 +1,6 @@
-"""Every call that reached the sandbox, and what it did: a SIGKILL loses none of them."""
+"""The books: every call that reached the sandbox, and its effect. A SIGKILL loses none of them."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from laptop.vendors.common.database import Database
@@ -14,9 +14,9 @@ SCHEMA = """
         path TEXT NOT NULL,
         query TEXT NOT NULL,
         order_id TEXT,
-        status INTEGER,            -- as the part meant it; null where nothing was answered
+        status INTEGER,            -- of the sandbox's own answer; null if it made none
         served INTEGER NOT NULL,   -- the call had its effect
-        fault TEXT                 -- what kept the caller from this answer
+        fault TEXT                 -- kept the caller from this answer
     );
     CREATE INDEX IF NOT EXISTS calls_order ON calls (order_id);
 """
@@ -43,11 +43,7 @@ class Books:
         self._database = database
 
     def enter(self, call: Call) -> None:
-        self._database.rows(
-            "INSERT INTO calls (time, operation, method, path, query, order_id, status, served, fault)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *astuple(call),
-        )
+        self._database.insert("calls", asdict(call))
 
     def report(self) -> dict[str, Any]:
         """`operations`: calls by operation and status; `orders`: calls per order and action, and how many did it."""

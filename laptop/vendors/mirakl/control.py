@@ -1,43 +1,130 @@
 """The control endpoints: orders, threads, delays, limits, books, clock, faults, health."""
 
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
+from typing import Annotated, Any, Literal
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from laptop.faults import CONTROL, FaultPlan, fault_routes
 from laptop.vendors.common.clock import clock_routes
-from laptop.vendors.common.control import read_order
-from laptop.vendors.mirakl.control_orders import (
-    LimitOrder,
-    MessageSpec,
-    OrdersOrder,
-    OverridesOrder,
-    ThreadsOrder,
-    ThreadSpec,
-    new_orders,
-)
-from laptop.vendors.mirakl.generation import conversation
+from laptop.vendors.common.control import health_route, read_body
+from laptop.vendors.common.database import stamp
+from laptop.vendors.mirakl.generation import buyer, conversation, lines
 from laptop.vendors.mirakl.inbox import NewMessage
-from laptop.vendors.mirakl.lifecycle import ENDED, Delays
+from laptop.vendors.mirakl.lifecycle import ENDED, STATES, Delays
 from laptop.vendors.mirakl.market import CallLimit, Market
-from laptop.vendors.mirakl.orders import Filter
-from laptop.vendors.mirakl.rendering import shown
+from laptop.vendors.mirakl.orders import Filter, NewOrder
+from laptop.vendors.mirakl.rendering import laid_over, shown
 
 _MOST_ORDERS = 1_000_000_000
+
+
+Ident = Annotated[str, Field(pattern=r"^[^\s,/?#]{1,100}$")]
+State = Literal[STATES]  # type: ignore[valid-type]  # the tuple of the life cycle is the list
+_SHIP_WITHIN = timedelta(days=4)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LineSpec(_Body):
+    """`price` of one unit, in cents."""
+
+    sku: str
+    title: str = "A part"
+    price: int = Field(default=1000, ge=0)
+    quantity: int = Field(default=1, ge=1)
+
+
+class OrderSpec(_Body):
+    """What is left out is made up. `address` is laid over a made-up one; `overrides` over what OR11 shows."""
+
+    order_id: Ident | None = None
+    state: State = "WAITING_ACCEPTANCE"
+    created_at: AwareDatetime | None = None
+    lines: Annotated[tuple[LineSpec, ...], Field(min_length=1)] | None = None
+    address: Mapping[str, Any] | None = None
+    overrides: Mapping[str, Any] = {}
+
+
+class NewOrders(_Body):
+    """The body of `POST /_control/orders`: `count` made-up orders by `seed`, and the given ones."""
+
+    count: int = Field(default=0, ge=0, le=20_000)
+    seed: int | None = None
+    state: State = "WAITING_ACCEPTANCE"
+    orders: tuple[OrderSpec, ...] = ()
+
+
+class Overrides(_Body):
+    """The body of `PUT /_control/orders/{order_id}/overrides`."""
+
+    overrides: Mapping[str, Any]
+
+
+class MessageSpec(_Body):
+    body: str
+    sender_type: Literal["CUSTOMER_USER", "SHOP_USER", "OPERATOR_USER"] = "CUSTOMER_USER"
+    attachments: tuple[Mapping[str, Any], ...] = ()
+
+
+class ThreadSpec(_Body):
+    """A `thread_id` that exists gets the messages; any other is opened."""
+
+    thread_id: Ident | None = None
+    order_id: str | None = None
+    topic: str = "Where is my order?"
+    messages: tuple[MessageSpec, ...] = ()
+    overrides: Mapping[str, Any] = {}
+
+
+class NewThreads(_Body):
+    """The body of `POST /_control/threads`: `count` made-up ones about orders that exist, and the given ones."""
+
+    count: int = Field(default=0, ge=0, le=10_000)
+    seed: int | None = None
+    threads: tuple[ThreadSpec, ...] = ()
+
+
+class CallLimitChange(_Body):
+    """The body of `PUT /_control/limits`; null is no limit."""
+
+    per_minute: int | None = Field(ge=0)
+
+
+def new_orders(wanted: NewOrders, seed: int, number: int, now: datetime) -> Iterator[NewOrder]:
+    """`number` is how many orders there are: the same seed makes other buyers for the next ones."""
+    specs: Sequence[OrderSpec] = (
+        *(OrderSpec(state=wanted.state) for _ in range(wanted.count)),
+        *wanted.orders,
+    )
+    for place, spec in enumerate(specs, start=number):
+        draw = Random(f"{seed}:{place}")
+        created = spec.created_at or now
+        details = {
+            **buyer(draw),
+            "lines": lines(draw) if spec.lines is None else [line.model_dump() for line in spec.lines],
+            "shipping_deadline": stamp(created + _SHIP_WITHIN),
+        }
+        if spec.address is not None:
+            details["shipping_address"] = laid_over(details["shipping_address"], dict(spec.address))
+        yield NewOrder(details, spec.state, created, spec.order_id, spec.overrides)
 
 
 class _Control:
     def __init__(self, market: Market) -> None:
         self._market = market
 
-    async def health(self, _request: Request) -> Response:
+    def counts(self) -> dict[str, int]:
         market = self._market
-        return JSONResponse(
-            {"status": "ok", "orders": sum(market.orders.counts().values()), "threads": market.inbox.count()}
-        )
+        return {"orders": sum(market.orders.counts().values()), "threads": market.inbox.count()}
 
     async def orders(self, request: Request) -> Response:
         """Makes orders, forgets all of them, or lists id and state of all."""
@@ -49,13 +136,13 @@ class _Control:
         if request.method != "POST":
             listed, _ = market.orders.list(Filter(limit=_MOST_ORDERS))
             return JSONResponse({"orders": {order.order_id: order.state for order in listed}})
-        order = await read_order(request, OrdersOrder)
-        if isinstance(order, Response):
-            return order
-        seed = market.seed if order.seed is None else order.seed
+        wanted = await read_body(request, NewOrders)
+        if isinstance(wanted, Response):
+            return wanted
+        seed = market.seed if wanted.seed is None else wanted.seed
         number = sum(market.orders.counts().values())
         try:
-            return JSONResponse({"order_ids": market.orders.add(new_orders(order, seed, number, now))}, 201)
+            return JSONResponse({"order_ids": market.orders.add(new_orders(wanted, seed, number, now))}, 201)
         except sqlite3.IntegrityError:
             return _conflict("an order of that id exists")
 
@@ -89,36 +176,36 @@ class _Control:
         return JSONResponse({"state": "CANCELED"})
 
     async def override(self, request: Request) -> Response:
-        order = await read_order(request, OverridesOrder)
-        if isinstance(order, Response):
-            return order
+        wanted = await read_body(request, Overrides)
+        if isinstance(wanted, Response):
+            return wanted
         found = self._market.orders.find(request.path_params["order_id"])
         if found is None:
             return _unknown("order")
-        self._market.orders.override(found.order_id, order.overrides)
-        return JSONResponse({"overrides": order.overrides})
+        self._market.orders.override(found.order_id, wanted.overrides)
+        return JSONResponse({"overrides": wanted.overrides})
 
     async def threads(self, request: Request) -> Response:
         """Makes threads and messages, or forgets all of them."""
         if request.method == "DELETE":
             self._market.inbox.clear()
             return JSONResponse({"thread_ids": []})
-        order = await read_order(request, ThreadsOrder)
-        if isinstance(order, Response):
-            return order
-        specs = [*self._made_up(order), *order.threads]
+        wanted = await read_body(request, NewThreads)
+        if isinstance(wanted, Response):
+            return wanted
+        specs = [*self._made_up(wanted), *wanted.threads]
         with self._market.database.transaction():
             made = [self._thread(spec) for spec in specs]
         return JSONResponse({"thread_ids": made}, 201)
 
-    def _made_up(self, order: ThreadsOrder) -> list[ThreadSpec]:
+    def _made_up(self, wanted: NewThreads) -> list[ThreadSpec]:
         market = self._market
-        seed = market.seed if order.seed is None else order.seed
+        seed = market.seed if wanted.seed is None else wanted.seed
         known: list[str | None] = [
             found.order_id for found in market.orders.list(Filter(limit=_MOST_ORDERS))[0]
         ]
         specs = []
-        for place in range(market.inbox.count(), market.inbox.count() + order.count):
+        for place in range(market.inbox.count(), market.inbox.count() + wanted.count):
             draw = Random(f"{seed}:{place}")
             topic, messages = conversation(draw)
             said = tuple(MessageSpec.model_validate(each) for each in messages)
@@ -146,20 +233,20 @@ class _Control:
 
     async def delays(self, request: Request) -> Response:
         if request.method == "PUT":
-            order = await read_order(request, Delays)
-            if isinstance(order, Response):
-                return order
-            given = order.model_dump(exclude_unset=True)
+            wanted = await read_body(request, Delays)
+            if isinstance(wanted, Response):
+                return wanted
+            given = wanted.model_dump(exclude_unset=True)
             self._market.orders.settle(self._market.clock())
             self._market.orders.set_delays(self._market.orders.delays.model_copy(update=given))
         return JSONResponse(self._market.orders.delays.model_dump())
 
     async def limits(self, request: Request) -> Response:
         if request.method == "PUT":
-            order = await read_order(request, LimitOrder)
-            if isinstance(order, Response):
-                return order
-            self._market.limit = CallLimit(order.per_minute)
+            wanted = await read_body(request, CallLimitChange)
+            if isinstance(wanted, Response):
+                return wanted
+            self._market.limit = CallLimit(wanted.per_minute)
         return JSONResponse({"per_minute": self._market.limit.per_minute})
 
 
@@ -176,7 +263,7 @@ def control_routes(market: Market, plan: FaultPlan) -> list[Route]:
     return [
         *fault_routes(plan),
         *clock_routes(market.clock),
-        Route(f"{CONTROL}health", control.health),
+        health_route(control.counts),
         Route(f"{CONTROL}orders", control.orders, methods=["GET", "POST", "DELETE"]),
         Route(f"{CONTROL}orders/{{order_id}}", control.order),
         Route(f"{CONTROL}orders/{{order_id}}/cancel", control.cancel, methods=["POST"]),

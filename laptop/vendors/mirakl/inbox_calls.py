@@ -8,9 +8,8 @@ from starlette.responses import JSONResponse, Response
 
 from laptop.vendors.mirakl.answers import error, invalid, over_the_limit
 from laptop.vendors.mirakl.inbox import Search
-from laptop.vendors.mirakl.listing import date_in
 from laptop.vendors.mirakl.market import Asked, Market
-from laptop.vendors.mirakl.rendering import laid_over, shown_date
+from laptop.vendors.mirakl.rendering import date_in, laid_over, shown_date
 
 _MOST = 100
 _LAST_MESSAGES = 100

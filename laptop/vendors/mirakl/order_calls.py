@@ -1,17 +1,26 @@
 """OR11, OR21, OR23 and OR24. Which status a code of OR21 comes with is undocumented: 404 or 400 here."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
-from laptop.vendors.mirakl.answers import done, error, invalid
-from laptop.vendors.mirakl.lifecycle import TRACKABLE
-from laptop.vendors.mirakl.listing import filter_in
+from laptop.vendors.mirakl.answers import done, error, invalid, over_the_limit
+from laptop.vendors.mirakl.lifecycle import STATES, TRACKABLE
 from laptop.vendors.mirakl.market import Asked, Market
-from laptop.vendors.mirakl.rendering import Order, shown
+from laptop.vendors.mirakl.orders import Filter
+from laptop.vendors.mirakl.rendering import Order, date_in, shown
 from laptop.vendors.mirakl.shop_calls import CARRIERS
+
+_MOST = 100
+_DATES = {
+    "start_date": "created_at >= ?",
+    "end_date": "created_at <= ?",
+    "start_update_date": "updated_at >= ?",
+    "end_update_date": "updated_at <= ?",
+}
 
 
 def list_orders(market: Market, asked: Asked) -> Response:
@@ -28,6 +37,42 @@ def list_orders(market: Market, asked: Asked) -> Response:
     if links:
         answer.headers["Link"] = ", ".join(links)
     return answer
+
+
+def filter_in(query: Mapping[str, str]) -> Filter | Response:
+    """What is asked for, or the refusal."""
+    conditions: list[tuple[str, list[str]]] = []
+    for name, column in (("order_ids", "order_id"), ("order_state_codes", "state")):
+        if name not in query:
+            continue
+        values = [value.strip() for value in query[name].split(",") if value.strip()]
+        if len(values) > _MOST:
+            return over_the_limit(name, _MOST)
+        if name == "order_state_codes" and not set(values) <= set(STATES):
+            return invalid(name, "must be states of an order")
+        conditions.append((f"{column} IN ({', '.join('?' * len(values))})", values))
+    for name, condition in _DATES.items():
+        if name in query:
+            date = date_in(query[name])
+            if date is None:
+                return invalid(name, "must be a date")
+            conditions.append((condition, [date]))
+    page = _page(query)
+    if isinstance(page, Response):
+        return page
+    return Filter(conditions, *page, descending=query.get("order") == "desc")
+
+
+def _page(query: Mapping[str, str]) -> tuple[int, int] | Response:
+    sizes: list[int] = []
+    for name, default in (("max", 10), ("offset", 0)):
+        text = query.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004  # an int32 has ten digits
+            return invalid(name, "must be a number")
+        sizes.append(int(text))
+    if sizes[0] > _MOST:
+        return over_the_limit("max", _MOST)
+    return sizes[0], sizes[1]
 
 
 def _link(asked: Asked, offset: int, relation: str) -> str:

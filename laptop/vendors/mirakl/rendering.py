@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from laptop.vendors.common.database import stamp
 from laptop.vendors.mirakl.lifecycle import ENDED
 
 _RULE = "PROPORTIONAL_TO_AMOUNT"
@@ -187,3 +189,12 @@ def shown_date(stamped: str | None) -> str | None:
         return None
     seconds, fraction = stamped.removesuffix("Z").split(".")
     return f"{seconds}Z" if fraction.startswith("000") else f"{seconds}.{fraction[:3]}Z"
+
+
+def date_in(text: str) -> str | None:
+    """As `stamp` has it; UTC where no zone is named."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return stamp(read if read.tzinfo else read.replace(tzinfo=UTC))

@@ -5,9 +5,8 @@ from random import Random
 
 import pytest
 
-from laptop.vendors.mirakl.generation import buyer, lines
+from laptop.vendors.mirakl.generation import PLACES, buyer, lines
 from laptop.vendors.mirakl.lifecycle import Delays, Entered, dates_before, leaves_at, steps_until
-from laptop.vendors.mirakl.places import PLACES
 from laptop.vendors.mirakl.rendering import laid_over, shown_date
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

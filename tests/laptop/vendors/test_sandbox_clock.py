@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from laptop.vendors.common.clock import ClockOrder, SettableClock
+from laptop.vendors.common.clock import ClockChange, SettableClock
 from laptop.vendors.common.database import Database
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -44,32 +44,32 @@ def test_it_is_the_real_time_until_it_is_set(clock: SettableClock, real: Real) -
 
 
 def test_a_clock_that_was_set_stands_until_it_is_moved(clock: SettableClock, real: Real) -> None:
-    clock.set(ClockOrder(now=THEN))
+    clock.set(ClockChange(now=THEN))
     real.now += timedelta(hours=1)
     assert clock() == THEN
-    clock.set(ClockOrder(advance=900))
+    clock.set(ClockChange(advance=900))
     assert clock() == THEN + timedelta(minutes=15)
 
 
 def test_a_clock_can_run_on_from_where_it_was_set(clock: SettableClock, real: Real) -> None:
-    clock.set(ClockOrder(now=THEN, running=True))
+    clock.set(ClockChange(now=THEN, running=True))
     real.now += timedelta(hours=1)
     assert clock() == THEN + timedelta(hours=1)
-    clock.set(ClockOrder(advance=60))
+    clock.set(ClockChange(advance=60))
     assert clock() == THEN + timedelta(hours=1, minutes=1)
     assert clock.report() == {"now": "2030-01-01T01:01:00.000000Z", "running": True}
 
 
 def test_a_running_clock_can_be_stopped_where_it_is(clock: SettableClock, real: Real) -> None:
-    clock.set(ClockOrder(running=False))
+    clock.set(ClockChange(running=False))
     real.now += timedelta(hours=1)
     assert clock() == NOON
 
 
 def test_where_it_stands_survives_a_restart(clock: SettableClock, database: Database, real: Real) -> None:
-    clock.set(ClockOrder(now=THEN))
+    clock.set(ClockChange(now=THEN))
     assert SettableClock(database, real)() == THEN
-    clock.set(ClockOrder(now=THEN, running=True))
+    clock.set(ClockChange(now=THEN, running=True))
     assert SettableClock(database, real)() == THEN
     clock.reset()
     assert SettableClock(database, real)() == NOON
@@ -80,7 +80,7 @@ def test_where_it_stands_survives_a_restart(clock: SettableClock, database: Data
 )
 def test_an_order_that_makes_no_sense_is_refused(order: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        ClockOrder.model_validate(order)
+        ClockChange.model_validate(order)
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:

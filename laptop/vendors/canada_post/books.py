@@ -1,17 +1,18 @@
-"""Every shipment sold, every call and every token, in SQLite: a SIGKILL loses none of them."""
+"""The books: every shipment sold and every call, in SQLite. A SIGKILL loses none of them."""
 
 from collections import Counter
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from laptop.vendors.common.database import Database, moment, stamp
+from laptop.vendors.common.access import TOKENS, Tokens
+from laptop.vendors.common.database import Database, stamp
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS shipments (
-        number INTEGER PRIMARY KEY,   -- the how-manieth sale
+        number INTEGER PRIMARY KEY,   -- of the sale, from 1
         shipment_id TEXT NOT NULL UNIQUE,
         tracking_pin TEXT NOT NULL UNIQUE,
         customer TEXT NOT NULL,       -- mailed by / mailed on behalf of
@@ -31,21 +32,20 @@ _SCHEMA = """
         time TEXT NOT NULL,
         method TEXT NOT NULL,
         path TEXT NOT NULL,
-        status INTEGER,               -- as the carrier meant it; null where nothing was answered
+        status INTEGER,               -- of the sandbox's own answer; null if it made none
         outcome TEXT NOT NULL,
         request_id TEXT,
         shipment_id TEXT,
-        fault TEXT                    -- what kept the caller from this answer
+        fault TEXT                    -- kept the caller from this answer
     );
     CREATE INDEX IF NOT EXISTS calls_request ON calls (request_id);
-    CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, expires_at TEXT NOT NULL);
 """
 _GONE = ("void", "refunded")
 
 
 @dataclass(frozen=True)
 class Shipment:
-    """One label sold; `order_json` is what was ordered."""
+    """One label sold; `order_json` is the whole order."""
 
     number: int
     shipment_id: str
@@ -75,14 +75,10 @@ class Call:
     fault: str | None = None
 
 
-def _placeholders(shape: type) -> str:
-    names = [field.name for field in fields(shape)]
-    return f"({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-
-
-class Ledger:
+class Books:
     def __init__(self, data_dir: Path) -> None:
-        self.database = Database(data_dir / "ledger.sqlite3", _SCHEMA)
+        self.database = Database(data_dir / "ledger.sqlite3", TOKENS + _SCHEMA)
+        self.tokens = Tokens(self.database)
 
     # --- shipments ------------------------------------------------------------------------------------------
 
@@ -92,7 +88,7 @@ class Ledger:
         )
 
     def sell(self, shipment: Shipment) -> None:
-        self.database.rows(f"INSERT INTO shipments {_placeholders(Shipment)}", *astuple(shipment))
+        self.database.insert("shipments", asdict(shipment))
 
     def _shipments(self, where: str, *values: object) -> list[Shipment]:
         rows = self.database.rows(f"SELECT * FROM shipments WHERE {where} ORDER BY number", *values)  # noqa: S608  # our own constants
@@ -116,10 +112,10 @@ class Ledger:
     def set_status(self, shipment_id: str, status: str) -> None:
         self.database.rows("UPDATE shipments SET status = ? WHERE shipment_id = ?", status, shipment_id)
 
-    # --- the books ------------------------------------------------------------------------------------------
+    # --- calls ----------------------------------------------------------------------------------------------
 
     def enter(self, call: Call) -> None:
-        self.database.rows(f"INSERT INTO calls {_placeholders(Call)}", *astuple(call))
+        self.database.insert("calls", asdict(call))
 
     def calls_since(self, since: datetime) -> int:
         rows = self.database.rows(
@@ -128,7 +124,7 @@ class Ledger:
         return int(rows[0]["calls"])
 
     def report(self, request_id: str | None = None, reference: str | None = None) -> dict[str, Any]:
-        """What was sold, in all and for each request and reference, and what was called."""
+        """The sales, in all and for each request and reference, and the calls by outcome."""
         sold = self._shipments(
             "(?1 IS NULL OR request_id = ?1) AND (?2 IS NULL OR reference = ?2)", request_id, reference
         )
@@ -160,15 +156,3 @@ class Ledger:
             )
             report["shipments"] = [{name: getattr(shipment, name) for name in shown} for shipment in sold]
         return report
-
-    # --- tokens ---------------------------------------------------------------------------------------------
-
-    def keep_token(self, token: str, expires_at: datetime) -> None:
-        self.database.rows("INSERT INTO tokens VALUES (?, ?)", token, stamp(expires_at))
-
-    def knows_token(self, token: str, now: datetime) -> bool:
-        rows = self.database.rows("SELECT expires_at FROM tokens WHERE token = ?", token)
-        return bool(rows) and moment(rows[0]["expires_at"]) > now
-
-    def revoke_tokens(self) -> None:
-        self.database.rows("DELETE FROM tokens")

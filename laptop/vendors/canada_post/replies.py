@@ -1,0 +1,77 @@
+"""One call's reply: the entry in the books, made before the answer leaves, and the links in the answer."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from laptop.clock import Clock
+from laptop.faults import Fault, hidden_by
+from laptop.vendors.canada_post.books import Books, Call
+from laptop.vendors.canada_post.post_office import Sold
+from laptop.vendors.common.database import stamp
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer and its entry in the books."""
+
+    answer: Response
+    outcome: str
+    request_id: str | None = None
+    shipment_id: str | None = None
+
+    @classmethod
+    def about(cls, sold: Sold, answer: Response, outcome: str) -> "Reply":
+        return cls(answer, outcome, sold.shipment.request_id, sold.shipment.shipment_id)
+
+
+class Counter:
+    def __init__(self, books: Books, clock: Clock) -> None:
+        self._books = books
+        self._clock = clock
+
+    def close(self, request: Request, reply: Reply) -> Response:
+        self._books.enter(
+            Call(
+                time=stamp(self._clock()),
+                method=request.method,
+                path=request.url.path,
+                status=reply.answer.status_code,
+                outcome=reply.outcome,
+                request_id=reply.request_id,
+                shipment_id=reply.shipment_id,
+                fault=hidden_by(request.scope),
+            )
+        )
+        return reply.answer
+
+    def enter_unserved(self, scope: Scope, fault: Fault) -> None:
+        """A call that a fault kept from being served."""
+        call = Call(
+            stamp(self._clock()), scope["method"], scope["path"], fault.seen_status, "fault", fault=fault.kind
+        )
+        self._books.enter(call)
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A link before it is written: `path` on this host."""
+
+    rel: str
+    path: str
+    media_type: str
+    index: str | None = None
+
+
+def offered(request: Request, path: str) -> str:
+    """The address on the host that the caller used."""
+    return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}{path}"
+
+
+def written(address: str, path: str, style: str) -> str:
+    """Quotes and spaces around a link, and links without a host, are what one public client met."""
+    if style == "quoted":
+        return f' "{address}" '
+    return path if style == "relative" else address
