@@ -1,5 +1,4 @@
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -57,20 +56,6 @@ def service_connection(database: Database) -> Iterator[psycopg.Connection]:
 def rest_server(database: Database) -> Iterator[Rest]:
     """The Supabase REST server on `database`: `.url`, `.rest_url`, `.service_key`, `.anon_key`."""
     with serving(database.authenticator_url) as rest:
-        yield rest
-
-
-@pytest.fixture(scope="session")
-def sample_template(postgres_server: PostgresServer) -> str:
-    return postgres_server.create_from_script(
-        "sample", Path(__file__).parent / "laptop" / "supabase" / "postgrest_schema.sql"
-    )
-
-
-@pytest.fixture
-def sample_rest(postgres_server: PostgresServer, sample_template: str) -> Iterator[Rest]:
-    """The Supabase REST server on a schema made for its own tests."""
-    with postgres_server.database(sample_template) as fresh, serving(fresh.authenticator_url) as rest:
         yield rest
 
 

@@ -10,8 +10,7 @@ import httpx
 import uvicorn
 
 from laptop.faults import DroppableProtocol
-from laptop.supabase.rest.app import PREFIX, RestServer
-from laptop.supabase.rest.listener import listening
+from laptop.supabase.rest.app import PREFIX, RestServer, listening
 from laptop.supabase.rest.tokens import ANONYMOUS, SERVICE, api_key
 from laptop.supabase.storage.folder import Folder
 
@@ -24,10 +23,12 @@ class Rest:
 
     url: str
     secret: str = SECRET
+    prefix: str = PREFIX
+    version: int = 14
 
     @property
     def rest_url(self) -> str:
-        return f"{self.url}{PREFIX}"
+        return f"{self.url}{self.prefix}"
 
     @property
     def service_key(self) -> str:

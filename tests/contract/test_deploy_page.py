@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.local import migrations
 from infra.local.migrations import FOLDER, migrations_in
-from laptop.supabase.postgres.installation import packaged
+from laptop.supabase.postgres.place import packaged
 from tests.postgres_support import Database
 
 ROOT = Path(__file__).parents[2]

@@ -7,6 +7,7 @@ import pytest
 from psycopg import sql
 
 from tests.postgres_support import Database
+from tests.rest_support import Rest
 
 TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
 FUNCTIONS = (
@@ -30,6 +31,14 @@ def column(connection: psycopg.Connection, query: str, *parameters: object) -> l
 def test_the_catalogue_shows_the_tables_and_functions_that_are_asked_about(owner: psycopg.Connection) -> None:
     assert {"batches", "daily_usage", "task_events"} <= set(column(owner, TABLES))
     assert any(signature.startswith("open_tasks(") for signature in column(owner, FUNCTIONS))
+
+
+def test_the_anonymous_key_reaches_no_table_over_rest(rest_server: Rest) -> None:
+    with rest_server.client(rest_server.anon_key) as client:
+        assert client.get("/batches").status_code == 401
+        assert client.get("/automation_tasks").json()["code"] == "42501"
+    with rest_server.client() as client:
+        assert client.get("/batches").json() == []
 
 
 @pytest.mark.parametrize("role", OUTSIDERS)

@@ -17,3 +17,27 @@ def database_url(
     port: int, *, user: str = SUPERUSER, database: str = "postgres", host: str = "127.0.0.1"
 ) -> str:
     return f"postgresql://{user}:{PASSWORD}@{host}:{port}/{database}"
+
+
+class StartRefused(Exception):
+    """Its message says what to do."""
+
+
+class InstallationMissing(StartRefused):
+    pass
+
+
+class PlaceUnusable(StartRefused):
+    """A folder that is not ours, cannot be written, or holds another version's data."""
+
+
+class AlreadyRunning(StartRefused):
+    pass
+
+
+class PortTaken(StartRefused):
+    pass
+
+
+class SetUpFailed(StartRefused):
+    """`initdb` or the bootstrap did not succeed; the message quotes it."""

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from laptop.supabase.postgres import STOP_SIGNAL
+from laptop.supabase.postgres import STOP_SIGNAL, PortTaken, StartRefused
 from laptop.supabase.postgres.cluster import prepare, server_environment
-from laptop.supabase.postgres.errors import PortTaken, StartRefused
 from laptop.supabase.postgres.occupancy import occupy
 from laptop.supabase.postgres.place import Place, place_for
 

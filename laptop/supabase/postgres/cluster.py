@@ -5,10 +5,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from laptop.supabase.postgres import PASSWORD, SUPERUSER
-from laptop.supabase.postgres.errors import PlaceUnusable, SetUpFailed
-from laptop.supabase.postgres.installation import Installation
-from laptop.supabase.postgres.place import Owner, Place
+from laptop.supabase.postgres import PASSWORD, SUPERUSER, PlaceUnusable, SetUpFailed
+from laptop.supabase.postgres.place import Installation, Owner, Place
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 

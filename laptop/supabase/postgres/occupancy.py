@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from laptop.supabase.postgres.errors import AlreadyRunning
+from laptop.supabase.postgres import AlreadyRunning
 
 NOTICE_S = 2.0
 """How long orphans may take to notice that their postmaster is gone."""

@@ -12,8 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from laptop.faults import DroppableProtocol
-from laptop.supabase.rest.app import PREFIX, RestServer
-from laptop.supabase.rest.listener import BACKLOG, listening
+from laptop.supabase.rest.app import BACKLOG, PREFIX, RestServer, listening
 from laptop.supabase.rest.tokens import SHORTEST_SECRET
 from laptop.supabase.storage.folder import Folder
 

@@ -1,6 +1,7 @@
 """The HTTP face: Supabase's gateway (which checks the key) and PostgREST behind it, as one application."""
 
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ from laptop.supabase.storage.routes import StorageRoutes, error_answer
 
 PREFIX = "/rest/v1"
 READY = "/_control/ready"
+BACKLOG = 2048
 _JSON = "application/json; charset=utf-8"
 _ONE_OBJECT = "application/vnd.pgrst.object+json"
 _STALE_STATES = frozenset({"42883", "42P01", "42703", "0A000"})
@@ -214,3 +216,20 @@ def _fault_answer(fault: Fault) -> Response:
     status = 429 if fault.kind is FaultKind.RATE_LIMITED else fault.status or 500
     error = ApiError(status, "FAULT", "an injected fault", f"{fault.kind}")
     return JSONResponse(error.body(), status)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that callers can reach at once.
+
+    It names its protocol: only then does asyncio switch off Nagle's delay, which costs each answer 40 ms.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -4,7 +4,7 @@ select
     p.provolatile <> 'v' as read_only,
     p.proretset as is_set,
     p.prorettype = 'void'::regtype as is_void,
-    t.typtype = 'c' or (p.prorettype = 'record'::regtype and p.proallargtypes is not null) as is_composite,
+    t.typtype = 'c' or coalesce(p.proargmodes && '{o,b,t}', false) as is_composite,
     coalesce((
         select jsonb_agg(jsonb_build_object(
             'name', arguments.name,

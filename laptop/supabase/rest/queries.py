@@ -26,6 +26,7 @@ class Query:
     values: tuple[str, ...]
     read_only: bool
     counts_rows: bool
+    is_call: bool = False
     first_row: int = 0
     statement_timeout: str | None = None
 
@@ -38,6 +39,7 @@ def call(function: Function, given: Collection[str], payload: str) -> Query:
         (payload,),
         read_only=function.read_only,
         counts_rows=function.is_set,
+        is_call=True,
         statement_timeout=function.statement_timeout,
     )
 

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
@@ -24,6 +25,7 @@ logging.getLogger("psycopg").setLevel(
     logging.ERROR
 )  # it warns of each pipeline that a refused query cut short
 
+_REFUSE_OWN_ANSWER = Path(__file__).with_name("own_answer.sql").read_bytes()
 _SET = "set_config(%s, %s, true)"
 SEARCH_PATH = '"public", "extensions"'
 
@@ -74,6 +76,8 @@ async def _run(
         await connection.execute(_BEGIN[query.read_only], prepare=False)
         await connection.execute(*settings, prepare=True)
         cursor = await connection.execute(query.sql, query.values, prepare=True)
+        if query.is_call:
+            await connection.execute(_REFUSE_OWN_ANSWER, prepare=False)
         await connection.execute(b"commit", prepare=False)
     row = await cursor.fetchone()
     assert row is not None

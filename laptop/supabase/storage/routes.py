@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.message import Message
 from functools import partial
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
@@ -16,13 +17,14 @@ from starlette.routing import Route
 from laptop.supabase.rest.tokens import SERVICE, Caller
 from laptop.supabase.storage import errors
 from laptop.supabase.storage.folder import LARGEST, Folder, StoredObject
-from laptop.supabase.storage.form import uploaded_file
 
 PREFIX = "/storage/v1"
 _OBJECT = f"{PREFIX}/object"
 _OTHER_CALLS = frozenset(
     {"authenticated", "copy", "info", "list", "list-v2", "move", "public", "sign", "upload"}
 )
+_END_OF_HEADERS = b"\r\n\r\n"
+_NEWLINE = b"\r\n"
 _ROOM_FOR_FORM = 100_000
 """Bytes that a form may have beside the file."""
 
@@ -66,6 +68,8 @@ class StorageRoutes:
         bucket, key = self._object(request)
         if int(request.headers.get("content-length", LARGEST)) > LARGEST + _ROOM_FOR_FORM:
             raise errors.too_large()
+        if "x-metadata" in request.headers:
+            raise errors.not_imitated("metadata of an upload")
         content = uploaded_file(request.headers.get("content-type", ""), await request.body())
         replace = request.method == "PUT" or request.headers.get("x-upsert", "").lower() == "true"
         await run_in_threadpool(partial(self._folder.put, bucket, key, content, replace=replace))
@@ -164,3 +168,40 @@ def _moment(found: StoredObject) -> str:
     return (
         datetime.fromtimestamp(found.modified, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     )
+
+
+def uploaded_file(content_type: str, body: bytes) -> bytes:
+    """The first file of a form, which is how `storage3` uploads. Raises StorageError."""
+    boundary = _header("content-type", content_type).get_param("boundary")
+    if not content_type.startswith("multipart/form-data") or not isinstance(boundary, str):
+        raise errors.bad_request("a multipart/form-data body is needed")
+    delimiter = _NEWLINE + b"--" + boundary.encode()
+    parts = (_NEWLINE + body).split(delimiter)
+    if not parts[-1].startswith(b"--"):
+        raise errors.bad_request("Unexpected end of form")
+    files = []
+    for part in parts[1:-1]:
+        head, _, content = part.removeprefix(_NEWLINE).partition(_END_OF_HEADERS)
+        disposition = _disposition(head)
+        if disposition.get_param("filename") is not None:
+            files.append(content)
+        elif disposition.get_param("name") == "metadata":
+            raise errors.not_imitated("metadata of an upload")
+    if not files:
+        raise errors.bad_request("the form holds no file")
+    return files[0]
+
+
+def _disposition(head: bytes) -> Message:
+    """Of a form's part, read like a content type: only its parameters are of interest."""
+    for line in head.split(_NEWLINE):
+        name, _, value = line.decode("utf-8", "replace").partition(":")
+        if name.strip().lower() == "content-disposition":
+            return _header("content-type", value.strip())
+    return Message()
+
+
+def _header(name: str, value: str) -> Message:
+    message = Message()
+    message[name] = value
+    return message

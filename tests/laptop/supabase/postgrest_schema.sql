@@ -55,6 +55,12 @@ create function names() returns table (id integer, name text) language sql stabl
 
 create function bounds(out low integer, out high integer) language sql immutable as 'select 1, 9';
 
+create function one_out(out low integer) language sql immutable as 'select 1';
+
+create function one_inout(inout low integer) language sql immutable as 'select low + 1';
+
+create function one_column() returns table (low integer) language sql immutable as 'select generate_series(1, 2)';
+
 create function twice(value integer) returns integer language sql immutable return value * 2;
 
 create function twice(value text) returns text language sql immutable return value || value;
@@ -81,6 +87,12 @@ begin
     raise sqlstate 'PGRST' using message = message, detail = detail;
 end
 $$;
+
+create function set_status() returns text language sql as
+'insert into parts (id, name) values (100, ''kept''); select set_config(''response.status'', ''418'', true)';
+
+create function set_headers() returns text language sql as
+'insert into parts (id, name) values (100, ''kept''); select set_config(''response.headers'', ''[{"X-Test": "1"}]'', true)';
 
 create function facts() returns jsonb language sql stable return jsonb_build_object(
     'user', current_user,

@@ -14,17 +14,16 @@ import psutil
 import psycopg
 import pytest
 
-from laptop.supabase.postgres import place as placing
-from laptop.supabase.postgres.cluster import _run as run_set_up
-from laptop.supabase.postgres.errors import (
+from laptop.supabase.postgres import (
     AlreadyRunning,
     InstallationMissing,
     PlaceUnusable,
     SetUpFailed,
 )
-from laptop.supabase.postgres.installation import Installation, copied, packaged
+from laptop.supabase.postgres import place as placing
+from laptop.supabase.postgres.cluster import _run as run_set_up
 from laptop.supabase.postgres.occupancy import occupy, processes_in
-from laptop.supabase.postgres.place import Place, place_for
+from laptop.supabase.postgres.place import Installation, Place, copied, packaged, place_for
 from tests.postgres_cluster import Cluster, own_cluster
 from tests.postgres_support import PROJECT, Database
 

@@ -9,9 +9,9 @@ import psutil
 import psycopg
 import pytest
 
+from laptop.supabase.postgres import PlaceUnusable
 from laptop.supabase.postgres import __main__ as command
 from laptop.supabase.postgres.cluster import prepare
-from laptop.supabase.postgres.errors import PlaceUnusable
 from laptop.supabase.postgres.occupancy import occupy, processes_in
 from laptop.supabase.postgres.place import Owner, Place, place_for
 from tests.ports import free_port

@@ -29,6 +29,8 @@ def call(request: pytest.FixtureRequest, sample_rest: Rest) -> Iterator[Call]:
             yield lambda name, **arguments: client.rpc(name, arguments).execute().data
     else:
         project = supabase.create_client(sample_rest.url, sample_rest.service_key)
+        if not sample_rest.prefix:  # a bare PostgREST has no gateway that takes /rest/v1 away
+            project.rest_url = project.supabase_url
         yield lambda name, **arguments: project.rpc(name, arguments).execute().data
         project.postgrest.aclose()
 
@@ -88,6 +90,12 @@ def test_a_composite_is_an_object(call: Call) -> None:
 
 def test_output_parameters_are_an_object(call: Call) -> None:
     assert call("bounds") == {"low": 1, "high": 9}
+
+
+def test_a_single_output_parameter_is_an_object_too(call: Call) -> None:
+    assert call("one_out") == {"low": 1}
+    assert call("one_inout", low=1) == {"low": 2}
+    assert call("one_column") == [{"low": 1}, {"low": 2}]
 
 
 def test_a_set_of_rows_is_a_list_of_objects(call: Call) -> None:

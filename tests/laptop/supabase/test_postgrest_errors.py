@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from laptop.supabase.rest.errors import status_of
+from tests.laptop.supabase.postgrest_12 import Difference, expected
 from tests.rest_support import Rest
 
 STATUS_OF_STATE = [
@@ -54,15 +55,22 @@ STATUS_OF_STATE = [
     ("PTABC", 500),
     ("ZZ999", 400),
 ]
+STATUS_IN_12 = {"21000": 400, "42P17": 400, "53400": 503, "54000": 413}
 
 
 @pytest.mark.parametrize(("state", "status"), STATUS_OF_STATE)
 def test_a_state_raised_by_a_function_has_its_status(sample_rest: Rest, state: str, status: int) -> None:
+    if state == "40001" and sample_rest.version == 12:
+        pytest.skip(f"differs: {Difference.SERIALIZATION}")
     with sample_rest.client() as client:
         answer = client.post("/rpc/refuse", json={"state": state, "message": "why"})
-    assert answer.status_code == status
+    in_12 = STATUS_IN_12.get(state, status)
+    assert answer.status_code == expected(sample_rest, Difference.STATUSES, status, in_12)
     assert answer.json() == {"code": state, "message": "why", "details": "the detail", "hint": "the hint"}
-    assert answer.headers["proxy-status"] == f"PostgREST; error={state}"
+    proxy_status = f"PostgREST; error={state}"
+    assert answer.headers.get("proxy-status") == expected(
+        sample_rest, Difference.PROXY_STATUS, proxy_status, None
+    )
 
 
 def test_an_unsafe_update_is_the_callers_fault() -> None:
@@ -115,7 +123,9 @@ def test_an_unknown_function_is_404_with_the_nearest_as_hint(
     with sample_rest.client() as client:
         answer = client.post(f"/rpc/{function}", json=arguments)
     assert (answer.status_code, answer.json()["code"]) == (404, "PGRST202")
-    assert answer.json()["hint"] == hint
+    by_12 = "Perhaps you meant to call the function public.nothing"
+    in_12 = by_12 if function == "no_such_thing_at_all" else hint
+    assert answer.json()["hint"] == expected(sample_rest, Difference.HINT, hint, in_12)
     assert f"public.{function}" in answer.json()["message"]
 
 
@@ -128,8 +138,9 @@ def test_functions_that_differ_in_types_alone_are_ambiguous(sample_rest: Rest) -
 def test_an_unknown_relation_is_404_with_the_nearest_as_hint(sample_rest: Rest) -> None:
     with sample_rest.client() as client:
         answer = client.get("/partz")
-    assert (answer.status_code, answer.json()["code"]) == (404, "PGRST205")
-    assert answer.json()["hint"] == "Perhaps you meant the table 'public.parts'"
+    found = (answer.status_code, answer.json()["code"], answer.json()["hint"])
+    imitated = (404, "PGRST205", "Perhaps you meant the table 'public.parts'")
+    assert found == expected(sample_rest, Difference.UNKNOWN_RELATION, imitated, (404, "42P01", None))
 
 
 @pytest.mark.parametrize("body", ["{", "nonsense", '{"a": 1} x'])
@@ -196,6 +207,10 @@ def test_another_schema_than_the_exposed_one_is_406(sample_rest: Rest) -> None:
         ("POST", "/rpc/numbers?limit=1", {}, "shaping"),
         ("POST", "/rpc/bounds", {"Prefer": "return=minimal"}, "Prefer"),
         ("GET", "/parts", {"Prefer": "count=exact"}, "count=exact"),
+        ("GET", "/parts", {"Prefer": "no-such-preference"}, "no-such-preference"),
+        ("POST", "/rpc/nothing", {"Prefer": "handling=lenient"}, "handling=lenient"),
+        ("POST", "/rpc/set_status", {}, "response.status"),
+        ("POST", "/rpc/set_headers", {}, "response.headers"),
         ("GET", "/parts", {"Range": "0-1"}, "Range"),
         ("GET", "/parts", {"Accept": "text/csv"}, "text/csv"),
         ("GET", "/parts", {"Accept": "application/vnd.pgrst.object+json;nulls=stripped"}, "nulls"),
@@ -209,20 +224,27 @@ def test_another_schema_than_the_exposed_one_is_406(sample_rest: Rest) -> None:
     ],
 )
 def test_what_is_not_imitated_says_so_with_501(
-    sample_rest: Rest, method: str, path: str, headers: dict[str, str], named: str
+    stand_in: Rest, method: str, path: str, headers: dict[str, str], named: str
 ) -> None:
-    with sample_rest.client() as client:
+    with stand_in.client() as client:
         answer = client.request(method, path, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (501, "PGRST127")
     assert named in answer.json()["details"]
 
 
-def test_a_body_that_is_no_object_is_not_imitated(sample_rest: Rest) -> None:
-    with sample_rest.client() as client:
+@pytest.mark.parametrize("setting", ["status", "headers"])
+def test_a_call_that_sets_its_own_answer_is_rolled_back(stand_in: Rest, setting: str) -> None:
+    with stand_in.client() as client:
+        assert client.post(f"/rpc/set_{setting}").status_code == 501
+        assert client.get("/parts?id=eq.100").json() == []
+
+
+def test_a_body_that_is_no_object_is_not_imitated(stand_in: Rest) -> None:
+    with stand_in.client() as client:
         assert client.post("/rpc/add", json=[{"a": 1}]).status_code == 501
 
 
-def test_a_path_outside_the_api_is_404(sample_rest: Rest) -> None:
-    with sample_rest.client() as client:
-        answer = client.get(f"{sample_rest.url}/auth/v1/user")
+def test_a_path_outside_the_api_is_404(stand_in: Rest) -> None:
+    with stand_in.client() as client:
+        answer = client.get(f"{stand_in.url}/auth/v1/user")
     assert (answer.status_code, answer.json()["code"]) == (404, "PGRST125")

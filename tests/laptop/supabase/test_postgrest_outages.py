@@ -112,8 +112,8 @@ def test_a_database_that_was_never_there_is_503(bare_database: Database) -> None
         assert httpx.get(f"{rest.url}{READY}").status_code == 503
 
 
-def test_a_connection_that_ends_under_a_request_is_503(sample_rest: Rest) -> None:
-    with sample_rest.client() as client:
+def test_a_connection_that_ends_under_a_request_is_503(stand_in: Rest) -> None:
+    with stand_in.client() as client:
         assert outcome(client.post("/rpc/end_own_connection")) in LOST
         assert client.post("/rpc/add", json={"a": 1}).status_code == 200
 
@@ -133,14 +133,14 @@ def test_a_crowded_pool_is_504(
         assert sorted(answer.status_code for answer in answers) == [204, 504]
 
 
-def test_it_is_ready_when_its_database_is(sample_rest: Rest) -> None:
-    assert httpx.get(f"{sample_rest.url}{READY}").json() == {"status": "ready"}
+def test_it_is_ready_when_its_database_is(stand_in: Rest) -> None:
+    assert httpx.get(f"{stand_in.url}{READY}").json() == {"status": "ready"}
 
 
-def test_faults_strike_on_order_before_or_after_the_effect(sample_rest: Rest) -> None:
-    control = f"{sample_rest.url}/_control/faults"
+def test_faults_strike_on_order_before_or_after_the_effect(stand_in: Rest) -> None:
+    control = f"{stand_in.url}/_control/faults"
     store = "/rpc/store"
-    with sample_rest.client() as client:
+    with stand_in.client() as client:
         before = {"kind": "error_before", "status": 503, "path": f"/rest/v1{store}", "times": 1}
         httpx.put(control, json={"faults": [before]}).raise_for_status()
         answer = client.post(store, json={"p_id": 50, "p_name": "fifty"})
@@ -185,8 +185,8 @@ def test_the_command_serves_until_it_is_told_to_stop(bare_database: Database, nu
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_a_taken_port_is_one_clear_line(bare_database: Database, sample_rest: Rest) -> None:
-    port = sample_rest.url.rsplit(":", 1)[1]
+def test_a_taken_port_is_one_clear_line(bare_database: Database, stand_in: Rest) -> None:
+    port = stand_in.url.rsplit(":", 1)[1]
     with command(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
         assert process.wait() == 1
         assert process.stderr is not None

@@ -138,6 +138,8 @@ def test_everything_else_says_that_it_is_not_imitated(server: Rest, storage: Syn
         lambda: labels.remove(["a.pdf"]),
         lambda: labels.create_signed_url("a.pdf", 60),
         lambda: labels.move("a.pdf", "b.pdf"),
+        lambda: labels.upload("a.pdf", PDF, {"metadata": {"order": "A-1"}}),
+        lambda: labels.upload("a.pdf", PDF, {"headers": {"x-metadata": "e30="}}),
         lambda: labels.list("", {"sortBy": {"column": "created_at", "order": "asc"}}),
         lambda: labels.download("a.pdf", query_params={"width": "10"}),
         storage.list_buckets,
@@ -145,6 +147,10 @@ def test_everything_else_says_that_it_is_not_imitated(server: Rest, storage: Syn
         with pytest.raises(StorageApiError) as refused:
             call()
         assert str(refused.value.status) == "501"
+        assert refused.value.message.endswith(
+            "the local server does not imitate this (docs/supabase-local.md)"
+        )
+    assert not labels.exists("a.pdf")
     answer = httpx.get(f"{server.url}/storage/v1/object/public/labels/a.pdf", headers=server.headers())
     assert answer.status_code == 501
 
