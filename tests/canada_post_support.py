@@ -1,7 +1,6 @@
 """Clients of both of Canada Post's APIs, and good requests for them."""
 
 import itertools
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -74,9 +73,3 @@ def client(
         return CanadaPostXml(key, account, base_url=url, bounds=bounded, pause=pause)
     application = JsonCredentials("our-app", SECRETS[0])
     return CanadaPostJson(application, account, base_url=url, bounds=bounded, clock=clock, pause=pause)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Looks again until it holds; the test's own timeout is the bound."""
-    while not holds():
-        time.sleep(0.02)

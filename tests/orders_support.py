@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -37,6 +36,7 @@ from tests.laptop.vendors import sandboxes
 from tests.memory.clock import SettableClock
 from tests.postgres_support import Database
 from tests.rest_support import Rest
+from tests.waiting import wait_until
 from tests.web_support import ROOT
 
 Json = dict[str, Any]
@@ -58,22 +58,6 @@ name = sys.argv[1]
 functions_framework.create_app(name, f"functions/{name}.py").test_client().post("/", json={"cycle": sys.argv[2]})
 """
 """A deployed function in a process of its own, that serves one request."""
-
-
-def rpc(function: str) -> str:
-    return f"/rest/v1/rpc/{function}"
-
-
-def held(path: str, *, effect: str, method: str | None = None) -> Json:
-    """Keeps the caller waiting, for an effect that never comes (`none`) or after it (`before`)."""
-    fault: Json = {"kind": "timeout", "path": path, "seconds": 60, "effect": effect}
-    return fault | ({"method": method} if method else {})
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """As long as the test's own time limit allows."""
-    while not condition():
-        time.sleep(0.02)
 
 
 @dataclass(frozen=True)

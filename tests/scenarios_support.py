@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from psycopg.rows import dict_row
 from infra.local.local_stack import LocalStack
 from infra.local.parts import LoadReport, connected, load_intake
 from laptop.supabase.postgres import database_url
+from tests.waiting import wait_until
 
 LEASE_S = 2
 WAITS: Mapping[str, str] = {
@@ -53,26 +53,6 @@ EVERY_PART = (
 UNFINISHED = "automation_tasks where batch_id = any (%s) and (finished_at is null or hand_over = 'due')"
 
 Json = dict[str, Any]
-
-
-def rpc(function: str) -> str:
-    return f"/rest/v1/rpc/{function}"
-
-
-def held_before(path: str) -> Json:
-    """A fault that keeps callers waiting for an effect that never comes."""
-    return {"kind": "timeout", "path": path, "seconds": 60, "effect": "none"}
-
-
-def held_after(path: str) -> Json:
-    """A fault that lets the effect happen and keeps its answer from the callers."""
-    return {"kind": "timeout", "path": path, "seconds": 60, "effect": "before"}
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """As long as the test's own time limit allows."""
-    while not condition():
-        time.sleep(0.03)
 
 
 @dataclass(frozen=True)

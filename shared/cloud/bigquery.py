@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.enrichment.ports import FinishedRow, SourceRow
+from shared.enrichment.routing.record import COLUMNS
 from shared.errors import SettingsInvalid, SourceUnavailable, SwitchyardError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ LEDGER_BATCH = 40_000
 UPLOAD_RETRIES = 2
 
 _TABLE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
-_COLUMNS = ("pn", "manufacturer", "category", "description", "specs", "docs", "images", "priority_score")
 _ROWS_SQL = Path(__file__).with_name("source_rows.sql")
 _FINISHED = "SELECT DISTINCT content_hash FROM `{ledger}` WHERE finished_at > @finished_after"
 _NOTHING_FINISHED = "SELECT CAST(NULL AS STRING) AS content_hash LIMIT 0"
@@ -240,22 +240,11 @@ def _position(row: "bigquery.Row") -> tuple[float, str, str]:
 
 
 def _source_row(row: "bigquery.Row") -> SourceRow:
-    values = {name: row[name] for name in _COLUMNS}
-    values["specs"] = _json(values["specs"])
+    values = {name: row[name] for name in COLUMNS}
     score = (values["priority_score"] or {}).get("score")
     if isinstance(score, float) and not math.isfinite(score):
         values["priority_score"] = {"score": None}  # no JSON, and so no store, holds it
     return SourceRow(values, row["content_hash"])
-
-
-def _json(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """A JSON column comes parsed, or as text where the table has it so."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 def _ledger_line(row: FinishedRow) -> bytes:

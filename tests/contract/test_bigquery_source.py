@@ -14,6 +14,7 @@ from google.cloud import bigquery
 
 from shared.cloud.bigquery import BigQuerySource, _failure
 from shared.enrichment.ports import FinishedRow, SourceRow
+from shared.enrichment.routing.record import read_record
 from shared.errors import SettingsInvalid, SourceUnavailable, SwitchyardError
 from tests.bigquery_support import PROJECT, Emulator, running_emulator
 from tests.ports import free_port
@@ -124,7 +125,7 @@ def test_a_nan_score_counts_as_zero_and_leaves_no_nan_in_the_row(place: Place, e
 
 
 @pytest.mark.parametrize(("text", "value"), [('{"a": 1}', {"a": 1}), ("not json", "not json"), (None, None)])
-def test_specs_kept_as_text_arrive_as_the_json_they_hold(
+def test_specs_kept_as_text_are_read_as_the_json_they_hold(
     place: Place, emulator: Emulator, text: str | None, value: object
 ) -> None:
     columns = "pn STRING, manufacturer STRING, category STRING, description STRING, specs STRING"
@@ -134,7 +135,7 @@ def test_specs_kept_as_text_arrive_as_the_json_they_hold(
     emulator.rows(f"CREATE TABLE `{place.table}` ({columns}, {arrays})")
     specs = "NULL" if text is None else f"'{text}'"
     emulator.rows(f"INSERT INTO `{place.table}` (pn, specs) VALUES ('A', {specs})")
-    assert [row.values["specs"] for row in read(place.source())] == [value]
+    assert [read_record(row.values).source["specs"] for row in read(place.source())] == [value]
 
 
 def test_the_ledger_is_created_by_the_first_row_to_remember(place: Place, emulator: Emulator) -> None:

@@ -7,17 +7,9 @@ import pytest
 
 from shared.fulfillment.ports import Bought, NotSent, Pdf, Refused, Unclear, Unknown
 from shared.vendors.canada_post.carrier import CanadaPost
-from tests.canada_post_support import (
-    ARTIFACTS,
-    BACKENDS,
-    SECRETS,
-    SHIPMENTS,
-    bounds,
-    client,
-    label_request,
-    wait_until,
-)
+from tests.canada_post_support import ARTIFACTS, BACKENDS, SECRETS, SHIPMENTS, bounds, client, label_request
 from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

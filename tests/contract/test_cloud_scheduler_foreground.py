@@ -14,9 +14,9 @@ from laptop.supervisor.errors import StackError
 from shared.cloud.scheduler import SchedulerAddress
 from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import START, Schedule
-from tests.laptop.google.server import eventually
 from tests.laptop.google.worker import Answer
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 PIPELINE = load_pipeline()
 STAGES = [stage.name for stage in PIPELINE.stages]
@@ -105,7 +105,7 @@ def test_cycles_come_as_fast_as_they_are_asked_for_until_it_is_interrupted(
     assert fired[: len(STAGES)] == STAGES
     assert "stopped" in output.getvalue()
     assert states(schedule) == {"PAUSED"}
-    assert eventually(lambda: schedule.server.control("GET", "/clock")["rate"] == 1)
+    assert wait_until(lambda: schedule.server.control("GET", "/clock")["rate"] == 1)
 
 
 def test_an_interrupted_cycle_waits_for_the_stage_at_work_and_fires_no_other(

@@ -18,11 +18,12 @@ from google.cloud.tasks_v2 import types
 from shared.cloud.tasks import RETRIES, CloudTasksQueue, QueueAddress
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
-from tests.laptop.google.server import eventually, running
+from tests.laptop.google.server import running
 from tests.laptop.google.tasks_support import TasksServer, TestQueue, answering, create_queue
 from tests.laptop.google.worker import Worker
 from tests.ports import free_port
 from tests.processes import PROJECT
+from tests.waiting import wait_until
 
 NOWHERE = QueueAddress("demo", "here", "nowhere", "http://127.0.0.1:1/")
 
@@ -230,7 +231,7 @@ def test_a_server_that_was_restarted_is_reached_again(tmp_path: Path, tasks_work
             server.kill()
             assert len(queue.enqueue(tasks(2))) == 2
             with running(TasksServer, tmp_path / "tasks.db", "--port", str(port)):
-                eventually(lambda: queue.enqueue(tasks(2)) == [])
+                wait_until(lambda: queue.enqueue(tasks(2)) == [])
 
 
 def test_a_closed_adapter_opens_a_new_connection_when_it_is_used_again(queue: CloudTasksQueue) -> None:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.enrichment.ports import FinishedRow, JsonObject, SourceRow
+from shared.enrichment.routing.record import COLUMNS
 
-_CONTENT = ("pn", "manufacturer", "category", "description", "specs", "docs", "images")
+_CONTENT = [name for name in COLUMNS if name != "priority_score"]
 
 
 class InMemoryRecordSource:
@@ -31,7 +32,7 @@ class InMemoryRecordSource:
 
 
 def _source_row(row: JsonObject) -> SourceRow:
-    values: dict[str, Any] = {name: row.get(name) for name in (*_CONTENT, "priority_score")}
+    values: dict[str, Any] = {name: row.get(name) for name in COLUMNS}
     for name in ("docs", "images"):
         values[name] = list(values[name] or [])
     content = json.dumps({name: values[name] for name in _CONTENT}, sort_keys=True, default=str)

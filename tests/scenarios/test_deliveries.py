@@ -2,7 +2,9 @@ from concurrent.futures import wait
 
 import pytest
 
-from tests.scenarios_support import LOOK_UPS, RunningEnrichment, held_before, row, rpc, wait_until
+from tests.faults import held_before, rpc
+from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row
+from tests.waiting import wait_until
 
 
 def deliver(enrichment: RunningEnrichment, task_id: str, failures: int = 0) -> int:

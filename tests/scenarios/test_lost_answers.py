@@ -1,6 +1,7 @@
 import pytest
 
-from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row, rpc
+from tests.faults import rpc
+from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row
 
 RECORDS = 30
 

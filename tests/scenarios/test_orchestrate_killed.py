@@ -1,6 +1,8 @@
 import pytest
 
-from tests.scenarios_support import RunningEnrichment, held_after, held_before, rpc, wait_until
+from tests.faults import held_after, held_before, rpc
+from tests.scenarios_support import RunningEnrichment
+from tests.waiting import wait_until
 
 RECORDS = 40
 

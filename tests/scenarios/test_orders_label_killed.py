@@ -3,7 +3,8 @@
 import pytest
 
 from tests.canada_post_support import ARTIFACTS, BACKENDS, SHIPMENTS
-from tests.orders_support import LABEL, RunningFulfillment, held, rpc
+from tests.faults import held, rpc
+from tests.orders_support import LABEL, RunningFulfillment
 
 
 @pytest.fixture(params=BACKENDS)

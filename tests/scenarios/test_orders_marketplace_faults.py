@@ -7,7 +7,8 @@ import pytest
 
 from shared.errors import VendorUnavailable
 from shared.fulfillment.ports import Tracking
-from tests.orders_support import ACCEPT, LABEL, TRACK, RunningFulfillment, held, rpc
+from tests.faults import held, rpc
+from tests.orders_support import ACCEPT, LABEL, TRACK, RunningFulfillment
 
 Fault = Mapping[str, object]
 

@@ -6,7 +6,8 @@ import pytest
 
 from shared.errors import VendorUnavailable
 from shared.fulfillment.messages import CURSOR
-from tests.orders_support import MESSAGES, Json, RunningFulfillment, held, rpc
+from tests.faults import held, rpc
+from tests.orders_support import MESSAGES, Json, RunningFulfillment
 
 INBOX = "/api/inbox/threads"
 

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from shared.clock import system_clock
 from shared.fulfillment.sequence import LEASE, firing_of
-from tests.orders_support import ACCEPT, CYCLE, LABEL, MESSAGES, PIPELINE, TRACK, RunningFulfillment, held
+from tests.faults import held
+from tests.orders_support import ACCEPT, CYCLE, LABEL, MESSAGES, PIPELINE, TRACK, RunningFulfillment
 
 Start = Callable[[str], FlaskClient]
 HOUR = timedelta(hours=1)

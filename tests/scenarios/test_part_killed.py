@@ -6,16 +6,9 @@ from functools import partial
 import psutil
 import pytest
 
-from tests.scenarios_support import (
-    LOOK_UPS,
-    UNFINISHED,
-    RunningEnrichment,
-    held_after,
-    held_before,
-    row,
-    rpc,
-    wait_until,
-)
+from tests.faults import held_after, held_before, rpc
+from tests.scenarios_support import LOOK_UPS, UNFINISHED, RunningEnrichment, row
+from tests.waiting import wait_until
 
 RECORDS = 60
 Held = Callable[[str], dict[str, object]]

@@ -1,4 +1,5 @@
-from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row, wait_until
+from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row
+from tests.waiting import wait_until
 
 RECORDS = 20
 

@@ -1,6 +1,7 @@
 import pytest
 
-from tests.scenarios_support import LOOK_UPS, RunningEnrichment, wait_until
+from tests.scenarios_support import LOOK_UPS, RunningEnrichment
+from tests.waiting import wait_until
 
 RECORDS = 30
 

@@ -1,6 +1,8 @@
 import pytest
 
-from tests.scenarios_support import LOOK_UPS, RunningEnrichment, held_after, held_before, row, rpc, wait_until
+from tests.faults import held_after, held_before, rpc
+from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row
+from tests.waiting import wait_until
 
 AT_ONCE = 5
 RECORDS = 15

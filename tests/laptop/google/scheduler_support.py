@@ -11,8 +11,9 @@ from google.cloud import scheduler_v1
 from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudSchedulerGrpcTransport
 from google.protobuf.duration_pb2 import Duration
 
-from tests.laptop.google.server import Client, LocalServer, eventually
+from tests.laptop.google.server import Client, LocalServer
 from tests.laptop.google.worker import Answer, Call, Worker
+from tests.waiting import wait_until
 
 LOCATION = "projects/demo/locations/here"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -102,7 +103,7 @@ class Schedule:
             rows = [row for row in self.firings(job) if row["verdict"] != "in flight"]
             return rows[:count] if len(rows) >= count else []
 
-        return eventually(ended)
+        return wait_until(ended)
 
     def exists(self, job: str) -> bool:
         try:

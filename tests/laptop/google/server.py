@@ -3,11 +3,10 @@
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import grpc
 import httpx
@@ -16,18 +15,8 @@ from tests.processes import started
 
 PATIENCE = 20.0
 
-T = TypeVar("T")
 Client = Any
 """An official client, whose types do not know the dicts and datetimes that it takes and gives."""
-
-
-def eventually(condition: Callable[[], T]) -> T:
-    """Waits for a truthy answer; fails the test when it does not come."""
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < end, "the condition did not come true"
-        time.sleep(0.01)
-    return found
 
 
 class LocalServer:

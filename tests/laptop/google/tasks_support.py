@@ -13,8 +13,9 @@ from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.protobuf.duration_pb2 import Duration
 
-from tests.laptop.google.server import Client, LocalServer, eventually
+from tests.laptop.google.server import Client, LocalServer
 from tests.laptop.google.worker import Answer, Call, Worker
+from tests.waiting import wait_until
 
 LOCATION = "projects/demo/locations/here"
 Field = Any
@@ -88,7 +89,7 @@ class TestQueue:
 
     def ended(self, task: str) -> list[dict[str, Any]]:
         """Waits until the queue has forgotten the task and returns its logged deliveries."""
-        eventually(lambda: not self.exists(task))
+        wait_until(lambda: not self.exists(task))
         return self.server.deliveries(task)
 
     def deliveries(self, task: str, count: int) -> list[dict[str, Any]]:
@@ -98,7 +99,7 @@ class TestQueue:
             rows = [row for row in self.server.deliveries(task) if row["verdict"] != "in flight"]
             return rows[:count] if len(rows) >= count else []
 
-        rows: list[dict[str, Any]] = eventually(ended)
+        rows: list[dict[str, Any]] = wait_until(ended)
         return rows
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import START, Schedule, retry_config
-from tests.laptop.google.server import eventually
 from tests.laptop.google.worker import Answer
+from tests.waiting import wait_until
 
 
 def shown(schedule: Schedule) -> datetime:
@@ -87,7 +87,7 @@ def test_time_that_is_made_to_pass_leaves_the_clock_going_or_standing_as_it_was(
     schedule.server.clock(running=True)
     schedule.server.advance(minutes=1)
     passed = shown(schedule)
-    eventually(lambda: shown(schedule) > passed)
+    wait_until(lambda: shown(schedule) > passed)
 
 
 def test_the_real_time_can_be_had_back(schedule: Schedule) -> None:

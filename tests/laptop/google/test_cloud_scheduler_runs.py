@@ -6,8 +6,8 @@ from threading import Event
 import pytest
 
 from tests.laptop.google.scheduler_support import START, Schedule, at, retry_config
-from tests.laptop.google.server import eventually
 from tests.laptop.google.worker import Answer
+from tests.waiting import wait_until
 
 
 def test_a_job_is_fired_at_each_of_its_times_and_at_no_other(schedule: Schedule) -> None:
@@ -81,7 +81,7 @@ def test_a_run_that_takes_long_delays_the_next_which_keeps_its_schedule_time(sch
     job = schedule.add(Answer(until=release), Answer(200), schedule="* * * * *")
     schedule.server.clock(now=START.replace(second=59), rate=60)  # a minute a second
     schedule.calls(job, 1)
-    eventually(lambda: schedule.server.control("GET", "/clock")["now"] > "2026-11-22T12:02:30")
+    wait_until(lambda: schedule.server.control("GET", "/clock")["now"] > "2026-11-22T12:02:30")
     assert len(schedule.calls(job)) == 1
     schedule.server.clock(running=False)
     release.set()

@@ -5,9 +5,9 @@ from threading import Event
 
 import pytest
 
-from tests.laptop.google.server import eventually
 from tests.laptop.google.tasks_support import FAST, TestQueue, retry_config
 from tests.laptop.google.worker import Answer
+from tests.waiting import wait_until
 
 QueueOf = Callable[..., TestQueue]
 
@@ -131,5 +131,5 @@ def test_a_failure_that_comes_back_after_the_task_was_deleted_is_discarded(tasks
     tasks_queue.calls(task, 1)
     tasks_queue.client.delete_task(name=task)
     release.set()
-    eventually(lambda: tasks_queue.server.deliveries(task)[0]["verdict"] == "discarded")
+    wait_until(lambda: tasks_queue.server.deliveries(task)[0]["verdict"] == "discarded")
     assert not tasks_queue.exists(task)

@@ -6,9 +6,9 @@ from threading import Event
 
 import pytest
 
-from tests.laptop.google.server import eventually
 from tests.laptop.google.tasks_support import TestQueue
 from tests.laptop.google.worker import Answer
+from tests.waiting import wait_until
 
 QueueOf = Callable[..., TestQueue]
 
@@ -102,4 +102,4 @@ def test_one_queue_does_not_wait_for_another(tasks_queue_of: QueueOf) -> None:
     other = tasks_queue_of()
     assert len(other.ended(other.add())) == 1
     release.set()
-    eventually(lambda: not blocked.exists(held))
+    wait_until(lambda: not blocked.exists(held))

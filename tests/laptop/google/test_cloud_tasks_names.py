@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 
-from tests.laptop.google.server import eventually, running
+from tests.laptop.google.server import running
 from tests.laptop.google.tasks_support import LOCATION, TasksServer, TestQueue, create_queue
 from tests.laptop.google.worker import Worker
+from tests.waiting import wait_until
 
 
 def test_a_name_in_use_is_refused(tasks_queue: TestQueue) -> None:
@@ -74,10 +75,10 @@ def test_names_are_free_again_when_their_time_is_over(tmp_path: Path, tasks_work
                 return False
             return True
 
-        eventually(lambda: created(lambda: queue.add(task="again")))
+        wait_until(lambda: created(lambda: queue.add(task="again")))
         queue.client.delete_queue(name=queue.name)
         with pytest.raises(FailedPrecondition):
             queue.client.create_queue(parent=LOCATION, queue={"name": queue.name})
-        eventually(
+        wait_until(
             lambda: created(lambda: queue.client.create_queue(parent=LOCATION, queue={"name": queue.name}))
         )

@@ -8,9 +8,9 @@ import pytest
 from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
 from google.cloud import tasks_v2
 
-from tests.laptop.google.server import eventually
 from tests.laptop.google.tasks_support import TestQueue
 from tests.laptop.google.worker import Answer
+from tests.waiting import wait_until
 
 STATE = tasks_v2.Queue.State
 DEFAULT_RETRY = tasks_v2.RetryConfig(
@@ -93,7 +93,7 @@ def test_a_pause_lets_what_is_in_flight_come_to_its_end(tasks_queue: TestQueue) 
     tasks_queue.calls(task, 1)
     tasks_queue.client.pause_queue(name=tasks_queue.name)
     release.set()
-    eventually(lambda: tasks_queue.client.get_task(name=task).response_count == 1)
+    wait_until(lambda: tasks_queue.client.get_task(name=task).response_count == 1)
     assert len(tasks_queue.calls(task)) == 1
     tasks_queue.client.resume_queue(name=tasks_queue.name)
     assert len(tasks_queue.ended(task)) == 2

@@ -12,9 +12,10 @@ import pytest
 from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 from google.cloud import tasks_v2
 
-from tests.laptop.google.server import eventually, running
+from tests.laptop.google.server import running
 from tests.laptop.google.tasks_support import TasksServer, TestQueue, create_queue
 from tests.laptop.google.worker import Answer, Worker
+from tests.waiting import wait_until
 
 ENDS: dict[str, Callable[[TasksServer], object]] = {
     "SIGKILL": TasksServer.kill,
@@ -62,7 +63,7 @@ def test_a_task_in_flight_is_delivered_again_with_the_same_counts(restart: Resta
     release = Event()
     task = queue.add(Answer(500), Answer(until=release), Answer(200))
     queue.calls(task, 2)
-    eventually(lambda: queue.server.deliveries(task)[-1]["retry_count"] == 1)
+    wait_until(lambda: queue.server.deliveries(task)[-1]["retry_count"] == 1)
     queue = restart(queue)
     rows = queue.ended(task)
     release.set()

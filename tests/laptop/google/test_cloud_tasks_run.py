@@ -7,9 +7,9 @@ from threading import Event
 import pytest
 from google.api_core.exceptions import NotFound
 
-from tests.laptop.google.server import eventually
 from tests.laptop.google.tasks_support import TestQueue, retry_config
 from tests.laptop.google.worker import Answer
+from tests.waiting import wait_until
 
 
 def in_an_hour() -> datetime:
@@ -48,7 +48,7 @@ def test_a_run_needs_no_free_slot_even_for_a_task_in_flight(
     queue.client.run_task(name=task)
     assert [call.at_once for call in queue.calls(task, 2)] == [1, 2]
     release.set()
-    eventually(lambda: not queue.exists(task))
+    wait_until(lambda: not queue.exists(task))
 
 
 def test_a_task_that_has_ended_cannot_be_run(tasks_queue: TestQueue) -> None:

@@ -6,9 +6,9 @@ from threading import Event
 import pytest
 from google.cloud import tasks_v2
 
-from tests.laptop.google.server import eventually
 from tests.laptop.google.tasks_support import TestQueue
 from tests.laptop.google.worker import Answer
+from tests.waiting import wait_until
 
 View = tasks_v2.Task.View
 
@@ -84,7 +84,7 @@ def test_a_failed_attempt_shows_its_times_and_status(
     tasks_queue: TestQueue, status: int, code: int, message: str
 ) -> None:
     task = tasks_queue.add(Answer(status, {"Retry-After": "60"}))
-    eventually(lambda: tasks_queue.client.get_task(name=task).response_count == 1)
+    wait_until(lambda: tasks_queue.client.get_task(name=task).response_count == 1)
     shown = tasks_queue.client.get_task(name=task)
     last = shown.last_attempt
     assert shown.dispatch_count == 1
@@ -95,7 +95,7 @@ def test_a_failed_attempt_shows_its_times_and_status(
 
 def test_the_first_attempt_keeps_only_its_dispatch_time(tasks_queue: TestQueue) -> None:
     task = tasks_queue.add(Answer(500), Answer(500, {"Retry-After": "60"}))
-    eventually(lambda: tasks_queue.client.get_task(name=task).response_count == 2)
+    wait_until(lambda: tasks_queue.client.get_task(name=task).response_count == 2)
     shown = tasks_queue.client.get_task(name=task)
     assert shown.first_attempt.dispatch_time < shown.last_attempt.dispatch_time
     assert "schedule_time" not in shown.first_attempt
@@ -106,7 +106,7 @@ def test_a_passed_deadline_is_a_dispatch_without_a_response(tasks_queue: TestQue
     release = Event()
     task = tasks_queue.add(Answer(until=release), dispatch_deadline={"nanos": 120_000_000})
     tasks_queue.deliveries(task, 1)
-    shown = eventually(lambda: tasks_queue.client.get_task(name=task))
+    shown = wait_until(lambda: tasks_queue.client.get_task(name=task))
     assert shown.response_count == 0
     assert shown.dispatch_count >= 1
     release.set()

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.ports import free_port
 from tests.postgres_cluster import Cluster, own_cluster
 from tests.postgres_support import PROJECT, Database, PostgresServer
 from tests.rest_support import SECRET, Rest, serving
+from tests.waiting import wait_until
 
 SCHEMA = Path(__file__).with_name("postgrest_schema.sql")
 LOST = {("PGRST000", 503), ("PGRST001", 503), ("57P01", 503)}
@@ -58,24 +59,18 @@ def test_when_postgres_is_killed_in_traffic_callers_get_503_and_after_its_return
 
         with ThreadPoolExecutor(4) as threads:
             calls = [threads.submit(call, caller) for caller in range(4)]
-            wait_for(lambda: ("", 200) in seen)
+            wait_until(lambda: ("", 200) in seen)
             cluster.kill()
-            wait_for(lambda: ("PGRST000", 503) in seen)
+            wait_until(lambda: ("PGRST000", 503) in seen)
             assert client.post("/rpc/add", json={"a": 1}).status_code == 503
             cluster.start()
             answered = len(seen)
-            wait_for(lambda: ("", 200) in seen[answered:])
+            wait_until(lambda: ("", 200) in seen[answered:])
             stop.set()
             stored = {number for done in calls for number in done.result()}
         kept = {row["id"] for row in client.get("/parts?id=gte.100&select=id").json()}
     assert set(seen) - {("", 200)} <= LOST
     assert stored <= kept, "what was answered with 200 is there"
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    while not condition():
-        pause.wait(0.01)
 
 
 def test_the_first_call_after_a_restart_finds_the_new_server(cluster: Cluster) -> None:

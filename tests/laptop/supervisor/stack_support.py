@@ -2,8 +2,7 @@
 
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,6 @@ from laptop.supervisor.supervisor import Supervisor
 
 PROJECT = Path(__file__).parents[3]
 STAND_IN = Path(__file__).with_name("stack_stand_in.py")
-PATIENCE_S = 30.0
 
 
 @dataclass
@@ -98,13 +96,6 @@ def stand_ins(folder: Path, stop_timeout: float = 10, start_timeout: float = 30)
                     process.kill()
             except psutil.Error:
                 continue
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 def running_pids(pids: Iterable[int]) -> list[int]:

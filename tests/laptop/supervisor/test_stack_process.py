@@ -21,8 +21,8 @@ from laptop.supervisor.process import (
     send,
     wait_until_gone,
 )
-from tests.laptop.supervisor.stack_support import wait_for
 from tests.processes import PROJECT
+from tests.waiting import wait_until
 
 LEADERLESS = """
 import ctypes, os, socket, sys, threading, time
@@ -110,7 +110,7 @@ def test_a_part_hears_its_stop_signal_although_this_process_ignores_it(
         process = launched(WAITING)
     finally:
         signal.signal(signal.SIGINT, before)
-    wait_for(lambda: "waits" in (tmp_path / "log").read_text(), "the part")
+    wait_until(lambda: "waits" in (tmp_path / "log").read_text())
 
     send(process, "SIGINT")
 

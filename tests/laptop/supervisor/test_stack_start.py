@@ -15,8 +15,9 @@ from laptop.supervisor.errors import PartFailed, PortsTaken, StackBusy, StateUnr
 from laptop.supervisor.lock import stack_lock
 from laptop.supervisor.plan import Plan
 from laptop.supervisor.state import state_file
-from tests.laptop.supervisor.stack_support import StandIns, stand_ins, wait_for
+from tests.laptop.supervisor.stack_support import StandIns, stand_ins
 from tests.processes import started
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_a_signal_during_the_start_stops_everything_that_was_started(
     stack: StandIns, number: signal.Signals
 ) -> None:
     with _up(stack) as up:
-        wait_for(lambda: "start b" in stack.events(), "b to begin")
+        wait_until(lambda: "start b" in stack.events())
         up.send_signal(number)
         output, _ = up.communicate(timeout=30)
 
@@ -202,7 +203,7 @@ def test_a_signal_during_the_start_stops_everything_that_was_started(
 
 def test_what_a_killed_start_leaves_is_found_by_down_and_by_the_next_start(stack: StandIns) -> None:
     with _up(stack) as up:
-        wait_for(lambda: "start b" in stack.events(), "b to begin")
+        wait_until(lambda: "start b" in stack.events())
         up.kill()
     assert len(stack.alive()) == 2
 
