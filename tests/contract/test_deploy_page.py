@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def block(beginning: str) -> str:
-    """The one shell block of the page that begins so."""
+    """The shell block of the page that begins with this text; there is exactly one."""
     blocks = re.findall(
         r"^```sh\n(.*?)^```", (ROOT / "docs" / "deploy.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""`make plan`, `make deploy` and `make logs`, with stand-ins for terraform and gcloud that note how they are called."""
+"""`make plan`, `make deploy` and `make logs`, with scripts instead of terraform and gcloud that record their calls."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ NOTE = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >> "$CALLS"\n'
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A project with nothing to install and nothing to package."""
+    """A project without anything to install or to package."""
     shutil.copy(PROJECT / "Makefile", tmp_path)
     (tmp_path / "requirements-dev.txt").write_text("")
     for program in (".venv/bin/python", "programs/terraform", "programs/gcloud"):
@@ -24,15 +24,15 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(checkout: Path, *arguments: str, said: str = "") -> tuple[int, list[str]]:
-    """Its status and what it called."""
+def make(checkout: Path, *arguments: str, typed: str = "") -> tuple[int, list[str]]:
+    """Returns the exit status and the recorded calls."""
     calls = checkout / "calls"
     calls.unlink(missing_ok=True)
     done = subprocess.run(
         [shutil.which("make") or "make", "--no-print-directory", *arguments],
         cwd=checkout,
         env={"PATH": f"{checkout / 'programs'}:{os.environ['PATH']}", "CALLS": str(calls)},
-        input=said,
+        input=typed,
         check=False,
         text=True,
         capture_output=True,
@@ -51,15 +51,15 @@ def test_a_plan_packages_first_and_applies_nothing(checkout: Path) -> None:
     ]
 
 
-def test_a_deployment_applies_the_plan_that_was_shown_when_it_is_told_yes(checkout: Path) -> None:
-    status, calls = make(checkout, "deploy", said="yes\n")
+def test_a_deployment_applies_the_plan_that_was_shown_after_a_yes(checkout: Path) -> None:
+    status, calls = make(checkout, "deploy", typed="yes\n")
     assert status == 0
     assert calls[-1] == f"terraform -chdir=infra/terraform apply -input=false {checkout}/build/terraform.plan"
 
 
-@pytest.mark.parametrize("said", ["", "no\n", "y\n", "YES\n"])
-def test_anything_but_yes_changes_nothing(checkout: Path, said: str) -> None:
-    status, calls = make(checkout, "deploy", said=said)
+@pytest.mark.parametrize("typed", ["", "no\n", "y\n", "YES\n"])
+def test_anything_but_yes_changes_nothing(checkout: Path, typed: str) -> None:
+    status, calls = make(checkout, "deploy", typed=typed)
     assert status != 0
     assert [call.split()[2] for call in calls if call.startswith("terraform")] == ["init", "plan"]
 

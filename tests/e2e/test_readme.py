@@ -36,7 +36,7 @@ PORTS = {name: 8080 + offset for name, offset in PORT_OFFSETS.items()}
 
 
 def commands(program: str, text: str = README) -> list[str]:
-    """Lines of `sh` blocks that begin so, comments and continuations resolved."""
+    """The commands in `sh` blocks that begin with this word, without comments and with continuations joined."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [line.partition("  #")[0].strip() for line in lines if line.startswith(program)]
@@ -56,7 +56,7 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     assert set(named) <= set(targets)
 
 
-def test_the_two_commands_of_a_newcomer_stand_first() -> None:
+def test_the_two_commands_for_a_newcomer_come_first() -> None:
     assert [line.split()[1] for line in commands("make ")[:2]] == ["demo", "test"]
 
 
@@ -64,14 +64,14 @@ def test_the_two_commands_of_a_newcomer_stand_first() -> None:
     "line",
     commands("python run_workflow.py ", README + (PROJECT / "docs" / "operations.md").read_text("utf-8")),
 )
-def test_every_line_of_the_command_line_can_be_parsed(line: str) -> None:
+def test_every_command_of_the_pages_can_be_parsed(line: str) -> None:
     given = parser().parse_args(shlex.split(line.replace(" TASK ", f" {uuid4()} "))[2:])
 
     assert given.command
 
 
 def request_read_by(function: str, body: str) -> dict[str, Any]:
-    """What the function makes of a body, in a process of its own: loading one sets logging and caches settings."""
+    """The request as the function reads it. In its own process: loading a function sets logging and caches settings."""
     code = (
         "import importlib, sys; from shared.web.body import read_body; function, body = sys.argv[1:];"
         "module = importlib.import_module(f'functions.{function}');"
@@ -91,8 +91,8 @@ def request_read_by(function: str, body: str) -> dict[str, Any]:
     return read
 
 
-def curl_lines() -> Iterator[tuple[str, str, str, str | None]]:
-    """Function, method, path with query, body."""
+def curl_commands() -> Iterator[tuple[str, str, str, str | None]]:
+    """Yields function, method, path with query, body."""
     functions = {port: name for name, port in PORTS.items()}
     for line in commands("curl "):
         words = shlex.split(line)
@@ -105,12 +105,12 @@ def curl_lines() -> Iterator[tuple[str, str, str, str | None]]:
 
 
 def record_routes() -> list[Route]:
-    """Those of `workflow` that concern records; no handler is called."""
+    """The routes of `workflow` for records; no handler is called."""
     return [*enrichment_desk(pytest.fail, pytest.fail)]
 
 
-@pytest.mark.parametrize(("function", "method", "path", "body"), list(curl_lines()))
-def test_every_curl_line_is_a_request_that_its_function_takes(
+@pytest.mark.parametrize(("function", "method", "path", "body"), list(curl_commands()))
+def test_every_curl_command_is_a_request_that_its_function_takes(
     function: str, method: str, path: str, body: str | None
 ) -> None:
     bare, _, query = path.partition("?")
@@ -141,7 +141,7 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
 
 
 def headings(page: Path) -> set[str]:
-    """As GitHub names them in links."""
+    """The names of headings in links, as GitHub makes them."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -171,6 +171,21 @@ def test_every_page_is_one_click_from_the_start_page_and_listed_once() -> None:
         start
     } <= links(start)
     assert start in links(PROJECT / "README.md")
+
+
+def passages(page: Path, words: int) -> set[tuple[str, ...]]:
+    """Returns every run of this many words outside code blocks."""
+    prose = re.sub(r"^```.*?^```|^ {4}.*?$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"[\w/.-]+", prose.lower())
+    return {tuple(found[at : at + words]) for at in range(len(found) - words + 1)}
+
+
+def test_no_page_repeats_a_passage_of_another() -> None:
+    seen: dict[tuple[str, ...], Path] = {}
+    for page in PAGES:
+        for passage in passages(page, words=25):
+            other = seen.setdefault(passage, page)
+            assert other == page, f"{name_of(page)} and {name_of(other)}: {' '.join(passage)}"
 
 
 def test_the_shown_output_is_worded_as_the_demo_words_it() -> None:
