@@ -73,10 +73,10 @@ def test_every_command_of_the_pages_can_be_parsed(line: str) -> None:
 def request_read_by(function: str, body: str) -> dict[str, Any]:
     """The request as the function reads it. In its own process: loading a function sets logging and caches settings."""
     code = (
-        "import importlib, sys; from shared.web.body import read_body; function, body = sys.argv[1:];"
-        "module = importlib.import_module(f'functions.{function}');"
-        "model = getattr(module, f'{function.capitalize()}Request');"
-        "print(read_body(model, body.encode(), 'application/json').model_dump_json())"
+        "import importlib, inspect, sys; from shared.web.body import read_body; name, body = sys.argv[1:];"
+        "function = getattr(importlib.import_module(f'functions.{name}'), name);"
+        "[route] = [each for each in inspect.getclosurevars(function).nonlocals['table'] if each.method == 'POST'];"
+        "print(read_body(route.model, body.encode(), 'application/json').model_dump_json())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, function, body],
