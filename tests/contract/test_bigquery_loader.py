@@ -11,17 +11,16 @@ from google.cloud import bigquery
 from infra.local import parts
 from infra.local.intake import LINE_LIMIT
 from infra.local.parts import LoadRefused, LoadReport, connected, intake_schema, load_intake
-from tests.bigquery_support import PROJECT, Emulator, running_emulator
+from tests.bigquery_support import PROJECT, Emulator
 from tests.ports import free_port
 
 TABLE = f"{PROJECT}.parts.loaded"
 INTAKE = Path(__file__).parents[2] / "data" / "parts_intake.jsonl"
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with running_emulator(tmp_path_factory.mktemp("bigquery")) as running:
-        yield running
+@pytest.fixture
+def emulator(parts_emulator: Emulator) -> Emulator:
+    return parts_emulator
 
 
 @pytest.fixture

@@ -25,10 +25,9 @@ BEFORE = NOW - timedelta(days=30)
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with running_emulator(tmp_path_factory.mktemp("bigquery")) as running:
-        yield running
+@pytest.fixture
+def emulator(parts_emulator: Emulator) -> Emulator:
+    return parts_emulator
 
 
 class Place:
@@ -107,7 +106,9 @@ def test_a_run_that_ends_within_the_first_window_asks_one_query(place: Place, em
 
     def queries() -> int:
         with emulator.client() as client:
-            return sum(place.table in getattr(job, "query", "") for job in client.list_jobs(max_results=1000))
+            return sum(
+                place.table in getattr(job, "query", "") for job in client.list_jobs(max_results=10_000)
+            )
 
     before = queries()
     assert len(list(source.pages(threshold=0, page_size=100, finished_after=BEFORE))) == 3

@@ -10,7 +10,7 @@ import pytest
 
 from shared.cloud.bigquery import BigQuerySource
 from shared.enrichment.ports import FinishedRow, RecordSource, SourceRow
-from tests.bigquery_support import PROJECT, Emulator, running_emulator
+from tests.bigquery_support import PROJECT, Emulator
 from tests.memory.record_source import InMemoryRecordSource
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,10 +40,9 @@ class Shelf:
         self.source.remember([FinishedRow(row.content_hash, at) for row in chosen])
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with running_emulator(tmp_path_factory.mktemp("bigquery")) as running:
-        yield running
+@pytest.fixture
+def emulator(parts_emulator: Emulator) -> Emulator:
+    return parts_emulator
 
 
 _tables = itertools.count()

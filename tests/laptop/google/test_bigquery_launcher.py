@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from laptop.google.bigquery.emulator import RESULTS_KEPT, EmulatorChanged, RecentResults, correct_emulator
-from tests.bigquery_support import PROJECT, Emulator, running_emulator, serve_command
+from tests.laptop.google.emulator import PROJECT, Emulator, running_emulator, serve_command
 
 TABLE = f"{PROJECT}.parts.intake"
 ROWS = [{"pn": f"P{number}", "priority_score": {"score": 0.5}} for number in range(200)]
@@ -29,7 +29,7 @@ def refusal(data_dir: Path, port: int = 0) -> tuple[int, str]:
 
 def test_it_says_one_line_when_ready_and_ends_quietly_on_sigterm(tmp_path: Path) -> None:
     with running_emulator(tmp_path) as emulator:
-        emulator.fill(TABLE, ROWS, tmp_path)
+        emulator.replace(TABLE, ROWS)
         emulator.process.terminate()
         rest, errors = emulator.process.communicate(timeout=60)
     assert (rest, errors, emulator.process.returncode) == ("", "", 0)
@@ -37,7 +37,7 @@ def test_it_says_one_line_when_ready_and_ends_quietly_on_sigterm(tmp_path: Path)
 
 def test_a_restart_finds_the_tables_again(tmp_path: Path) -> None:
     with running_emulator(tmp_path / "data") as before:
-        before.fill(TABLE, ROWS, tmp_path)
+        before.replace(TABLE, ROWS)
     with running_emulator(tmp_path / "data", before.port) as after:
         assert after.port == before.port
         assert count(after) == len(ROWS)
@@ -45,8 +45,8 @@ def test_a_restart_finds_the_tables_again(tmp_path: Path) -> None:
 
 def test_what_was_loaded_survives_sigkill(tmp_path: Path) -> None:
     with running_emulator(tmp_path / "data") as before:
-        before.fill(TABLE, ROWS[:50], tmp_path)
-        before.fill(TABLE, ROWS, tmp_path)
+        before.replace(TABLE, ROWS[:50])
+        before.replace(TABLE, ROWS)
         os.kill(before.process.pid, signal.SIGKILL)
         before.process.wait(60)
     with running_emulator(tmp_path / "data") as after:

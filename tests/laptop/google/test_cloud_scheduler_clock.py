@@ -1,11 +1,10 @@
-"""The server's time: real, standing, set, faster, and a whole day of the pipeline at once."""
+"""The server's time: real, stopped, set, faster, and a whole day at once."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import START, Schedule, retry_config
 from tests.laptop.google.worker import Answer
 from tests.waiting import wait_until
@@ -15,24 +14,18 @@ def shown(schedule: Schedule) -> datetime:
     return datetime.fromisoformat(schedule.server.control("GET", "/clock")["now"])
 
 
-def test_a_day_of_the_pipeline_is_96_cycles_in_their_order(schedule: Schedule) -> None:
-    pipeline = load_pipeline()
+def test_a_day_of_four_jobs_a_quarter_of_an_hour_is_96_cycles_in_their_order(schedule: Schedule) -> None:
+    """The day begins at noon, just after the first job's time."""
+    crons = {"first": "0,15,30,45", "second": "3,18,33,48", "third": "7,22,37,52", "fourth": "11,26,41,56"}
     jobs = {
-        stage.name: schedule.add(schedule=pipeline.cron(stage), time_zone=pipeline.time_zone)
-        for stage in pipeline.stages
+        name: schedule.add(schedule=f"{minutes} * * * *", time_zone="America/Toronto")
+        for name, minutes in crons.items()
     }
     schedule.server.advance(minutes=24 * 60 - 1)
     arrived = sorted((call.arrived, name) for name, job in jobs.items() for call in schedule.calls(job))
-    first = [name for _, name in arrived[:3]]
-    assert first == [
-        "create-labels",
-        "update-tracking",
-        "sync-messages",
-    ]  # the day begins at noon, past the first
-    assert [name for _, name in arrived[3:]] == (["accept-orders", *first] * 96)[: len(arrived) - 3]
-    assert {name: len(schedule.calls(job)) for name, job in jobs.items()} == {
-        "accept-orders": 95, "create-labels": 96, "update-tracking": 96, "sync-messages": 96
-    }  # fmt: skip
+    names = [name for _, name in arrived]
+    assert names == ["second", "third", "fourth"] + ["first", "second", "third", "fourth"] * 95
+    assert len(schedule.calls(jobs["first"])) == 95
 
 
 def test_the_hours_of_a_clock_change_have_all_their_cycles(schedule: Schedule) -> None:

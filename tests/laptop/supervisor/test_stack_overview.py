@@ -1,12 +1,9 @@
-import io
 import json
 import os
 
 import psutil
 import pytest
-from rich.console import Console
 
-from infra.local.commands import Display
 from laptop.supervisor.overview import PartOverview, PartState, StackOverview, look
 from laptop.supervisor.ports import resolve_ports
 from laptop.supervisor.state import PartRecord, StackState
@@ -65,28 +62,3 @@ def test_the_exit_status_tells_all_from_some_and_none(states: list[PartState], s
 
     assert overview.exit_status == status
     assert json.loads(json.dumps(overview.as_json()))["running"] is (status == 0)
-
-
-def test_a_table_in_a_pipe_cuts_nothing_off_and_shows_logs_relative_to_here() -> None:
-    output = io.StringIO()
-    long = "postgresql://postgres:postgres@127.0.0.1:65535/" + "database" * 20
-    running = look(
-        StackState(names=["a", "gone"], parts={"a": record(url=long, log="/var/log/elsewhere.log")})
-    )
-
-    Display(Console(file=output)).overview(running)
-    Display(Console(file=output)).overview(look(StackState(parts={"a": record()})))
-
-    assert long in output.getvalue()
-    assert "/var/log/elsewhere.log" in output.getvalue()
-    assert " .local/logs/a.log" in output.getvalue()
-
-
-def test_a_table_on_a_narrow_terminal_folds_instead_of_cutting() -> None:
-    output = io.StringIO()
-    console = Console(file=output, force_terminal=True, width=60, color_system=None)
-
-    Display(console).overview(look(StackState(parts={"a": record(url="http://" + "x" * 50)})))
-
-    assert "…" not in output.getvalue()
-    assert output.getvalue().count("x") == 50
