@@ -19,6 +19,7 @@ from shared.web.call import CORRELATION_HEADER, Answer, Call, RequestModel, corr
 from shared.web.health import Check, Health, HealthRequest
 from shared.web.log import log, start_logging
 from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, Problem, problem_of, unexpected
+from shared.web.server import prepare_server, receive
 from shared.wiring.part import Group, require, settings_of
 
 Handler = Callable[..., Answer]
@@ -26,6 +27,8 @@ Supply = Callable[[], Any]
 """Returns what a handler works with; mostly a `Part` of shared/wiring."""
 
 FIRST_ERROR = 400
+METHODS = {"GET": ("GET", "HEAD"), "POST": ("POST",)}
+"""A route's method to those that it answers."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def http_function(
         severity = logging.INFO
         fault: Exception | None = None
         try:
+            receive(request)
             answer = _answer(table, request, correlation_id)
             media_type = MEDIA_TYPE if answer.status >= FIRST_ERROR else "application/json"
             response = _response(answer.status, answer.body, answer.headers, media_type)
@@ -111,6 +115,7 @@ def http_function(
         )
         return response
 
+    prepare_server(serve)
     function = cast("HttpFunction", serve)
     function.routes, function.settings = table, (LogSettings, *settings_of(used))
     return function
@@ -130,10 +135,11 @@ def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str)
     found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
     if not found:
         raise NotFound(f"there is nothing at {path[:200]}")
+    method = "GET" if request.method == "HEAD" else request.method  # werkzeug leaves its body out
     for route, match in found:
-        if route.method == request.method:
+        if route.method == method:
             return route.answer(request, Call(request.headers, match.groupdict(), correlation_id))
-    allowed = sorted({route.method for route, _ in found})
+    allowed = sorted({name for route, _ in found for name in METHODS[route.method]})
     raise MethodNotAllowed(f"{path[:200]} takes {' or '.join(allowed)}, not {request.method}", allowed)
 
 

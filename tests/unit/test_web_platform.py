@@ -47,7 +47,17 @@ def test_a_firing_says_when_it_was_due(text: str) -> None:
     assert fired == (datetime(2026, 11, 22, 12, tzinfo=UTC), text)
 
 
-@pytest.mark.parametrize("text", ["", "noon", "2026-11-22T12:00:00", "1795348800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "noon",
+        "2026-11-22T12:00:00",
+        "1795348800",
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00+14:00",
+    ],
+)
 def test_what_is_no_moment_with_a_zone_is_no_firing(text: str) -> None:
     assert schedule_time(call(X_CloudScheduler_ScheduleTime=text)) is None
     assert schedule_time(call()) is None

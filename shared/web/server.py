@@ -1,0 +1,42 @@
+"""The server below a function: what it refuses by itself is a problem too, not a page of HTML."""
+
+import json
+from collections.abc import Callable
+from socket import socket
+
+import flask
+import gunicorn.util  # type: ignore[import-untyped]  # it has no types
+
+from shared.errors import RequestRefused, UnreadableBody
+from shared.web.problem import MEDIA_TYPE, problem_body
+
+LONGEST_DETAIL = 300
+
+
+def prepare_server(serve: Callable[[flask.Request], flask.Response]) -> None:
+    """Has `serve` answer the paths that Flask routes nowhere, and gunicorn refuse with problems.
+
+    functions-framework loads a function within its Flask app's context, before it starts gunicorn.
+    """
+    gunicorn.util.write_error = write_problem
+    if flask.has_app_context():
+        flask.current_app.register_error_handler(404, lambda _error: serve(flask.request))
+
+
+def receive(request: flask.Request) -> None:
+    """Reads the whole body, even if nobody needs it: functions-framework reads it later, and crashes if it cannot.
+
+    Raises UnreadableBody for a malformed chunk and the like.
+    """
+    try:
+        request.get_data()
+    except Exception as error:
+        raise UnreadableBody(f"the body cannot be received: {type(error).__name__}") from error
+
+
+def write_problem(sock: socket, status: int, reason: str, message: str) -> None:
+    """For `gunicorn.util.write_error`: answers a request that is no HTTP, such as one with an unknown `Expect`."""
+    body = json.dumps(problem_body(status, reason, RequestRefused.code, message[:LONGEST_DETAIL]))
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\n"
+    answer = f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
+    gunicorn.util.write_nonblock(sock, answer.encode("latin1"))
