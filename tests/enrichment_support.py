@@ -91,11 +91,11 @@ class Enrichment:
         return [*self.store.tasks.values(), *self.store.manual.values()]
 
 
-def told(report: Report) -> dict[str, Any]:
+def counts_of(report: Report) -> dict[str, Any]:
     assert report.tally is not None
     return report.tally.to_json()
 
 
 def balanced(report: Report) -> bool:
-    counts = told(report)
+    counts = counts_of(report)
     return bool(counts["read"] == counts["opened"] + counts["rejected"] + sum(counts["skipped"].values()))

@@ -134,12 +134,12 @@ class RunningFulfillment:
     def fire(
         self, stage: str, *, limit: int = 1000, firing: Firing | None = None, clock: Clock | None = None
     ) -> Json:
-        """By hand, in a cycle of its own, unless told otherwise. Raises what the stage raises."""
+        """By hand, in a cycle of its own, unless said otherwise. Raises what the stage raises."""
         runner = StageRunner(self.store, PIPELINE, clock or self.clock, self.advance)
         return runner.run(stage, firing or Firing(f"by-hand-{next(self.numbers)}"), limit, self.work(stage))
 
     def cycle(self) -> dict[str, Json]:
-        """The next scheduled cycle, each stage at its minute; a stage that fails is told by its error."""
+        """The next scheduled cycle, each stage at its minute; a stage that fails appears by its error."""
         begin = PIPELINE.cycle_begin(self.clock.now) + CYCLE
         answers: dict[str, Json] = {}
         for stage in PIPELINE.stages:
@@ -157,7 +157,7 @@ class RunningFulfillment:
             if all(self.is_settled(order_id) for order_id in order_ids):
                 return
             self.cycle()
-        raise AssertionError([self.told(order_id) for order_id in order_ids])
+        raise AssertionError([self.status(order_id) for order_id in order_ids])
 
     # --- orders ---------------------------------------------------------------------------------------------
 
@@ -180,25 +180,25 @@ class RunningFulfillment:
         assert {self.state(each) for each in order_ids} <= {"label_created"}
         return order_ids
 
-    def told(self, order_id: str) -> Json:
+    def status(self, order_id: str) -> Json:
         return self.store.order_status(order_id)
 
     def state(self, order_id: str) -> str:
-        return str(self.told(order_id)["state"])
+        return str(self.status(order_id)["state"])
 
     def path(self, order_id: str) -> list[str]:
         """The states that the order passed."""
-        return [str(move["to_state"]) for move in self.told(order_id)["history"]]
+        return [str(move["to_state"]) for move in self.status(order_id)["history"]]
 
     def is_with_a_person(self, order_id: str) -> bool:
-        return bool(self.told(order_id)["attention"])
+        return bool(self.status(order_id)["attention"])
 
     def is_settled(self, order_id: str) -> bool:
         try:
-            told = self.told(order_id)
+            status = self.status(order_id)
         except NotFound:
             return False
-        return told["state"] in ENDS or told["attention"]
+        return status["state"] in ENDS or status["attention"]
 
     def see(self, order_ids: Sequence[str]) -> None:
         """What `accept-orders` does first."""
@@ -244,7 +244,7 @@ class RunningFulfillment:
         self.advance(LEASE.total_seconds())
 
     def environment(self) -> dict[str, str]:
-        """What a deployed function is told, to work here."""
+        """The settings of a deployed function that works here."""
         return {
             **DEFAULTS,
             "SUPABASE_URL": self.rest.url,
@@ -285,12 +285,12 @@ class RunningFulfillment:
     def assert_shipped_with_one_label(self, *order_ids: str) -> None:
         """Here, at the carrier and at the marketplace."""
         for order_id in order_ids:
-            told = self.told(order_id)
-            assert (told["state"], told["attention"]) == ("shipped", False), told
+            status = self.status(order_id)
+            assert (status["state"], status["attention"]) == ("shipped", False), status
             assert self.sold(order_id) == 1
             assert self.market.state(order_id) == "SHIPPED"
-            assert told["shipment"]["tracking_number"] == told["tracking_number"]
-            assert self.shelf.get(told["shipment"]["label_path"]).startswith(b"%PDF-")
+            assert status["shipment"]["tracking_number"] == status["tracking_number"]
+            assert self.shelf.get(status["shipment"]["label_path"]).startswith(b"%PDF-")
         self.assert_balanced()
 
 

@@ -1,4 +1,4 @@
-"""The order line's store: each method is one SQL function of `infra/supabase/migrations`."""
+"""The store of fulfillment: each method is one SQL function of `infra/supabase/migrations`."""
 
 import json
 import uuid
@@ -55,7 +55,7 @@ class SupabaseOrderStore:
             p_before_due=before and before.due and before.due.isoformat(),
             p_grace_seconds=before.grace if before else 0,
         )
-        told = {
+        details = {
             "busy": f"cycle {answer.get('cycle')}, until {answer.get('until')}",
             "wait": answer.get("before"),
         }
@@ -64,7 +64,7 @@ class SupabaseOrderStore:
             out_of_order=answer.get("out_of_order", False),
             result=answer.get("result"),
             retry_after=float(answer.get("retry_after", 10)),
-            detail=told.get(answer["outcome"]) or "",
+            detail=details.get(answer["outcome"]) or "",
         )
 
     def renew_stage(self, cycle: str, stage: str, owner: uuid.UUID, lease: timedelta) -> bool:
@@ -159,7 +159,7 @@ class SupabaseOrderStore:
         return cycles
 
     def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
-        told = {
+        label = {
             "shipment_id": bought.shipment_id,
             "tracking_number": bought.tracking_number,
             "label_link": bought.label_link,
@@ -169,7 +169,7 @@ class SupabaseOrderStore:
             "also_sold": list(bought.also_sold),
             "undo": asdict(undo),
         }
-        state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=told)["state"]
+        state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=label)["state"]
         return state
 
     def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool:

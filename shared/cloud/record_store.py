@@ -1,4 +1,4 @@
-"""The record line's store: each method is one SQL function of `infra/supabase/migrations`."""
+"""The store of enrichment: each method is one SQL function of `infra/supabase/migrations`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -56,12 +56,12 @@ class Report:
     status: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"batch_id": self.batch_id, "started": self.started}
+        answer: dict[str, Any] = {"batch_id": self.batch_id, "started": self.started}
         if self.tally:
-            told |= self.tally.to_json()
+            answer |= self.tally.to_json()
         if self.status:
-            told["status"] = self.status
-        return told
+            answer["status"] = self.status
+        return answer
 
 
 @dataclass(frozen=True)

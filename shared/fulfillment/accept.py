@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.fulfillment.orders import UNSHIPPED, OrderState
 from shared.fulfillment.ports import Marketplace, MarketplaceState, NotSent, Refused
-from shared.fulfillment.reading import GROUP, change, concern, moved, read_back
+from shared.fulfillment.reading import GROUP, ask_person_if_overdue, change, move_to_person, read_back
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
@@ -101,7 +101,7 @@ class Acceptance:
         order = asked.order
         if asked.refusal is None:
             run.counts["unconfirmed"] += 1
-            concern(
+            ask_person_if_overdue(
                 run,
                 self.store,
                 order.order_id,
@@ -111,7 +111,7 @@ class Acceptance:
             return
         reason = f"refused: {asked.refusal}"
         self.store.move_orders(
-            [moved(order.order_id, order.state, OrderState.ACCEPTANCE_FAILED, reason)], run.stage
+            [move_to_person(order.order_id, order.state, OrderState.ACCEPTANCE_FAILED, reason)], run.stage
         )
         run.failed(order.order_id, reason)
 

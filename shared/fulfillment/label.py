@@ -31,7 +31,7 @@ from shared.fulfillment.ports import (
     Unclear,
     Unknown,
 )
-from shared.fulfillment.reading import GROUP, TRIES, concern, moved, read_back
+from shared.fulfillment.reading import GROUP, TRIES, ask_person_if_overdue, move_to_person, read_back
 from shared.fulfillment.request import label_request, request_from_json, request_hash, request_json
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, LabelStore
@@ -87,7 +87,7 @@ class LabelPurchase:
                     run.counts["left"] += 1
                 else:
                     run.counts["handled"] += 1
-                    with _alone(run, order.order_id):
+                    with _isolated(run, order.order_id):
                         self._handle(run, order, step, shown.get(order.order_id))
         self._fetch_pending(run)
         self._settle_ended(run)
@@ -109,7 +109,7 @@ class LabelPurchase:
                 self._ask(run, order.order_id, shipment, may_buy=_ships(shown))
             case LabelStep.FETCH if shipment is not None:
                 if waits := self._fetch(run, order.order_id, shipment, shipment.label_link):
-                    concern(run, self.store, order.order_id, shipment.called_at, waits)
+                    ask_person_if_overdue(run, self.store, order.order_id, shipment.called_at, waits)
             case _:
                 run.counts["skipped"] += 1
 
@@ -121,7 +121,7 @@ class LabelPurchase:
         if isinstance(destination, Unmappable) or isinstance(parcel, str):
             reason = destination.reason if isinstance(destination, Unmappable) else str(parcel)
             self.store.move_orders(
-                [moved(order.order_id, order.state, OrderState.LABEL_FAILED, reason)], run.stage
+                [move_to_person(order.order_id, order.state, OrderState.LABEL_FAILED, reason)], run.stage
             )
             run.failed(order.order_id, reason)
             return
@@ -247,7 +247,7 @@ class LabelPurchase:
             self.pause(FETCH_PAUSE)
             for order_id, shipment in self._unfetched(pending):
                 if run.may_go_on():
-                    with _alone(run, order_id):
+                    with _isolated(run, order_id):
                         self._fetch(run, order_id, shipment, shipment.label_link)
                 else:
                     run.counts["label_pending"] += 1
@@ -277,7 +277,7 @@ class LabelPurchase:
         for order_id, shipment in self.store.shipments_to_settle(GROUP):
             if not run.may_go_on():
                 break
-            with _alone(run, order_id):
+            with _isolated(run, order_id):
                 self._settle(run, order_id, shipment)
         for shipment_id, bought in self.store.shipments_to_undo(GROUP):
             self.store.note_undo_due(shipment_id, self.carrier.undo(bought))
@@ -294,7 +294,7 @@ class LabelPurchase:
 
 
 @contextmanager
-def _alone(run: StageRun, order_id: str) -> Iterator[None]:
+def _isolated(run: StageRun, order_id: str) -> Iterator[None]:
     """What the store refuses of one order must not keep the others waiting."""
     try:
         yield

@@ -31,8 +31,8 @@ class MessageSync:
         for page in self.marketplace.threads(self._since()):
             run.report(page.problems)
             threads = [_with_texts(thread) for thread in page.threads]
-            told, new = self.store.store_threads(threads)
-            run.counts["done"] += told
+            stored, new = self.store.store_threads(threads)
+            run.counts["done"] += stored
             run.counts["new_messages"] += new
             newest = max(
                 [thread.updated_at for thread in page.threads] + ([newest] if newest else []), default=None

@@ -78,18 +78,18 @@ def follow(order_id: str, state: OrderState, marketplace_state: str) -> Move | N
 
     A poller misses states that pass between two looks, so nothing here needs every state to have been seen.
     """
-    told = f"the marketplace shows {marketplace_state}"
+    reason = f"the marketplace shows {marketplace_state}"
     if state not in UNSHIPPED:
         return None
     ending = _ENDINGS.get(marketplace_state)
     if ending is OrderState.REFUSED and state not in _REFUSABLE:
         ending = OrderState.CANCELLED
     if ending:
-        return Move(order_id, state, ending, told)
+        return Move(order_id, state, ending, reason)
     if state in _BEFORE_ACCEPTANCE and (marketplace_state in TAKEN_ON or marketplace_state in SENT):
-        return Move(order_id, state, OrderState.ACCEPTED, told)
+        return Move(order_id, state, OrderState.ACCEPTED, reason)
     if state not in _BEFORE_ACCEPTANCE and marketplace_state in SENT:
-        return Move(order_id, state, OrderState.SHIPPED, told)
+        return Move(order_id, state, OrderState.SHIPPED, reason)
     return None
 
 

@@ -14,7 +14,7 @@ GROUP = 100
 TRIES = 3
 """Of a change that a vendor turned away unread, with the wait that it asks for before each further one."""
 
-CONCERN = timedelta(hours=2)
+OVERDUE_AFTER = timedelta(hours=2)
 """What the vendors leave unconfirmed for so long, a person looks at too; the stages go on trying."""
 
 Outcome = Done | Refused | Unclear | NotSent
@@ -45,7 +45,7 @@ def read_back(
     return shown
 
 
-def moved(order_id: str, state: OrderState, to_state: OrderState, reason: str) -> Move:
+def move_to_person(order_id: str, state: OrderState, to_state: OrderState, reason: str) -> Move:
     """A move that asks for a person."""
     return Move(order_id, state, to_state, reason, attention=True)
 
@@ -62,8 +62,10 @@ def change(run: StageRun, call: Callable[[], Outcome]) -> Outcome:
     return answer
 
 
-def concern(run: StageRun, store: OrderStore, order_id: str, since: datetime | None, reason: str) -> None:
+def ask_person_if_overdue(
+    run: StageRun, store: OrderStore, order_id: str, since: datetime | None, reason: str
+) -> None:
     """Asks for a person where nothing has come of an order for too long."""
-    if since is not None and run.clock() - since >= CONCERN:
+    if since is not None and run.clock() - since >= OVERDUE_AFTER:
         store.ask_for_person(order_id, reason)
         run.failed(order_id, reason)

@@ -47,22 +47,24 @@ def label_request(
 
 def request_json(request: LabelRequest) -> dict[str, Any]:
     """JSON-safe, to be kept with the shipment."""
-    told: dict[str, Any] = json.loads(json.dumps(asdict(request), default=str))
-    return told
+    document: dict[str, Any] = json.loads(json.dumps(asdict(request), default=str))
+    return document
 
 
 def request_hash(request: LabelRequest) -> str:
     return hashlib.sha256(json.dumps(request_json(request), sort_keys=True).encode()).hexdigest()
 
 
-def request_from_json(told: JsonObject) -> LabelRequest:
+def request_from_json(document: JsonObject) -> LabelRequest:
     """The request that was committed, as it was."""
-    parcel = {side: Decimal(str(told["parcel"][side])) for side in ("weight", "length", "width", "height")}
+    parcel = {
+        side: Decimal(str(document["parcel"][side])) for side in ("weight", "length", "width", "height")
+    }
     return LabelRequest(
-        request_id=told["request_id"],
-        reference=told["reference"],
-        service_code=told["service_code"],
-        destination=Party(**told["destination"]),
+        request_id=document["request_id"],
+        reference=document["reference"],
+        service_code=document["service_code"],
+        destination=Party(**document["destination"]),
         parcel=Parcel(**parcel),
-        options=tuple(told["options"]),
+        options=tuple(document["options"]),
     )

@@ -141,7 +141,7 @@ class StageRun:
         return counted | dict(self.counts) | {"errors": self.errors}
 
 
-def _told(error: BaseException) -> str:
+def _public_text(error: BaseException) -> str:
     """For the reports: the text of an error that is not ours could hold a customer's data."""
     name = type(error).__name__
     return f"{name}: {error.detail}"[:500] if isinstance(error, SwitchyardError) else name
@@ -170,9 +170,9 @@ class StageRunner:
             lease=LEASE,
             before=self._before(name, firing),
         )
-        told: dict[str, Any] = {"cycle": firing.cycle, "stage": name}
+        answer: dict[str, Any] = {"cycle": firing.cycle, "stage": name}
         if beginning.outcome == "ran":
-            return told | {"skipped": "already ran", "result": beginning.result}
+            return answer | {"skipped": "already ran", "result": beginning.result}
         if beginning.outcome == "busy":
             raise Conflict(f"{name} is running: {beginning.detail}")
         if beginning.outcome == "wait":
@@ -189,14 +189,14 @@ class StageRunner:
             cycle=firing.cycle,
             pause=self.pause,
         )
-        told["out_of_order"] = beginning.out_of_order
+        answer["out_of_order"] = beginning.out_of_order
         try:
             work(run)
         except BaseException as error:
-            result = told | run.to_json() | {"error": _told(error)}
+            result = answer | run.to_json() | {"error": _public_text(error)}
             self.store.end_stage(firing.cycle, name, owner, finished=False, result=result)
             raise
-        result = told | run.to_json()
+        result = answer | run.to_json()
         self.store.end_stage(firing.cycle, name, owner, finished=not run.lost, result=result)
         return result
 

@@ -13,7 +13,14 @@ from shared.fulfillment.ports import (
     Refused,
     Tracking,
 )
-from shared.fulfillment.reading import GROUP, Outcome, change, concern, moved, read_back
+from shared.fulfillment.reading import (
+    GROUP,
+    Outcome,
+    ask_person_if_overdue,
+    change,
+    move_to_person,
+    read_back,
+)
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
@@ -93,13 +100,13 @@ class TrackingUpdate:
             if found is not None and found.state in SENT:
                 run.counts["done"] += 1
             elif each.refusal is not None and found is not None and found.state == MarketplaceState.SHIPPING:
-                move = moved(order.order_id, order.state, OrderState.TRACKING_FAILED, each.refusal)
+                move = move_to_person(order.order_id, order.state, OrderState.TRACKING_FAILED, each.refusal)
                 self.store.move_orders([move], run.stage)
                 run.failed(order.order_id, each.refusal)
             else:
                 run.counts["unconfirmed"] += 1
                 bought_at = order.shipment.called_at if order.shipment else None
-                concern(
+                ask_person_if_overdue(
                     run,
                     self.store,
                     order.order_id,

@@ -76,8 +76,8 @@ def thread(thread_id: str = "T", *messages: str, **changes: object) -> Json:
 
 
 def move(order_id: str, from_state: str, to_state: str, *, attention: bool = False) -> Json:
-    told = {"order_id": order_id, "from_state": from_state, "to_state": to_state}
-    return told | {"reason": f"to {to_state}", "attention": attention}
+    arrow = {"order_id": order_id, "from_state": from_state, "to_state": to_state}
+    return arrow | {"reason": f"to {to_state}", "attention": attention}
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,10 @@ class Fulfillment(ServiceConnection):
         finished: bool = True,
         result: Json | None = None,
     ) -> bool:
-        told = result or {"done": 1}
-        ended = self.call("end_stage", cycle=cycle, stage=stage, owner=owner, finished=finished, result=told)
+        result = result or {"done": 1}
+        ended = self.call(
+            "end_stage", cycle=cycle, stage=stage, owner=owner, finished=finished, result=result
+        )
         return bool(ended)
 
     # --- orders
@@ -191,9 +193,9 @@ class Fulfillment(ServiceConnection):
             )
         )
 
-    def buy(self, shipment: Json, told: Json | None = None) -> str:
+    def buy(self, shipment: Json, label: Json | None = None) -> str:
         return str(
-            self.call("note_label_bought", shipment=UUID(shipment["id"]), bought=told or bought())["state"]
+            self.call("note_label_bought", shipment=UUID(shipment["id"]), bought=label or bought())["state"]
         )
 
     def shelve(self, shipment: Json) -> bool:
@@ -227,8 +229,8 @@ class Fulfillment(ServiceConnection):
     # --- messages
 
     def store_threads(self, *threads: Json) -> Json:
-        told: Json = self.call("store_threads", threads=Jsonb(threads))
-        return told
+        counts: Json = self.call("store_threads", threads=Jsonb(threads))
+        return counts
 
     # --- where a test begins
 

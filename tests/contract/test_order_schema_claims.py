@@ -123,7 +123,9 @@ def test_of_many_who_note_the_same_label_it_is_bought_once(
 ) -> None:
     shipment = fulfillment.open(fulfillment.accepted())
     labels: list[Json] = [bought(f"S{number % 2}") for number in range(CALLERS)]
-    answers = at_once(database, [partial(Fulfillment.buy, shipment=shipment, told=told) for told in labels])
+    answers = at_once(
+        database, [partial(Fulfillment.buy, shipment=shipment, label=label) for label in labels]
+    )
     assert set(answers) == {"bought"}
     kept = fulfillment.shipment()
     assert {kept["shipment_id"], *kept["also_sold"]} == {"S0", "S1"}

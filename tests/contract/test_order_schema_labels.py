@@ -1,4 +1,4 @@
-"""Whatever becomes of a call and of its order, and in whatever sequence that is told: nothing paid for is forgotten."""
+"""Whatever becomes of a call and of its order, and in whatever order we hear of it: nothing paid for is forgotten."""
 
 from collections.abc import Callable
 

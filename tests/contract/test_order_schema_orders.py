@@ -21,8 +21,8 @@ def order_line(line_id: str = "A-1", quantity: int = 2, price: str = "9.99") -> 
 
 
 def test_an_order_is_kept_with_all_that_is_told(fulfillment: Fulfillment) -> None:
-    told = order(address={"name": "Ana"}, ship_before=at(60), can_ship=True, total="1234567890.12345678")
-    assert fulfillment.store(told) == 1
+    sent = order(address={"name": "Ana"}, ship_before=at(60), can_ship=True, total="1234567890.12345678")
+    assert fulfillment.store(sent) == 1
     (kept,) = fulfillment.orders_in("pending_acceptance")
     assert kept["address"] == {"name": "Ana"}
     assert fulfillment.order()["total"] == Decimal("1234567890.12345678")
@@ -36,8 +36,8 @@ def test_an_order_is_kept_with_all_that_is_told(fulfillment: Fulfillment) -> Non
 
 def test_an_order_told_twice_in_one_page_is_stored_as_it_was_told_last(fulfillment: Fulfillment) -> None:
     pages = (order(marketplace_updated_at=at(0), marketplace_state="SHIPPING"), order())
-    for told in (pages, pages[::-1]):
-        fulfillment.store(*told)
+    for sent in (pages, pages[::-1]):
+        fulfillment.store(*sent)
         assert fulfillment.order()["marketplace_state"] == "SHIPPING"
     assert len(fulfillment.orders_in("pending_acceptance")) == 1
 

@@ -21,9 +21,9 @@ NOTHING = {
 
 def figures(caller: Enrichment | Fulfillment) -> Json:
     """What differs from nothing at all."""
-    told: Json = caller.call("health_figures")
-    assert told.keys() == NOTHING.keys()
-    return {name: value for name, value in told.items() if value != NOTHING[name]}
+    reported: Json = caller.call("health_figures")
+    assert reported.keys() == NOTHING.keys()
+    return {name: value for name, value in reported.items() if value != NOTHING[name]}
 
 
 def test_an_empty_database_has_nothing_to_tell(enrichment: Enrichment) -> None:

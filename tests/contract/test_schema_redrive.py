@@ -9,7 +9,7 @@ from tests.contract.schema_rows import Json
 from tests.postgres_support import Database
 
 
-def told(redriven: int, left: int = 0, *, name: str = "again", limit_reached: bool = False) -> Json:
+def answer(redriven: int, left: int = 0, *, name: str = "again", limit_reached: bool = False) -> Json:
     return {"batch_id": name, "redriven": redriven, "left": left, "daily_limit_reached": limit_reached}
 
 
@@ -25,7 +25,7 @@ def test_a_redriven_dead_letter_is_a_new_task_that_the_sweep_enqueues_at_once(en
         "P1", fields={"priority": "high", "source_record": {"pn": "P1", "note": "kept"}}
     )
 
-    assert enrichment.redrive() == told(1)
+    assert enrichment.redrive() == answer(1)
 
     task = enrichment.one("select * from automation_tasks where batch_id = 'again'")
     assert (task["state"], task["attempts"], task["priority"]) == ("initialized", 0, "high")
@@ -68,7 +68,7 @@ def test_the_most_urgent_go_first_as_far_as_the_limit(enrichment: Enrichment) ->
     for pn, priority in (("LOW", "low"), ("HIGH", "high"), ("MEDIUM", "medium")):
         enrichment.fallback(pn, fields={"priority": priority})
 
-    assert enrichment.redrive(limit=2) == told(2, left=1)
+    assert enrichment.redrive(limit=2) == answer(2, left=1)
 
     assert redriven_parts(enrichment) == ["HIGH", "MEDIUM"]
 
@@ -78,8 +78,8 @@ def test_only_letters_of_the_given_cause_go_back(enrichment: Enrichment) -> None
     cause = enrichment.one("select cause::text from manual_tasks")["cause"]
     other = next(each for each in ("not_found", "timeout") if each != cause)
 
-    assert enrichment.redrive(cause=other) == told(0)
-    assert enrichment.redrive(cause=cause) == told(1)
+    assert enrichment.redrive(cause=other) == answer(0)
+    assert enrichment.redrive(cause=cause) == answer(1)
 
 
 def test_what_a_person_has_claimed_or_ended_or_was_never_automated_stays(enrichment: Enrichment) -> None:
@@ -88,29 +88,31 @@ def test_what_a_person_has_claimed_or_ended_or_was_never_automated_stays(enrichm
     enrichment.give_up(UUID(str(enrichment.one("select id from manual_tasks where pn = 'ENDED'")["id"])))
     enrichment.person("OWN")
 
-    assert enrichment.redrive() == told(0)
+    assert enrichment.redrive() == answer(0)
     assert redriven_parts(enrichment) == []
 
 
 def test_the_batch_may_be_named_by_its_fallback_batch(enrichment: Enrichment) -> None:
     enrichment.fallback("P1")
-    assert enrichment.redrive("b1_fallback") == told(1)
+    assert enrichment.redrive("b1_fallback") == answer(1)
 
 
 def test_the_days_quota_holds(enrichment: Enrichment) -> None:
     for pn in ("P1", "P2", "P3"):
         enrichment.fallback(pn)  # three of the day's five are used by these
 
-    assert enrichment.redrive(daily_limit=5) == told(2, left=1, limit_reached=True)
-    assert enrichment.redrive(redrive_id="more", daily_limit=5) == told(0, 1, name="more", limit_reached=True)
+    assert enrichment.redrive(daily_limit=5) == answer(2, left=1, limit_reached=True)
+    assert enrichment.redrive(redrive_id="more", daily_limit=5) == answer(
+        0, 1, name="more", limit_reached=True
+    )
     assert enrichment.one("select used, quota from daily_usage") == {"used": 5, "quota": 5}
     tomorrow = enrichment.later(days=1)
-    assert tomorrow.redrive(redrive_id="more", daily_limit=5) == told(1, name="more")
+    assert tomorrow.redrive(redrive_id="more", daily_limit=5) == answer(1, name="more")
 
 
 def test_a_redrive_of_nothing_leaves_its_name_free(enrichment: Enrichment) -> None:
     enrichment.begin()
-    assert enrichment.redrive() == told(0)
+    assert enrichment.redrive() == answer(0)
     assert enrichment.all("select id from batches where id = 'again'") == []
 
 
@@ -140,7 +142,7 @@ def test_a_record_that_fails_again_is_a_dead_letter_of_the_redrive_and_can_be_re
     enrichment.fail(task)
     enrichment.fall_back(task)
 
-    assert enrichment.redrive("again", "third") == told(1, name="third")
+    assert enrichment.redrive("again", "third") == answer(1, name="third")
     assert enrichment.reconcile("again")["balanced"]
 
 

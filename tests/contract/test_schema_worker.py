@@ -106,13 +106,13 @@ def test_an_ended_task_says_so_and_takes_nothing_more(enrichment: Enrichment) ->
         enrichment.failed("P2"),
         enrichment.failed("P3", to_manual=False),
     )
-    told = {task: enrichment.claim(task, OTHER) for task in (completed, failed, off)}
-    assert [(c["outcome"], c["state"], c["dead_letter_due"]) for c in told.values()] == [
+    claims = {task: enrichment.claim(task, OTHER) for task in (completed, failed, off)}
+    assert [(c["outcome"], c["state"], c["dead_letter_due"]) for c in claims.values()] == [
         ("ended", "completed", False),
         ("ended", "failed", True),
         ("ended", "failed", False),
     ]
-    for task in told:
+    for task in claims:
         assert enrichment.task(task)["lease_owner"] is None
         assert not enrichment.release(task)
         assert enrichment.postpone(task, NOW) is None

@@ -86,7 +86,7 @@ class Shipment:
 
 @dataclass
 class Order:
-    told: MarketplaceOrder
+    facts: MarketplaceOrder
     first_seen: datetime
     state: OrderState = OrderState.PENDING_ACCEPTANCE
     reason: str | None = None
@@ -104,25 +104,25 @@ class Order:
         return any(shipment.money_is_open for shipment in self.shipments)
 
     def known(self, sizes: dict[str, ParcelSize]) -> KnownOrder:
-        lines = sorted(self.told.lines, key=lambda line: line.line_id)
+        lines = sorted(self.facts.lines, key=lambda line: line.line_id)
         return KnownOrder(
-            order_id=self.told.order_id,
+            order_id=self.facts.order_id,
             state=self.state,
-            marketplace_state=self.told.state,
-            address=self.told.address,
+            marketplace_state=self.facts.state,
+            address=self.facts.address,
             lines=[KnownLine(x.line_id, x.sku, x.quantity, sizes.get(x.sku)) for x in lines],
-            carrier_code=self.told.carrier_code,
-            tracking_number=self.told.tracking_number,
+            carrier_code=self.facts.carrier_code,
+            tracking_number=self.facts.tracking_number,
             shipment=self.shipments[-1].facts() if self.shipments else None,
-            ordered_at=self.told.created_at,
+            ordered_at=self.facts.created_at,
         )
 
     def to_json(self) -> Json:
         return {
-            "order_id": self.told.order_id,
+            "order_id": self.facts.order_id,
             "state": str(self.state),
             "reason": self.reason,
             "stage": self.stage,
             "attention": self.attention,
-            "marketplace_state": self.told.state,
+            "marketplace_state": self.facts.state,
         }

@@ -119,7 +119,7 @@ class InMemoryOrderStore:
     ) -> None:
         if to_state is not order.state:
             if to_state not in ARROWS.get(order.state, ()):
-                raise StoreRefused(f"order {order.told.order_id}: {order.state} -> {to_state} is no arrow")
+                raise StoreRefused(f"order {order.facts.order_id}: {order.state} -> {to_state} is no arrow")
             self._note(order, order.state, to_state, reason, stage)
         order.state, order.reason, order.stage = to_state, reason, stage
         order.attention = attention or order.money_is_open
@@ -136,25 +136,27 @@ class InMemoryOrderStore:
 
     def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
         new = 0
-        for told in orders:
-            order = self.rows.get(told.order_id)
+        for facts in orders:
+            order = self.rows.get(facts.order_id)
             if order is None:
                 new += 1
-                order = self.rows[told.order_id] = Order(told, self.clock(), stage=stage)
+                order = self.rows[facts.order_id] = Order(facts, self.clock(), stage=stage)
                 self._note(order, None, order.state, None, stage)
-            elif order.told.updated_at <= told.updated_at:
-                lines = {line.line_id: line for line in (*order.told.lines, *told.lines)}
-                order.told = replace(
-                    told,
-                    created_at=order.told.created_at,
-                    address=told.address or order.told.address,
+            elif order.facts.updated_at <= facts.updated_at:
+                lines = {line.line_id: line for line in (*order.facts.lines, *facts.lines)}
+                order.facts = replace(
+                    facts,
+                    created_at=order.facts.created_at,
+                    address=facts.address or order.facts.address,
                     lines=tuple(lines.values()),
                 )
         return new
 
     def _in(self, states: Sequence[OrderState], limit: int, after: str | None) -> list[Order]:
-        start = (self._order(after).told.created_at, after) if after else None
-        found = sorted((o.told.created_at, o.told.order_id) for o in self.rows.values() if o.state in states)
+        start = (self._order(after).facts.created_at, after) if after else None
+        found = sorted(
+            (o.facts.created_at, o.facts.order_id) for o in self.rows.values() if o.state in states
+        )
         return [self.rows[key[1]] for key in found if start is None or key > start][:limit]
 
     def orders_in(
@@ -238,7 +240,7 @@ class InMemoryOrderStore:
             attention = order.attention or too_long
             self._move(order, S.LABEL_UNKNOWN, message, STAGE, attention=attention)
         elif too_long:
-            self.ask_for_person(order.told.order_id, message)
+            self.ask_for_person(order.facts.order_id, message)
         return shipment.unclear_cycles
 
     def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
@@ -281,7 +283,7 @@ class InMemoryOrderStore:
 
     def shipments_to_settle(self, limit: int) -> Sequence[tuple[str, ShipmentFacts]]:
         found = self._unwanted(limit, "requested", "unknown")
-        return [(order.told.order_id, shipment.facts()) for order, shipment in found]
+        return [(order.facts.order_id, shipment.facts()) for order, shipment in found]
 
     def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
         found = self._unwanted(limit, "bought")

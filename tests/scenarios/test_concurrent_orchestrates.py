@@ -20,9 +20,9 @@ def test_concurrent_calls_never_claim_one_record_twice(enrichment: RunningEnrich
     parts = enrichment.offer_parts(RECORDS)
     batches = [enrichment.batch() for _ in range(callers)]
     with enrichment.deployed("orchestrate", **PATIENT, WORKFLOW_MAX_BATCH_SIZE="10"):
-        told = reports(enrichment, batches)
-    assert sum(report["opened"] for report in told) == RECORDS
-    for report in told:
+        answers = reports(enrichment, batches)
+    assert sum(report["opened"] for report in answers) == RECORDS
+    for report in answers:
         assert report["read"] == report["opened"] + report["rejected"] + sum(report["skipped"].values())
         assert report["read"] == RECORDS
 
@@ -41,10 +41,10 @@ def test_eight_concurrent_calls_keep_the_daily_limit_to_the_task(enrichment: Run
     with enrichment.deployed(
         "orchestrate", **PATIENT, WORKFLOW_MAX_DAILY_TASKS=str(limit), WORKFLOW_MAX_BATCH_SIZE="8"
     ):
-        told = reports(enrichment, batches)
+        answers = reports(enrichment, batches)
         assert enrichment.orchestrate(enrichment.batch()).json()["daily_limit_reached"]
-    assert sum(report["opened"] for report in told) == 50
-    assert any(report["daily_limit_reached"] for report in told)
+    assert sum(report["opened"] for report in answers) == 50
+    assert any(report["daily_limit_reached"] for report in answers)
     assert enrichment.count("automation_tasks where batch_id = any (%s)", batches) == 50
 
     enrichment.drain(*batches)
@@ -55,9 +55,9 @@ def test_eight_concurrent_calls_for_one_batch_are_one_run(enrichment: RunningEnr
     parts = enrichment.offer_parts(RECORDS)
     batch = enrichment.batch()
     with enrichment.deployed("orchestrate", **PATIENT):
-        told = reports(enrichment, [batch] * 8)
-    assert sorted(report["started"] for report in told) == [False] * 7 + [True]
-    assert all(report["status"]["batch_id"] == batch for report in told if not report["started"])
+        answers = reports(enrichment, [batch] * 8)
+    assert sorted(report["started"] for report in answers) == [False] * 7 + [True]
+    assert all(report["status"]["batch_id"] == batch for report in answers if not report["started"])
 
     enrichment.drain(batch)
     enrichment.assert_accounted_for([batch], parts)
@@ -73,10 +73,10 @@ def test_scheduler_firing_twice_for_one_moment_begins_one_batch(enrichment: Runn
         calls = [
             enrichment.background.submit(enrichment.post, "orchestrate", body, headers) for _ in range(2)
         ]
-        told = [call.result().raise_for_status().json() for call in calls]
-    assert len({report["batch_id"] for report in told}) == 1
-    assert sorted(report["started"] for report in told) == [False, True]
+        answers = [call.result().raise_for_status().json() for call in calls]
+    assert len({report["batch_id"] for report in answers}) == 1
+    assert sorted(report["started"] for report in answers) == [False, True]
 
-    batch = told[0]["batch_id"]
+    batch = answers[0]["batch_id"]
     enrichment.drain(batch)
     enrichment.assert_accounted_for([batch], parts)

@@ -66,9 +66,9 @@ def test_32_concurrent_dead_letters_of_one_task_make_one_manual_task(enrichment:
         enrichment.background.submit(enrichment.post, "fallback", {"automation_task_id": task})
         for _ in range(32)
     ]
-    told = [letter.result().raise_for_status().json() for letter in letters]
-    assert sorted(each["outcome"] for each in told) == ["created"] + ["exists"] * 31
-    assert len({each["manual_task_id"] for each in told}) == 1
+    answers = [letter.result().raise_for_status().json() for letter in letters]
+    assert sorted(each["outcome"] for each in answers) == ["created"] + ["exists"] * 31
+    assert len({each["manual_task_id"] for each in answers}) == 1
 
     enrichment.resume("dead-letter")
     enrichment.drain(batch)

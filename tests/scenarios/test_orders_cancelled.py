@@ -24,10 +24,14 @@ def refuse(fulfillment: RunningFulfillment, order: str) -> None:
 
 def assert_undo_is_prepared(fulfillment: RunningFulfillment, order: str) -> None:
     """The order is with a person, and the prepared call gives the money back."""
-    told = fulfillment.told(order)
-    assert (told["state"], told["attention"], told["shipment"]["state"]) == ("cancelled", True, "undo_due")
+    status = fulfillment.status(order)
+    assert (status["state"], status["attention"], status["shipment"]["state"]) == (
+        "cancelled",
+        True,
+        "undo_due",
+    )
     assert fulfillment.assert_balanced()["labels"]["undo_due"] == 1
-    undo = told["shipment"]["undo"]
+    undo = status["shipment"]["undo"]
     assert undo["method"] == "POST"
     assert undo["url"].endswith("/refund")
     assert undo["url"].startswith(fulfillment.post.url)
@@ -116,8 +120,12 @@ def test_an_order_cancelled_after_a_purchase_that_came_to_nothing_needs_nobody(
     for _ in range(2):
         fulfillment.advance(600)
         fulfillment.fire(LABEL)
-    told = fulfillment.told(order)
-    assert (told["state"], told["attention"], told["shipment"]["state"]) == ("cancelled", False, "failed")
+    status = fulfillment.status(order)
+    assert (status["state"], status["attention"], status["shipment"]["state"]) == (
+        "cancelled",
+        False,
+        "failed",
+    )
     assert fulfillment.sold(order) == 0
     fulfillment.assert_balanced()
 

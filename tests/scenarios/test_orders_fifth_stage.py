@@ -75,11 +75,11 @@ def test_a_fifth_stage_is_one_entry_and_one_file(fulfillment: RunningFulfillment
     hour_ago, now = "2026-11-20T11:00:00Z", "2099-11-20T12:00:00Z"
     header = "X-CloudScheduler-ScheduleTime"
     calls = [({}, {header: hour_ago}), ({}, {header: hour_ago}), ({}, {header: now}), ({"dry_run": True}, {})]
-    told = [
+    answers = [
         json.loads(line) for line in run(copy, fulfillment, FIRE, json.dumps(calls)) if line.startswith("[")
     ]
-    statuses = [status for status, _, _ in told]
-    first, again, waits, dry = (body for _, body, _ in told)
+    statuses = [status for status, _, _ in answers]
+    first, again, waits, dry = (body for _, body, _ in answers)
     assert statuses == [200, 200, 503, 200]
     assert (first["stage"], first["done"], first["out_of_order"]) == ("count-shipped", 2, True)
     assert again["skipped"] == "already ran"

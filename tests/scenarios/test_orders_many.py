@@ -62,8 +62,8 @@ def test_what_does_not_fit_into_the_stages_time_is_left_for_the_next_firing(
     orders = getattr(fulfillment, before)(12)
     fulfillment.advance(60)
     answer = fulfillment.fire(stage, clock=Ticking(fulfillment, 60))
-    told = answer["done"] + answer["left"] + answer.get("unconfirmed", 0)
-    assert told == 12
+    counted = answer["done"] + answer["left"] + answer.get("unconfirmed", 0)
+    assert counted == 12
     assert answer["left"] > 0
     assert answer["done"] + answer.get("unconfirmed", 0) > 0
     fulfillment.cycle_until_settled(*orders)

@@ -79,7 +79,7 @@ def test_what_was_done_by_hand_is_followed(fulfillment: RunningFulfillment) -> N
     lines = [line.line_id for line in fulfillment.marketplace.orders([by_hand]).orders[0].lines]
     fulfillment.marketplace.accept(by_hand, lines)
     fulfillment.marketplace.ship(shipped)
-    number = fulfillment.told(tracked)["shipment"]["tracking_number"]
+    number = fulfillment.status(tracked)["shipment"]["tracking_number"]
     fulfillment.marketplace.set_tracking(tracked, Tracking(number, "CPCL"))
 
     fulfillment.cycle_until_settled(by_hand, shipped, tracked)

@@ -48,7 +48,7 @@ def test_an_order_cancelled_before_its_second_try_gets_no_label(fulfillment: Run
     fault = {"kind": "rate_limited", "path": SHIPMENTS["json"], "method": "POST"}
     fulfillment.disturb("post", fault)
     fulfillment.fire(LABEL)
-    assert fulfillment.told(first)["shipment"]["called_at"] is None
+    assert fulfillment.status(first)["shipment"]["called_at"] is None
     fulfillment.fire(LABEL)
     fulfillment.disturb("post")
     before_the_first_purchase(
@@ -68,8 +68,12 @@ def test_an_order_cancelled_while_its_own_label_is_bought_leaves_the_undo_call(
     )
     answer = fulfillment.fire(LABEL)
     assert "cancelled after its label was bought" in answer["errors"][0]["message"]
-    told = fulfillment.told(order)
-    assert (told["state"], told["attention"], told["shipment"]["state"]) == ("cancelled", True, "undo_due")
+    status = fulfillment.status(order)
+    assert (status["state"], status["attention"], status["shipment"]["state"]) == (
+        "cancelled",
+        True,
+        "undo_due",
+    )
     assert fulfillment.assert_balanced()["labels"]["sold"] == 1
 
 
@@ -164,5 +168,5 @@ def test_what_the_store_refuses_of_an_ended_order_keeps_no_other_waiting(
     assert [error["order_id"] for error in answer["errors"]] == [ended]
     fulfillment.store.note_label_bought = usual  # type: ignore[method-assign]  # the hook taken out again
     fulfillment.fire(LABEL)
-    assert fulfillment.told(ended)["shipment"]["state"] == "undo_due"
+    assert fulfillment.status(ended)["shipment"]["state"] == "undo_due"
     assert fulfillment.state(other) == "label_created"

@@ -35,8 +35,8 @@ def test_an_address_that_does_not_fit_is_set_aside_with_the_reason(
     (good,) = fulfillment.accepted()
     answer = fulfillment.fire(LABEL)
     assert answer["errors"] == [{"order_id": bad, "message": reason}]
-    told = fulfillment.told(bad)
-    assert (told["state"], told["reason"], told["attention"]) == ("label_failed", reason, True)
+    status = fulfillment.status(bad)
+    assert (status["state"], status["reason"], status["attention"]) == ("label_failed", reason, True)
     assert (fulfillment.sold(bad), fulfillment.state(good)) == (0, "label_created")
 
 
@@ -54,7 +54,7 @@ def test_a_person_mends_the_address_and_says_so_over_http(
 
     fulfillment.cycle_until_settled(order)
     fulfillment.assert_shipped_with_one_label(order)
-    assert fulfillment.told(order)["shipment"]["request"]["destination"]["postal_code"] == "H2X1Y4"
+    assert fulfillment.status(order)["shipment"]["request"]["destination"]["postal_code"] == "H2X1Y4"
 
 
 def test_without_a_mended_address_the_order_is_set_aside_again(fulfillment: RunningFulfillment) -> None:
@@ -89,9 +89,9 @@ def test_parcels_are_weighed_by_sku(fulfillment: RunningFulfillment) -> None:
     (order,) = fulfillment.accepted(lines=lines)
     (heavy,) = fulfillment.accepted(lines=[{"sku": "UNLISTED", "quantity": 31}])
     fulfillment.fire(LABEL)
-    parcel = fulfillment.told(order)["shipment"]["request"]["parcel"]
+    parcel = fulfillment.status(order)["shipment"]["request"]["parcel"]
     assert parcel == {"weight": "1.375", "length": "30", "width": "20", "height": "12.7"}
-    assert fulfillment.told(heavy)["reason"] == "the parcel weighs 31.000 kg, more than 30"
+    assert fulfillment.status(heavy)["reason"] == "the parcel weighs 31.000 kg, more than 30"
 
 
 def test_orders_that_cannot_be_read_hide_no_others(fulfillment: RunningFulfillment) -> None:

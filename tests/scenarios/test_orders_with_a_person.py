@@ -12,9 +12,9 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 def assert_with_a_person(fulfillment: RunningFulfillment, order: str, state: str, reason: str) -> None:
-    told = fulfillment.told(order)
-    assert (told["state"], told["attention"]) == (state, True)
-    assert reason in told["reason"]
+    status = fulfillment.status(order)
+    assert (status["state"], status["attention"]) == (state, True)
+    assert reason in status["reason"]
     assert fulfillment.assert_balanced()["with_a_person"] == 1
 
 
@@ -47,7 +47,7 @@ def test_an_order_that_the_carrier_refuses(fulfillment: RunningFulfillment) -> N
     fulfillment.store.retry_order(order, "the account is mended")
     fulfillment.cycle_until_settled(order)
     fulfillment.assert_shipped_with_one_label(order)
-    assert fulfillment.told(order)["shipment"]["request_id"] == f"{order}-2"
+    assert fulfillment.status(order)["shipment"]["request_id"] == f"{order}-2"
 
 
 @pytest.mark.parametrize("action", ["tracking", "ship"])
@@ -85,8 +85,8 @@ def test_a_label_sold_twice_by_a_carrier_that_was_called_by_hand(fulfillment: Ru
     fulfillment.carrier.buy(label_request(f"{order}-1", reference=order))
     fulfillment.advance(60)
     fulfillment.fire(LABEL)
-    told = fulfillment.told(order)
-    assert (told["state"], told["attention"], len(told["shipment"]["also_sold"])) == (
+    status = fulfillment.status(order)
+    assert (status["state"], status["attention"], len(status["shipment"]["also_sold"])) == (
         "label_created",
         True,
         1,

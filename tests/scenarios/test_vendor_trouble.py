@@ -71,8 +71,8 @@ def test_what_an_outage_gave_to_people_is_redriven_and_completed(enrichment: Run
         enrichment.http.post(f"{enrichment.url('workflow')}/batches/{batch}/redrive", json=order)
         for _ in range(2)
     ]
-    told = {"batch_id": again, "redriven": RECORDS - 2, "left": 0, "daily_limit_reached": False}
-    assert [answer.raise_for_status().json() for answer in answers] == [told, told]
+    expected = {"batch_id": again, "redriven": RECORDS - 2, "left": 0, "daily_limit_reached": False}
+    assert [answer.raise_for_status().json() for answer in answers] == [expected, expected]
     enrichment.drain(again)
 
     before, after = enrichment.reconcile(batch), enrichment.reconcile(again)
@@ -96,9 +96,9 @@ def test_the_daily_limit_reached_in_a_run_lets_the_rest_wait_and_spends_nobodys_
     calls = [call for pn in parts for call in enrichment.calls(pn)]
     before = [call for call in calls if call["time"] < reset]
     assert [call["outcome"] for call in before].count("found") == allowed
-    told = sorted(call["pn"] for call in before if call["outcome"] == "daily_limited")
+    refused = sorted(call["pn"] for call in before if call["outcome"] == "daily_limited")
     waited = sorted(call["pn"] for call in calls if call["outcome"] == "found" and call["time"] >= reset)
-    assert told == waited, "each was told once, then asked again after the reset alone"
+    assert refused == waited, "each was refused once, then asked for again only after the reset"
 
 
 def test_tasks_that_wait_for_the_reset_and_are_run_by_hand_before_it_wait_on(

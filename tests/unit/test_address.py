@@ -89,7 +89,7 @@ def test_a_postal_code_is_brought_to_the_carriers_form(postal_code: str) -> None
 @pytest.mark.parametrize(
     "postal_code", [None, "", "90210", "H2X 1Y", "H2X 1Y44", "D2X 1Y4", "W2X 1Y4", "H2O 1Y4", "H٢X1Y4"]
 )
-def test_a_postal_code_that_canada_does_not_have_is_told(postal_code: str | None) -> None:
+def test_a_postal_code_that_canada_does_not_have_is_refused(postal_code: str | None) -> None:
     assert reason(postal_code=postal_code) == "the postal code is not of the form A1A1A1"
 
 
@@ -121,7 +121,7 @@ def test_a_street_fits_into_two_lines(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"street_1": f"{LONG} {LONG}"}, "the street does not fit into two lines of 44 characters"),
         ({"street_1": "x" * 45}, "the street does not fit into two lines of 44 characters"),
@@ -137,10 +137,10 @@ def test_a_street_fits_into_two_lines(
         ({"state": None, "postal_code": "X1A 1A1"}, "the province is unknown"),
     ],
 )
-def test_what_does_not_fit_is_told_without_the_persons_data(
-    changes: dict[str, str | None], told: str
+def test_the_reason_for_what_does_not_fit_comes_without_the_persons_data(
+    changes: dict[str, str | None], expected: str
 ) -> None:
-    assert reason(**changes) == told
+    assert reason(**changes) == expected
 
 
 def test_without_a_phone_or_a_name_a_parcel_arrives_too() -> None:
@@ -172,7 +172,9 @@ ADDRESSES = st.builds(
 
 
 @given(ADDRESSES)
-def test_whatever_is_written_either_fits_the_carriers_limits_or_is_told_why(address: Address) -> None:
+def test_whatever_is_written_either_fits_the_carriers_limits_or_is_refused_with_the_reason(
+    address: Address,
+) -> None:
     party = party_of(address)
     if isinstance(party, Unmappable):
         assert party.reason

@@ -53,9 +53,9 @@ class Faulty(InMemoryRecordStore):
         self._strike("finish")
         return super().finish_automation_task(task_id, owner, product)
 
-    def fail_automation_task(self, *told: Any, **more: Any) -> bool:  # noqa: ANN401 - passed on
+    def fail_automation_task(self, *arguments: Any, **more: Any) -> bool:  # noqa: ANN401 - passed on
         self._strike("fail")
-        return super().fail_automation_task(*told, **more)
+        return super().fail_automation_task(*arguments, **more)
 
 
 def enrichment_with(call: str, error: Exception = UNSUPPORTED, times: int = 1000) -> Enrichment:

@@ -1,4 +1,4 @@
-"""What the queue is told after one delivery, for every outcome, attempt and last delivery."""
+"""The step after one delivery, for every outcome, attempt and last delivery."""
 
 from datetime import UTC, datetime
 

@@ -62,9 +62,9 @@ def test_a_request_is_made_of_its_order() -> None:
 
 
 def test_a_request_comes_back_from_json_as_it_was_committed() -> None:
-    told = json.loads(json.dumps(request_json(REQUEST)))
-    assert request_from_json(told) == REQUEST
-    assert request_hash(request_from_json(told)) == request_hash(REQUEST)
+    document = json.loads(json.dumps(request_json(REQUEST)))
+    assert request_from_json(document) == REQUEST
+    assert request_hash(request_from_json(document)) == request_hash(REQUEST)
 
 
 def test_another_request_has_another_hash() -> None:

@@ -12,7 +12,7 @@ from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Opened
 from shared.errors import SourceUnavailable, StoreRefused, StoreUnavailable
 from shared.workflow_config import WorkflowConfig
-from tests.enrichment_support import Enrichment, balanced, order, part, parts, told
+from tests.enrichment_support import Enrichment, balanced, counts_of, order, part, parts
 from tests.memory.record_source import InMemoryRecordSource
 from tests.memory.record_store import TIMES, InMemoryRecordStore
 
@@ -45,7 +45,7 @@ def test_a_source_that_is_down_leaves_the_batch_name_free() -> None:
         enrichment.run()
     assert enrichment.store.batches == {}
     source.good_pages = 9
-    assert told(enrichment.run())["opened"] == 3
+    assert counts_of(enrichment.run())["opened"] == 3
 
 
 def test_a_source_that_goes_down_later_leaves_a_closed_batch_that_is_worked_on() -> None:
@@ -58,7 +58,7 @@ def test_a_source_that_goes_down_later_leaves_a_closed_batch_that_is_worked_on()
     assert (batch.closed, batch.counts["opened"], batch.counts["notes"]) == (True, 4, ["BigQuery is away"])
     assert len(enrichment.queue.tasks) == 4
     source.good_pages = 9
-    assert told(enrichment.run("next"))["opened"] == 1
+    assert counts_of(enrichment.run("next"))["opened"] == 1
 
 
 def test_what_a_queue_that_is_down_does_not_take_is_reported_and_left_to_the_sweep() -> None:
@@ -66,8 +66,8 @@ def test_what_a_queue_that_is_down_does_not_take_is_reported_and_left_to_the_swe
     enrichment.queue.down = True
     report = enrichment.run()
     assert balanced(report)
-    assert (told(report)["automation"], told(report)["not_enqueued"]) == (3, 3)
-    assert told(report)["notes"] == ["3 tasks wait for the sweep: the queue is down"]
+    assert (counts_of(report)["automation"], counts_of(report)["not_enqueued"]) == (3, 3)
+    assert counts_of(report)["notes"] == ["3 tasks wait for the sweep: the queue is down"]
     enrichment.queue.down = False
     enrichment.clock.advance(seconds=TIMES.grace)
     assert enrichment.sweep()["enqueued"] == 3
@@ -77,7 +77,7 @@ def test_what_a_queue_that_is_down_does_not_take_is_reported_and_left_to_the_swe
 def test_a_queue_that_takes_a_part_gets_the_rest_from_the_sweep_and_no_task_twice() -> None:
     enrichment = Enrichment(parts(5), WorkflowConfig(max_batch_size=2))
     enrichment.queue.capacity = 3
-    assert told(enrichment.run())["not_enqueued"] == 2
+    assert counts_of(enrichment.run())["not_enqueued"] == 2
     assert len(enrichment.queue.tasks) == 3
     enrichment.queue.capacity = None
     enrichment.clock.advance(seconds=TIMES.grace)
@@ -148,7 +148,7 @@ def test_finished_rows_are_told_to_the_ledger_once() -> None:
     enrichment.work(task)
     enrichment.run("c")
     assert [row.content_hash for row in enrichment.source.ledger] == [task.item["content_hash"]]
-    assert told(enrichment.run("d"))["read"] == 0, "the source leaves out what the ledger holds"
+    assert counts_of(enrichment.run("d"))["read"] == 0, "the source leaves out what the ledger holds"
     assert len(enrichment.source.ledger) == 1
 
 
@@ -157,17 +157,17 @@ def test_a_ledger_that_fails_does_not_fail_the_run_and_learns_later() -> None:
     enrichment.work(enrichment.opened())
     enrichment.source = source = Failing(enrichment.source.rows)
     source.good_pages, source.ledger_down = 9, True
-    assert told(enrichment.run("c"))["notes"] == [
+    assert counts_of(enrichment.run("c"))["notes"] == [
         "the source's ledger learns of 1 rows later: the ledger is away"
     ]
     source.ledger_down = False
-    assert told(enrichment.run("d"))["notes"] == []
+    assert counts_of(enrichment.run("d"))["notes"] == []
     assert len(source.ledger) == 1
 
 
 @dataclass
 class Breaking(InMemoryRecordStore):
-    """Opens one chunk, then fails as told."""
+    """Opens one chunk, then fails as planned."""
 
     error: Exception | None = None
     opened: int = 0
@@ -186,7 +186,7 @@ def test_a_store_that_fails_midway_leaves_a_closed_batch_that_is_worked_on(error
     with pytest.raises(type(error)):
         enrichment.run()
     assert (enrichment.store.batches["b"].closed, len(enrichment.queue.tasks)) == (True, 2)
-    assert told(enrichment.run("next"))["opened"] == 2
+    assert counts_of(enrichment.run("next"))["opened"] == 2
 
 
 @dataclass

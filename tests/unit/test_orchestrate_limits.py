@@ -4,13 +4,13 @@ import pytest
 
 from shared.enrichment.routing.route import Route
 from shared.workflow_config import WorkflowConfig
-from tests.enrichment_support import Enrichment, balanced, part, parts, told
+from tests.enrichment_support import Enrichment, balanced, counts_of, part, parts
 
 
 @pytest.mark.parametrize(("limit", "opened"), [(1, 1), (6, 6), (7, 7), (8, 7), (100, 7)])
 def test_a_run_opens_its_limit_or_what_there_is(limit: int, opened: int) -> None:
     enrichment = Enrichment(parts(7))
-    counts = told(enrichment.run(limit=limit))
+    counts = counts_of(enrichment.run(limit=limit))
     assert (counts["opened"], counts["read"], counts["daily_limit_reached"]) == (opened, opened, False)
     assert len(enrichment.queue.tasks) == opened
 
@@ -21,7 +21,7 @@ def test_a_run_opens_its_limit_or_what_there_is(limit: int, opened: int) -> None
 )
 def test_a_source_is_exhausted_when_it_has_no_more(*, limit: int, size: int, exhausted: bool) -> None:
     enrichment = Enrichment(parts(6), WorkflowConfig(max_batch_size=size))
-    counts = told(enrichment.run(limit=limit))
+    counts = counts_of(enrichment.run(limit=limit))
     assert (counts["opened"], counts["source_exhausted"]) == (6, exhausted)
 
 
@@ -29,7 +29,7 @@ def test_a_source_is_exhausted_when_it_has_no_more(*, limit: int, size: int, exh
 def test_a_limit_larger_than_a_chunk_is_worked_through_in_one_batch(size: int) -> None:
     enrichment = Enrichment(parts(10), WorkflowConfig(max_batch_size=size))
     report = enrichment.run(limit=10)
-    assert told(report)["opened"] == 10
+    assert counts_of(report)["opened"] == 10
     assert enrichment.store.batch_status("b") == {"batch_id": "b", "taken": 10, "tasks": 10}
     assert enrichment.store.batches["b"].closed
     assert all(task.enqueued for task in enrichment.store.tasks.values())
@@ -43,13 +43,13 @@ def test_the_highest_scores_are_taken_first() -> None:
 
 def test_what_scores_below_the_threshold_is_not_read() -> None:
     enrichment = Enrichment([part("A", 0.5), part("B", 0.49), part("C", None)])
-    assert told(enrichment.run())["read"] == 1
+    assert counts_of(enrichment.run())["read"] == 1
 
 
 def test_skipped_records_do_not_use_up_the_limit() -> None:
     enrichment = Enrichment(parts(6), WorkflowConfig(max_batch_size=2))
     enrichment.run("first", limit=4)
-    counts = told(enrichment.run("second", limit=2))
+    counts = counts_of(enrichment.run("second", limit=2))
     assert (counts["opened"], counts["skipped"]["in_flight"]) == (2, 4)
 
 
@@ -66,15 +66,15 @@ def test_a_forced_route_holds_for_every_record(route: Route) -> None:
     enrichment = Enrichment(
         [part("A", 0.9), part("B", 0.5, specs={"a": "b"}, description="d", category="c", docs=["x"])]
     )
-    counts = told(enrichment.run(force=route))
+    counts = counts_of(enrichment.run(force=route))
     assert counts[route] == 2
     assert {work.item["rule"] for work in enrichment.work_items} == {"forced"}
 
 
 def test_automation_and_manual_tasks_share_the_daily_quota() -> None:
     enrichment = Enrichment(parts(8), WorkflowConfig(max_daily_tasks=5))
-    assert told(enrichment.run("a", limit=3, force=Route.MANUAL))["manual"] == 3
-    counts = told(enrichment.run("b"))
+    assert counts_of(enrichment.run("a", limit=3, force=Route.MANUAL))["manual"] == 3
+    counts = counts_of(enrichment.run("b"))
     assert (counts["automation"], counts["daily_limit_reached"], counts["source_exhausted"]) == (
         2,
         True,
@@ -87,7 +87,7 @@ def test_automation_and_manual_tasks_share_the_daily_quota() -> None:
 def test_a_spent_quota_opens_nothing_and_says_so() -> None:
     enrichment = Enrichment(parts(4), WorkflowConfig(max_daily_tasks=2))
     enrichment.run("a")
-    counts = told(enrichment.run("b"))
+    counts = counts_of(enrichment.run("b"))
     assert (counts["opened"], counts["daily_limit_reached"]) == (0, True)
     assert enrichment.store.batches["b"].closed
 
@@ -96,20 +96,20 @@ def test_the_quota_is_fresh_on_the_next_utc_day() -> None:
     enrichment = Enrichment(parts(4), WorkflowConfig(max_daily_tasks=2))
     enrichment.run("a")
     enrichment.clock.advance(hours=12)
-    assert told(enrichment.run("b"))["opened"] == 2
+    assert counts_of(enrichment.run("b"))["opened"] == 2
 
 
 def test_a_quota_that_was_lowered_below_what_is_used_opens_nothing() -> None:
     enrichment = Enrichment(parts(4))
     enrichment.run("a", limit=3)
     enrichment.config = WorkflowConfig(max_daily_tasks=1)
-    counts = told(enrichment.run("b"))
+    counts = counts_of(enrichment.run("b"))
     assert (counts["opened"], counts["daily_limit_reached"]) == (0, True)
 
 
 def test_a_limit_that_meets_the_quota_exactly_has_not_run_into_it() -> None:
     enrichment = Enrichment(parts(4), WorkflowConfig(max_daily_tasks=3))
-    assert not told(enrichment.run(limit=3))["daily_limit_reached"]
+    assert not counts_of(enrichment.run(limit=3))["daily_limit_reached"]
 
 
 def test_junk_is_recorded_even_when_the_quota_is_spent() -> None:
@@ -117,4 +117,4 @@ def test_junk_is_recorded_even_when_the_quota_is_spent() -> None:
     enrichment.run("a", limit=1)
     report = enrichment.run("b")
     assert balanced(report)
-    assert told(report)["skipped"]["rejected_before"] == 1
+    assert counts_of(report)["skipped"]["rejected_before"] == 1

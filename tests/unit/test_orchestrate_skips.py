@@ -12,7 +12,7 @@ from shared.enrichment.ports import ErrorCategory, JsonObject, Refused
 from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Identity, Known, Opened
 from shared.workflow_config import WorkflowConfig
-from tests.enrichment_support import Enrichment, balanced, part, parts, told
+from tests.enrichment_support import Enrichment, balanced, counts_of, part, parts
 from tests.memory.record_store import InMemoryRecordStore
 
 UNKNOWN = Refused(ErrorCategory.NOT_FOUND, "no such part")
@@ -21,7 +21,7 @@ UNKNOWN = Refused(ErrorCategory.NOT_FOUND, "no such part")
 def skipped(enrichment: Enrichment, batch_id: str, **asked: Any) -> dict[str, int]:  # noqa: ANN401 - as `order` takes them
     report = enrichment.run(batch_id, **asked)
     assert balanced(report)
-    return {reason: count for reason, count in told(report)["skipped"].items() if count}
+    return {reason: count for reason, count in counts_of(report)["skipped"].items() if count}
 
 
 def test_a_record_in_flight_is_skipped() -> None:
@@ -41,14 +41,14 @@ def test_a_completed_record_is_skipped_for_as_long_as_it_is_fresh_and_unchanged(
     enrichment.work(enrichment.opened())
     assert skipped(enrichment, "c") == {"recently_completed": 1}
     enrichment.clock.advance(days=30)
-    assert told(enrichment.run("d"))["opened"] == 1
+    assert counts_of(enrichment.run("d"))["opened"] == 1
 
 
 def test_a_completed_record_whose_content_changed_is_taken_again() -> None:
     enrichment = Enrichment()
     enrichment.work(enrichment.opened())
     enrichment.source.rows[:] = [part("A", description="now with a description")]
-    assert told(enrichment.run("c"))["opened"] == 1
+    assert counts_of(enrichment.run("c"))["opened"] == 1
 
 
 def test_the_same_record_twice_in_a_batch_is_opened_once() -> None:
@@ -62,7 +62,7 @@ def test_the_same_record_twice_in_a_batch_is_opened_once() -> None:
 def test_a_row_without_a_part_number_is_rejected_once_with_its_reason() -> None:
     enrichment = Enrichment([part(None), part("  "), part("A")])
     report = enrichment.run("a")
-    assert (told(report)["rejected"], told(report)["opened"]) == (2, 1)
+    assert (counts_of(report)["rejected"], counts_of(report)["opened"]) == (2, 1)
     reasons = [refusal["reason"] for refusal in enrichment.store.batches["a"].rejected.values()]
     assert all("no part number" in reason for reason in reasons)
     assert skipped(enrichment, "b") == {"in_flight": 1, "rejected_before": 2}
@@ -78,13 +78,13 @@ def test_a_batch_of_nothing_but_junk_is_accounted_for() -> None:
     enrichment = Enrichment([part(None, manufacturer=maker) for maker in ("a", "b", 7)])
     report = enrichment.run()
     assert balanced(report)
-    assert told(report)["rejected"] == 3
+    assert counts_of(report)["rejected"] == 3
     assert enrichment.store.batches["b"].taken == 3
 
 
 def test_an_empty_source_opens_nothing_and_closes_its_batch() -> None:
     enrichment = Enrichment()
-    assert told(enrichment.run())["source_exhausted"]
+    assert counts_of(enrichment.run())["source_exhausted"]
     assert enrichment.store.batches["b"].closed
 
 
@@ -95,7 +95,7 @@ def test_a_part_that_failed_too_often_goes_to_a_person() -> None:
     enrichment.work(enrichment.opened(UNKNOWN, UNKNOWN, manufacturer=None))
     enrichment.run("b2")
     enrichment.work(list(enrichment.store.tasks.values())[-1])
-    assert told(enrichment.run("b3"))["manual"] == 1
+    assert counts_of(enrichment.run("b3"))["manual"] == 1
     assert [manual.item["rule"] for manual in enrichment.manual] == ["recent_failures"]
 
 
@@ -105,7 +105,7 @@ def test_failures_are_forgotten_after_a_week() -> None:
     )
     enrichment.work(enrichment.opened(UNKNOWN, manufacturer=None))
     enrichment.clock.advance(days=7)
-    assert told(enrichment.run("b2"))["automation"] == 1
+    assert counts_of(enrichment.run("b2"))["automation"] == 1
 
 
 class Overtaken(InMemoryRecordStore):
@@ -142,7 +142,7 @@ def test_a_run_makes_up_for_what_another_claimed_from_the_rest_of_the_chunk() ->
     enrichment.store = Overtaken(enrichment, "P000")
     report = enrichment.run(limit=2)
     assert balanced(report)
-    assert (told(report)["opened"], told(report)["source_exhausted"]) == (2, False)
+    assert (counts_of(report)["opened"], counts_of(report)["source_exhausted"]) == (2, False)
     mine = [task.item["pn"] for task in enrichment.store.tasks.values() if task.batch_id == "b"]
     assert mine == ["P001", "P002"]
 
@@ -160,7 +160,7 @@ def test_what_the_quota_no_longer_covers_is_left_untouched() -> None:
     enrichment.store = Rationed(enrichment.clock)
     report = enrichment.run()
     assert balanced(report)
-    assert (told(report)["read"], told(report)["daily_limit_reached"]) == (1, True)
+    assert (counts_of(report)["read"], counts_of(report)["daily_limit_reached"]) == (1, True)
 
 
 junk: st.SearchStrategy[Any] = st.one_of(
@@ -193,7 +193,7 @@ def test_every_row_that_is_read_is_counted_exactly_once(
         since = enrichment.clock() - timedelta(days=30)
         pages = list(enrichment.source.pages(threshold=0.5, page_size=size, finished_after=since))
         report = enrichment.run(f"b{number}", limit=limit)
-        counts = told(report)
+        counts = counts_of(report)
         assert balanced(report)
         assert counts["opened"] <= limit
         assert counts["read"] <= sum(map(len, pages))

@@ -37,8 +37,8 @@ CASES = [(row[0], column, to) for row in ROWS for column, to in zip(HEAD, row[1:
 @pytest.mark.parametrize(("state", "shown", "to_state"), CASES)
 def test_what_the_marketplace_shows_is_followed(state: str, shown: str, to_state: str) -> None:
     move = follow("A-1", OrderState(state), shown)
-    told = f"the marketplace shows {shown}"
-    assert move == (None if to_state == "-" else Move("A-1", OrderState(state), OrderState(to_state), told))
+    reason = f"the marketplace shows {shown}"
+    assert move == (None if to_state == "-" else Move("A-1", OrderState(state), OrderState(to_state), reason))
 
 
 def test_the_table_above_leaves_no_state_out() -> None:

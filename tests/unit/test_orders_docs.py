@@ -41,6 +41,6 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"phone number ({PHONE}) and the additional information ({LINE})" in PAGE
     assert f"at most {HEAVIEST} kg and {LONGEST / 100} m" in PAGE
     assert f"unknown for {label.ATTENTION_AFTER} cycles" in PAGE
-    assert f"unconfirmed for {reading.CONCERN // timedelta(hours=1)} hours" in PAGE
+    assert f"unconfirmed for {reading.OVERDUE_AFTER // timedelta(hours=1)} hours" in PAGE
     assert f"{label.SETTLING // timedelta(minutes=1)} minutes after the call" in PAGE
     assert f"first {MOST_ERRORS} orders" in PAGE

@@ -44,7 +44,7 @@ def test_pieces_are_stacked_into_one_parcel(
         ([(None, 2**63 - 1)], "the parcel weighs 9223372036854775807.000 kg, more than 30"),
     ],
 )
-def test_what_the_carrier_would_not_take_is_told(
+def test_a_parcel_that_the_carrier_would_not_take_is_refused(
     pieces: list[tuple[ParcelSize | None, int]], reason: str
 ) -> None:
     assert parcel_of(pieces, DEFAULT) == reason

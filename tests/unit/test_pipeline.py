@@ -100,7 +100,7 @@ def stage(**changes: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "problem"),
     [
         ({"interval_minutes": 7}, "interval_minutes must divide an hour"),
         ({"interval_minutes": 0}, "interval_minutes"),
@@ -118,9 +118,9 @@ def stage(**changes: object) -> dict[str, object]:
     ],
 )
 def test_a_list_that_cannot_be_is_refused_with_the_file_and_the_field(
-    tmp_path: Path, changes: dict[str, object], told: str
+    tmp_path: Path, changes: dict[str, object], problem: str
 ) -> None:
-    with pytest.raises(SettingsInvalid, match=rf"(?s)^pipeline.json: .*{told}"):
+    with pytest.raises(SettingsInvalid, match=rf"(?s)^pipeline.json: .*{problem}"):
         load_pipeline(written(tmp_path, json.dumps(GOOD | changes)))
 
 

@@ -1,4 +1,4 @@
-"""Each way in which a policy file can be wrong, and what its author is told."""
+"""Each way in which a policy file can be wrong, and the message for its author."""
 
 from pathlib import Path
 

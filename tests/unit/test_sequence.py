@@ -30,7 +30,7 @@ DUE = datetime.fromisoformat("2026-11-20T12:03:00+00:00")
 
 
 @dataclass
-class Line:
+class Stages:
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOON))
 
     def __post_init__(self) -> None:
@@ -45,14 +45,14 @@ class Line:
     ) -> dict[str, Any]:
         return self.runner.run(stage, firing, 100, work)
 
-    def told(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         """What the reports show of the scheduled run."""
         return self.store.runs[SCHEDULED.cycle, ACCEPT].result or {}
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line()
+def stages() -> Stages:
+    return Stages()
 
 
 SCHEDULED = firing_of(DUE, None, PIPELINE)
@@ -80,13 +80,13 @@ def test_a_named_cycle_wins() -> None:
 # --- whether it may run -------------------------------------------------------------------------------------------
 
 
-def test_a_stage_runs_once_in_its_cycle(line: Line) -> None:
+def test_a_stage_runs_once_in_its_cycle(stages: Stages) -> None:
     def work(run: StageRun) -> None:
         run.counts["done"] += 2
 
-    first = line.run(ACCEPT, SCHEDULED, work)
+    first = stages.run(ACCEPT, SCHEDULED, work)
     assert first["done"] == 2
-    again = line.run(ACCEPT, SCHEDULED, work)
+    again = stages.run(ACCEPT, SCHEDULED, work)
     assert again == {
         "cycle": SCHEDULED.cycle,
         "stage": ACCEPT,
@@ -95,81 +95,83 @@ def test_a_stage_runs_once_in_its_cycle(line: Line) -> None:
     }
 
 
-def test_a_stage_that_runs_elsewhere_is_a_conflict_and_the_one_after_it_waits(line: Line) -> None:
+def test_a_stage_that_runs_elsewhere_is_a_conflict_and_the_one_after_it_waits(stages: Stages) -> None:
     def work(_run: StageRun) -> None:
         with pytest.raises(Conflict, match="accept-orders is running: cycle 2026-11-20T12:00Z, until "):
-            line.run(ACCEPT, Firing("another"))
+            stages.run(ACCEPT, Firing("another"))
         with pytest.raises(RetryLater, match="create-labels waits for accept-orders") as waits:
-            line.run(LABEL, SCHEDULED)
+            stages.run(LABEL, SCHEDULED)
         assert waits.value.retry_after == 10
 
-    line.run(ACCEPT, SCHEDULED, work)
-    assert line.run(LABEL, SCHEDULED)["out_of_order"] is False
+    stages.run(ACCEPT, SCHEDULED, work)
+    assert stages.run(LABEL, SCHEDULED)["out_of_order"] is False
 
 
-def test_a_stage_waits_out_the_grace_of_one_that_has_not_begun(line: Line) -> None:
-    line.clock.now = NOON + timedelta(seconds=PIPELINE.grace_seconds - 20)
+def test_a_stage_waits_out_the_grace_of_one_that_has_not_begun(stages: Stages) -> None:
+    stages.clock.now = NOON + timedelta(seconds=PIPELINE.grace_seconds - 20)
     with pytest.raises(RetryLater) as waits:
-        line.run(LABEL, SCHEDULED)
+        stages.run(LABEL, SCHEDULED)
     assert waits.value.retry_after == 20
-    line.clock.advance(seconds=20)
-    assert line.run(LABEL, SCHEDULED)["out_of_order"] is True
+    stages.clock.advance(seconds=20)
+    assert stages.run(LABEL, SCHEDULED)["out_of_order"] is True
 
 
-def test_by_hand_no_stage_waits_for_one_that_nobody_fired(line: Line) -> None:
-    assert line.run(LABEL, Firing("by-curl"))["out_of_order"] is True
+def test_by_hand_no_stage_waits_for_one_that_nobody_fired(stages: Stages) -> None:
+    assert stages.run(LABEL, Firing("by-curl"))["out_of_order"] is True
 
 
-def test_a_failed_run_is_told_and_taken_up_in_the_same_cycle(line: Line) -> None:
+def test_a_failed_run_is_reported_and_taken_up_in_the_same_cycle(stages: Stages) -> None:
     def fail(run: StageRun) -> None:
         run.counts["done"] += 1
         raise VendorUnavailable("the marketplace is away")
 
     with pytest.raises(VendorUnavailable):
-        line.run(ACCEPT, SCHEDULED, fail)
-    ended = line.store.runs[SCHEDULED.cycle, ACCEPT]
+        stages.run(ACCEPT, SCHEDULED, fail)
+    ended = stages.store.runs[SCHEDULED.cycle, ACCEPT]
     assert ended.state == "failed"
-    assert line.told()["done"] == 1
-    assert line.told()["error"] == "VendorUnavailable: the marketplace is away"
-    assert line.run(ACCEPT, SCHEDULED)["done"] == 0
+    assert stages.answer()["done"] == 1
+    assert stages.answer()["error"] == "VendorUnavailable: the marketplace is away"
+    assert stages.run(ACCEPT, SCHEDULED)["done"] == 0
 
 
-def test_the_text_of_a_bug_does_not_reach_the_reports(line: Line) -> None:
+def test_the_text_of_a_bug_does_not_reach_the_reports(stages: Stages) -> None:
     def fail(_run: StageRun) -> None:
         raise ValueError("Chloé Nguyễn, 1 Main St")
 
     with pytest.raises(ValueError, match="Chloé"):
-        line.run(ACCEPT, SCHEDULED, fail)
-    assert line.told()["error"] == "ValueError"
+        stages.run(ACCEPT, SCHEDULED, fail)
+    assert stages.answer()["error"] == "ValueError"
 
 
 # --- while it runs ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_ends_before_its_time_is_up_and_renews_its_lease_until_then(line: Line) -> None:
+def test_a_run_ends_before_its_time_is_up_and_renews_its_lease_until_then(stages: Stages) -> None:
     looks = 0
 
     def work(run: StageRun) -> None:
         nonlocal looks
         while run.may_go_on():
             looks += 1
-            line.clock.advance(seconds=30)
+            stages.clock.advance(seconds=30)
             with pytest.raises(Conflict):
-                line.run(ACCEPT, Firing("another"))
+                stages.run(ACCEPT, Firing("another"))
 
-    line.run(ACCEPT, SCHEDULED, work)
+    stages.run(ACCEPT, SCHEDULED, work)
     allowed = PIPELINE.stage(ACCEPT).timeout_seconds - MARGIN.total_seconds()
     assert looks == allowed / 30
     assert LEASE.total_seconds() < allowed
 
 
-def test_a_short_stage_keeps_half_its_time_for_its_last_order(line: Line) -> None:
-    stages = [PIPELINE.stages[0].model_copy(update={"timeout_seconds": 60})]
-    runner = StageRunner(line.store, PIPELINE.model_copy(update={"stages": stages}), line.clock, line.pause)
+def test_a_short_stage_keeps_half_its_time_for_its_last_order(stages: Stages) -> None:
+    short = [PIPELINE.stages[0].model_copy(update={"timeout_seconds": 60})]
+    runner = StageRunner(
+        stages.store, PIPELINE.model_copy(update={"stages": short}), stages.clock, stages.pause
+    )
     left: list[timedelta] = []
 
     def work(run: StageRun) -> None:
-        left.append(run.deadline - line.clock())
+        left.append(run.deadline - stages.clock())
 
     runner.run(ACCEPT, SCHEDULED, 100, work)
     assert left == [timedelta(seconds=30)]
@@ -179,57 +181,57 @@ def test_the_time_that_is_kept_covers_a_purchase_and_the_fetching_of_its_label()
     assert MARGIN.total_seconds() >= 2 * CanadaPostBounds().total
 
 
-def test_a_run_whose_lease_somebody_else_has_may_not_go_on_and_does_not_end_theirs(line: Line) -> None:
+def test_a_run_whose_lease_somebody_else_has_may_not_go_on_and_does_not_end_theirs(stages: Stages) -> None:
     def work(run: StageRun) -> None:
-        line.clock.advance(seconds=LEASE.total_seconds())
-        theirs = line.store.begin_stage(
+        stages.clock.advance(seconds=LEASE.total_seconds())
+        theirs = stages.store.begin_stage(
             "another", ACCEPT, uuid.uuid4(), trigger="manual", lease=LEASE, before=None
         )
         assert theirs.outcome == "run"
         assert not run.may_go_on()
         assert not run.may_go_on()
 
-    line.run(ACCEPT, SCHEDULED, work)
-    assert line.store.runs["another", ACCEPT].state == "running"
-    assert line.store.runs[SCHEDULED.cycle, ACCEPT].state == "failed"
+    stages.run(ACCEPT, SCHEDULED, work)
+    assert stages.store.runs["another", ACCEPT].state == "running"
+    assert stages.store.runs[SCHEDULED.cycle, ACCEPT].state == "failed"
 
 
 @pytest.mark.parametrize(
     ("seconds", "waited"),
     [(1, True), (LONGEST_WAIT, True), (LONGEST_WAIT + 1, False)],
 )
-def test_a_run_waits_for_a_vendor_as_long_as_that_pays(line: Line, seconds: float, waited: bool) -> None:  # noqa: FBT001 - a table
+def test_a_run_waits_for_a_vendor_as_long_as_that_pays(stages: Stages, seconds: float, waited: bool) -> None:  # noqa: FBT001 - a table
     def work(run: StageRun) -> None:
         assert run.wait(seconds) is waited
-        assert line.clock.now - NOON == timedelta(seconds=seconds if waited else 0)
+        assert stages.clock.now - NOON == timedelta(seconds=seconds if waited else 0)
 
-    line.run(ACCEPT, SCHEDULED, work)
+    stages.run(ACCEPT, SCHEDULED, work)
 
 
-def test_a_run_does_not_wait_beyond_its_time(line: Line) -> None:
+def test_a_run_does_not_wait_beyond_its_time(stages: Stages) -> None:
     def work(run: StageRun) -> None:
         while run.wait(LONGEST_WAIT):
             pass
         assert run.may_go_on()
-        assert run.deadline - line.clock.now <= timedelta(seconds=LONGEST_WAIT)
+        assert run.deadline - stages.clock.now <= timedelta(seconds=LONGEST_WAIT)
         run.stop()
         assert not run.may_go_on()
 
-    line.run(ACCEPT, SCHEDULED, work)
+    stages.run(ACCEPT, SCHEDULED, work)
 
 
-def test_an_answer_counts_everything_and_names_the_first_problems(line: Line) -> None:
+def test_an_answer_counts_everything_and_names_the_first_problems(stages: Stages) -> None:
     def work(run: StageRun) -> None:
         run.counts["adopted"] += 1
         run.report([Malformed(f"A-{number}", "cannot be read") for number in range(MOST_ERRORS + 5)])
         run.report([Malformed(None, "no id")])
 
-    answer = line.run(ACCEPT, SCHEDULED, work)
+    answer = stages.run(ACCEPT, SCHEDULED, work)
     assert (answer["failed"], answer["adopted"], answer["left"]) == (MOST_ERRORS + 6, 1, 0)
     assert len(answer["errors"]) == MOST_ERRORS
     assert answer["errors"][0] == {"order_id": "A-0", "message": "cannot be read"}
 
 
-def test_a_problem_without_an_id_is_told_too(line: Line) -> None:
-    answer = line.run(ACCEPT, SCHEDULED, lambda run: run.report([Malformed(None, "no id")]))
+def test_a_problem_without_an_id_is_reported_too(stages: Stages) -> None:
+    answer = stages.run(ACCEPT, SCHEDULED, lambda run: run.report([Malformed(None, "no id")]))
     assert answer["errors"] == [{"order_id": "?", "message": "no id"}]

@@ -245,12 +245,12 @@ create function note_enqueued(
 language sql set search_path = public, pg_temp
 begin atomic
     select from automation_tasks
-    where id in (select id from jsonb_to_recordset(p_tasks) as told (id uuid)) order by id for update;
+    where id in (select id from jsonb_to_recordset(p_tasks) as given (id uuid)) order by id for update;
     update automation_tasks as t
     set enqueued_at = p_now, updated_at = p_now,
         sweep_after = greatest(p_now, not_before) + make_interval(secs => p_patience_seconds)
-    from jsonb_to_recordset(p_tasks) as told (id uuid, generation integer)
-    where t.id = told.id and t.generation = told.generation and enqueued_at is null
+    from jsonb_to_recordset(p_tasks) as given (id uuid, generation integer)
+    where t.id = given.id and t.generation = given.generation and enqueued_at is null
         and state not in ('completed', 'failed');
 end;
 

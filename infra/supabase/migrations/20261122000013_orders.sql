@@ -11,7 +11,7 @@ declare
     new_orders integer;
     changed text[];
 begin
-    with told as (
+    with given as (
         select distinct on (order_id) * from jsonb_to_recordset(p_orders) as t (
             order_id text, commercial_id text, marketplace_state text, ordered_at timestamptz, marketplace_updated_at timestamptz,
             ship_before timestamptz, can_ship boolean, currency text, total numeric, address jsonb, carrier_code text,
@@ -28,7 +28,7 @@ begin
         select
             order_id, commercial_id, marketplace_state, ordered_at, marketplace_updated_at, ship_before, can_ship, currency,
             total, nullif(address, 'null'), carrier_code, carrier_name, tracking_number, p_stage, p_now, p_now
-        from told order by order_id
+        from given order by order_id
         on conflict (order_id) do update
         set marketplace_state = excluded.marketplace_state, marketplace_updated_at = excluded.marketplace_updated_at,
             ship_before = excluded.ship_before, can_ship = excluded.can_ship, total = excluded.total,
@@ -45,7 +45,7 @@ begin
     )
 
     select count(*) filter (where is_new), coalesce(array_agg(order_id), '{}') into new_orders, changed from stored;
-    with told as (
+    with given as (
         select distinct on (t.order_id, l.line_id) t.order_id, l.*
         from jsonb_to_recordset(p_orders) as t (order_id text, marketplace_updated_at timestamptz, lines jsonb)
         cross join lateral jsonb_to_recordset(t.lines) as l (
@@ -56,7 +56,7 @@ begin
     )
 
     insert into order_lines as k (order_id, line_id, sku, quantity, title, price)
-    select order_id, line_id, sku, quantity, title, price from told order by order_id, line_id
+    select order_id, line_id, sku, quantity, title, price from given order by order_id, line_id
     on conflict (order_id, line_id) do update
     set sku = excluded.sku, quantity = excluded.quantity, title = excluded.title, price = excluded.price
     where (k.sku, k.quantity, k.title, k.price)
@@ -82,17 +82,17 @@ begin
     where order_id in (select order_id from jsonb_to_recordset(p_moves) as t (order_id text))
     order by order_id for no key update;
     update orders as o
-    set state = told.to_state, reason = told.reason, stage = p_stage, updated_at = p_now,
-        attention = coalesce(told.attention, false) or money_is_open(o.order_id)
-    from jsonb_to_recordset(p_moves) as told (
+    set state = given.to_state, reason = given.reason, stage = p_stage, updated_at = p_now,
+        attention = coalesce(given.attention, false) or money_is_open(o.order_id)
+    from jsonb_to_recordset(p_moves) as given (
         order_id text, from_state order_state, to_state order_state, reason text, attention boolean
     )
-    where o.order_id = told.order_id and o.state = told.from_state;
+    where o.order_id = given.order_id and o.state = given.from_state;
     return array(
         select o.order_id
-        from jsonb_to_recordset(p_moves) as told (order_id text, to_state order_state, reason text)
+        from jsonb_to_recordset(p_moves) as given (order_id text, to_state order_state, reason text)
         inner join orders as o using (order_id)
-        where o.state = told.to_state and o.reason is not distinct from told.reason and o.stage = p_stage
+        where o.state = given.to_state and o.reason is not distinct from given.reason and o.stage = p_stage
         order by o.order_id
     );
 end

@@ -29,7 +29,7 @@ declare
     letters uuid[];
     opened integer;
     still integer;
-    told jsonb;
+    answer jsonb;
 begin
     if not exists (select from batches where id = p_batch_id) then
         raise exception 'no batch %', p_batch_id using errcode = 'PT404';
@@ -40,12 +40,12 @@ begin
     select greatest(p_daily_limit - used, 0) into room from daily_usage where day = today for update;
 
     if exists (select from batches where id = p_redrive_id) then
-        select counts into told from batches where id = p_redrive_id and trigger = 'redrive' and request = asked;
+        select counts into answer from batches where id = p_redrive_id and trigger = 'redrive' and request = asked;
         if not found then
             raise exception 'batch % is there already, and is no repetition of this redrive', p_redrive_id
                 using errcode = 'PT409';
         end if;
-        return told;
+        return answer;
     end if;
 
     select coalesce(array_agg(id), '{}') into letters
@@ -56,12 +56,12 @@ begin
         for update skip locked -- whoever holds one is claiming it
     ) as chosen;
     select count(*) into still from letters_to_redrive(p_batch_id, p_cause) where id <> all (letters);
-    told := jsonb_build_object(
+    answer := jsonb_build_object(
         'batch_id', p_redrive_id, 'redriven', cardinality(letters), 'left', still,
         'daily_limit_reached', still > 0 and room <= cardinality(letters)
     );
     if letters = '{}' then
-        return told; -- and the name stays free
+        return answer; -- and the name stays free
     end if;
 
     -- Ending the tasks touches their records, and rows are locked in one order everywhere.
@@ -93,8 +93,8 @@ begin
     if opened <> cardinality(letters) then
         raise exception 'batch %: % of % dead letters could be opened', p_redrive_id, opened, cardinality(letters);
     end if;
-    update batches set counts = told, closed_at = p_now where id = p_redrive_id;
-    return told;
+    update batches set counts = answer, closed_at = p_now where id = p_redrive_id;
+    return answer;
 end
 $$;
 

@@ -80,8 +80,8 @@ def _with_problems(decision: Decision, problems: Sequence[str]) -> Decision:
     """What of the row could not be used as it came is part of the reason: it would be lost without a word else."""
     if not problems:
         return decision
-    told = storable_text(f"{decision.reason} The row: {'; '.join(problems)}."[:_LONGEST_REASON])
-    return replace(decision, reason=told)
+    reason = storable_text(f"{decision.reason} The row: {'; '.join(problems)}."[:_LONGEST_REASON])
+    return replace(decision, reason=reason)
 
 
 def _decide(features: Features, prepared: ReadyPolicy, policy: Policy) -> Decision:
