@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from infra.local import migrations
 from tests.laptop.google.scheduler_support import Schedule, SchedulerServer
 from tests.laptop.google.server import running
 from tests.laptop.google.tasks_support import TasksServer, TestQueue, create_queue
@@ -28,7 +29,9 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: PostgresServer) -> str:
-    return postgres_server.create_migrated("migrated")
+    with postgres_server.template("migrated") as connection:
+        migrations.apply(connection)
+    return "migrated"
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""A real Postgres for a test session.
+"""A real Postgres for tests: one for the test session, and clusters that a test may kill.
 
-Run as a program, it owns one cluster: it says the port, then waits for its standard input to end, which it does
-however the session ends (also when it is killed), and then stops and removes the cluster.
+Run as a program, it owns the session's cluster: it prints the port, waits for the end of its standard input, which
+comes however the session ends (also when it is killed), and then stops and removes the cluster.
 """
 
 import signal
@@ -9,20 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import psycopg
 
-from infra.local import migrations
 from laptop.supabase.postgres import STOP_SIGNAL, database_url
+from laptop.supabase.postgres.place import place_for
 from tests.folders import IN_MEMORY, fast_folder
 from tests.ports import free_port
+from tests.processes import PROJECT, started
 
-PROJECT = Path(__file__).parents[1]
-START_S = 60.0
+_START_S = 60.0
+_STOP_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Database:
 
     @property
     def authenticator_url(self) -> str:
-        """As whom the REST server connects."""
+        """The REST server connects with it."""
         return database_url(self.port, user="authenticator", database=self.name)
 
 
@@ -71,20 +72,9 @@ class PostgresServer:
         finally:
             self._admin.execute(f"drop database {name} with (force)")
 
-    def create_migrated(self, name: str) -> str:
-        """A template with the project's migrations applied."""
-        with self._template(name) as connection:
-            migrations.apply(connection)
-        return name
-
-    def create_from_script(self, name: str, script: Path) -> str:
-        """A template with what the SQL script makes."""
-        with self._template(name) as connection:
-            connection.execute(script.read_bytes())
-        return name
-
     @contextmanager
-    def _template(self, name: str) -> Iterator[psycopg.Connection]:
+    def template(self, name: str) -> Iterator[psycopg.Connection]:
+        """Makes a template, to be filled through the connection."""
         self._create(name, "template1")
         with psycopg.connect(database_url(self.port, database=name), autocommit=True) as connection:
             yield connection
@@ -93,66 +83,103 @@ class PostgresServer:
         self._admin.execute(f"create database {name} template {template} strategy {self._strategy}")
 
 
+@dataclass
+class Cluster:
+    """Run through its command line; `process` is the server itself."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return database_url(self.port)
+
+    @property
+    def authenticator_url(self) -> str:
+        return database_url(self.port, user="authenticator")
+
+    def command(self, *more: str) -> list[str]:
+        options = (f"--data-dir={self.folder}", f"--port={self.port}", *more)
+        return [sys.executable, "-m", "laptop.supabase.postgres", *options]
+
+    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
+        """For a start that is expected to be refused, or a command that ends by itself."""
+        return subprocess.run(
+            self.command(*more), cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def start(self) -> None:
+        log = self.folder.parent / "postgres.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(self.command("--fast"), cwd=PROJECT, stdout=output, stderr=output)
+        deadline = time.monotonic() + _START_S
+        while not self._answers():
+            assert self.process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.url, autocommit=True)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(STOP_SIGNAL)
+        return self.process.wait(_STOP_S)
+
+
+@contextmanager
+def own_cluster(folder: Path) -> Iterator[Cluster]:
+    """Starts a cluster and removes it afterwards, whatever the test did to it."""
+    cluster = Cluster(folder)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.kill()
+        removed = cluster.run("--remove")
+        assert removed.returncode == 0, removed.stderr
+        assert not place_for(folder).folder.exists()
+
+
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
-    owner = subprocess.Popen(
-        [sys.executable, "-m", "tests.postgres_support"],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl+C is for the session, which then ends its standard input
-    )
-    with owner:
+    command = [sys.executable, "-m", "tests.postgres_support"]
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
         assert owner.stdin is not None
         assert owner.stdout is not None
         try:
-            line = owner.stdout.readline()
-            if not line.startswith("ready "):
-                raise RuntimeError(f"no Postgres for the tests: {line}{owner.stdout.read()}")
-            _, port, strategy = line.split()
-            server = PostgresServer(int(port), strategy)
-            try:
+            ready = owner.stdout.readline()
+            assert ready, "no Postgres for the tests: its standard error says why"
+            port, strategy = ready.split()
+            with closing(PostgresServer(int(port), strategy)) as server:
                 yield server
-            finally:
-                server.close()
         finally:
             owner.stdin.close()
+            owner.wait(2 * _STOP_S)
 
 
-def own_cluster() -> None:
-    with fast_folder() as folder:
+def _own_the_sessions_cluster() -> None:
+    with fast_folder() as folder, own_cluster(folder / "postgres") as cluster:
         strategy = "file_copy" if folder.is_relative_to(IN_MEMORY) else "wal_log"  # the faster one of each
-        data, log = folder / "postgres", folder / "log"
-        command = [sys.executable, "-m", "laptop.supabase.postgres", f"--data-dir={data}"]
-        port = free_port()
-        with log.open("wb") as output:
-            server = subprocess.Popen([*command, f"--port={port}", "--fast"], stdout=output, stderr=output)
-        try:
-            if not wait_until_it_answers(port, server):
-                sys.stdout.write(log.read_text())
-                return
-            sys.stdout.write(f"ready {port} {strategy}\n")
-            sys.stdout.flush()
-            sys.stdin.read()
-        finally:
-            server.send_signal(STOP_SIGNAL)
-            server.wait()
-            subprocess.run([*command, "--remove"], check=True)
-
-
-def wait_until_it_answers(port: int, server: subprocess.Popen[bytes]) -> bool:
-    deadline = time.monotonic() + START_S
-    while server.poll() is None and time.monotonic() < deadline:
-        try:
-            psycopg.connect(database_url(port), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False
+        sys.stdout.write(f"{cluster.port} {strategy}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+        cluster.stop()
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    own_cluster()
+    _own_the_sessions_cluster()

@@ -52,7 +52,12 @@ def serving(database_url: str, *, pool: int = 10, folder: Folder | None = None) 
     with listening("127.0.0.1", 0) as listener:
         app = RestServer(database_url, SECRET, pool, folder).app()
         config = uvicorn.Config(
-            app, http=DroppableProtocol, log_level="warning", access_log=False, loop="asyncio"
+            app,
+            http=DroppableProtocol,
+            log_level="warning",
+            access_log=False,
+            loop="asyncio",
+            timeout_graceful_shutdown=5,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))

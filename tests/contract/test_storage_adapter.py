@@ -214,8 +214,10 @@ def test_a_killed_server_has_every_acknowledged_label_whole_and_no_other_bytes(t
                     number += 4
 
         writers = [pool.submit(store, first) for first in range(4)]
-        assert enough.wait(60)
-        server.kill()
+        try:
+            assert enough.wait(60)
+        finally:
+            server.kill()  # also ends the writers
         for writer in writers:
             writer.result()
 

@@ -8,12 +8,15 @@ from tests.laptop.supabase import postgrest_12
 from tests.postgres_support import Database, PostgresServer
 from tests.rest_support import Rest, serving
 
+SCHEMA = Path(__file__).with_name("postgrest_schema.sql")
 _TIDY = "delete from prices; delete from parts where id > 3"
 
 
 @pytest.fixture(scope="session")
 def sample_template(postgres_server: PostgresServer) -> str:
-    return postgres_server.create_from_script("sample", Path(__file__).with_name("postgrest_schema.sql"))
+    with postgres_server.template("sample") as connection:
+        connection.execute(SCHEMA.read_bytes())
+    return "sample"
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from laptop.supabase.postgres import place as placing
 from laptop.supabase.postgres.cluster import _run as run_set_up
 from laptop.supabase.postgres.occupancy import occupy, processes_in
 from laptop.supabase.postgres.place import Installation, Place, copied, packaged, place_for
-from tests.postgres_cluster import Cluster, own_cluster
-from tests.postgres_support import PROJECT, Database
+from tests.postgres_support import Cluster, Database, own_cluster
+from tests.processes import started
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root's cluster lives below /var/tmp")
 
@@ -187,17 +187,11 @@ def test_it_listens_on_no_unix_socket_and_wants_a_password(bare_database: Databa
 
 def test_a_test_session_that_was_killed_leaves_no_server_behind() -> None:
     """The session's end of the pipe closes with it, however it ends."""
-    owner = subprocess.Popen(
-        [sys.executable, "-m", "tests.postgres_support"],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with owner:
+    command = [sys.executable, "-m", "tests.postgres_support"]
+    with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
         assert owner.stdin is not None
         assert owner.stdout is not None
-        assert owner.stdout.readline().startswith("ready ")
+        assert owner.stdout.readline()
         (server,) = psutil.Process(owner.pid).children()
         data = Path(server.cwd())
         owner.stdin.close()

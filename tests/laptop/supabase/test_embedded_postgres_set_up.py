@@ -15,7 +15,7 @@ from laptop.supabase.postgres.cluster import prepare
 from laptop.supabase.postgres.occupancy import occupy, processes_in
 from laptop.supabase.postgres.place import Owner, Place, place_for
 from tests.ports import free_port
-from tests.postgres_cluster import own_cluster
+from tests.postgres_support import own_cluster
 
 Captured = pytest.CaptureFixture[str]
 

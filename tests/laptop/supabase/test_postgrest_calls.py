@@ -10,7 +10,7 @@ import pytest
 import supabase
 from postgrest import APIError, SyncPostgrestClient
 
-from tests.postgres_support import PostgresServer
+from tests.postgres_support import Database
 from tests.rest_support import Rest, serving
 
 Call = Callable[..., Any]
@@ -158,13 +158,10 @@ def test_a_refused_call_leaves_nothing_behind_and_its_connection_in_order(sample
         assert client.get("/prices").json() == []
 
 
-def test_a_refused_call_spoils_no_statement_for_the_next_one(
-    postgres_server: PostgresServer, sample_template: str
-) -> None:
+def test_a_refused_call_spoils_no_statement_for_the_next_one(sample_database: Database) -> None:
     """By itself, psycopg prepares a statement at its sixth use: here that is in the call that is refused."""
     with (
-        postgres_server.database(sample_template) as database,
-        serving(database.authenticator_url, pool=1) as rest,
+        serving(sample_database.authenticator_url, pool=1) as rest,
         rest.client() as client,
     ):
         unknown_role = rest.headers(jwt.encode({"role": "nobody_here"}, rest.secret, algorithm="HS256"))
@@ -182,14 +179,11 @@ def test_a_constraint_checked_at_the_end_of_the_transaction_is_reported(sample_r
         assert client.get("/prices").json() == []
 
 
-def test_a_function_made_after_the_start_is_found(
-    postgres_server: PostgresServer, sample_template: str
-) -> None:
+def test_a_function_made_after_the_start_is_found(sample_database: Database) -> None:
     with (
-        postgres_server.database(sample_template) as database,
-        serving(database.authenticator_url) as rest,
+        serving(sample_database.authenticator_url) as rest,
         rest.client() as client,
-        database.connect() as owner,
+        sample_database.connect() as owner,
     ):
         assert client.post("/rpc/late").status_code == 404
         owner.execute("create function late() returns int language sql return 1")
@@ -201,14 +195,11 @@ def test_a_function_made_after_the_start_is_found(
         assert client.post("/rpc/late", json={"extra": "now"}).json() == "now"
 
 
-def test_a_repeated_call_sees_a_function_that_was_replaced(
-    postgres_server: PostgresServer, sample_template: str
-) -> None:
+def test_a_repeated_call_sees_a_function_that_was_replaced(sample_database: Database) -> None:
     with (
-        postgres_server.database(sample_template) as database,
-        serving(database.authenticator_url, pool=1) as rest,
+        serving(sample_database.authenticator_url, pool=1) as rest,
         rest.client() as client,
-        database.connect() as owner,
+        sample_database.connect() as owner,
     ):
         assert client.post("/rpc/numbers", json={"upto": 2}).json() == [1, 2]
         owner.execute(

@@ -18,8 +18,8 @@ from laptop.supabase.rest import pool, transaction
 from laptop.supabase.rest.app import READY
 from laptop.supabase.rest.tokens import api_key
 from tests.ports import free_port
-from tests.postgres_cluster import Cluster, own_cluster
-from tests.postgres_support import PROJECT, Database, PostgresServer
+from tests.postgres_support import Cluster, Database, own_cluster
+from tests.processes import started
 from tests.rest_support import SECRET, Rest, serving
 from tests.waiting import wait_until
 
@@ -59,14 +59,16 @@ def test_when_postgres_is_killed_in_traffic_callers_get_503_and_after_its_return
 
         with ThreadPoolExecutor(4) as threads:
             calls = [threads.submit(call, caller) for caller in range(4)]
-            wait_until(lambda: ("", 200) in seen)
-            cluster.kill()
-            wait_until(lambda: ("PGRST000", 503) in seen)
-            assert client.post("/rpc/add", json={"a": 1}).status_code == 503
-            cluster.start()
-            answered = len(seen)
-            wait_until(lambda: ("", 200) in seen[answered:])
-            stop.set()
+            try:
+                wait_until(lambda: ("", 200) in seen)
+                cluster.kill()
+                wait_until(lambda: ("PGRST000", 503) in seen)
+                assert client.post("/rpc/add", json={"a": 1}).status_code == 503
+                cluster.start()
+                answered = len(seen)
+                wait_until(lambda: ("", 200) in seen[answered:])
+            finally:
+                stop.set()
             stored = {number for done in calls for number in done.result()}
         kept = {row["id"] for row in client.get("/parts?id=gte.100&select=id").json()}
     assert set(seen) - {("", 200)} <= LOST
@@ -113,13 +115,10 @@ def test_a_connection_that_ends_under_a_request_is_503(stand_in: Rest) -> None:
         assert client.post("/rpc/add", json={"a": 1}).status_code == 200
 
 
-def test_a_crowded_pool_is_504(
-    postgres_server: PostgresServer, sample_template: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crowded_pool_is_504(sample_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "ACQUIRE_S", 0.2)
     with (
-        postgres_server.database(sample_template) as database,
-        serving(database.authenticator_url, pool=1) as rest,
+        serving(sample_database.authenticator_url, pool=1) as rest,
         rest.client() as client,
         ThreadPoolExecutor(2) as threads,
     ):
@@ -151,19 +150,10 @@ def test_faults_strike_on_order_before_or_after_the_effect(stand_in: Rest) -> No
 
 @contextmanager
 def command(*more: str) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "laptop.supabase.rest", *more],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "SUPABASE_JWT_SECRET": SECRET},
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    environment = {**os.environ, "SUPABASE_JWT_SECRET": SECRET}
+    arguments = [sys.executable, "-m", "laptop.supabase.rest", *more]
+    with started(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        yield process
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
