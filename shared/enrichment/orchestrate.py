@@ -4,8 +4,9 @@ The insert that opens a record is its claim; what could not be enqueued afterwar
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,6 @@ from shared.enrichment.routing.features import History
 from shared.enrichment.routing.policy import Policy
 from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Known, KnownRecord, OpenedTask, OpeningStore
-from shared.enrichment.tally import Tally
 from shared.errors import SourceUnavailable, SwitchyardError
 from shared.workflow_config import WorkflowConfig
 
@@ -43,6 +43,42 @@ class OrchestrateRequest:
             "priority_threshold": self.threshold,
             "policy": self.policy.name,
             "force": self.force and str(self.force),
+        }
+
+
+@dataclass
+class Tally:
+    """What one run of `orchestrate` has counted so far.
+
+    Every row read is opened, rejected or skipped for a reason: `read = automation + manual + rejected + sum(skipped)`.
+    """
+
+    read: int = 0
+    automation: int = 0
+    manual: int = 0
+    rejected: int = 0
+    not_enqueued: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    daily_limit_reached: bool = False
+    source_exhausted: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def opened(self) -> int:
+        return self.automation + self.manual
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "read": self.read,
+            "opened": self.opened,
+            "automation": self.automation,
+            "manual": self.manual,
+            "rejected": self.rejected,
+            "skipped": dict(self.skipped),
+            "not_enqueued": self.not_enqueued,
+            "daily_limit_reached": self.daily_limit_reached,
+            "source_exhausted": self.source_exhausted,
+            "notes": list(self.notes),
         }
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.enrichment.routing.completeness import WEIGHTS
 from shared.enrichment.routing.condition import NUMERIC_FEATURES, OPERATORS
+from shared.enrichment.routing.features import WEIGHTS
 from shared.enrichment.routing.policy_file import available_policies, load_policy, parse_policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")

@@ -5,8 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.enrichment.routing.completeness import WEIGHTS, completeness, is_filled
-from shared.enrichment.routing.features import History, exact, features_of, reliability_of
+from shared.enrichment.routing.features import (
+    WEIGHTS,
+    History,
+    completeness,
+    exact,
+    features_of,
+    is_filled,
+    reliability_of,
+)
 from shared.enrichment.routing.record import PartRecord, read_record
 from shared.enrichment.routing.route import Route
 

@@ -1,13 +1,24 @@
 """What a policy can ask about a record, in exact numbers: no rounding carries a record over a boundary."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
-from shared.enrichment.routing.completeness import completeness
 from shared.enrichment.routing.record import PartRecord
 from shared.enrichment.routing.route import Route
+
+WEIGHTS: Mapping[str, int] = {
+    "pn": 30,
+    "manufacturer": 20,
+    "specs": 15,
+    "category": 10,
+    "description": 10,
+    "docs": 10,
+    "images": 5,
+}
+"""Hundredths, so that sums are exact and the boundaries .50 and .80 hold."""
 
 Shown = float | str | None
 """A feature as JSON."""
@@ -70,6 +81,22 @@ def features_of(record: PartRecord, history: History, force: Route | None = None
         combined=_combined(priority, reliability, known),
         forced=force,
     )
+
+
+def completeness(values: Mapping[str, object]) -> int:
+    """How much of a part is known, in hundredths, 0 to 100."""
+    known = 0
+    for field, weight in WEIGHTS.items():
+        if is_filled(values.get(field)):
+            known += weight
+    return known
+
+
+def is_filled(value: object) -> bool:
+    """A non-blank text, a non-empty list or map, a number other than zero. Truth values are no numbers."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    return bool(value) and not isinstance(value, bool)
 
 
 @lru_cache(maxsize=4096)
