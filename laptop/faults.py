@@ -1,8 +1,8 @@
-"""One vocabulary of faults for every HTTP part of the laptop cloud, and the ASGI wrapper that applies it.
+"""Injected faults, the same kinds for every HTTP stand-in, and the ASGI wrapper that applies them.
 
     plan = FaultPlan(seed=7, faults=[Fault(kind="error_before", status=503, path="/v1", probability=0.2)])
     app = FaultyApp(Starlette(routes=[*fault_routes(plan), ...]), plan)
-    uvicorn.Config(app, http=DroppableProtocol)   # so that an answer can be lost on the wire
+    uvicorn.Config(app, http=DroppableProtocol)   # can close a connection without an answer
 
 | kind | needs | what the caller sees | the effect |
 |---|---|---|---|
@@ -10,10 +10,10 @@
 | error_before | status | that status | does not happen |
 | error_after | status | that status | happens |
 | timeout | seconds, (effect) | silence, then a closed connection | happens before the silence, or never |
-| rate_limited | (limit, seconds) | 429 as the part words it | does not happen |
+| rate_limited | (limit, seconds) | 429 in the app's own shape | does not happen |
 | lost_answer | | a closed connection | happens |
 | malformed | | 200 with a body that breaks off | happens |
-| html | (status, effect) | a gateway's web page, 200 unless told | happens before the page, or never |
+| html | (status, effect) | a gateway's web page, 200 by default | happens before the page, or never |
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class FaultKind(StrEnum):
 
 
 WITHOUT_TRUE_ANSWER = frozenset(FaultKind) - {FaultKind.LATENCY}
-"""The kinds after which the caller does not hold the part's own answer."""
+"""The kinds after which the caller does not have the app's own answer."""
 
 _KNOBS: dict[FaultKind, tuple[frozenset[str], frozenset[str]]] = {  # kind: (needed, also allowed)
     FaultKind.LATENCY: (frozenset({"seconds"}), frozenset()),
@@ -64,10 +64,10 @@ _KNOBS: dict[FaultKind, tuple[frozenset[str], frozenset[str]]] = {  # kind: (nee
 
 
 class Fault(BaseModel):
-    """One fault and which requests it strikes.
+    """One fault and the requests that it strikes.
 
     `path` is a prefix. Of the matching requests: the first `times`, or every `every`-th, or each with
-    `probability`; without any of the three, all. `seconds` is the delay, the silence, or a 429's Retry-After.
+    `probability`; without any of the three, all. `seconds` is the delay, the silence or a 429's Retry-After.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -97,14 +97,14 @@ class Fault(BaseModel):
 
     @property
     def seen_status(self) -> int | None:
-        """The status that the caller gets; None for one that gets none."""
+        """The status that the caller gets; None if there is no answer or the app chooses."""
         return 429 if self.kind is FaultKind.RATE_LIMITED else self.status
 
     def matches(self, method: str, path: str) -> bool:
         return path.startswith(self.path) and self.method in (None, method)
 
 
-class FaultOrder(BaseModel):
+class FaultSettings(BaseModel):
     """The body of `PUT /_control/faults`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,30 +116,30 @@ class FaultOrder(BaseModel):
 class FaultPlan:
     """Decides which faults strike a request; safe to share between threads.
 
-    The same seed strikes the same requests again, however requests to different paths interleave: chance is a
-    hash of seed, fault, method, path and how often that path was asked before.
+    The same seed strikes the same requests again, in whatever order different paths are called: chance is a hash of
+    seed, fault, method, path and the number of earlier requests to that path.
     """
 
     def __init__(self, seed: int = 0, faults: Iterable[Fault] = ()) -> None:
         self._lock = threading.Lock()
-        self._install(FaultOrder(seed=seed, faults=tuple(faults)))
+        self._install(FaultSettings(seed=seed, faults=tuple(faults)))
 
-    def _install(self, order: FaultOrder) -> None:
-        self._order = order
+    def _install(self, settings: FaultSettings) -> None:
+        self._settings = settings
         self._matched: Counter[int] = Counter()
         self._struck: Counter[int] = Counter()
         self._asked: Counter[tuple[int, str, str]] = Counter()
 
-    def replace(self, order: FaultOrder) -> None:
+    def replace(self, settings: FaultSettings) -> None:
         """Starts over with other faults, all counts at zero."""
         with self._lock:
-            self._install(order)
+            self._install(settings)
 
     def draw(self, method: str, path: str) -> Sequence[Fault]:
         """The faults that strike this request: any number of latencies, then at most one other."""
         with self._lock:
             latencies: list[Fault] = []
-            for index, fault in enumerate(self._order.faults):
+            for index, fault in enumerate(self._settings.faults):
                 if not (fault.matches(method, path) and self._strikes(index, fault, method, path)):
                     continue
                 self._struck[index] += 1
@@ -157,31 +157,31 @@ class FaultPlan:
             return self._matched[index] % fault.every == 0
         if fault.probability is not None:
             nth = self._asked[index, method, path]
-            return _chance(f"{self._order.seed}\n{index}\n{method}\n{path}\n{nth}") < fault.probability
+            return _chance(f"{self._settings.seed}\n{index}\n{method}\n{path}\n{nth}") < fault.probability
         return True
 
     def report(self) -> dict[str, object]:
-        """The faults in force, each with how many requests it matched and struck so far."""
+        """The current faults, each with the number of requests that it matched and struck."""
         with self._lock:
             return {
-                "seed": self._order.seed,
+                "seed": self._settings.seed,
                 "faults": [
                     fault.model_dump(mode="json", exclude_none=True)
                     | {"matched": self._matched[index], "struck": self._struck[index]}
-                    for index, fault in enumerate(self._order.faults)
+                    for index, fault in enumerate(self._settings.faults)
                 ],
             }
 
 
 def _chance(key: str) -> float:
-    """A number in 0..1 (1 excluded) that depends on the key alone."""
+    """A number from 0 to below 1 that depends on the key alone."""
     return (
         int.from_bytes(hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=6).digest(), "big") / 2**48
     )
 
 
 def plain_answer(fault: Fault) -> Response:
-    """The error answer of a part that has no error shape of its own."""
+    """The error answer of an app without an error shape."""
     if fault.kind is FaultKind.RATE_LIMITED:
         wait = str(round(1 if fault.seconds is None else fault.seconds))
         return JSONResponse({"status": 429, "detail": "injected"}, 429, {"retry-after": wait})
@@ -189,9 +189,9 @@ def plain_answer(fault: Fault) -> Response:
 
 
 class DroppableProtocol(H11Protocol):
-    """uvicorn's h11 protocol, with which a connection can be closed without an answer.
+    """uvicorn's h11 protocol that can also close a connection without an answer, for which ASGI has no message.
 
-    For `uvicorn.Config(http=DroppableProtocol)`. ASGI has no message for it.
+    For `uvicorn.Config(http=DroppableProtocol)`.
     """
 
     _open: ClassVar[WeakValueDictionary[tuple[str, int], H11Protocol]] = WeakValueDictionary()
@@ -203,7 +203,7 @@ class DroppableProtocol(H11Protocol):
 
     @classmethod
     def drop(cls, client: tuple[str, int] | None) -> bool:
-        """Whether there was such a connection to close."""
+        """Closes the client's connection; False if there is none."""
         protocol = cls._open.get(client) if client else None
         if protocol is None:
             return False
@@ -212,11 +212,11 @@ class DroppableProtocol(H11Protocol):
 
 
 class FaultyApp:
-    """An ASGI app with a plan around its effect. Wraps the whole app, outside any other middleware.
+    """Wraps a whole ASGI app, outside any other middleware, and applies a plan to its requests.
 
-    `answer` words the part's own error answers. `unserved` is told of each request whose effect a fault
-    prevented, so that books can hold it. `scope["faults"]` tells the app which kinds struck. Control paths never
-    are.
+    `answer` makes the error answers in the app's shape. `unserved` is called for each request whose effect a fault
+    prevented, so that the app can record it. `scope["faults"]` holds the kinds that struck. Control paths are never
+    struck.
     """
 
     def __init__(
@@ -277,11 +277,11 @@ def _has_effect(fault: Fault) -> bool:
 
 
 async def _discard(_message: Message) -> None:
-    """Takes the answer that nobody will see."""
+    """Drops the answer: the caller gets another one."""
 
 
 async def _hang_up(scope: Scope, receive: Receive, after: float) -> None:
-    """Closes the connection without an answer, or lets the caller do it first."""
+    """Closes the connection without an answer, unless the caller does so first."""
     try:
         async with asyncio.timeout(after):
             await _disconnected(receive)
@@ -297,17 +297,17 @@ async def _disconnected(receive: Receive) -> None:
 
 
 def fault_routes(plan: FaultPlan) -> list[Route]:
-    """`GET`, `PUT` and `DELETE /_control/faults`: see, replace and clear the faults in force."""
+    """`GET`, `PUT` and `DELETE /_control/faults`: show, replace and clear the faults."""
 
     async def faults(request: Request) -> Response:
         if request.method == "PUT":
             try:
-                plan.replace(FaultOrder.model_validate_json(await request.body()))
+                plan.replace(FaultSettings.model_validate_json(await request.body()))
             except ValidationError as refused:
                 errors = refused.errors(include_url=False, include_context=False, include_input=False)
                 return JSONResponse({"status": 422, "detail": "not a fault plan", "errors": errors}, 422)
         elif request.method == "DELETE":
-            plan.replace(FaultOrder())
+            plan.replace(FaultSettings())
         return JSONResponse(plan.report())
 
     return [Route(f"{CONTROL}faults", faults, methods=["GET", "PUT", "DELETE"])]

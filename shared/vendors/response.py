@@ -5,7 +5,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Response:
-    """One whole answer as it came; header names in lower case."""
+    """One whole HTTP response, unchanged; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -13,7 +13,7 @@ class Response:
 
     @property
     def content_type(self) -> str:
-        """Lower case, without parameters; empty where none is named."""
+        """Lower case, without parameters; empty if the header is missing."""
         return self.headers.get("content-type", "").split(";", maxsplit=1)[0].strip().lower()
 
     @property

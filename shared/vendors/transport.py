@@ -1,6 +1,6 @@
 """Bounded calls to one vendor's host.
 
-A call gives a whole answer, or says which of two things happened that matter for a call that changes something:
+A call returns a whole answer or raises. For a call that changes something, the error says whether it was sent:
 
     TransportFailure
     ├── NothingSent    no connection: the vendor never saw the call
@@ -42,9 +42,9 @@ class CallBounds:
 
 
 class TransportFailure(Exception):
-    """No whole answer. The message names the kind of failure and holds no secret and no content.
+    """There is no whole answer. The message names the kind of failure, without secrets and content.
 
-    `late` says that it took too long, to connect or to answer.
+    `late`: connecting or answering took too long.
     """
 
     def __init__(self, message: str, *, late: bool = False) -> None:
@@ -69,9 +69,9 @@ class AnswerUnreadable(AnswerLost):
 
 
 class Transport:
-    """One lazily built client for one host, shared by threads. No redirect is followed, nothing is repeated.
+    """One lazily built client for one host, shared by threads. It follows no redirect and repeats nothing.
 
-    Raises SettingsInvalid for an address that would show what is sent to the network. `tls` is a context to
+    Raises SettingsInvalid for an address to which secrets would travel unencrypted. `tls` is a context to
     share: each costs 20 ms and more.
     """
 
@@ -92,7 +92,7 @@ class Transport:
                 self._http = None
 
     def send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
-        """One call and its whole answer. `path` begins with a slash and is quoted. Raises TransportFailure."""
+        """Makes one call, returns the whole answer. `path` is quoted, with a leading slash. Raises TransportFailure."""
         deadline = time.monotonic() + self._bounds.total
         try:
             with self._client().stream(method, f"{self._base_url}{path}", **content) as answer:
@@ -122,7 +122,7 @@ class Transport:
         return bytes(body)
 
     def _client(self) -> httpx.Client:
-        """Built once and late: its TLS context alone costs a tenth of a second."""
+        """Built at the first call: its TLS context alone costs a tenth of a second."""
         with self._lock:
             if self._http is None:
                 bounds = self._bounds
@@ -138,7 +138,7 @@ class Transport:
 
 
 def checked_address(vendor: str, base_url: str) -> tuple[str, bool]:
-    """The address without a last slash, and whether it is this machine: only there http is allowed."""
+    """Returns the address without a last slash, and whether it is this machine; only there is http allowed."""
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
@@ -154,7 +154,7 @@ def checked_address(vendor: str, base_url: str) -> tuple[str, bool]:
 
 
 def checked_header_value(vendor: str, name: str, value: str) -> str:
-    """The value, where a header can carry it. Raises SettingsInvalid, which never shows it."""
+    """Returns the value if a header can carry it, else raises SettingsInvalid, which never shows it."""
     if not value or not all("\x21" <= character <= "\x7e" for character in value):
         raise SettingsInvalid(f"{vendor}'s {name} must be printable ASCII without spaces, and not empty")
     return value

@@ -1,1 +1,1 @@
-"""A Canada Post of our own: both shipping APIs on one ledger of labels sold. It sells a label as often as asked."""
+"""A sandbox of Canada Post: both shipping APIs with common books. It sells one more label for each request."""

@@ -48,7 +48,7 @@ def build_app(
     )
 
     async def by_api(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's own
-        """A fault is worded as the API that it strikes."""
+        """A fault's answer has the shape of the API that it strikes."""
         is_xml = scope["type"] == "http" and scope["path"].startswith("/rs/")
         await (faulty_xml if is_xml else faulty_json)(scope, receive, send)
 
@@ -58,7 +58,7 @@ def build_app(
 
 
 def _xml_fault(fault: Fault) -> Response:
-    """A bare status, as of a gateway; the throttle has words. A 4xx is worded as a refusal."""
+    """A bare status, as from a gateway; only the throttle and a 4xx have a message."""
     if fault.kind is FaultKind.RATE_LIMITED:
         return xml_face.throttled()
     if fault.status and fault.status < 500:  # noqa: PLR2004  # HTTP's class of server errors

@@ -1,4 +1,4 @@
-"""Draws a label as a PDF of one page, with what a printer needs and nothing more; pure."""
+"""Draws a label as a minimal PDF of one page; pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ _LEFT, _TOP, _LEADING = 18, 30, 15
 
 
 def label_pdf(size: str, lines: Sequence[str], tracking_number: str) -> bytes:
-    """`size` is 4x6 or 8.5x11; what Latin script lacks is drawn as a question mark."""
+    """`size` is 4x6 or 8.5x11. A character that cp1252 lacks is drawn as a question mark."""
     width, height = _PAGES[size]
     drawing = "\n".join((*_words(lines, height), *_bars(tracking_number))).encode("cp1252", "replace")
     return _document(
@@ -31,7 +31,7 @@ def _words(lines: Sequence[str], height: int) -> Iterator[str]:
 
 
 def _bars(digits: str) -> Iterator[str]:
-    """A picture of a bar code, not one that a scanner reads."""
+    """Looks like a bar code, but no scanner can read it."""
     left = float(_LEFT)
     for digit in digits:
         width = 1 + int(digit) / 3 if digit.isdigit() else 2
@@ -40,7 +40,7 @@ def _bars(digits: str) -> Iterator[str]:
 
 
 def _document(objects: Sequence[bytes]) -> bytes:
-    """The objects, numbered from 1, with the table of where each begins."""
+    """The objects, numbered from 1, and the table of their offsets."""
     body = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     begins = []
     for number, each in enumerate(objects, start=1):

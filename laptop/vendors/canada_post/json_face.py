@@ -72,7 +72,7 @@ class JsonFace:
         return self._counter.close(request, Reply(JSONResponse(body), "token"))
 
     def _admitted(self, serve: Callable[[Request, bytes], Reply]) -> Callable[[Request], Any]:
-        """Serves who holds a token, within the limit."""
+        """Serves a caller with a token, within the limit."""
 
         async def answer(request: Request) -> Response:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -187,7 +187,7 @@ def _read(body: bytes) -> Any:  # noqa: ANN401  # any JSON
 
 
 def _snake(value: Any) -> Any:  # noqa: ANN401  # any JSON
-    """The names as the order has them; `addressLine1` is `address_line_1`."""
+    """The names as in an order: `addressLine1` becomes `address_line_1`."""
     if isinstance(value, dict):
         return {re.sub(r"([A-Z]|\d+)", r"_\1", name).lower(): _snake(each) for name, each in value.items()}
     return [_snake(each) for each in value] if isinstance(value, list) else value

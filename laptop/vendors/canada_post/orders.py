@@ -1,6 +1,6 @@
-"""A create request, checked as strictly as the carrier's schema and rules say; pure.
+"""A create request, checked by the carrier's schema and rules; pure.
 
-Both APIs have one model. Its fields go here by the XML names with underscores; what arrives is brought to them first.
+Both APIs share one model. Its fields have the XML names with underscores; each API converts its requests first.
 """
 
 import re
@@ -32,14 +32,14 @@ _POSTAL_CODE = r"[A-Z]\d[A-Z]\d[A-Z]\d"
 
 @dataclass(frozen=True)
 class Problem:
-    """`code` is None where the request does not fit the schema."""
+    """`code` is None if the request does not fit the schema."""
 
     code: str | None
     text: str
 
 
 def _text(most: int, least: int = 0) -> Any:  # noqa: ANN401  # an annotation's argument
-    """What the schema calls a normalized string: no line breaks, no tabs."""
+    """A normalized string, as the schema calls it: no line breaks, no tabs."""
     return StringConstraints(min_length=least, max_length=most, pattern=r"^[^\t\r\n]*$")
 
 
@@ -164,7 +164,7 @@ class Order(_Part):
 
 
 def read_order(fields: object, today: date) -> Order | list[Problem]:
-    """The order, or everything that is wrong with it."""
+    """The order, or all of its problems."""
     try:
         order = Order.model_validate(fields)
     except ValidationError as wrong:
@@ -176,7 +176,7 @@ def read_order(fields: object, today: date) -> Order | list[Problem]:
 
 
 def _rules(order: Order, today: date) -> Iterator[tuple[bool, str, str]]:
-    """Each of the carrier's rules: whether it is broken, and its code and words then."""
+    """The carrier's rules: whether each is broken, its code and its message."""
     spec = order.delivery_spec
     destination, parcel, payment = spec.destination, spec.parcel_characteristics, spec.settlement_info
     to, method = destination.address_details, payment.intended_method_of_payment
@@ -214,7 +214,7 @@ _GOODS = Decimal("0.05")
 
 @dataclass(frozen=True)
 class Price:
-    """Dollars; `due` is what is paid."""
+    """Dollars; `due` is the amount to pay."""
 
     base: Decimal
     fuel: Decimal

@@ -1,4 +1,4 @@
-"""What both APIs do: sell, look up, draw labels, take back. How they say so is their own."""
+"""Sells, looks up, draws labels and takes back, for both APIs."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Behaviour(BaseModel):
-    """How the carrier behaves where the real one is slow, unconfirmed or untidy.
+    """Settings for cases in which the real carrier is slow, untidy or undocumented.
 
-    `visibility_delay`: seconds until a look-up finds what was just sold; `hidden_as` is what it answers till then
-    (`working`, a 202, is the JSON API's alone). `pending_labels`: how often a label is not ready yet. `duplicates`:
-    whether a request id that was served is served again; the worst case, and the default, is that it is. `suspend`:
-    how many of the next shipments are suspended. `calls_per_minute`: above it a key is throttled until the minute is
-    over. `link_style`: how links are written.
+    `visibility_delay`: seconds until a look-up finds a new sale; `hidden_as`: its answer until then (`working`, a 202,
+    only in the JSON API). `pending_labels`: how often a label is not ready yet. `duplicates`: whether a second request
+    with the same id is sold (the worst case, and the default) or refused. `suspend`: how many of the next shipments
+    are suspended. `calls_per_minute`: above it a key is throttled until the minute is over. `link_style`: the form of
+    the links.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,7 +42,7 @@ class Behaviour(BaseModel):
 
 @dataclass(frozen=True)
 class Sold:
-    """A sale as its answer shows it. `prices` and `receipt`: whether the buyer asked to be told."""
+    """A sale with its order and its price."""
 
     shipment: Shipment
     order: Order
@@ -70,14 +70,14 @@ class PostOffice:
         self.books.database.keep("behaviour", behaviour.model_dump())
 
     def is_throttling(self) -> bool:
-        """By the calls of the running minute."""
+        """Whether the calls of the last minute reach the limit."""
         most = self._behaviour.calls_per_minute
         return most is not None and self.books.calls_since(self.clock() - _MINUTE) >= most
 
     # --- selling --------------------------------------------------------------------------------------------
 
     def sell(self, fields: object, api: Literal["json", "xml"], customer: str) -> Sold | list[Problem]:
-        """Sells one label more, whatever was sold before, unless told to refuse duplicates."""
+        """Sells one more label, even for a request id that was served, unless duplicates are to be refused."""
         order = read_order(fields, self.clock().date())
         if isinstance(order, list):
             return order
@@ -119,7 +119,7 @@ class PostOffice:
     # --- asking ---------------------------------------------------------------------------------------------
 
     def find(self, customer: str, request_id: str) -> list[Sold] | Literal["not_found", "working"]:
-        """What a look-up shows. Shipments that are void are not shown; new ones only after a while."""
+        """The result of a look-up. It leaves out void shipments, and new ones until they are visible."""
         seen_until = self.clock() - timedelta(seconds=self._behaviour.visibility_delay)
         sold = [one for one in self.books.of_request(customer, request_id) if one.status != "void"]
         visible = [one for one in sold if moment(one.sold_at) <= seen_until]
@@ -135,7 +135,7 @@ class PostOffice:
         return _sold(found) if found and found.customer == customer and found.status != "void" else None
 
     def label(self, artifact: int) -> bytes | Literal["pending"] | None:
-        """The PDF; `pending` the first few times, None for what never was or is kept no more."""
+        """The PDF; `pending` the first few times; None if there is no such label or it is over 90 days old."""
         found = self.books.numbered(artifact - _FIRST_ARTIFACT)
         if found is None or found.status == "void" or self.clock() > moment(found.sold_at) + _KEPT:
             return None
@@ -147,7 +147,7 @@ class PostOffice:
     # --- taking back ----------------------------------------------------------------------------------------
 
     def void(self, customer: str, shipment_id: str) -> Problem | None:
-        """None when done. Only what is not transmitted can be void."""
+        """Returns None when done. Only a shipment that is not transmitted can be void."""
         found = self.shipment(customer, shipment_id)
         if found is None:
             return Problem(None, "unknown or already void")
@@ -158,7 +158,7 @@ class PostOffice:
         return None
 
     def refund(self, customer: str, shipment_id: str) -> str | None:
-        """The service ticket; the same one for a repeat. None for an unknown shipment."""
+        """Returns the service ticket, the same one for a repeat; None for an unknown shipment."""
         found = self.shipment(customer, shipment_id)
         if found is None:
             return None

@@ -48,7 +48,7 @@ class Counter:
         return reply.answer
 
     def enter_unserved(self, scope: Scope, fault: Fault) -> None:
-        """A call that a fault kept from being served."""
+        """Enters a call whose effect a fault prevented."""
         call = Call(
             stamp(self._clock()), scope["method"], scope["path"], fault.seen_status, "fault", fault=fault.kind
         )
@@ -57,7 +57,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class Offered:
-    """A link before it is written: `path` on this host."""
+    """A link in an answer: `path` on this host."""
 
     rel: str
     path: str
@@ -66,12 +66,12 @@ class Offered:
 
 
 def offered(request: Request, path: str) -> str:
-    """The address on the host that the caller used."""
+    """The absolute address, with the host that the caller used."""
     return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}{path}"
 
 
 def written(address: str, path: str, style: str) -> str:
-    """Quotes and spaces around a link, and links without a host, are what one public client met."""
+    """The link in one style. One public client met quotes and spaces around links, and links without a host."""
     if style == "quoted":
         return f' "{address}" '
     return path if style == "relative" else address

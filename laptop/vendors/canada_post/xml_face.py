@@ -59,7 +59,7 @@ class XmlFace:
     def _admitted(
         self, serve: Callable[[Request, bytes], Reply], accept: str = MEDIA_TYPE
     ) -> Callable[[Request], Any]:
-        """Serves who holds the key and asks for exactly the right thing, within the limit."""
+        """Serves a caller with the key and the exact media types, within the limit."""
 
         async def answer(request: Request) -> Response:
             body = await request.body()
@@ -80,7 +80,7 @@ class XmlFace:
         return answer
 
     def _create(self, request: Request, body: bytes) -> Reply:
-        """What does not fit the schema is a 500, what breaks a rule a 400."""
+        """A request that does not fit the schema is a 500, one that breaks a rule a 400."""
         fields = read_document(body, "shipment")
         sold = self._office.sell(fields, "xml", _customer(request))
         if isinstance(sold, list):
@@ -165,7 +165,7 @@ def _path(request: Request, sold: Sold) -> str:
 
 
 def read_document(body: bytes, root: str) -> dict[str, Any] | None:
-    """The fields below that element, named as an order's; None for any other document."""
+    """The fields below that root element, named as in an order; None for any other document."""
     try:
         document: Element = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
@@ -174,7 +174,7 @@ def read_document(body: bytes, root: str) -> dict[str, Any] | None:
 
 
 def _fields(element: "Element") -> dict[str, Any]:
-    """Elements of another namespace, and repeated ones, keep a name that no order has."""
+    """Repeated elements and those of another namespace keep a name that no order has, so that they are refused."""
     read: dict[str, Any] = {}
     for child in element:
         name = child.tag.removeprefix(f"{{{_NAMESPACE}}}").replace("-", "_")

@@ -1,1 +1,1 @@
-"""What the vendor sandboxes share: a server that stops in order, a durable store, a settable clock."""
+"""The parts that all vendor sandboxes share: start and stop, access, controls, a settable clock, SQLite."""

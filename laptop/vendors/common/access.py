@@ -1,4 +1,4 @@
-"""Who may call a sandbox: named accounts, HTTP Basic, and the tokens that were given."""
+"""Access to a sandbox: accounts, HTTP Basic and bearer tokens."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ TOKENS = """
 
 @dataclass(frozen=True)
 class Account:
-    """The only one admitted, by name and secret; without names, any. `lifetime` of its tokens in seconds."""
+    """The only account that is admitted; without name and secret, any is. `lifetime` of its tokens in seconds."""
 
     name: str | None = None
     secret: str | None = field(default=None, repr=False)
@@ -28,7 +28,7 @@ class Account:
 
 
 def basic_credentials(authorization: str) -> tuple[str, str] | None:
-    """Name and secret in an Authorization header of the scheme Basic."""
+    """Name and secret in an Authorization header of the scheme Basic; None for any other."""
     scheme, _, encoded = authorization.partition(" ")
     try:
         name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")

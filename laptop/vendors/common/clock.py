@@ -1,4 +1,4 @@
-"""The time of a sandbox: the real one, until somebody sets it."""
+"""The clock of a sandbox: the real time until it is set."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
@@ -17,10 +17,10 @@ _FOREVER = 3_660 * 86_400  # seconds; ten years, longer than any simulation
 
 
 class ClockChange(BaseModel):
-    """The body of `PUT /_control/clock`: `now` sets it, `advance` moves it on by so many seconds.
+    """The body of `PUT /_control/clock`: `now` sets the clock, `advance` moves it on by that many seconds.
 
     A clock that was set stands still until it is moved, so that a simulated day is exact; with `running` it
-    goes on from there.
+    continues from there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,7 +37,7 @@ class ClockChange(BaseModel):
 
 
 class SettableClock:
-    """A Clock that can be set; where it stands survives a restart."""
+    """A Clock that can be set; its state survives a restart."""
 
     def __init__(self, database: Database, real: Clock = system_clock) -> None:
         self._database = database
@@ -58,7 +58,7 @@ class SettableClock:
         self._keep()
 
     def reset(self) -> None:
-        """Back to the real time."""
+        """Returns to the real time."""
         self._stands_at = None
         self._ahead = timedelta()
         self._keep()
@@ -72,7 +72,7 @@ class SettableClock:
 
 
 def clock_routes(clock: SettableClock) -> list[Route]:
-    """`GET`, `PUT` and `DELETE /_control/clock`: see, set, and go back to the real time."""
+    """`GET`, `PUT` and `DELETE /_control/clock`: show it, set it, return to the real time."""
 
     async def answer(request: Request) -> Response:
         if request.method == "PUT":

@@ -11,7 +11,7 @@ _SETTINGS = "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value T
 
 
 class Database:
-    """One SQLite file of a sandbox: a SIGKILL loses nothing that was answered. Threads take turns."""
+    """The SQLite file of a sandbox. After an answer its data survives a SIGKILL. Threads take turns."""
 
     def __init__(self, path: Path, schema: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing; within another one, part of that."""
+        """Commits all or nothing; inside another transaction it is part of that one."""
         with self._lock:
             if self._db.in_transaction:
                 yield
@@ -60,7 +60,7 @@ class Database:
             self._db.execute("COMMIT")
 
     def keep(self, name: str, value: object) -> None:
-        """A setting that survives a restart; any JSON."""
+        """Stores a setting, any JSON, that survives a restart."""
         self.rows("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, json.dumps(value))
 
     def kept(self, name: str) -> Any:  # noqa: ANN401  # any JSON
@@ -69,7 +69,7 @@ class Database:
 
 
 def stamp(moment: datetime) -> str:
-    """UTC in ISO 8601, always as long, so that texts sort as moments do."""
+    """UTC in ISO 8601 with a fixed length, so that texts sort by time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -29,7 +29,7 @@ _SEARCH = "/products/v4/search"
 
 @dataclass(frozen=True)
 class _Outcome:
-    """An answer and what the books say of it."""
+    """An answer and its entry in the books."""
 
     answer: Response
     outcome: str
@@ -148,7 +148,7 @@ class Sandbox:
         return owner
 
     def _resume_day(self) -> None:
-        """The day's count survives a restart."""
+        """Restores the day's count after a restart."""
         began, resets = self.books.marked("day_started"), self.books.marked("day_resets")
         if began and resets and self.clock() < resets:
             self.limits.start_day(began, resets)
@@ -167,7 +167,7 @@ class Sandbox:
     # --- the books ------------------------------------------------------------------------------------------
 
     def _close(self, request: Request, result: _Outcome) -> Response:
-        """Enters the call before its answer leaves."""
+        """Enters the call in the books before its answer leaves."""
         self.books.enter(
             Call(
                 time=self.clock().isoformat(),
@@ -185,7 +185,7 @@ class Sandbox:
         return self._stamped(result.answer, result.client_id or "")
 
     def enter_unserved(self, scope: Scope, fault: Fault) -> None:
-        """A call that a fault kept from being served."""
+        """Enters a call whose effect a fault prevented."""
         self.books.enter(
             Call(
                 time=self.clock().isoformat(),
@@ -223,7 +223,7 @@ def _credentials_in(content_type: str, authorization: str, body: bytes) -> tuple
 
 
 def _asked_pn(scope: Scope) -> str | None:
-    """The part number in a details path, by the path as it was sent: an unencoded slash divides it."""
+    """The part number in a details path, read before decoding: an unencoded slash divides the path."""
     pieces: list[bytes] = scope["raw_path"].split(b"?")[0].split(b"/")
     is_details = len(pieces) == 6 and pieces[-1] == b"productdetails"  # noqa: PLR2004  # /products/v4/search/{pn}/...
     return unquote(pieces[4].decode("ascii", "replace"), errors="replace") if is_details else None

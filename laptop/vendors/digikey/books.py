@@ -54,7 +54,7 @@ class Books(Database):
         self.insert("calls", asdict(call))
 
     def report(self, pn: str | None) -> dict[str, Any]:
-        """Outcomes in all and per part number, and the calls themselves where one part is asked for."""
+        """Outcomes in all and per part number; with `pn` the calls for it, too."""
         totals: Counter[str] = Counter()
         parts: dict[str, dict[str, int]] = {}
         looked_up: Counter[str] = Counter()

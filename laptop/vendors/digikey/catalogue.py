@@ -19,7 +19,7 @@ class CatalogueEmpty(ValueError):
 
 
 class Part(BaseModel):
-    """One row. The last two are for tests: an ambiguous number, and numbers wrongly answered with this part."""
+    """One row. The last two fields are for tests: an ambiguous number, and numbers wrongly answered with this part."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -40,7 +40,7 @@ class BadRow:
 
 
 class Catalogue:
-    """Parts by number (case aside) in the file's order."""
+    """Parts by number, whatever its case, in the file's order."""
 
     def __init__(self, parts: list[Part]) -> None:
         self.parts = parts
@@ -58,7 +58,7 @@ class Catalogue:
         return self._wrongly.get(pn.casefold())
 
     def containing(self, keywords: str) -> Iterator[Part]:
-        """Parts in whose texts every word occurs."""
+        """The parts whose texts contain every word."""
         words = keywords.casefold().split()
         for part in self.parts:
             text = f"{part.pn} {part.manufacturer} {part.category or ''} {part.keywords or ''}".casefold()
@@ -67,7 +67,7 @@ class Catalogue:
 
 
 def load(path: Path) -> tuple[Catalogue, list[BadRow]]:
-    """The usable rows and the others, with their lines. Raises CatalogueEmpty or OSError."""
+    """The usable rows, and the others with their line numbers. Raises CatalogueEmpty or OSError."""
     parts: dict[tuple[str, str], Part] = {}
     bad: list[BadRow] = []
     with path.open("rb") as lines:

@@ -29,13 +29,13 @@ class Exceeded:
 
 
 def midnight_after(moment: datetime) -> datetime:
-    """When the day's count starts over. The real service's hour is undocumented; here it is UTC midnight."""
+    """The reset of the day's count. The real service's hour is undocumented; here it is UTC midnight."""
     start = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return start + timedelta(days=1)
 
 
 class Limits:
-    """Counts calls per application (client id) in a fixed minute from its first call, and in the day."""
+    """Counts calls per client id, in a fixed minute from the first call and in the day."""
 
     def __init__(self, burst: int, daily: int, now: datetime) -> None:
         self.burst = burst
@@ -46,7 +46,7 @@ class Limits:
         self._minutes: dict[str, tuple[datetime, int]] = {}
 
     def count_earlier(self, client_id: str, calls: int) -> None:
-        """Calls of this day from before a restart."""
+        """Adds calls that were made on this day before a restart."""
         self._today[client_id] += calls
 
     def used_today(self) -> dict[str, int]:
@@ -56,7 +56,7 @@ class Limits:
         return max(self.daily - self._today[client_id], 0)
 
     def start_day(self, began: datetime, resets_at: datetime) -> None:
-        """Starts the day's and the minute's counts over."""
+        """Resets the counts of the day and the minute."""
         self.day_started = began
         self.resets_at = resets_at
         self._today.clear()
@@ -81,7 +81,7 @@ class Limits:
 
 
 def problem(status: int, detail: str, errors: dict[str, list[str]] | None = None) -> Response:
-    """v4 problem details."""
+    """The error shape of v4: problem details."""
     body: dict[str, Any] = {
         "type": f"https://tools.ietf.org/html/rfc9110#{status}",
         "title": _TITLES.get(status, "Error"),
@@ -94,7 +94,7 @@ def problem(status: int, detail: str, errors: dict[str, list[str]] | None = None
 
 
 def gateway_error(status: int, message: str, details: str) -> Response:
-    """The older gateway's shape."""
+    """The error shape of the older gateway."""
     body = {
         "ErrorResponseVersion": "3.0.0.0",
         "StatusCode": status,
@@ -107,7 +107,7 @@ def gateway_error(status: int, message: str, details: str) -> Response:
 
 
 def limit_headers(limits: Limits, client_id: str) -> dict[str, str]:
-    """On every answer of the data calls."""
+    """The headers on every answer of a data call."""
     return {
         "X-RateLimit-Limit": str(limits.daily),
         "X-RateLimit-Remaining": str(limits.remaining_today(client_id)),
@@ -136,7 +136,7 @@ def too_many(exceeded: Exceeded, limits: Limits, now: datetime) -> Response:
 
 
 def fault_limit(fault: Fault, limits: Limits, now: datetime) -> Exceeded:
-    """What a `rate_limited` fault says: burst for 5 seconds, or the day until its reset, unless told otherwise."""
+    """The limit in a `rate_limited` fault's answer: by default burst for 5 s, or the day until its reset."""
     kind = fault.limit or "burst"
     if fault.seconds is not None:
         return Exceeded(kind, now + timedelta(seconds=fault.seconds))
@@ -144,7 +144,7 @@ def fault_limit(fault: Fault, limits: Limits, now: datetime) -> Exceeded:
 
 
 def injected(fault: Fault, limits: Limits, now: datetime) -> Response:
-    """A fault's answer in the vendor's own words."""
+    """A fault's answer in the vendor's shape."""
     if fault.kind is FaultKind.RATE_LIMITED:
         return too_many(fault_limit(fault, limits, now), limits, now)
     status = fault.status or 500

@@ -15,7 +15,7 @@ _LOCALE_DEFAULT = ("US", "en", "USD")
 
 
 def locale(headers: Mapping[str, str]) -> dict[str, str]:
-    """`SearchLocaleUsed`; `headers` by lower-case names."""
+    """`SearchLocaleUsed`; `headers` has lower-case names."""
     used = [headers.get(name.lower()) or other for name, other in zip(_LOCALE, _LOCALE_DEFAULT, strict=True)]
     return dict(zip(("Site", "Language", "Currency"), used, strict=True))
 
@@ -31,13 +31,13 @@ def manufacturer_id(name: str) -> int:
 
 
 def digikey_numbers(part: Part) -> tuple[str, str]:
-    """Cut tape and reel."""
+    """The order numbers of cut tape and reel."""
     stem = f"{manufacturer_id(part.manufacturer)}-{10_000 + _draw(part.pn + part.manufacturer, 'number', 80_000)}"
     return f"{stem}-1-ND", f"{stem}-2-ND"
 
 
 def product(part: Part) -> dict[str, Any]:
-    """The Product of the v4 answers."""
+    """The Product in v4's answers."""
     pn = part.pn
     price = Decimal(5 + _draw(pn, "price", 2500)) / 100
     stock = _draw(pn, "stock", 60_000)
@@ -88,7 +88,7 @@ def product(part: Part) -> dict[str, Any]:
 
 
 def _datasheet(part: Part) -> str | None:
-    """Some addresses come without their scheme, as the real service gives them."""
+    """Some addresses come without their scheme, as from the real service."""
     address = part.datasheet
     if address and _draw(part.pn, "datasheet", 3) == 0:
         return "//" + address.split("://", 1)[-1]
@@ -137,7 +137,7 @@ def _parameters(part: Part) -> list[dict[str, Any]]:
 
 
 def _category(text: str | None) -> dict[str, Any]:
-    """`A / B` as a tree of which B is the leaf."""
+    """`A / B` as a tree with B as its leaf."""
     tree: list[dict[str, Any]] = []
     names = [name.strip() for name in (text or "Uncategorized").split(" / ")]
     for depth, name in reversed(list(enumerate(names))):

@@ -22,7 +22,7 @@ class FilterOptions(_Request):
 
 
 class SearchRequest(_Request):
-    """Of the filters only the manufacturers' is imitated; the others are accepted and change nothing."""
+    """Only the filter by manufacturer is imitated; the others are accepted and change nothing."""
 
     keywords: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(alias="Keywords")
     limit: int = Field(default=10, ge=1, le=50, alias="Limit")
@@ -31,7 +31,7 @@ class SearchRequest(_Request):
 
 
 def search(catalogue: Catalogue, request: SearchRequest, locale: dict[str, str]) -> dict[str, Any]:
-    """The answer; nothing found is an answer with empty lists."""
+    """The answer; its lists are empty if nothing is found."""
     exact = [part for part in catalogue.exact(request.keywords) if _is_chosen(part, request)]
     hits = [part for part in catalogue.containing(request.keywords) if _is_chosen(part, request)]
     page = islice(hits, request.offset, request.offset + request.limit)

@@ -1,1 +1,1 @@
-"""A Mirakl marketplace of our own: orders that live, an inbox, the vendor's limits and errors, and books."""
+"""A sandbox of a Mirakl marketplace: orders that change by time, an inbox, limits, errors, and books."""

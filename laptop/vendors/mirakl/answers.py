@@ -1,4 +1,4 @@
-"""The marketplace's answers that are not its data; both error shapes."""
+"""The marketplace's answers without data, in both error shapes."""
 
 from starlette.responses import JSONResponse, Response
 
@@ -26,7 +26,7 @@ def done() -> Response:
 
 
 def injected(fault: Fault) -> Response:
-    """A fault's answer in the vendor's own words."""
+    """A fault's answer in the vendor's shape."""
     if fault.kind is FaultKind.RATE_LIMITED:
         wait = 5 if fault.seconds is None else fault.seconds
         return error(429, "Too many requests", retry_after=wait)

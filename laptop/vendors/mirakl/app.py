@@ -1,4 +1,4 @@
-"""The sandbox's HTTP face: who may call, how often, and what the books say of it."""
+"""The sandbox's HTTP face: access, limits, and the entry of each call in the books."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -84,13 +84,13 @@ class _Face:
         return None
 
     async def refuse(self, request: Request, refused: Exception) -> Response:
-        """Unknown paths and wrong methods, in the vendor's shape."""
+        """Answers unknown paths and wrong methods in the vendor's shape."""
         status = refused.status_code if isinstance(refused, HTTPException) else 500
         self._enter(request.scope, "other", status, served=False)
         return error(status, "Method Not Allowed" if status == 405 else "Not Found")  # noqa: PLR2004  # HTTP's own
 
     def enter_unserved(self, scope: Scope, fault: Fault) -> None:
-        """A call that a fault kept from being served."""
+        """Enters a call whose effect a fault prevented."""
         name, order_id = "other", None
         for route, call in self._calls:
             match, more = route.matches(scope)
@@ -107,7 +107,7 @@ class _Face:
     def _enter(
         self, scope: Scope, name: str, status: int | None, *, served: bool, fault: str | None = None
     ) -> None:
-        """Before the answer leaves."""
+        """Enters the call in the books, before the answer leaves."""
         self._market.books.enter(
             Call(
                 time=stamp(self._market.clock()),

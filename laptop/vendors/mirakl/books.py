@@ -46,7 +46,7 @@ class Books:
         self._database.insert("calls", asdict(call))
 
     def report(self) -> dict[str, Any]:
-        """`operations`: calls by operation and status; `orders`: calls per order and action, and how many did it."""
+        """`operations`: calls by operation and status; `orders`: per order and action the calls and the successes."""
         rows = self._database.rows(
             "SELECT operation, order_id, status, count(*) AS calls, sum(served) AS served FROM calls"
             " GROUP BY operation, order_id, status"

@@ -35,7 +35,7 @@ class _Body(BaseModel):
 
 
 class LineSpec(_Body):
-    """`price` of one unit, in cents."""
+    """`price` is for one unit, in cents."""
 
     sku: str
     title: str = "A part"
@@ -44,7 +44,7 @@ class LineSpec(_Body):
 
 
 class OrderSpec(_Body):
-    """What is left out is made up. `address` is laid over a made-up one; `overrides` over what OR11 shows."""
+    """Missing fields are made up. `address` changes a made-up address; `overrides` changes OR11's answer."""
 
     order_id: Ident | None = None
     state: State = "WAITING_ACCEPTANCE"
@@ -147,7 +147,7 @@ class _Control:
             return _conflict("an order of that id exists")
 
     async def order(self, request: Request) -> Response:
-        """What the marketplace knows, whatever OR11 shows: state, history, the whole order, its calls."""
+        """The truth about an order, without overrides in its state: history, address, OR11's answer, its calls."""
         market = self._market
         market.orders.settle(market.clock())
         found = market.orders.find(request.path_params["order_id"])
@@ -208,8 +208,8 @@ class _Control:
         for place in range(market.inbox.count(), market.inbox.count() + wanted.count):
             draw = Random(f"{seed}:{place}")
             topic, messages = conversation(draw)
-            said = tuple(MessageSpec.model_validate(each) for each in messages)
-            specs.append(ThreadSpec(order_id=draw.choice(known or [None]), topic=topic, messages=said))
+            parts = tuple(MessageSpec.model_validate(each) for each in messages)
+            specs.append(ThreadSpec(order_id=draw.choice(known or [None]), topic=topic, messages=parts))
         return specs
 
     def _thread(self, spec: ThreadSpec) -> str:
@@ -217,8 +217,8 @@ class _Control:
         thread_id = spec.thread_id
         if thread_id is None or inbox.thread(thread_id) is None:
             thread_id = inbox.open(spec.topic, spec.order_id, spec.overrides, now, thread_id)
-        said = [NewMessage(each.sender_type, each.body, each.attachments) for each in spec.messages]
-        inbox.say(thread_id, said, now)
+        messages = [NewMessage(each.sender_type, each.body, each.attachments) for each in spec.messages]
+        inbox.say(thread_id, messages, now)
         return thread_id
 
     async def books(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Place:
-    """`names` are what an address may call the province, besides its code."""
+    """`names` are the names that an address may have for the province, besides its code."""
 
     code: str
     names: tuple[str, ...]
@@ -65,7 +65,7 @@ ITEMS = (  # SKU, title, price in cents
     ("HEADSET-BT-9", "Bluetooth Headset", 14_999),
 )
 
-_LETTERS = "ABCEGHJKLMNPRSTVWXYZ"  # of the second half of a postal code
+_LETTERS = "ABCEGHJKLMNPRSTVWXYZ"  # in the second half of a postal code
 _QUESTIONS = (
     ("Where is my order?", "Hello,<br />when will it ship?"),
     ("Adresse", "Bonjour,<br/>puis-je changer l'adresse de livraison&nbsp;? Merci,<br/>Amélie"),
@@ -126,7 +126,7 @@ def _phone(draw: Random, place: Place) -> str | None:
 
 
 def lines(draw: Random) -> list[dict[str, Any]]:
-    """One to three different items; `price` of one unit, in cents."""
+    """One to three different items; `price` is for one unit, in cents."""
     chosen = draw.sample(ITEMS, draw.choice((1, 1, 1, 2, 3)))
     return [
         {"sku": sku, "title": title, "price": price, "quantity": draw.choice((1, 1, 1, 2, 5))}

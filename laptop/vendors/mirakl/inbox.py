@@ -18,7 +18,7 @@ SCHEMA = """
         topic TEXT NOT NULL,
         created_at TEXT NOT NULL,
         updated_at TEXT NOT NULL,
-        overrides TEXT NOT NULL    -- laid over what is shown
+        overrides TEXT NOT NULL    -- change the answer
     );
     CREATE INDEX IF NOT EXISTS threads_updated ON threads (updated_at, thread_id);
     CREATE TABLE IF NOT EXISTS messages (
@@ -36,7 +36,7 @@ SCHEMA = """
 
 @dataclass(frozen=True)
 class Search:
-    """`updated_since` as a text of `stamp`; `after` is the last thread of the page before."""
+    """`updated_since` is a text of `stamp`; `after` is the last thread of the previous page."""
 
     updated_since: str = ""
     with_messages: bool = False
@@ -45,7 +45,7 @@ class Search:
     after: tuple[str, str] | None = None
 
     def token(self) -> str:
-        """Opaque to callers, and all that the next page is asked by."""
+        """The whole search as a page token, opaque to callers."""
         return base64.urlsafe_b64encode(json.dumps(asdict(self)).encode()).decode()
 
     @classmethod
@@ -83,7 +83,7 @@ class Inbox:
         now: datetime,
         thread_id: str | None,
     ) -> str:
-        """The thread's id, made up where it is None. Raises sqlite3.IntegrityError for one that is taken."""
+        """Returns the thread's id, made up if it is None. Raises sqlite3.IntegrityError for an id that exists."""
         thread_id = thread_id or str(uuid.uuid4())
         self._database.rows(
             "INSERT INTO threads VALUES (?, ?, ?, ?, ?, ?)",
@@ -92,7 +92,7 @@ class Inbox:
         return thread_id
 
     def say(self, thread_id: str, messages: Sequence[NewMessage], now: datetime) -> Sequence[str]:
-        """The ids of the messages, which make the thread's last change."""
+        """Adds messages, which updates the thread, and returns their ids."""
         ids = [str(uuid.uuid4()) for _ in messages]
         with self._database.transaction():
             self._database.write_all(

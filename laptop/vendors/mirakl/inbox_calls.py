@@ -18,7 +18,7 @@ _OPERATOR = {"display_name": "Best Buy Canada", "type": "OPERATOR"}
 
 
 def list_threads(market: Market, asked: Asked) -> Response:
-    """The latest change first. A page token makes any other parameter ignored."""
+    """Lists threads, the latest change first. With a page token other parameters are ignored."""
     token = asked.query.get("page_token")
     search = _search(asked.query) if token is None else Search.from_token(token)
     if search is None:

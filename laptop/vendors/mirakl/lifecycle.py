@@ -1,4 +1,4 @@
-"""Which states an order passes, and when by itself; pure.
+"""The states of an order, and the time at which it leaves each by itself; pure.
 
 The path and the seller's part in it are the vendor's documented ones. How long the marketplace takes is not
 documented, except that an order must be accepted within 24 hours.
@@ -36,7 +36,7 @@ _BY_ITSELF = {  # state: (the delay's name, the state after it)
     "SHIPPED": ("delivery", "RECEIVED"),
     "RECEIVED": ("closing", "CLOSED"),
 }
-_DATES = {  # what the order shows of a state that it entered
+_DATES = {  # the field that shows when the order entered the state
     "WAITING_DEBIT": "acceptance_decision_date",
     "REFUSED": "acceptance_decision_date",
     "SHIPPING": "customer_debited_date",
@@ -48,9 +48,9 @@ Delay = Annotated[float, Field(ge=0, le=31_536_000)] | None
 
 
 class Delays(BaseModel):
-    """Seconds that an order stays in a state; None is for ever. Also the body of `PUT /_control/delays`.
+    """Seconds that an order stays in a state; None means for ever. Also the body of `PUT /_control/delays`.
 
-    `acceptance` is what the shop has to accept an order: then it is cancelled.
+    `acceptance` is the time in which the shop must accept an order; after it the order is cancelled.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,7 +70,7 @@ class Entered:
 
 
 def leaves_at(state: str, since: datetime, delays: Delays) -> datetime | None:
-    """When the order goes on without anybody."""
+    """The time at which the order leaves the state by itself; None if it does not."""
     step = _BY_ITSELF.get(state)
     seconds: float | None = getattr(delays, step[0]) if step else None
     return None if seconds is None else since + timedelta(seconds=seconds)
@@ -91,7 +91,7 @@ def dates_on(state: str, since: str) -> Mapping[str, Any]:
 
 
 def dates_before(state: str, since: str) -> Mapping[str, Any]:
-    """What an order that is created in a state would have filled on its way there."""
+    """The date fields that an order created in this state would have filled on its way."""
     if state in {"STAGING", "WAITING_ACCEPTANCE", "CANCELED"}:
         return {}
     path = ("REFUSED",) if state == "REFUSED" else STATES[: STATES.index(state) + 1]

@@ -1,4 +1,4 @@
-"""What every call of the sandbox works on."""
+"""The state of the sandbox, which every call works on."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class CallLimit:
-    """So many calls a minute, from the first of them on; None is any number. The real quota is not published."""
+    """A limit of calls per minute, counted from the first one; None is no limit. The real quota is not published."""
 
     def __init__(self, per_minute: int | None) -> None:
         self.per_minute = per_minute
@@ -26,7 +26,7 @@ class CallLimit:
         self._calls = 0
 
     def take(self, now: datetime) -> float | None:
-        """Counts one call; the seconds to wait where the minute's calls are used up."""
+        """Counts one call. Returns the seconds to wait if the minute's calls are used up."""
         if self._began is None or not self._began <= now < self._began + MINUTE:
             self._began, self._calls = now, 0
         if self.per_minute is not None and self._calls >= self.per_minute:
@@ -36,7 +36,7 @@ class CallLimit:
 
 
 class Market:
-    """`api_key` None lets any key in. `seed` is the one that generated orders and threads use unless told."""
+    """`api_key` None admits any key. `seed` is the default for generated orders and threads."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Market:
         self.seed = seed
 
     def admits(self, authorization: str) -> bool:
-        """The raw key; with a scheme before it, it is another key."""
+        """Admits the raw key; a key with a scheme before it is wrong."""
         if self.api_key is None:
             return bool(authorization) and " " not in authorization
         return authorization == self.api_key
@@ -73,7 +73,7 @@ class Asked:
     now: datetime
 
     def json(self) -> Any:  # noqa: ANN401  # any JSON
-        """None where it is not JSON."""
+        """The body; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:

@@ -1,4 +1,4 @@
-"""OR11, OR21, OR23 and OR24. Which status a code of OR21 comes with is undocumented: 404 or 400 here."""
+"""OR11, OR21, OR23 and OR24. The statuses of OR21's codes are undocumented; here they are 404 and 400."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def list_orders(market: Market, asked: Asked) -> Response:
 
 
 def filter_in(query: Mapping[str, str]) -> Filter | Response:
-    """What is asked for, or the refusal."""
+    """The filter in the query of OR11, or the refusal. Parameters that are not imitated change nothing."""
     conditions: list[tuple[str, list[str]]] = []
     for name, column in (("order_ids", "order_id"), ("order_state_codes", "state")):
         if name not in query:
@@ -80,7 +80,7 @@ def _link(asked: Asked, offset: int, relation: str) -> str:
 
 
 def accept(market: Market, asked: Asked) -> Response:
-    """Every line must be decided, in WAITING_ACCEPTANCE alone."""
+    """Every order line needs a decision, and the order must be in WAITING_ACCEPTANCE."""
     order = market.orders.find(asked.path["order_id"])
     if order is None:
         return _unknown(asked)
@@ -122,7 +122,7 @@ def _refused_lines(order: Order, lines: list[Any]) -> Response | None:
 
 
 def track(market: Market, asked: Asked) -> Response:
-    """A repeat replaces what was there."""
+    """A repeat replaces the earlier tracking."""
     order = market.orders.find(asked.path["order_id"])
     if order is None:
         return _unknown(asked)

@@ -1,4 +1,4 @@
-"""The orders, their lives and their histories, kept in SQLite."""
+"""The orders, their states and histories, in SQLite."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,12 +24,12 @@ SCHEMA = """
         commercial_id TEXT NOT NULL,
         state TEXT NOT NULL,
         since TEXT NOT NULL,
-        next_at TEXT,              -- when it leaves its state by itself
+        next_at TEXT,              -- time at which it leaves its state by itself
         created_at TEXT NOT NULL,
         updated_at TEXT NOT NULL,
-        details TEXT NOT NULL,     -- what it was created with
-        progress TEXT NOT NULL,    -- what has happened to it
-        overrides TEXT NOT NULL    -- laid over what is shown
+        details TEXT NOT NULL,     -- as it was created
+        progress TEXT NOT NULL,    -- later changes
+        overrides TEXT NOT NULL    -- change OR11's answer
     );
     CREATE INDEX IF NOT EXISTS orders_next ON orders (next_at) WHERE next_at IS NOT NULL;
     CREATE INDEX IF NOT EXISTS orders_state ON orders (state, created_at, seq);
@@ -43,7 +43,7 @@ _FIRST_NUMBER = 248_190_001
 
 @dataclass(frozen=True)
 class NewOrder:
-    """`order_id` is made up where it is None."""
+    """`order_id` is made up if it is None."""
 
     details: Mapping[str, Any]
     state: str
@@ -54,7 +54,7 @@ class NewOrder:
 
 @dataclass(frozen=True)
 class Filter:
-    """What a listing asks for: `(condition, values)` pairs of SQL, all of which must hold."""
+    """The filter of a listing: SQL conditions with their values, all of which must hold."""
 
     conditions: Sequence[tuple[str, Sequence[str]]] = ()
     limit: int = 10
@@ -71,7 +71,7 @@ class OrderBook:
         return Delays.model_validate(self._database.kept("delays") or {})
 
     def set_delays(self, delays: Delays) -> None:
-        """Holds for orders that are waiting already, too."""
+        """Applies to orders that already wait, too."""
         with self._database.transaction():
             self._database.keep("delays", delays.model_dump())
             self._database.write_all(
@@ -83,7 +83,7 @@ class OrderBook:
             )
 
     def settle(self, now: datetime) -> None:
-        """Lets every order enter the states whose time has come."""
+        """Moves every order into the states that are due."""
         due = "SELECT * FROM orders WHERE next_at <= ?"
         if not self._database.rows(f"{due} LIMIT 1", stamp(now)):
             return
@@ -95,7 +95,7 @@ class OrderBook:
                     order = self._enter(order, step, delays, _reason(order.state, step.state))
 
     def add(self, new: Iterable[NewOrder]) -> Sequence[str]:
-        """The ids. Raises sqlite3.IntegrityError for one that is taken."""
+        """Returns the ids. Raises sqlite3.IntegrityError for an id that exists."""
         with self._database.transaction():
             delays = self.delays
             return [self._add(each, delays) for each in new]
@@ -121,7 +121,7 @@ class OrderBook:
         return order_of(rows[0]) if rows else None
 
     def list(self, wanted: Filter) -> tuple[Sequence[Order], int]:
-        """One page, and how many there are in all."""
+        """One page, and the number of orders in all."""
         where = " AND ".join(condition for condition, _ in wanted.conditions) or "1"
         values = [value for _, more in wanted.conditions for value in more]
         way = "DESC" if wanted.descending else "ASC"
@@ -135,7 +135,7 @@ class OrderBook:
         return [order_of(row) for row in rows], int(counted[0]["n"])
 
     def move(self, order: Order, state: str, now: datetime, reason: tuple[str, str] | None = None) -> None:
-        """Into a state that the shop or the operator chose; a state that takes no time is left at once."""
+        """Moves an order as the shop or the operator decided; a state without a delay is left at once."""
         with self._database.transaction():
             self._enter(order, Entered(state, now), self.delays, reason)
         self.settle(now)
@@ -157,12 +157,12 @@ class OrderBook:
         )
 
     def counts(self) -> dict[str, int]:
-        """Orders per state."""
+        """The number of orders per state."""
         rows = self._database.rows("SELECT state, count(*) AS n FROM orders GROUP BY state")
         return {row["state"]: row["n"] for row in rows}
 
     def clear(self) -> None:
-        """No order is left; numbers go on."""
+        """Deletes all orders; later ones get new numbers."""
         with self._database.transaction():
             self._database.rows("DELETE FROM orders")
             self._database.rows("DELETE FROM history")

@@ -14,9 +14,9 @@ _RULE = "PROPORTIONAL_TO_AMOUNT"
 
 @dataclass(frozen=True)
 class Order:
-    """`details` are what the order was created with, `progress` what has happened to it since.
+    """`details` is the order as it was created, `progress` holds later changes.
 
-    Moments are texts of `stamp`. `overrides` are laid over what is shown, so that a test can see any answer.
+    Moments are texts of `stamp`. `overrides` changes the answer, so that a test can get any answer.
     """
 
     order_id: str
@@ -35,14 +35,14 @@ class Order:
 
 
 def order_of(row: Mapping[str, Any]) -> Order:
-    """A row of the store."""
+    """Makes an order of a row of the store."""
     documents = {name: json.loads(row[name]) for name in ("details", "progress", "overrides")}
     plain = ("order_id", "commercial_id", "state", "since", "created_at", "updated_at")
     return Order(**{name: row[name] for name in plain}, **documents)
 
 
 def shown(order: Order) -> dict[str, Any]:
-    """The order's JSON. Addresses are null until the buyer is debited, as the platform may set it."""
+    """The order's JSON. Addresses are null until the buyer is debited, as a platform can require."""
     details, progress = order.details, order.progress
     rows = [_line(order, number, line) for number, line in enumerate(details["lines"], start=1)]
     price = sum(line["price"] * line["quantity"] for line in details["lines"])
@@ -114,7 +114,7 @@ def shown(order: Order) -> dict[str, Any]:
 
 
 def laid_over(below: Any, above: Any) -> Any:  # noqa: ANN401  # any JSON
-    """Objects are merged, anything else replaces; null is a value here."""
+    """Merges objects; any other value, null too, replaces the one below."""
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     merged = {name: laid_over(below[name], each) if name in below else each for name, each in above.items()}
@@ -170,7 +170,7 @@ def _line(order: Order, number: int, line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hash_of(text: str) -> int:
-    """The same in every process, unlike Python's own."""
+    """A hash that is the same in every process, unlike Python's."""
     return sum(ord(letter) * 31**place for place, letter in enumerate(text))
 
 
@@ -179,12 +179,12 @@ def _commission(line: Mapping[str, Any]) -> int:
 
 
 def _money(cents: int) -> float | int:
-    """A JSON number, never a string; without a fraction where there is none."""
+    """A JSON number, never a string; whole dollars have no fraction."""
     return cents // 100 if cents % 100 == 0 else cents / 100
 
 
 def shown_date(stamped: str | None) -> str | None:
-    """The vendor shows milliseconds, and leaves them out where they are zero."""
+    """The date in the vendor's form: with milliseconds, unless they are zero."""
     if stamped is None:
         return None
     seconds, fraction = stamped.removesuffix("Z").split(".")
@@ -192,7 +192,7 @@ def shown_date(stamped: str | None) -> str | None:
 
 
 def date_in(text: str) -> str | None:
-    """As `stamp` has it; UTC where no zone is named."""
+    """The date as a text of `stamp`, in UTC if it names no zone; None for anything else."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""With whose account, from which address and within which bounds labels are bought; pure."""
+"""The account and the sender that labels are bought with; pure."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ LabelFormat = Literal["4x6", "8.5x11"]
 
 @dataclass(frozen=True)
 class JsonCredentials:
-    """An application of the developer portal; it decides between test and production."""
+    """An application of the developer portal. Its credentials select test or production."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -29,9 +29,9 @@ class XmlCredentials:
 
 @dataclass(frozen=True)
 class Settlement:
-    """Who pays. `method`: Account, CreditCard or SupplierAccount; by default what the contract id says.
+    """The payment. `method`: Account, CreditCard or SupplierAccount; by default Account if there is a contract.
 
-    Without a contract the account's default card is charged at once.
+    Without one it is CreditCard: the account's default card is charged at once.
     """
 
     contract_id: str | None = None
@@ -45,9 +45,9 @@ class Settlement:
 
 @dataclass(frozen=True)
 class ShippingAccount:
-    """`mailed_by` is the mailer's customer number, `mobo` on whose behalf: for one business the same number.
+    """`mailed_by` is the mailer's customer number, `mobo` the number it mails on behalf of: by default the same.
 
-    `email` goes into prepared refund requests. Raises SettingsInvalid for what the carrier would never take.
+    `email` goes into prepared refund requests. Raises SettingsInvalid for values that the carrier never accepts.
     """
 
     mailed_by: str

@@ -1,6 +1,6 @@
-"""The shapes of Canada Post's answers, as far as they are used. Unknown fields are ignored.
+"""The shapes of Canada Post's answers, with the fields that are used. Unknown fields are ignored.
 
-An answer of the XML API is brought into the JSON API's shape before it is read here.
+The XML mapper converts an answer into the JSON API's shape before it is read here.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _DEAREST = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class Complaint:
-    """One error of the carrier's."""
+    """One error in the carrier's answer."""
 
     code: str | None
     text: str
@@ -24,9 +24,9 @@ class Complaint:
 
 @dataclass(frozen=True)
 class ErrorReport:
-    """The errors in an answer. `is_gateways`: from the server before the API, which knows nothing of shipments.
+    """The errors in an answer. `is_gateways`: they come from the server before the API, which knows no shipments.
 
-    `is_readable` is false for a page, an empty body or anything else that has no known error shape.
+    `is_readable` is false for a page, an empty body and anything else without a known error shape.
     """
 
     complaints: Sequence[Complaint] = ()
@@ -35,7 +35,7 @@ class ErrorReport:
 
 
 def storable(text: str) -> str:
-    """One line without what a database refuses (NUL, lone surrogates)."""
+    """One line of text without NUL and lone surrogates, which a database refuses."""
     return " ".join(text.replace("\0", "").encode("utf-8", "replace").decode().split())
 
 
@@ -46,7 +46,7 @@ def _text(value: object) -> str | None:
 
 
 def _money(value: object) -> Decimal | None:
-    """Dollars and cents; anything that cannot be money is absent."""
+    """Dollars and cents; None for anything that cannot be money."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
@@ -61,7 +61,7 @@ def _object(value: object) -> object:
 
 
 def _links(value: object) -> list[object]:
-    """Those that can be read; one bad link spoils no shipment."""
+    """The links that can be read: one bad link must not spoil a shipment."""
     given = value if isinstance(value, list) else []
     return [link for link in given if isinstance(link, dict) and isinstance(link.get("href"), str)]
 
@@ -80,7 +80,7 @@ class Link(_Read):
 
 
 class Price(_Read):
-    """`due_amount` is what is paid, tax in."""
+    """`due_amount` is the price with taxes."""
 
     due_amount: Money = None
 
@@ -94,7 +94,7 @@ class Receipts(_Read):
 
 
 class Shipment(_Read):
-    """What creating and asking for a shipment answer; only its id must be there."""
+    """The answer to creating a shipment and to asking for one. Only the id is required."""
 
     shipment_id: Annotated[str, BeforeValidator(_text)]
     customer_request_id: Text = None
@@ -116,14 +116,14 @@ class Shipment(_Read):
 
 @dataclass(frozen=True)
 class SearchHits:
-    """What a look-up by request id answers: links to shipments, or the shipments themselves."""
+    """The answer to a look-up by request id: links to shipments, or the shipments themselves."""
 
     links: Sequence[Link] = ()
     shipments: Sequence[Shipment] = field(default=())
 
 
 class TokenAnswer(_Read):
-    """This one must be right. The lifetime is an hour in the vendor's example."""
+    """The token is required and checked. The lifetime is an hour in the vendor's example."""
 
     model_config = ConfigDict(alias_generator=None, hide_input_in_errors=True)
 

@@ -25,26 +25,26 @@ from shared.vendors.canada_post.outcomes import (
     bought,
     chosen,
     creation,
+    explanation,
     is_throttled,
     label,
-    said,
     search_result,
 )
 from shared.vendors.canada_post.redaction import personal_values, redacted
-from shared.vendors.canada_post.transport import Call, CanadaPostBounds, Line, Pause
+from shared.vendors.canada_post.transport import Call, CanadaPostBounds, Connection, Pause
 from shared.vendors.response import Response
 
 _Read = Response | NotSent | Unclear | Refused
-_Said = TypeVar("_Said", bound=Refused | Unclear | NotSent | NotReady)
+_Outcome = TypeVar("_Outcome", bound=Refused | Unclear | NotSent | NotReady)
 
-_MOST_HITS = 10  # shipments of one request; more is no answer to our question
+_MOST_HITS = 10  # shipments of one request; more means that the search was not understood
 _SHIPMENT_LINKS = frozenset({None, "shipment", "self"})
 _UNAUTHORIZED = 401
 _SERVER_ERRORS = 500
 
 
 class Authority(Protocol):
-    """What proves who we are. `forget` is told of what was refused and says whether something new can be had."""
+    """Our credentials. `forget` drops a refused header and returns whether a new one can be requested."""
 
     def authorization(self) -> str | NotSent: ...
     def forget(self, authorization: str) -> bool: ...
@@ -53,12 +53,12 @@ class Authority(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What a client is made of."""
+    """The parts of a client."""
 
     dialect: Dialect
     account: ShippingAccount
     rule: LinkRule
-    line: Line
+    connection: Connection
     authority: Authority
     bounds: CanadaPostBounds
     pause: Pause = time.sleep
@@ -67,8 +67,8 @@ class Parts:
 class CanadaPost:
     """The Carrier port, the same for both APIs.
 
-    A purchase is one POST, whatever comes of it. What only reads is tried again. Messages hold neither
-    secrets nor what the request says of its addressee.
+    A purchase is one POST, whatever its outcome; calls that only read are tried again. Messages hold neither
+    secrets nor personal data of the addressee.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -76,14 +76,14 @@ class CanadaPost:
         self._dialect = parts.dialect
         self._account = parts.account
         self._rule = parts.rule
-        self._line = parts.line
+        self._connection = parts.connection
         self._authority = parts.authority
         self._bounds = parts.bounds
         self._pause = parts.pause
         self._shipments = parts.dialect.shipments_path(parts.account)
 
     def close(self) -> None:
-        self._line.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +94,7 @@ class CanadaPost:
     # --- the port -------------------------------------------------------------------------------------------
 
     def buy(self, request: LabelRequest) -> Bought | Refused | Unclear | NotSent:
-        """Exactly one POST, or none. A refused token is dropped, so that the next purchase gets a new one."""
+        """Sends one POST or none. A refused token is dropped, so that the next purchase gets a new one."""
         if wrong := complaint(request):
             return Refused(wrong, "limit")
         authorization = self._authority.authorization()
@@ -102,8 +102,8 @@ class CanadaPost:
             return self._clean(authorization)
         body = self._dialect.create_body(request, self._account)
         headers = {**self._dialect.write_headers, "Authorization": authorization}
-        answer = self._line.send(Call("POST", self._shipments, headers, self._bounds.buy, body))
-        if isinstance(answer, Refused):  # of an endless answer: what it says of the purchase is unknown
+        answer = self._connection.send(Call("POST", self._shipments, headers, self._bounds.buy, body))
+        if isinstance(answer, Refused):  # an answer without end; the outcome of the purchase is unknown
             return Unclear(answer.message)
         if not isinstance(answer, Response):
             return answer
@@ -113,7 +113,7 @@ class CanadaPost:
         return outcome if isinstance(outcome, Bought) else self._clean(outcome, personal_values(request))
 
     def find(self, request_id: str) -> Bought | Unknown | Unclear:
-        """The shipments sold for a request id: the one to adopt, and the ids of further live ones."""
+        """Looks up a request id: returns the shipment to adopt, with the ids of further live ones."""
         if not 0 < len(request_id) <= LONGEST_REQUEST_ID:
             return Unclear(f"a request id of {len(request_id)} characters cannot be looked up")
         answer = self._read(f"{self._shipments}?{self._dialect.search_field}={quote(request_id, safe='')}")
@@ -144,7 +144,7 @@ class CanadaPost:
         return outcome if isinstance(outcome, Pdf) else self._clean(outcome)
 
     def undo(self, bought: Bought) -> UndoCall:
-        """A refund for what is transmitted, which all our shipments are at once; else a void."""
+        """Prepares a refund, since all our shipments are transmitted at once; for others a void."""
         own = (
             bought.links.get("self")
             or f"{self._rule.base_url}{self._shipments}/{quote(bought.shipment_id, safe='')}"
@@ -163,7 +163,7 @@ class CanadaPost:
     # --- calls that only read -------------------------------------------------------------------------------
 
     def _followed(self, links: list[Link]) -> list[Shipment] | Unclear:
-        """Every shipment that the links lead to. One that cannot be read makes the whole unclear."""
+        """Every shipment that the links lead to. One that cannot be read makes the look-up unclear."""
         if len(links) > _MOST_HITS:
             return Unclear(f"Canada Post's look-up found {len(links)} shipments of one request")
         found: list[Shipment] = []
@@ -175,7 +175,7 @@ class CanadaPost:
                 return Unclear(answer.message)
             shipment = self._dialect.read_shipment(answer.body) if answer.is_success else None
             if shipment is None:
-                return self._clean(Unclear(said(answer, self._dialect.read_errors(answer.body))))
+                return self._clean(Unclear(explanation(answer, self._dialect.read_errors(answer.body))))
             found.append(shipment)
         return found
 
@@ -183,7 +183,7 @@ class CanadaPost:
         return address.removeprefix(self._rule.base_url)
 
     def _read(self, path: str, accept: str | None = None) -> _Read:
-        """One call that changes nothing, tried again after a lost connection or a 5xx, and once with a new token."""
+        """Makes a call that changes nothing, again after a lost connection or a 5xx, and once with a new token."""
         headers = dict(self._dialect.read_headers) | ({"Accept": accept} if accept else {})
 
         def try_once() -> _Read | Again[_Read]:
@@ -199,21 +199,21 @@ class CanadaPost:
         if isinstance(authorization, NotSent):
             return authorization
         call = Call("GET", path, {**headers, "Authorization": authorization}, self._bounds.read)
-        answer = self._line.send(call)
+        answer = self._connection.send(call)
         is_refused = isinstance(answer, Response) and answer.status == _UNAUTHORIZED
         if not (is_refused and self._authority.forget(authorization)):
             return answer
         renewed = self._authority.authorization()
         if isinstance(renewed, NotSent):
             return renewed
-        return self._line.send(replace(call, headers={**headers, "Authorization": renewed}))
+        return self._connection.send(replace(call, headers={**headers, "Authorization": renewed}))
 
     def _is_worth_repeating(self, answer: _Read) -> bool:
-        """A throttled key stays so for a minute: too long to wait here."""
+        """Not for a throttled key: it stays throttled for a minute, too long to wait here."""
         if isinstance(answer, Response):
             is_failure = answer.status >= _SERVER_ERRORS
             return is_failure and not is_throttled(answer, self._dialect.read_errors(answer.body))
         return isinstance(answer, Unclear) or (isinstance(answer, NotSent) and answer.retry_after is None)
 
-    def _clean(self, outcome: _Said, personal: Sequence[str] = ()) -> _Said:
+    def _clean(self, outcome: _Outcome, personal: Sequence[str] = ()) -> _Outcome:
         return replace(outcome, message=redacted(outcome.message, [*self._authority.secrets(), *personal]))

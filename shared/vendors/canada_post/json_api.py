@@ -7,7 +7,7 @@ from shared.vendors.canada_post.carrier import CanadaPost, Parts
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.canada_post.tokens import TokenKeeper
-from shared.vendors.canada_post.transport import CanadaPostBounds, Line, Pause
+from shared.vendors.canada_post.transport import CanadaPostBounds, Connection, Pause
 from shared.vendors.transport import checked_address
 
 JSON_ADDRESS = "https://api.canadapost-postescanada.ca/prod/devportal-portaildesdeveloppeurs"
@@ -36,6 +36,6 @@ class CanadaPostJson(CanadaPost):
         address, _ = checked_address("Canada Post", base_url)
         rule = LinkRule(address, dialect.root)
         bounds = bounds or CanadaPostBounds()
-        line = Line(address, bounds, tls, pause)
-        keeper = TokenKeeper(credentials, line.send, clock, bounds.read)
-        super().__init__(Parts(dialect, account, rule, line, keeper, bounds, pause))
+        connection = Connection(address, bounds, tls, pause)
+        keeper = TokenKeeper(credentials, connection.send, clock, bounds.read)
+        super().__init__(Parts(dialect, account, rule, connection, keeper, bounds, pause))

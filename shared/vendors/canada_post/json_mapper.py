@@ -1,4 +1,4 @@
-"""Requests and answers of the JSON API (Shipping 8.0.0, by what public clients of it show); pure."""
+"""Writes requests and reads answers of the JSON API (Shipping 8.0.0, as public clients use it); pure."""
 
 import json
 import re
@@ -43,14 +43,14 @@ class JsonDialect:
         return json.dumps(_camel(fields), ensure_ascii=False).encode()
 
     def refund_body(self, email: str) -> str:
-        """Its one field by analogy with the XML API: no public client shows it."""
+        """The field is named as in the XML API: no public client shows it."""
         return json.dumps({"email": email})
 
     def read_shipment(self, body: bytes) -> Shipment | None:
         return shipment_of(_json(body))
 
     def read_search(self, body: bytes) -> SearchHits | None:
-        """An array of links, empty where nothing was found."""
+        """Reads an array of links, which is empty if nothing was found."""
         read = _json(body)
         if not isinstance(read, list):
             return None
@@ -58,7 +58,7 @@ class JsonDialect:
         return SearchHits(links) if len(links) == len(read) else None
 
     def read_errors(self, body: bytes) -> ErrorReport:
-        """Any of the three shapes: of the API, of the gateway, of the older documentation."""
+        """Reads any of the three shapes: the API's, the gateway's, the older documentation's."""
         read = _json(body)
         if not isinstance(read, dict):
             return ErrorReport(is_readable=False)
@@ -82,7 +82,7 @@ def read_token(body: bytes) -> TokenAnswer | None:
 
 
 def _json(body: bytes) -> object:
-    """The body, its numbers exact; None where it is not JSON, or holds a number that nothing can hold."""
+    """The body with exact numbers; None if it is not JSON or holds NaN, infinity or a number that is too large."""
     try:
         return json.loads(body, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
@@ -90,7 +90,7 @@ def _json(body: bytes) -> object:
 
 
 def _camel(value: Any) -> Any:  # noqa: ANN401  # any of the request's fields
-    """A weight or length keeps its few decimals as a float; money is never sent."""
+    """Decimals become floats, which hold a weight or a length exactly enough; money is never sent."""
     if isinstance(value, Mapping):
         return {
             re.sub(r"-(\w)", lambda m: m[1].upper(), name): _camel(field) for name, field in value.items()

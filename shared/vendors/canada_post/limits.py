@@ -1,6 +1,6 @@
-"""What the carrier takes, field by field (the documented limits, the same for both APIs); pure.
+"""The carrier's documented limits, field by field, the same for both APIs; pure.
 
-A complaint names the field and the limit, never the value: most of them are personal.
+A complaint names the field and the limit, never the value: most values are personal.
 """
 
 import re
@@ -26,12 +26,12 @@ class _Limit:
 
 
 def complaint(request: LabelRequest) -> str | None:
-    """What is wrong with a request, if anything."""
+    """The first problem of a request; None if it can be sent."""
     return next(_complaints(request), None)
 
 
 def sender_complaint(sender: Party) -> str | None:
-    """What is wrong with a sender: company and telephone must be there, unlike a destination's."""
+    """The first problem of a sender. Unlike a destination it must have a company and a telephone."""
     required = (_Limit("sender.company", sender.company, 44), _Limit("sender.phone", sender.phone, 25))
     return next(chain(_exceeded(required), _address("sender", sender)), None)
 

@@ -1,4 +1,4 @@
-"""Which links of an answer may be followed: they are asked for with our credentials; pure."""
+"""Decides which links of an answer may be followed, since that sends our credentials; pure."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _PORTS = {"https": 443, "http": 80}
 def _split(address: str) -> SplitResult | None:
     try:
         parts = urlsplit(address)
-        _ = parts.port  # refuses what is no number
+        _ = parts.port  # raises if the port is no number
     except ValueError:
         return None
     return parts
@@ -18,18 +18,18 @@ def _split(address: str) -> SplitResult | None:
 
 @dataclass(frozen=True)
 class LinkRule:
-    """The carrier's address, and below which path of it (`root`, as `/rs/`) its links lie.
+    """Links must be below `root` (as `/rs/`) at the carrier's address.
 
-    The address has no slash at its end, and is https, or http on this machine.
+    The address has no slash at its end and is https, or http on this machine.
     """
 
     base_url: str
     root: str
 
     def resolve(self, href: str) -> str | None:
-        """The link as an absolute address, or None where it must not be followed.
+        """The link as an absolute address; None if it must not be followed.
 
-        Stray quotes and spaces around it and relative links are met in the wild (one public client).
+        Stray quotes and spaces around it and relative links occur (seen by one public client).
         """
         given = href.strip().strip("\"'").strip()
         if not given or re.search(r"[\x00-\x20\x7f-\uffff\\\"'<>]", given):

@@ -1,7 +1,7 @@
-"""What an answer means for the label, and so for the money; pure.
+"""Decides what an answer means for the label, and so for the money; pure.
 
-The rule behind each case: whatever might have been sold without our knowing is Unclear, and is looked up before
-anything else.
+The rule behind each case: if a label may have been sold without our knowledge, the outcome is Unclear, and the
+carrier is asked before anything else.
 """
 
 import re
@@ -25,13 +25,13 @@ from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.response import Response
 
 THROTTLED_FOR = 60.0  # seconds: the carrier blocks a key for up to a minute
-REFUSED_FOR = 300.0  # seconds, after a refusal of our credentials that only a person can lift
+REFUSED_FOR = 300.0  # seconds, after our credentials were refused, which only a person can mend
 _LONGEST_WAIT = 3600.0
 _SMALLEST_LABEL = 100  # bytes; a page of PDF is never shorter
 _UNUSABLE = frozenset({"suspended", "void", "voided", "cancelled", "canceled", "refunded"})
 _CREDENTIAL_CODES = frozenset({"E002", *(f"AA00{number}" for number in range(1, 7))})
 _RENDERING_CODES = frozenset({"9150", "9151", "9153", "9155"})  # the shipment may exist, its paper failed
-_UNREAD = frozenset({405, 406, 411, 413, 414, 415, 431})  # refused by form, before anything was done
+_UNREAD = frozenset({405, 406, 411, 413, 414, 415, 431})  # refused for their form, before anything was done
 _DOUBTFUL = frozenset({408, 409, 412})  # 412: an unexplained pre-condition of a create
 _OK, _ACCEPTED = 200, 202
 _UNAUTHORIZED, _NOT_FOUND, _GONE, _TOO_MANY = 401, 404, 410, 429
@@ -39,10 +39,10 @@ _SERVER_ERROR = 500
 
 
 class Dialect(Protocol):
-    """One of the two APIs. Readers answer None, or an unreadable report, for what is not theirs.
+    """One of the two APIs. Its readers return None, or an unreadable report, for a body of another shape.
 
-    `root` is where its links lie, `search_field` the parameter of a look-up by request id. `does_500_refuse`: a 500
-    with a coded error is a refusal there, as for schema errors.
+    `root` is the path of its links, `search_field` the parameter of a look-up by request id. `does_500_refuse`: this
+    API also refuses with a 500 that has a coded error, as for schema errors.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Dialect(Protocol):
 def creation(
     answer: Response, dialect: Dialect, rule: LinkRule, request_id: str
 ) -> Bought | Refused | Unclear | NotSent:
-    """What a create call came to."""
+    """The outcome of a create call."""
     if answer.is_success:
         shipment = dialect.read_shipment(answer.body)
         if shipment is None:
@@ -76,14 +76,12 @@ def creation(
 
 def _not_bought(answer: Response, dialect: Dialect) -> Refused | Unclear | NotSent:
     report = dialect.read_errors(answer.body)
-    message = said(answer, report)
+    message = explanation(answer, report)
     if is_throttled(answer, report):
         return NotSent(message, wait(answer))
     codes = {complaint.code for complaint in report.complaints}
     if answer.status == _UNAUTHORIZED or codes & _CREDENTIAL_CODES:
-        return NotSent(
-            message, REFUSED_FOR
-        )  # says nothing of the order: it can go when the account is mended
+        return NotSent(message, REFUSED_FOR)  # the account is wrong, not the order
     if answer.status in _UNREAD:
         return Refused(message, _code(report))
     if not _is_refusal(answer, dialect, report) or codes & _RENDERING_CODES or _is_repeat(report):
@@ -99,17 +97,17 @@ def _is_refusal(answer: Response, dialect: Dialect, report: ErrorReport) -> bool
 
 
 def _is_decided(complaint: Complaint) -> bool:
-    """Whether the carrier's own rules or its schema (`cvc-`) refused, and not some server on the way to them."""
+    """Whether the carrier's rules or its schema (`cvc-`) refused, not a server in front of them."""
     return "cvc-" in complaint.text if complaint.code == "Server" else complaint.code is not None
 
 
 def _is_repeat(report: ErrorReport) -> bool:
-    """Whether a refusal may mean that this very request was served before (unconfirmed, so by its words)."""
+    """Whether the refusal may mean that this request was served before. Unconfirmed, so its words decide."""
     return any(re.search(r"duplicat|already|unique", each.text, re.IGNORECASE) for each in report.complaints)
 
 
 def is_throttled(answer: Response, report: ErrorReport) -> bool:
-    """By status, or by the words "Rejected by SLM Monitor", which come with code Server."""
+    """Decides by status 429, or by the words "Rejected by SLM Monitor", which come with code Server."""
     slm = any(re.search(r"\bSLM\b", each.text, re.IGNORECASE) for each in report.complaints)
     return answer.status == _TOO_MANY or slm
 
@@ -124,8 +122,8 @@ def _code(report: ErrorReport) -> str | None:
     return next((complaint.code for complaint in report.complaints if complaint.code), None)
 
 
-def said(answer: Response, report: ErrorReport) -> str:
-    """The carrier's own words, where it has an error shape; pages are not quoted."""
+def explanation(answer: Response, report: ErrorReport) -> str:
+    """The status and the carrier's own words; pages are not quoted."""
     if not report.is_readable:
         return f"Canada Post answered {answer.status} without an explanation that can be read"
     words = "; ".join(
@@ -139,7 +137,7 @@ def said(answer: Response, report: ErrorReport) -> str:
 
 
 def bought(shipment: Shipment, rule: LinkRule) -> Bought:
-    """Links that may not be followed are left out."""
+    """The purchase that a shipment stands for, without links that may not be followed."""
     links: dict[str, str] = {}
     for link in shipment.links:
         address = rule.resolve(link.href)
@@ -157,9 +155,9 @@ def bought(shipment: Shipment, rule: LinkRule) -> Bought:
 
 
 def chosen(found: Sequence[Bought]) -> Bought:
-    """The one to adopt of several sold for one request; the other live ones are named in `also_sold`.
+    """Chooses which of several shipments of one request to adopt; `also_sold` names the other live ones.
 
-    A usable one with a tracking number and a label before any other; among equals the lowest id, so that every look-up
+    A usable one with a tracking number and a label comes first; among equals the lowest id, so that every look-up
     chooses the same.
     """
     ranked = sorted(
@@ -172,10 +170,10 @@ def chosen(found: Sequence[Bought]) -> Bought:
 
 
 def search_result(answer: Response, dialect: Dialect) -> SearchHits | Unclear:
-    """What a look-up by request id found. Empty hits mean that the carrier knows of none.
+    """The result of a look-up by request id. Empty hits mean that the carrier knows no such shipment.
 
-    A 404 counts as none, except where a page or the gateway says it: then the address is wrong, not the request
-    unknown. 202 means that the carrier is still working.
+    A 404 means that too, unless it is a page or the gateway's: then the address is wrong. 202 means that the carrier
+    is still working.
     """
     if answer.status == _OK:
         hits = dialect.read_search(answer.body)
@@ -186,19 +184,19 @@ def search_result(answer: Response, dialect: Dialect) -> SearchHits | Unclear:
         return SearchHits()
     if answer.status == _ACCEPTED:
         return Unclear("Canada Post is still working on the request")
-    return Unclear(said(answer, report))
+    return Unclear(explanation(answer, report))
 
 
 # --- labels --------------------------------------------------------------------------------------------------
 
 
 def label(answer: Response, dialect: Dialect) -> Pdf | NotReady | Refused | Unclear:
-    """What came of asking for a label. Kept for 90 days, then 404."""
+    """The outcome of asking for a label. The carrier keeps it for 90 days and then answers 404."""
     if answer.is_success:
         is_pdf = answer.status != _ACCEPTED and answer.body.startswith(b"%PDF-")
         return Pdf(answer.body) if is_pdf and len(answer.body) >= _SMALLEST_LABEL else NotReady()
     report = dialect.read_errors(answer.body)
-    message = said(answer, report)
+    message = explanation(answer, report)
     codes = {complaint.code for complaint in report.complaints}
     if codes & _RENDERING_CODES:
         return NotReady(message)

@@ -1,4 +1,4 @@
-"""Keeps what must not be logged out of the carrier's words, which may quote what it was sent; pure."""
+"""Masks personal values in the carrier's words, which may quote the request; pure."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _SHORTEST = 3  # characters: shorter values would blot out half of every sentenc
 
 
 def redacted(text: str, values: Iterable[str]) -> str:
-    """The text with each value masked, however it is spaced, divided or capitalised."""
+    """The text with each value masked, whatever its spacing, punctuation and case."""
     for value in sorted(values, key=len, reverse=True):
         letters = [re.escape(letter) for letter in value if letter not in " \t-().,"]
         if len(letters) >= _SHORTEST:

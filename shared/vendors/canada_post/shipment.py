@@ -1,6 +1,6 @@
-"""One shipment as both APIs take it; pure.
+"""One shipment in the model that both APIs share; pure.
 
-The names are the XML API's, in its documented order; the JSON API has the same model in camel case.
+Names and their order are those of the XML API; the JSON API has the same names in camel case.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ _GRAMS, _MILLIMETRES = Decimal("0.001"), Decimal("0.1")
 
 
 def shipment_fields(request: LabelRequest, account: ShippingAccount) -> Mapping[str, Any]:
-    """Texts, flags, Decimals, nested mappings and one list, `options`.
+    """The fields as texts, flags, Decimals, nested mappings and one list, `options`.
 
-    `transmit-shipment` makes it final at once, so that no manifest is needed.
+    `transmit-shipment` makes the shipment final at once, so that no manifest is needed.
     """
     parcel = request.parcel
     delivery = {
@@ -51,7 +51,7 @@ def shipment_fields(request: LabelRequest, account: ShippingAccount) -> Mapping[
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is absent or empty; False stays."""
+    """The fields without absent and empty ones; False stays."""
     return {name: value for name, value in fields.items() if value not in (None, "", [])}
 
 
@@ -92,7 +92,7 @@ def _address(party: Party) -> dict[str, Any]:
 
 
 def _settlement(settlement: Settlement) -> dict[str, Any]:
-    """Without a contract only the method may be named (one public client)."""
+    """Without a contract only the method may be named (seen in one public client)."""
     numbers = {"paid-by-customer": settlement.paid_by_customer, "contract-id": settlement.contract_id}
     charged = numbers if settlement.contract_id else {}
     return _given({**charged, "intended-method-of-payment": settlement.payment})

@@ -8,7 +8,7 @@ from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.vendors.canada_post.account import JsonCredentials
 from shared.vendors.canada_post.answers import ErrorReport
 from shared.vendors.canada_post.json_mapper import JsonDialect, read_token
-from shared.vendors.canada_post.outcomes import REFUSED_FOR, is_throttled, said, wait
+from shared.vendors.canada_post.outcomes import REFUSED_FOR, explanation, is_throttled, wait
 from shared.vendors.canada_post.transport import Call
 from shared.vendors.response import Response
 from shared.vendors.transport import checked_header_value
@@ -30,7 +30,7 @@ class _Token:
 class TokenKeeper:
     """One token for the whole process, shared by all threads, renewed early (OAuth client credentials).
 
-    Every failure is NotSent: without a token nothing has been asked of the carrier.
+    Every failure is NotSent: without a token no shipping call was made.
     """
 
     def __init__(self, credentials: JsonCredentials, send: Send, clock: Clock, patience: float) -> None:
@@ -59,7 +59,7 @@ class TokenKeeper:
             return f"Bearer {self._token.value}"
 
     def forget(self, authorization: str) -> bool:
-        """Drops the refused token, unless another thread has replaced it. True: a new one can be had."""
+        """Drops the refused token, unless another thread has replaced it. Returns True: a new one can be requested."""
         with self._lock:
             if self._token is not None and authorization == f"Bearer {self._token.value}":
                 self._token = None
@@ -82,10 +82,10 @@ class TokenKeeper:
 
 
 def _no_token(answer: Response) -> NotSent:
-    """The body of an unreadable success may hold a token: it is not quoted."""
+    """Does not quote the body of an unreadable success, which may hold a token."""
     is_failure = not answer.is_success
     report = JsonDialect().read_errors(answer.body) if is_failure else ErrorReport(is_readable=False)
-    message = f"no token: {said(answer, report)}"
+    message = f"no token: {explanation(answer, report)}"
     if is_throttled(answer, report):
         return NotSent(message, wait(answer))
     return NotSent(message, REFUSED_FOR if answer.status in _CREDENTIALS_REFUSED else None)

@@ -17,10 +17,10 @@ READS = RetryPolicy(tries=3, first_pause=1.0)
 
 @dataclass(frozen=True)
 class CanadaPostBounds(CallBounds):
-    """`buy` is how long the carrier may be silent over a purchase, `read` over anything else, in seconds.
+    """Seconds: `buy` limits the carrier's silence during a purchase, `read` during any other call.
 
-    `retries` is for calls that only read. `apart` is the least time between two calls: a quarter of a
-    second, as one public client found needed. The largest answer is a label.
+    `retries` is for calls that only read. `apart` is the least time between two calls: a quarter of a second, which
+    one public client found necessary. The largest answer is a label.
     """
 
     connect: float = 10.0
@@ -33,7 +33,7 @@ class CanadaPostBounds(CallBounds):
 
 @dataclass(frozen=True)
 class Call:
-    """`path` is below the carrier's address; `patience` is how long the carrier may be silent, in seconds."""
+    """`path` is below the carrier's address; `patience` limits the carrier's silence, in seconds."""
 
     method: str
     path: str
@@ -42,8 +42,8 @@ class Call:
     content: bytes | None = None
 
 
-class Line:
-    """Calls to the carrier, kept apart in time; what goes wrong is data. Nothing is repeated here."""
+class Connection:
+    """Makes calls to the carrier, with a pause between them. Failures are returned; nothing is repeated."""
 
     def __init__(
         self, base_url: str, bounds: CanadaPostBounds, tls: ssl.SSLContext | None, pause: Pause
@@ -58,12 +58,10 @@ class Line:
         self._transport.close()
 
     def send(self, call: Call) -> Response | NotSent | Unclear | Refused:
-        """NotSent only where no byte of the call can have reached the carrier; Refused for an endless answer."""
+        """NotSent only if no byte of the call can have reached the carrier; Refused for an answer without end."""
         self._keep_apart()
-        timeout = (
-            min(self._bounds.connect, call.patience),
-            *(call.patience,) * 3,
-        )  # connect, read, write, pool
+        connect = min(self._bounds.connect, call.patience)
+        timeout = (connect, call.patience, call.patience, call.patience)  # then read, write, pool
         try:
             return self._transport.send(
                 call.method, call.path, headers=dict(call.headers), content=call.content, timeout=timeout
@@ -76,7 +74,7 @@ class Line:
             return Unclear(str(failed))
 
     def _keep_apart(self) -> None:
-        """Waits until the last call is long enough ago."""
+        """Waits until `apart` seconds have passed since the last call."""
         with self._pace:
             early = self._last_call + self._bounds.apart - time.monotonic()
             if early > 0:

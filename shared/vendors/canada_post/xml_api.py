@@ -5,16 +5,16 @@ import time
 from shared.vendors.canada_post.account import ShippingAccount, XmlCredentials
 from shared.vendors.canada_post.carrier import CanadaPost, Parts
 from shared.vendors.canada_post.links import LinkRule
-from shared.vendors.canada_post.transport import CanadaPostBounds, Line, Pause
+from shared.vendors.canada_post.transport import CanadaPostBounds, Connection, Pause
 from shared.vendors.canada_post.xml_mapper import XmlDialect
 from shared.vendors.transport import checked_address, checked_header_value
 
 XML_ADDRESS = "https://soa-gw.canadapost.ca"
-"""Production; development is https://ct.soa-gw.canadapost.ca, with keys of its own."""
+"""Production. Development is https://ct.soa-gw.canadapost.ca, with other keys."""
 
 
 class BasicAuthority:
-    """HTTP Basic: the same on every call, with nothing to renew."""
+    """HTTP Basic: the same header on every call, and no token to renew."""
 
     def __init__(self, credentials: XmlCredentials) -> None:
         user = checked_header_value("Canada Post", "API user", credentials.user)
@@ -52,5 +52,7 @@ class CanadaPostXml(CanadaPost):
         address, _ = checked_address("Canada Post", base_url)
         rule = LinkRule(address, dialect.root)
         bounds = bounds or CanadaPostBounds()
-        line = Line(address, bounds, tls, pause)
-        super().__init__(Parts(dialect, account, rule, line, BasicAuthority(credentials), bounds, pause))
+        connection = Connection(address, bounds, tls, pause)
+        super().__init__(
+            Parts(dialect, account, rule, connection, BasicAuthority(credentials), bounds, pause)
+        )

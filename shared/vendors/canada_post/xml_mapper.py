@@ -1,4 +1,4 @@
-"""Requests and answers of the legacy XML API (shipment v8); pure.
+"""Writes requests and reads answers of the legacy XML API (shipment v8); pure.
 
 Requests keep the documented order of elements. Answers are parsed without document types or entities.
 """
@@ -58,7 +58,7 @@ class XmlDialect:
         return None if root is None else _shipment(root)
 
     def read_search(self, body: bytes) -> SearchHits | None:
-        """`shipments` with links; by its schema it may also hold the shipments themselves."""
+        """Reads `shipments` with links. By the schema it may also hold the shipments themselves."""
         root = _root(body, "shipments")
         if root is None:
             return None
@@ -68,7 +68,7 @@ class XmlDialect:
         return SearchHits(links, known) if len(links) + len(known) == len(root) else None
 
     def read_errors(self, body: bytes) -> ErrorReport:
-        """`messages`, with none, one or several; of a gateway there are only pages."""
+        """Reads `messages`, with any number of them. A gateway answers pages only."""
         root = _root(body, "messages")
         if root is None:
             return ErrorReport(is_readable=False)
@@ -99,7 +99,7 @@ def _content(name: str, value: Any) -> str:  # noqa: ANN401  # any of the reques
 
 
 def _root(body: bytes, name: str) -> "Element | None":
-    """The document's element if it is that one; None for any other, for a page or a document type."""
+    """The root element if it has that name; None for any other document, a page or a document type."""
     try:
         root: Element = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
@@ -120,7 +120,7 @@ def _shipment(root: "Element") -> Shipment | None:
 
 
 def _fields(element: "Element", depth: int) -> dict[str, Any]:
-    """The children in the JSON API's names, no deeper than any that are used."""
+    """The children by the JSON API's names, only as deep as they are used."""
     return {_camel(_name(child)): _field(child, depth) for child in element}
 
 

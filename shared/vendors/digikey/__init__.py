@@ -1,5 +1,5 @@
 """DigiKey's Product Information API v4.
 
-`client` asks and is the only one with I/O; `responses` says what came back, `matching` whether it is the
-right part, `mapper` makes a product of it, `answers` holds the vendor's shapes.
+`client` makes the calls and is the only module with I/O. `responses` decides what an answer means, `matching`
+whether it is about the right part; `mapper` makes a product of it, `answers` holds the vendor's shapes.
 """

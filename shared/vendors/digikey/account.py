@@ -1,4 +1,4 @@
-"""With whose account and for which market DigiKey is asked; pure."""
+"""The account and the market that DigiKey is asked for; pure."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class DigiKeyCredentials:
 
 @dataclass(frozen=True)
 class DigiKeyLocale:
-    """The site decides which languages and currencies there are."""
+    """The site decides which languages and currencies are possible."""
 
     site: str = "CA"
     language: str = "en"
@@ -26,7 +26,7 @@ class DigiKeyLocale:
 
 
 def checked_headers(credentials: DigiKeyCredentials, locale: DigiKeyLocale) -> dict[str, str]:
-    """The headers of every data call. Names the value that no header can carry, never the value itself."""
+    """The headers of every data call. An error names the setting that no header can carry, never its value."""
     wanted = {
         "X-DIGIKEY-Client-Id": credentials.client_id,
         "X-DIGIKEY-Locale-Site": locale.site,

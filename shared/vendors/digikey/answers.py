@@ -1,7 +1,7 @@
-"""The shapes of DigiKey's answers, as far as they are used.
+"""The shapes of DigiKey's answers, with the fields that are used.
 
-The vendor's own specification marks no field as required, so each is read on its own: what is missing, null
-or of an unexpected kind is simply absent, and unknown fields are ignored. Any JSON object makes a model.
+The vendor's specification marks no field as required, so each is read separately: one that is missing, null or of
+an unexpected kind is absent, and unknown fields are ignored. Any JSON object makes a model.
 """
 
 import math
@@ -27,7 +27,7 @@ _PLACES = 8
 
 
 def _text(value: object) -> str | None:
-    """Text without what a database refuses (NUL, lone surrogates); numbers as text; blank is nothing."""
+    """Text without NUL and lone surrogates, which a database refuses; numbers as text; None for blank text."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     clean = str(value).replace("\0", "").encode("utf-8", "replace").decode()
@@ -35,14 +35,14 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> object:
-    """Refuses what JSON readers let through but no column takes, and flags that Python counts as numbers."""
+    """None for infinity and NaN, which no column takes, and for booleans, which Python counts as numbers."""
     if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value
 
 
 def _storable(amount: Decimal | None) -> Decimal | None:
-    """Cuts what lies below any price's precision, so that no exponent can overflow a column."""
+    """Cuts digits below any price's precision, so that no exponent can overflow a column."""
     if amount is None or int(amount.as_tuple().exponent) >= -_PLACES:
         return amount
     return amount.quantize(Decimal(1).scaleb(-_PLACES))
@@ -92,7 +92,7 @@ class Description(_Answer):
 
 
 class Status(_Answer):
-    """One client in the wild reads `Text` where the specification says `Status`."""
+    """The specification says `Status`; one public client reads `Text`."""
 
     status: Text = None
     text: Text = None
@@ -105,7 +105,7 @@ class PriceBreak(_Answer):
 
 
 class Variation(_Answer):
-    """One packaging of a product, with its own order number. The lower case `for` is the vendor's."""
+    """One packaging of a product, with its order number. The lower case `for` is the vendor's."""
 
     digi_key_product_number: Text = None
     package_type: Named = Named()
@@ -182,14 +182,14 @@ class Locale(_Answer):
 
 
 class DetailsAnswer(_Answer):
-    """What `productdetails` answers, and what a chosen search hit is saved as."""
+    """The answer of `productdetails`; a chosen search hit is saved in the same shape."""
 
     search_locale_used: Locale = Locale()
     product: ProductAnswer | None = None
 
 
 class SearchAnswer(_Answer):
-    """What `search/keyword` answers; the hits stay raw, since one of them may be saved."""
+    """The answer of `search/keyword`; the hits stay raw, since one of them may be saved."""
 
     search_locale_used: dict[str, Any] | None = None
     exact_matches: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_objects)] = ()
@@ -197,7 +197,7 @@ class SearchAnswer(_Answer):
 
 
 class TokenAnswer(BaseModel):
-    """The 2-legged token answer; this one must be right. Its lifetime is 599 s in the vendor's examples."""
+    """The 2-legged token answer; the token is required. Its lifetime is 599 s in the vendor's examples."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 

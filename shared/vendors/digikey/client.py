@@ -61,10 +61,9 @@ class _Token:
 class DigiKeyCatalogue:
     """The PartCatalogue port on DigiKey's Product Information API v4, by the 2-legged OAuth flow.
 
-    One per process: threads share its connections and its token. A call is never repeated here, since the
-    queue counts attempts; the one exception is a 401, after which a new token is tried once. Raises
-    SettingsInvalid for an address or credentials that cannot be used. `tls` is a context to share: each costs
-    20 ms and more.
+    One per process: threads share its connections and its token. The client repeats no call, since the queue
+    counts attempts, with one exception: after a 401 it tries a new token once. Raises SettingsInvalid for an
+    address or credentials that cannot be used. `tls` is a context to share: each costs 20 ms and more.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class DigiKeyCatalogue:
     # --- the port -------------------------------------------------------------------------------------------
 
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
-        """Asks for the part's details; an ambiguous number or another part's details lead to one search.
+        """Asks for the part's details, and searches once if the number is ambiguous or another part comes back.
 
         `Found.answer` has the shape of a details answer, whichever call it came from.
         """
@@ -117,13 +116,13 @@ class DigiKeyCatalogue:
         return product_from_answer(answer, pn, manufacturer)
 
     def _details(self, pn: str) -> dict[str, Any] | Failure | None:
-        """The details answer, or None where only a search can tell."""
-        if set(pn) == {"."}:  # dots alone would climb the address
+        """The details answer, or None if only a search can find the part."""
+        if set(pn) == {"."}:  # dots alone would change the path
             return None
         response = self._ask("GET", f"{_SEARCH_PATH}/{quote(pn, safe='')}/productdetails")
         if not isinstance(response, Response):
             return response
-        if response.status == _BAD_REQUEST:  # "Duplicate Products": the number alone does not say which
+        if response.status == _BAD_REQUEST:  # "Duplicate Products": several manufacturers have this number
             return None
         return answer_of(response, self._clock())
 
@@ -152,7 +151,7 @@ class DigiKeyCatalogue:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _ask(self, method: str, path: str, **content: Any) -> Response | Failure:  # noqa: ANN401  # httpx's own
-        """One authorised call, and a second one with a new token after a 401."""
+        """Makes one authorised call, and a second one with a new token after a 401."""
         token = self._current_token()
         if not isinstance(token, _Token):
             return token
@@ -169,7 +168,7 @@ class DigiKeyCatalogue:
         return {"Authorization": f"Bearer {token.value}", **self._headers}
 
     def _current_token(self) -> _Token | Failure:
-        """The cached token, or a new one that all waiting threads then share."""
+        """The cached token, or a new one, which all waiting threads then share."""
         with self._token_lock:
             if self._token is None or self._clock() >= self._token.refresh_at:
                 token = self._new_token()
@@ -179,7 +178,7 @@ class DigiKeyCatalogue:
             return self._token
 
     def _forget(self, refused: _Token) -> None:
-        """Drops the refused token, unless another thread has replaced it already."""
+        """Drops the refused token, unless another thread has already replaced it."""
         with self._token_lock:
             if self._token is refused:
                 self._token = None
@@ -200,9 +199,7 @@ class DigiKeyCatalogue:
         if response.status != _OK:
             return failure(response, asked_at)
         granted = token_of(response)
-        if (
-            granted is None
-        ):  # says nothing of the record, and its body may hold a token: neither refused nor kept
+        if granted is None:  # no fault of the record, and the body may hold a token: it is not kept
             return Unavailable(ErrorCategory.VENDOR_ERROR, "DigiKey's token answer cannot be read")
         lasts = granted.expires_in - min(_REFRESH_EARLY, granted.expires_in / 2)
         return _Token(granted.access_token, asked_at + timedelta(seconds=lasts))
@@ -216,7 +213,7 @@ class DigiKeyCatalogue:
             return Unavailable(
                 ErrorCategory.TIMEOUT if failed.late else ErrorCategory.VENDOR_ERROR, str(failed)
             )
-        # a gateway may quote the request in a failure, whose text is logged and stored
+        # the text of a failure is logged and stored
         return response if response.status == _OK else response.masked(self._secrets())
 
     def _secrets(self) -> list[str]:
@@ -225,5 +222,5 @@ class DigiKeyCatalogue:
 
 
 def _can_be_asked(pn: str) -> bool:
-    """Whether it fits into an address: neither blank nor endless, no surrogates, no control characters."""
+    """Whether it fits into a URL: not blank, not too long, no surrogates, no control characters."""
     return 0 < len(pn) <= _LONGEST_PART_NUMBER and not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", pn)

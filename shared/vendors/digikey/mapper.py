@@ -10,7 +10,7 @@ from shared.vendors.digikey.answers import Category, DetailsAnswer, PriceBreak, 
 from shared.vendors.digikey.matching import is_asked_for
 
 VENDOR = "digikey"
-_NO_VALUE = "-"  # what the vendor shows for a parameter that does not apply
+_NO_VALUE = "-"  # the vendor's value of a parameter that does not apply
 _LONGEST_LINK = 2048
 
 
@@ -60,13 +60,13 @@ def _refused(message: str) -> Refused:
 
 
 def link(raw: str | None) -> str | None:
-    """An http(s) address, a protocol-relative one (`//host/...`) completed by https; all else dropped."""
+    """The http(s) address; `//host/...` is completed by https. None for anything else."""
     if raw is None or len(raw) > _LONGEST_LINK or any(character.isspace() for character in raw):
         return None
     address = f"https:{raw}" if raw.startswith("//") else raw
     try:
         parts = urlsplit(address)
-        _ = parts.port  # raises when it is no number
+        _ = parts.port  # raises if the port is no number
     except ValueError:
         return None
     usable = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
@@ -74,7 +74,7 @@ def link(raw: str | None) -> str | None:
 
 
 def _category_path(category: Category) -> list[str]:
-    """Names from the root to the deepest child; of two equally deep the first."""
+    """The names from the root to the deepest child, the first of two that are equally deep."""
     deepest: list[str] = []
     branches: list[tuple[Category, list[str]]] = [(category, [])]
     while branches:
@@ -87,7 +87,7 @@ def _category_path(category: Category) -> list[str]:
 
 
 def _variation(product: ProductAnswer, pn: str) -> Variation | None:
-    """The packaging that was asked for by its own number, else the one with the smallest minimum order."""
+    """The packaging whose order number was asked for, else the one with the smallest minimum order."""
     numbered = [each for each in product.product_variations if each.digi_key_product_number]
     asked = [
         each for each in numbered if (each.digi_key_product_number or "").casefold() == pn.strip().casefold()
@@ -101,7 +101,7 @@ def _minimum_order(variation: Variation) -> float:
 
 
 def _attributes(product: ProductAnswer) -> Sequence[Attribute]:
-    """Parameters, each name once: the values of a repeated one are joined by a comma."""
+    """The parameters, each name once: values of a repeated one are joined by a comma."""
     values: dict[str, list[str]] = {}
     identifiers: dict[str, str | None] = {}
     for parameter in product.parameters:
@@ -182,10 +182,10 @@ def _prices(breaks: Sequence[PriceBreak]) -> list[dict[str, Any]]:
 
 
 def _amount(money: Decimal | None) -> str | None:
-    """Money in JSON stays text, so that no reader makes a float of it."""
+    """Money becomes text in JSON, so that no reader makes a float of it."""
     return None if money is None else format(money, "f")
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what the vendor left out; False and zero are answers and stay."""
+    """The fields that have a value; False and zero are values."""
     return {name: value for name, value in values.items() if value not in (None, [], {}, "")}

@@ -1,7 +1,7 @@
-"""Whether an answer is about the part that was asked for; pure.
+"""Decides whether an answer is about the part that was asked for; pure.
 
 The vendor's specification warns that some manufacturer part numbers conflict with unrelated products and may
-not return the correct one, so every answer is compared with the question.
+return a wrong one, so every answer is compared with the question.
 """
 
 import re
@@ -33,7 +33,7 @@ def _plain(part_number: str | None) -> str:
 
 
 def is_same_part(product: ProductAnswer, pn: str) -> bool:
-    """Whether `pn` is one of the product's numbers, the maker's or the vendor's, case and spaces aside."""
+    """Whether `pn` is one of the product's numbers, the maker's or the vendor's; case and spaces do not count."""
     numbers = [product.manufacturer_product_number]
     numbers += [variation.digi_key_product_number for variation in product.product_variations]
     return _plain(pn) in {_plain(number) for number in numbers if number}
@@ -45,9 +45,9 @@ def _words(manufacturer: str | None) -> list[str]:
 
 
 def is_same_manufacturer(one: str | None, other: str | None) -> bool:
-    """Whether one name's words stand, in order, within the other's: `Murata` and `Murata Electronics` do.
+    """Whether the words of one name occur in the other, in order, as in `Murata` and `Murata Electronics`.
 
-    An unnamed manufacturer, of a record or in an answer, fits any.
+    An unnamed manufacturer, in a record or an answer, matches any.
     """
     shorter, longer = sorted((_words(one), _words(other)), key=len)
     starts = range(len(longer) - len(shorter) + 1)
@@ -59,7 +59,7 @@ def is_asked_for(product: ProductAnswer, pn: str, manufacturer: str | None) -> b
 
 
 def exact_hits(hits: Sequence[dict[str, Any]], pn: str) -> list[dict[str, Any]]:
-    """The raw hits that are the asked part, one per manufacturer and number, in their order."""
+    """The raw hits for this part number, one per manufacturer and number, in their order."""
     found: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
     for hit in hits:
         product = ProductAnswer.model_validate(hit)
@@ -70,7 +70,7 @@ def exact_hits(hits: Sequence[dict[str, Any]], pn: str) -> list[dict[str, Any]]:
 
 
 def fitting_hits(hits: Sequence[dict[str, Any]], manufacturer: str | None) -> list[dict[str, Any]]:
-    """Those of the asked manufacturer; a name spelled as asked outweighs those that merely contain it."""
+    """The hits of this manufacturer. If one name is spelled as asked, names that only contain it do not count."""
     named = [(hit, ProductAnswer.model_validate(hit).manufacturer.name) for hit in hits]
     fitting = [(hit, name) for hit, name in named if is_same_manufacturer(name, manufacturer)]
     exact = [hit for hit, name in fitting if manufacturer and _words(name) == _words(manufacturer)]

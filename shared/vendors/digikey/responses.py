@@ -1,6 +1,6 @@
-"""What a response of DigiKey means; pure.
+"""Decides what a response of DigiKey means; pure.
 
-Statuses and their remedies, both error shapes, and the two kinds of 429 are the vendor's documented ones.
+The vendor documents the statuses and their remedies, both error shapes and the two kinds of 429.
 """
 
 import json
@@ -28,9 +28,9 @@ Failure = Refused | Unavailable | BurstLimited | DailyLimited
 
 _OK, _TOO_MANY_REQUESTS = 200, 429
 _LONGEST_QUOTE = 500  # characters of the vendor's text in a message
-_BURST_WAIT = 5.0  # seconds, where the answer names none
-_LONGEST_BURST_WAIT = 120.0  # the burst window is a minute; a longer wait is not about it
-_DAILY_WAIT = timedelta(hours=1)  # where the answer names none: the hour of the reset is undocumented
+_BURST_WAIT = 5.0  # seconds, if the answer names none
+_LONGEST_BURST_WAIT = 120.0  # seconds; the burst window is a minute, so a longer wait means the day
+_DAILY_WAIT = timedelta(hours=1)  # if the answer names none: the hour of the reset is undocumented
 _LONGEST_DAILY_WAIT = timedelta(hours=48)
 
 
@@ -65,7 +65,7 @@ def _storable(value: Any) -> Any:  # noqa: ANN401  # any JSON
 
 
 def answer_of(response: Response, now: datetime) -> dict[str, Any] | Failure:
-    """The answer in a 200, or what the failure means. An unreadable 200 is permanent."""
+    """The answer in a 200, or the failure. An unreadable 200 is permanent."""
     if response.status != _OK:
         return failure(response, now)
     read = json_object(response.body)
@@ -76,7 +76,7 @@ def answer_of(response: Response, now: datetime) -> dict[str, Any] | Failure:
 
 
 def token_of(response: Response) -> TokenAnswer | None:
-    """The token in an answer of the token endpoint, or None where there is no usable one."""
+    """The token in an answer of the token endpoint; None if there is no usable one."""
     try:
         return TokenAnswer.model_validate(json_object(response.body))
     except ValidationError:
@@ -84,7 +84,7 @@ def token_of(response: Response) -> TokenAnswer | None:
 
 
 def failure(response: Response, now: datetime) -> Failure:
-    """What an answer other than 200 means for the record."""
+    """The failure that an answer other than 200 means for the record."""
     message = f"DigiKey answered {response.status}: {error_text(response)}{_trace(response)}"
     if response.status == _TOO_MANY_REQUESTS:
         return _limited(response, message, now)
@@ -109,7 +109,7 @@ def _meaning(status: int) -> tuple[type[Refused | Unavailable], ErrorCategory]:
 
 
 def error_text(response: Response) -> str:
-    """The vendor's own words out of either error shape, an HTML page or anything else; never empty."""
+    """The vendor's own words, from either error shape, an HTML page or anything else; never empty."""
     read = json_object(response.body)
     if read is None:
         page = response.body[: _LONGEST_QUOTE * 8].decode("utf-8", "replace")
@@ -127,7 +127,7 @@ def error_text(response: Response) -> str:
 
 
 def evidence(response: Response) -> JsonObject:
-    """What is kept of a failed answer: status, request id, and the body, or the beginning of its text."""
+    """The stored part of a failed answer: status, request id, and the body or the beginning of its text."""
     read = json_object(response.body)
     body = error_text(response) if read is None else read
     return {"status": response.status, "request_id": _request_id(response), "body": body}
@@ -150,7 +150,7 @@ def _limited(response: Response, message: str, now: datetime) -> BurstLimited | 
 
 
 def _is_daily(response: Response, wait: float | None) -> bool:
-    """By the text, else by the headers: burst ones first, since daily ones stand on every answer."""
+    """Decides by the text, else by the headers: burst headers first, since every answer has the daily ones."""
     text = error_text(response).casefold()
     if "daily" in text:
         return True
@@ -162,7 +162,7 @@ def _is_daily(response: Response, wait: float | None) -> bool:
 
 
 def _reset(response: Response, wait: float | None, now: datetime) -> datetime:
-    """When calls are allowed again: the named moment if it lies ahead, else Retry-After, else in an hour."""
+    """The time at which calls are allowed again: the named one if it is ahead, else by Retry-After, else in an hour."""
     try:
         named = _aware(datetime.fromisoformat(response.headers.get("x-ratelimit-resettime", "").strip()))
     except (ValueError, OverflowError):

@@ -1,7 +1,7 @@
-"""The shapes of Mirakl's answers, as far as they are used.
+"""The shapes of Mirakl's answers, with the fields that are used.
 
-Ids, states and numbers must be right; anything else may be null or absent, even where the vendor's description
-says "required": its own examples hold nulls there. Unknown fields and new states pass.
+Ids, states and numbers must be right. Anything else may be null or absent, even if the vendor's description says
+"required": its own examples hold nulls there. Unknown fields and new states are accepted.
 """
 
 from datetime import UTC, datetime
@@ -17,12 +17,12 @@ _PLACES = 8
 
 
 def _storable(value: object) -> object:
-    """Text as a database takes it: without NUL and lone surrogates. Anything else stays what it is."""
+    """Text as a database takes it, without NUL and lone surrogates. Other values stay unchanged."""
     return storable_text(value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> object:
-    """Text that says something; numbers as text, since a postal code or a phone could come as one."""
+    """Text that is not blank. Numbers become text, since a postal code or a phone could come as one."""
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
     clean = _storable(value)
@@ -38,7 +38,7 @@ def _objects(value: object) -> object:
 
 
 def _number(value: object) -> object:
-    """Python counts true as 1."""
+    """None for a boolean, which Python counts as a number."""
     return None if isinstance(value, bool) else value
 
 
@@ -49,7 +49,7 @@ def _whole(value: object) -> int | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """UTC; the vendor's milliseconds may be missing. What is no date is absent."""
+    """The date in UTC, with or without milliseconds; None for anything else."""
     try:
         read = datetime.fromisoformat(value) if isinstance(value, str) else None
         return read and (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
@@ -58,14 +58,14 @@ def _moment(value: object) -> datetime | None:
 
 
 def _money(amount: Decimal) -> Decimal:
-    """Cuts what lies below any price's precision, so that no exponent can overflow a column."""
+    """Cuts digits below any price's precision, so that no exponent can overflow a column."""
     if int(amount.as_tuple().exponent) >= -_PLACES:
         return amount
     return amount.quantize(Decimal(1).scaleb(-_PLACES))
 
 
 def _ident(value: str) -> str:
-    """An id must fit into an address and into a list that is divided by commas."""
+    """An id must fit into a URL and into a comma-separated list."""
     is_plain = value.isprintable() and not any(sign in value for sign in ", ") and value.strip(".")
     if not is_plain:
         raise ValueError("not an id")
@@ -115,7 +115,7 @@ class LineAnswer(_Answer):
 
 
 class OrderAnswer(_Answer):
-    """An order without lines cannot be accepted, so it counts as malformed."""
+    """An order without lines cannot be accepted, so it is malformed."""
 
     order_id: Ident
     commercial_id: Text = None
@@ -139,7 +139,7 @@ class SenderAnswer(_Answer):
 
 
 class AttachmentAnswer(_Answer):
-    """No address: the file itself is M13's."""
+    """Without the file itself, which is M13's."""
 
     id: Text = None
     name: Text = None
@@ -168,7 +168,7 @@ class MetadataAnswer(_Answer):
 
 
 class ThreadAnswer(_Answer):
-    """Messages stay raw: each is read on its own."""
+    """Messages stay raw: each is read separately."""
 
     id: Ident
     topic: Annotated[TopicAnswer | None, BeforeValidator(_object)] = None
@@ -180,7 +180,7 @@ class ThreadAnswer(_Answer):
 
 
 class Orders(_Answer):
-    """OR11; the orders stay raw: each is read on its own."""
+    """OR11. The orders stay raw: each is read separately."""
 
     orders: tuple[Any, ...]
     total_count: Count
@@ -207,7 +207,7 @@ class Carriers(_Answer):
 
 
 class Shop(_Answer):
-    """A01, as far as it says whose key it is."""
+    """A01, with the fields that name the owner of the key."""
 
     shop_id: Count
     shop_name: Text = None
@@ -222,7 +222,7 @@ class ErrorItem(_Answer):
 
 
 class ErrorAnswer(_Answer):
-    """Either error shape. How a 400 carries its code is undocumented, so it is looked for in both places."""
+    """Either error shape. The place of a 400's code is undocumented, so both places are read."""
 
     code: Text = None
     message: Text = None

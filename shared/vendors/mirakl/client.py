@@ -43,9 +43,9 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 _ORDERS = "/api/orders"
 _THREADS = "/api/inbox/threads"
 _PAGE = 100  # the most that OR11 takes, as ids and as a page
-_MOST_PAGES = 1000  # of one listing; more is a marketplace that repeats itself
+_MOST_PAGES = 1000  # of one listing; more means that the marketplace repeats itself
 _PASSING_WAIT = 30.0  # seconds, after a failure that names no wait
-_REFUSED_WAIT = 300.0  # seconds, after a refusal that only a person can lift
+_REFUSED_WAIT = 300.0  # seconds, after a refusal that only a person can mend
 
 
 READS = RetryPolicy(tries=3, first_pause=0.5, longest_pause=15.0, spread=(0.5, 1.0))
@@ -53,7 +53,7 @@ READS = RetryPolicy(tries=3, first_pause=0.5, longest_pause=15.0, spread=(0.5, 1
 
 @dataclass(frozen=True)
 class MiraklBounds(CallBounds):
-    """`retries` of a call that only reads. A 429 that asks for a longer wait is given back at once."""
+    """`retries` is for calls that only read. A 429 with a wait over its `longest_pause` is raised at once."""
 
     retries: RetryPolicy = READS
 
@@ -61,9 +61,9 @@ class MiraklBounds(CallBounds):
 class MiraklMarketplace:
     """The Marketplace port on Mirakl's seller API.
 
-    One per process: threads share its connections. Calls that only read are repeated, a bounded number of times;
-    calls that change something never are. Raises SettingsInvalid for an address or a key that cannot be used.
-    `shop_id` is needed where one key has several shops. `pause` waits so many seconds.
+    One per process: threads share its connections. Calls that only read are repeated a few times, calls that
+    change something never. Raises SettingsInvalid for an address or a key that cannot be used. `shop_id` is needed
+    if one key has several shops. `pause` waits that many seconds.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class MiraklMarketplace:
     # --- orders ---------------------------------------------------------------------------------------------
 
     def waiting_orders(self) -> Iterator[OrderPage]:
-        """OR11 by state. An order that another page has shown already is left out."""
+        """OR11 by state. Leaves out an order that an earlier page has shown."""
         shown: set[str] = set()
         for page in range(_MOST_PAGES):
             query = {
@@ -117,7 +117,7 @@ class MiraklMarketplace:
         raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES * _PAGE} waiting orders")
 
     def orders(self, order_ids: Sequence[str]) -> OrderPage:
-        """OR11 by id. What is no id is a problem, and is not asked for."""
+        """OR11 by id. A text that cannot be an id becomes a problem and is not sent."""
         wanted = list(dict.fromkeys(order_ids))
         found: list[MarketplaceOrder] = []
         problems = [
@@ -138,7 +138,7 @@ class MiraklMarketplace:
         return self._change(order_id, "accept", json={"order_lines": lines})
 
     def set_tracking(self, order_id: str, tracking: Tracking) -> Outcome:
-        """OR23. The marketplace makes the address of a registered carrier's tracking page itself."""
+        """OR23. For a registered carrier the marketplace makes the address of the tracking page itself."""
         if tracking.carrier_code:
             carrier = {"carrier_code": tracking.carrier_code}
         else:
@@ -147,13 +147,13 @@ class MiraklMarketplace:
         return self._change(order_id, "tracking", json={name: text for name, text in body.items() if text})
 
     def ship(self, order_id: str) -> Outcome:
-        """OR24. Without a body."""
+        """OR24, without a body."""
         return self._change(order_id, "ship")
 
     # --- messages -------------------------------------------------------------------------------------------
 
     def threads(self, updated_since: datetime) -> Iterator[ThreadPage]:
-        """M11. The next page is asked for by its token alone: the vendor ignores anything beside it."""
+        """M11. The next page is requested by its token alone: the vendor ignores other parameters beside it."""
         since = updated_since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         query: dict[str, str] = {
             "updated_since": since,
@@ -181,7 +181,7 @@ class MiraklMarketplace:
         return self._read("/api/shipping/carriers", {}, Carriers).carriers
 
     def shop(self) -> Shop:
-        """A01: whose key it is; raises VendorUnavailable where it does not work."""
+        """A01: the owner of the key. Raises VendorUnavailable if the key does not work."""
         return self._read("/api/account", {}, Shop)
 
     def is_up(self) -> bool:
@@ -194,7 +194,7 @@ class MiraklMarketplace:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _change(self, order_id: str, action: str, **body: Any) -> Outcome:  # noqa: ANN401  # any JSON
-        """One PUT, never repeated."""
+        """Sends one PUT, which is never repeated."""
         if not _is_id(order_id):
             return Refused("not an order id")
         path = f"{_ORDERS}/{quote(order_id, safe='')}/{action}"
@@ -210,14 +210,14 @@ class MiraklMarketplace:
         return self._read_bare(path, {**query, **self._shop}, shape)
 
     def _read_bare(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
-        """One GET, repeated while that may help. Raises VendorUnavailable."""
+        """Sends a GET, again while that may help. Raises VendorUnavailable."""
         read = self._bounds.retries.run(lambda: self._try_to_read(path, query, shape), self._pause)
         if isinstance(read, Again):
             raise VendorUnavailable(read.reason, _PASSING_WAIT if read.after is None else read.after)
         return read
 
     def _try_to_read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Again[str]:
-        """Raises VendorUnavailable where another try cannot help."""
+        """Raises VendorUnavailable if another try cannot help."""
         try:
             response = self._send("GET", path, params=query)
         except TransportFailure as failed:
@@ -239,5 +239,5 @@ class MiraklMarketplace:
 
 
 def _is_id(order_id: str) -> bool:
-    """Whether it fits into an address and into a list that is divided by commas."""
+    """Whether it fits into a URL and into a comma-separated list."""
     return bool(re.fullmatch(r"(?!\.+$)[^\s,\x00-\x1f\x7f\ud800-\udfff]{1,200}", order_id))

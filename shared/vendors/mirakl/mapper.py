@@ -1,4 +1,4 @@
-"""Makes orders and threads of Mirakl's answers; pure. One that cannot be read becomes a Malformed, never an error."""
+"""Makes orders and threads of Mirakl's answers; pure. One that cannot be read becomes a Malformed, not an error."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ _MOST_NAMED = 5  # fields in the text of a problem
 
 
 def order_page(raw: Sequence[object], seen_at: datetime) -> OrderPage:
-    """`seen_at` stands in for dates that the answer leaves out."""
+    """Makes a page of orders. `seen_at` replaces dates that the answer leaves out."""
     read = [order_from(each, seen_at) for each in raw]
     return OrderPage(
         orders=[each for each in read if isinstance(each, MarketplaceOrder)],
@@ -74,7 +74,7 @@ def _line(line: LineAnswer) -> OrderLine:
 
 
 def _address(given: AddressAnswer | None) -> Address | None:
-    """None also where no field says anything: an address of blanks is none."""
+    """None for an address whose fields are all blank, too."""
     if given is None or not any(given.model_dump().values()):
         return None
     return Address(
@@ -143,13 +143,13 @@ def _messages(thread: ThreadAnswer, seen_at: datetime) -> tuple[tuple[Message, .
 
 
 def _ident_in(raw: object, name: str) -> str | None:
-    """The id of something that is otherwise malformed, where it is a text that can be shown."""
+    """The id of a malformed order or thread, if it is a text that can be shown."""
     ident: Any = raw.get(name) if isinstance(raw, dict) else None
     return ident if isinstance(ident, str) and ident.isprintable() and len(ident) <= _LONGEST_IDENT else None
 
 
 def _problem(wrong: ValidationError) -> str:
-    """Which fields, and what kind of error: the values would be personal data."""
+    """Names the fields and the kinds of error, not the values: those would be personal data."""
     errors = wrong.errors(include_input=False, include_context=False, include_url=False)
     named = _some(f"{'.'.join(map(str, error['loc'])) or 'entry'}: {error['type']}" for error in errors)
     return f"cannot be read ({named})"

@@ -1,7 +1,7 @@
-"""What a response of Mirakl means; pure.
+"""Decides what a response of Mirakl means; pure.
 
-Statuses and their remedies are those of the vendor's general notes. A gateway in front of the marketplace may
-answer with a web page of its own (an IP address that is not on the shop's list, an outage), whatever was asked.
+Statuses and their remedies are those of the vendor's general notes. Instead of the marketplace a gateway in front
+of it may answer, with a web page: for an IP address that is not on the shop's list, or in an outage.
 """
 
 import json
@@ -18,12 +18,12 @@ from shared.vendors.response import Response
 
 _NO_CONTENT, _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 204, 408, 429
 _LONGEST_QUOTE = 300  # characters of the vendor's text in a message
-_LONGEST_WAIT = 172_800.0  # seconds, of a Retry-After that is believed
+_LONGEST_WAIT = 172_800.0  # seconds; a longer Retry-After is cut to this
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 def reading_of(response: Response, now: datetime) -> dict[str, Any] | Again[str] | Refused:
-    """The JSON object in a 200, or what the failure means for a call that only reads."""
+    """The JSON object in a 200, or the failure of a call that only reads."""
     text = explanation(response)
     if response.status in {_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT} or _is_class(response, 5):
         return Again(text, _wait(response, now))
@@ -34,7 +34,7 @@ def reading_of(response: Response, now: datetime) -> dict[str, Any] | Again[str]
 
 
 def outcome_of(response: Response, now: datetime) -> Done | Refused | Unclear | NotSent:
-    """What an answer says of a call that changes something."""
+    """The outcome of a call that changes something."""
     text = explanation(response)
     if response.status == _TOO_MANY_REQUESTS:
         return NotSent(text, _wait(response, now))
@@ -53,17 +53,17 @@ def _is_class(response: Response, hundreds: int) -> bool:
 
 
 def _is_clean_success(response: Response) -> bool:
-    """Without a body, or with one that is the marketplace's own kind."""
+    """Whether the body is empty or a JSON object, so that it can be the marketplace's."""
     return response.status == _NO_CONTENT or not response.body.strip() or json_object(response) is not None
 
 
 def is_page(response: Response) -> bool:
-    """Whether it is a web page, whatever type it is said to have."""
+    """Whether it is a web page, whatever its content type."""
     return response.content_type in _PAGES or response.body[:200].lstrip()[:1] == b"<"
 
 
 def json_object(response: Response) -> dict[str, Any] | None:
-    """The body as a JSON object, its fractions as Decimal; None where the type or the body is anything else."""
+    """The body as a JSON object, fractions as Decimal; None for another type or body."""
     kind = response.content_type
     if not (kind == "application/json" or kind.endswith("+json")):
         return None
@@ -93,8 +93,8 @@ def _words(response: Response) -> str:
     if error is None:
         return f"nothing readable ({len(response.body)} bytes, {response.content_type[:50] or 'no type'})"
     items = (": ".join(part for part in (item.field, item.message) if part) for item in error.errors)
-    told = [part for part in (_code(error), error.message, *items) if part]
-    words = " ".join(" ".join(dict.fromkeys(told)).split())
+    parts = [part for part in (_code(error), error.message, *items) if part]
+    words = " ".join(" ".join(dict.fromkeys(parts)).split())
     return words[:_LONGEST_QUOTE] or "no explanation"
 
 
@@ -110,6 +110,6 @@ def _code(error: ErrorAnswer) -> str | None:
 
 
 def _wait(response: Response, now: datetime) -> float | None:
-    """The seconds that `Retry-After` asks for; the vendor documents seconds."""
+    """The seconds in `Retry-After`, at most two days."""
     asked = retry_after(response.headers, now)
     return asked if asked is None else min(asked, _LONGEST_WAIT)

@@ -22,8 +22,8 @@ from laptop.faults import (
     DroppableProtocol,
     Fault,
     FaultKind,
-    FaultOrder,
     FaultPlan,
+    FaultSettings,
     FaultyApp,
     fault_routes,
 )
@@ -117,7 +117,7 @@ def test_concurrent_requests_are_counted_exactly() -> None:
 def test_a_replaced_plan_counts_from_zero() -> None:
     plan = FaultPlan(faults=[fault("malformed", times=1)])
     assert strikes(plan, 2) == [True, False]
-    plan.replace(FaultOrder(seed=3, faults=(fault("malformed", times=1),)))
+    plan.replace(FaultSettings(seed=3, faults=(fault("malformed", times=1),)))
     assert strikes(plan, 2) == [True, False]
     assert plan.report()["seed"] == 3
 
