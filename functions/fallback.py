@@ -7,10 +7,11 @@ from pydantic import model_validator
 
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import endpoint
-from shared.wiring import checks, enrichment
+from shared.wiring import checks, enrichment, fulfillment
 from shared.wiring.part import check
 
 if TYPE_CHECKING:
+    from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.enrichment.sweep import Sweeper
 
@@ -31,14 +32,26 @@ class FallbackRequest(RequestModel):
         return self
 
 
-@endpoint(FallbackRequest, CHECKS, enrichment.record_store, enrichment.sweeper, enrichment.sweep_limit)
+@endpoint(
+    FallbackRequest,
+    CHECKS,
+    enrichment.record_store,
+    fulfillment.order_store,
+    enrichment.sweeper,
+    enrichment.sweep_limit,
+)
 def fallback(
-    request: FallbackRequest, _call: Call, store: "SupabaseRecordStore", sweeper: "Sweeper", sweep_limit: int
+    request: FallbackRequest,
+    _call: Call,
+    records: "SupabaseRecordStore",
+    orders: "SupabaseOrderStore",
+    sweeper: "Sweeper",
+    sweep_limit: int,
 ) -> Answer:
     if request.automation_task_id is None:
         swept = sweeper.sweep(sweep_limit)
-        return Answer({"swept": swept}, logged=swept | store.health_figures())
-    handover = store.create_fallback_task(request.automation_task_id)
+        return Answer({"swept": swept}, logged=swept | records.figures() | orders.figures())
+    handover = records.create_fallback_task(request.automation_task_id)
     body = {
         "automation_task_id": str(request.automation_task_id),
         "outcome": handover.outcome,

@@ -34,8 +34,8 @@ locals {
     }
   }
 
-  # Numbers that every sweep writes into its log entry (health_figures in the migrations). Sweeps run every five minutes, so a mean
-  # over some minutes is the figure itself.
+  # Numbers that every sweep writes into its log entry (enrichment_figures and fulfillment_figures in the migrations). Sweeps
+  # run every five minutes, so a mean over some minutes is the figure itself.
   figures = {
     in_flight                    = { unit = "1", about = "Records that automation works on or has yet to work on" }
     oldest_in_flight_seconds     = { unit = "s", about = "Age of the oldest of them that could be worked on" }

@@ -231,6 +231,11 @@ class SupabaseOrderStore:
         sides: Json = self._rpc.call("reconcile_orders", {"p_day": day and day.isoformat()})
         return sides
 
+    def figures(self) -> Json:
+        """The numbers that alerts and the dashboard use."""
+        figures: Json = self._call("fulfillment_figures")
+        return figures
+
     def recent_stage_runs(self, limit: int) -> list[Json]:
         runs: list[Json] = self._rpc.call("recent_stage_runs", {"p_limit": limit})
         return runs

@@ -320,9 +320,9 @@ class SupabaseRecordStore:
             )
         )
 
-    def health_figures(self) -> Json:
-        """How everything stands, in the numbers that alerts are made of."""
-        figures: Json = self._call("health_figures")
+    def figures(self) -> Json:
+        """The numbers that alerts and the dashboard use."""
+        figures: Json = self._call("enrichment_figures")
         return figures
 
     # --- people

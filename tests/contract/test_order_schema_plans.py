@@ -100,8 +100,8 @@ CALLS: dict[str, tuple[Callable[[Fulfillment], Any], set[str]]] = {
         {"orders_by_day", "order_status_history_beginnings", "order_status_history_by_order"},
     ),
     "messages": (messages, {"threads_pkey", "messages_pkey"}),
-    "health_figures": (
-        lambda fulfillment: fulfillment.call("health_figures"),
+    "fulfillment_figures": (
+        lambda fulfillment: fulfillment.call("fulfillment_figures"),
         {"shipments_unsettled", "orders_for_person"},
     ),
     "recent_stage_runs": (

@@ -58,7 +58,8 @@ def test_and_is_closed_to_everybody_else(owned: Database, role: str) -> None:
     with owned.connect(role=role) as connection:
         for query in (
             "select from batches",
-            "select health_figures()",
+            "select enrichment_figures()",
+            "select fulfillment_figures()",
             "select redrive_dead_letters('b', null, 'c', 1, 1)",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

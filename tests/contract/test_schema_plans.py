@@ -145,8 +145,8 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
         {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
     ),
     "reconcile of a day": (lambda enrichment: enrichment.reconcile(None, "2026-02-27"), {"batches_by_day"}),
-    "health_figures": (
-        lambda enrichment: enrichment.call("health_figures"),
+    "enrichment_figures": (
+        lambda enrichment: enrichment.call("enrichment_figures"),
         {"one_open_automation_task_per_record"},
     ),
     "recent_products": (
