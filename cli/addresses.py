@@ -1,10 +1,10 @@
-"""Where the functions are. A flag beats a variable, and a function's own address beats the base of all.
+"""Finds the address of a function. A flag beats a variable; a function's own address beats the common one.
 
 1. `--orchestrate-url`, `--workflow-url`       used as they are
 2. `--url`                                     with the function's name appended
 3. `SWITCHYARD_ORCHESTRATE_URL`, ..._WORKFLOW_URL  used as they are
 4. `SWITCHYARD_URL`                            with the function's name appended
-5. the running local cloud, out of its state.json
+5. the running local cloud: its state.json has the addresses
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ class Function(StrEnum):
 
 @dataclass(frozen=True)
 class Address:
-    """`url` has no slash at its end; `advice` is what to do when nobody answers there."""
+    """`url` has no slash at its end; `advice` is for a person when there is no answer."""
 
     function: Function
     url: str
@@ -41,13 +41,13 @@ class Address:
 
     @property
     def is_private(self) -> bool:
-        """Whether a secret may be sent there."""
+        """True when a secret may be sent to this address."""
         return self.is_loopback or urlsplit(self.url).scheme == "https"
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the user says: the base of all functions, and addresses of single ones."""
+    """The addresses that the user gives: one base for all functions, and single functions' own."""
 
     base: str | None
     single: Mapping[Function, str | None]
@@ -78,13 +78,13 @@ def locate(
 
 
 def checked_url(text: str, name: str) -> str:
-    """Raises WrongUsage, which does not repeat the text: it may hold a password."""
+    """Raises WrongUsage without repeating the text, which may hold a password."""
     try:
         url = httpx.URL(text.strip())
     except httpx.InvalidURL as error:
-        raise WrongUsage(f"{name}: this is no address ({error})") from None
+        raise WrongUsage(f"{name}: this is not an address ({error})") from None
     if url.scheme not in {"http", "https"} or not url.host:
         raise WrongUsage(f"{name}: an address begins with https:// (or http://) and a host")
     if url.userinfo or url.query or url.fragment:
-        raise WrongUsage(f"{name}: an address holds no user, query or fragment")
+        raise WrongUsage(f"{name}: an address may not hold a user, query or fragment")
     return str(url).rstrip("/")

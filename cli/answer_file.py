@@ -1,4 +1,4 @@
-"""`--output`: the whole answer as JSON, in a file that appears at once or not at all."""
+"""`--output`: writes the whole answer as JSON to a file that appears complete or not at all."""
 
 import json
 import os
@@ -16,7 +16,7 @@ STANDARD_OUTPUT = Path("-")
 class AnswerFile:
     """Opened before the call, so that a path that cannot be written is found before anything happens.
 
-    Without a `write` inside the `with`, nothing is left behind and what stood there before still does.
+    Without a `write` inside the `with`, no draft is left and an existing file stays as it was.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -41,7 +41,7 @@ class AnswerFile:
             raise IsADirectoryError("it is a directory")
         self._target = target
         if target.exists() and not target.is_file():
-            return  # a device or a pipe: written straight, for it cannot be replaced
+            return  # a device or a pipe cannot be replaced: `write` writes into it
         draft = target.with_name(f".{target.name[:200]}.{os.getpid()}")
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         self._draft = draft
@@ -53,7 +53,7 @@ class AnswerFile:
     def write(self, answer: dict[str, Any]) -> None:
         if self.replaces_summary:
             plain = not sys.stdout.encoding.lower().startswith("utf")
-            # piece by piece: an unbuffered stream drops what a pipe does not take of one large write
+            # in pieces: of one large write, an unbuffered stream loses what the pipe does not take at once
             json.dump(answer, sys.stdout, indent=2, ensure_ascii=plain)
             sys.stdout.write("\n")
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What the functions answer, as far as the summaries need it. More fields may come; a missing one is an error."""
+"""The functions' answers: only the fields that summaries need. Other fields are ignored; a missing one is an error."""
 
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ A = TypeVar("A", bound=Answer)
 
 
 def parsed(model: type[A], answer: dict[str, Any]) -> A:
-    """Raises NotReached: what answers so is another version, or another thing."""
+    """Raises NotReached when a field is missing: another version answered, or another program."""
     try:
         return model.model_validate(answer)
     except ValidationError as error:
@@ -120,7 +120,7 @@ class Configuration(Answer):
 
 
 class Equation(Answer):
-    """Where all records that were taken are; it balances when none is missing. `lost` have no place any more."""
+    """Accounts for all records taken; it balances when none is missing. `lost` records are in no state at all."""
 
     taken: int
     completed: int

@@ -1,4 +1,4 @@
-"""What may be typed: commands, options and their ranges. Everything wrong here is found before any call."""
+"""The commands, their options and ranges. Everything wrong here is found before any call."""
 
 import argparse
 from pathlib import Path
@@ -39,9 +39,9 @@ examples:
   python run_workflow.py claim TASK --as ana
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
   python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
-  python run_workflow.py reconcile --day 2026-11-22         today's records when nothing is given
+  python run_workflow.py reconcile --day 2026-11-22         without --day: today's records
   python run_workflow.py config --show
-  python run_workflow.py schedule list                      and pause, resume, run STAGE
+  python run_workflow.py schedule list                      also: pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
     python run_workflow.py --url https://REGION-PROJECT.cloudfunctions.net pending
 
@@ -53,12 +53,12 @@ exit status:
   4    the function refused: unknown batch or task, claimed by somebody else, not allowed, invalid
   130  interrupted with Ctrl+C
 
-Options of the connection may stand before or after the command. docs/cli.md has more.
+The connection options may be given before or after the command. docs/cli.md has more.
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, where argparse would put the whole usage before it."""
+    """Reports an error in one line; argparse would print the whole usage before it."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(WrongUsage.status, f"{self.prog}: {message} (--help says more)\n")
@@ -100,18 +100,18 @@ def _command(
         "--output",
         metavar="FILE",
         type=_output,
-        help="write the whole answer there as JSON; - for standard output, in place of the summary",
+        help="write the whole answer to this file as JSON; - prints it instead of the summary",
     )
     return made
 
 
 def _connection() -> Parser:
-    """Suppressed defaults: what stands before the command must not be undone by what does not stand after it."""
+    """Defaults are suppressed: an option given before the command must not be reset by its absence after it."""
     options = Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     group = options.add_argument_group("connection")
-    group.add_argument("--url", help="where the functions are, /NAME is appended (default: the local cloud)")
-    group.add_argument("--orchestrate-url", metavar="URL", help="where `orchestrate` alone is")
-    group.add_argument("--workflow-url", metavar="URL", help="where `workflow` alone is")
+    group.add_argument("--url", help="address of the functions; /NAME is appended (default: the local cloud)")
+    group.add_argument("--orchestrate-url", metavar="URL", help="address of `orchestrate` only")
+    group.add_argument("--workflow-url", metavar="URL", help="address of `workflow` only")
     group.add_argument(
         "--token", type=token, help="identity token of the caller (better: SWITCHYARD_TOKEN); never shown"
     )
@@ -163,7 +163,7 @@ def _run(run: argparse.ArgumentParser) -> None:
 
 def _pending(pending: argparse.ArgumentParser) -> None:
     pending.add_argument(
-        "--limit", type=whole(1, 1000), default=50, help="at most so many (default: %(default)s)"
+        "--limit", type=whole(1, 1000), default=50, help="at most this many (default: %(default)s)"
     )
     pending.add_argument("--priority", choices=[str(priority) for priority in TaskPriority])
 
@@ -179,21 +179,21 @@ def _reconcile(reconcile: argparse.ArgumentParser) -> None:
 def _watch(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("batch", metavar="BATCH", type=known_batch_id)
     watch.add_argument(
-        "--until-ended", action="store_true", help="go on until people are done as well, not automation alone"
+        "--until-ended", action="store_true", help="go on until people are done too, not only automation"
     )
     watch.add_argument(
         "--interval",
         metavar="SECONDS",
         type=number(0.01, 3600),
         default=1.0,
-        help="between two looks (default: %(default)s)",
+        help="time between two calls (default: %(default)s)",
     )
     watch.add_argument(
         "--patience",
         metavar="SECONDS",
         type=number(0, 86_400),
         default=60.0,
-        help="how long the function may be away in between (default: %(default)s)",
+        help="how long the function may be unavailable in between (default: %(default)s)",
     )
 
 
@@ -210,7 +210,7 @@ def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
             "--as", metavar="NAME", dest="assignee", type=person, required=True, help="who you are"
         )
     for command, required in ((release, False), (complete, False), (fail, True)):
-        command.add_argument("--note", type=text, required=required, help="what to keep with the task")
+        command.add_argument("--note", type=text, required=required, help="a note that is kept with the task")
     complete.add_argument(
         "--set",
         metavar="FIELD=VALUE",
@@ -242,7 +242,9 @@ def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _redrive(redrive: argparse.ArgumentParser) -> None:
-    redrive.add_argument("batch", metavar="BATCH", type=known_batch_id, help="whose dead letters")
+    redrive.add_argument(
+        "batch", metavar="BATCH", type=known_batch_id, help="the batch that has the dead letters"
+    )
     redrive.add_argument(
         "--cause", choices=[str(cause) for cause in ErrorCategory], help="only what failed for this cause"
     )
@@ -250,7 +252,7 @@ def _redrive(redrive: argparse.ArgumentParser) -> None:
         "--limit",
         type=whole(1, 1000),
         default=100,
-        help="at most so many, the most urgent first (default: %(default)s)",
+        help="at most this many, the most urgent first (default: %(default)s)",
     )
     redrive.add_argument(
         "--batch-id",
@@ -262,12 +264,16 @@ def _redrive(redrive: argparse.ArgumentParser) -> None:
 
 def _schedule(schedule: argparse.ArgumentParser) -> None:
     schedule.add_argument("action", choices=("list", "pause", "resume", "run"))
-    schedule.add_argument("job", metavar="STAGE", nargs="?", type=job_name, help="all but `list` need it")
+    schedule.add_argument(
+        "job", metavar="STAGE", nargs="?", type=job_name, help="needed by all actions but `list`"
+    )
     schedule.add_argument("--project", type=text, help="the Google Cloud project")
     schedule.add_argument(
         "--location", type=text, help="region of the jobs (default: the jobs of the local cloud)"
     )
-    schedule.add_argument("--endpoint", metavar="HOST:PORT", type=text, help="of a local Cloud Scheduler")
+    schedule.add_argument(
+        "--endpoint", metavar="HOST:PORT", type=text, help="address of a local Cloud Scheduler"
+    )
 
 
 def _output(given: str) -> Path:

@@ -1,4 +1,4 @@
-"""Calls of the deployed functions: what goes out, when it is tried again, and what the reply means."""
+"""Calls a deployed function, tries again where that does no harm, and reads the reply."""
 
 import json
 import time
@@ -28,7 +28,7 @@ class Reply:
 
     @cached_property
     def json(self) -> dict[str, Any] | None:
-        """None when it is no JSON object."""
+        """None when the content is not a JSON object."""
         try:
             found = json.loads(self.content)
         except (ValueError, RecursionError):
@@ -37,7 +37,7 @@ class Reply:
 
     @property
     def problem(self) -> dict[str, Any] | None:
-        """The body of a refusal by one of our functions, of all that may stand between."""
+        """The body when one of our functions refused the call, not a proxy or the platform."""
         return self.json if self.json and "detail" in self.json and "code" in self.json else None
 
     @property
@@ -50,7 +50,7 @@ def read_answer(reply: Reply, address: Address) -> dict[str, Any]:
     if reply.status == HTTPStatus.OK and reply.json is not None:
         return reply.json
     if reply.problem:
-        raise Refused(f"{address.function} refused: {_told(reply, reply.problem)}")
+        raise Refused(f"{address.function} refused: {_detail(reply, reply.problem)}")
     said = f"{address.function} at {address.url} answered {reply.status} {_phrase(reply.status)}"
     if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         raise Refused(f"{said}; {_IDENTITY}")
@@ -61,7 +61,7 @@ def read_answer(reply: Reply, address: Address) -> dict[str, Any]:
     raise NotReached(f"{said}: this is not the function; is the address right?")
 
 
-def _told(reply: Reply, problem: Mapping[str, Any]) -> str:
+def _detail(reply: Reply, problem: Mapping[str, Any]) -> str:
     errors = problem.get("errors")
     if isinstance(errors, list) and errors:
         lines = [
@@ -89,7 +89,7 @@ NOT_AVAILABLE = (429, 502, 503, 504)
 
 @dataclass(frozen=True)
 class Call:
-    """`repeatable` when a call whose answer was lost may be sent once more. `timeout` in seconds bounds one try."""
+    """`repeatable`: the call may be sent again when its answer was lost. `timeout`, in seconds, limits one try."""
 
     method: str
     path: str
@@ -100,28 +100,28 @@ class Call:
 
 
 class Client:
-    """Of one function. Use it in a `with`. `tell` hears of tries that failed; the token goes nowhere else."""
+    """Calls one function; use it in a `with`. `notify` gets a line for each failed try; the token is not logged."""
 
     def __init__(
         self,
         address: Address,
         token: str | None,
         *,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if token and not address.is_private:
             raise WrongUsage(f"{address.url}: a token is sent over https only, or to this machine")
         self.address = address
-        self._tell = tell
+        self._notify = notify
         self._sleep = sleep
-        # a proxy of the environment is for what lies outside
+        # a proxy from the environment is only for other machines
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}"} if token else {},
             trust_env=not address.is_loopback,
             verify=address.url.startswith(
                 "https"
-            ),  # redirects are not followed; to load the certificates takes 0.1 s
+            ),  # no redirects are followed, and loading the certificates takes 0.1 s
         )
 
     def __enter__(self) -> Self:
@@ -135,12 +135,12 @@ class Client:
         answer = RETRIES.run(
             lambda: self._try(call),
             self._sleep,
-            lambda failure, wait: self._tell(f"{failure}; trying again in {wait:.1f} s"),
+            lambda failure, wait: self._notify(f"{failure}; trying again in {wait:.1f} s"),
         )
         if not isinstance(answer, Again):
             return answer
         if (answer.after or 0) > RETRIES.longest_pause:
-            raise NoAnswer(f"{answer.reason}; it asks to be left alone for {answer.after:.0f} s")
+            raise NoAnswer(f"{answer.reason}; it asks for a pause of {answer.after:.0f} s")
         raise answer.reason
 
     def _try(self, call: Call) -> dict[str, Any] | Again[NotReached]:
@@ -161,7 +161,7 @@ class Client:
         return Again(failure, retry_after(reply.headers, datetime.now(UTC)))
 
     def _send(self, call: Call) -> Reply:
-        """The timeout bounds each wait, the deadline bounds an answer that drips."""
+        """The timeout limits each wait, the deadline limits an answer that comes byte by byte."""
         deadline = time.monotonic() + call.timeout
         timeout = httpx.Timeout(call.timeout, connect=min(call.timeout, CONNECT_TIMEOUT))
         url = self.address.url + call.path

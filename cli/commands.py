@@ -1,4 +1,4 @@
-"""What each command does: one call, one summary, one exit status."""
+"""The commands. Each makes one call, shows one summary and returns one exit status."""
 
 import os
 from argparse import ArgumentTypeError, Namespace
@@ -45,27 +45,29 @@ _DONE = {"claim": "claimed", "release": "released", "complete": "completed", "fa
 
 @dataclass(frozen=True)
 class Commands:
-    """Each returns the exit status. `tell` is for what is not part of the answer."""
+    """Each method returns the exit status. `notify` prints what is not part of the answer."""
 
     functions: Functions
     screen: Screen
     file: AnswerFile
-    tell: Callable[[str], None]
+    notify: Callable[[str], None]
 
     def run(self, given: Namespace) -> int:
-        order = order_of(given)
+        request = run_request(given)
         try:
-            answer = self.functions.run(order)
+            answer = self.functions.run(request)
         except (KeyboardInterrupt, NoAnswer):
             if not given.dry_run:
-                self.tell(f"it may have begun: `run_workflow.py status {order['batch_id']}` tells")
+                self.notify(
+                    f"the batch may have begun: `run_workflow.py status {request['batch_id']}` shows it"
+                )
             raise
         if given.dry_run:
             trial = parsed(DryRun, answer)
-            return self._told(answer, lambda: show_dry_run(self.screen, trial))
+            return self._finish(answer, lambda: show_dry_run(self.screen, trial))
         report = parsed(RunReport, answer)
         failed = report.status is not None and report.status.state == "failed"
-        return self._told(answer, lambda: show_run(self.screen, report), bad=failed)
+        return self._finish(answer, lambda: show_run(self.screen, report), bad=failed)
 
     def status(self, given: Namespace) -> int:
         return self._batch(self.functions.batch(given.batch))
@@ -74,58 +76,60 @@ class Commands:
         watching = Watching(given.interval, given.patience, given.until_ended)
         screen = None if self.file.replaces_summary else self.screen
         with display(screen) as show:
-            answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.tell)
+            answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.notify)
         return self._batch(answer)
 
     def pending(self, given: Namespace) -> int:
         answer = self.functions.pending(given.limit, given.priority)
         found = parsed(Pending, answer)
-        return self._told(answer, lambda: show_pending(self.screen, found))
+        return self._finish(answer, lambda: show_pending(self.screen, found))
 
     def config(self, _given: Namespace) -> int:
         answer = self.functions.config()
         found = parsed(Configuration, answer)
-        return self._told(answer, lambda: show_configuration(self.screen, found))
+        return self._finish(answer, lambda: show_configuration(self.screen, found))
 
     def reconcile(self, given: Namespace) -> int:
         day = None if given.batch else given.day or system_clock().date()
         answer = self.functions.reconcile(given.batch, day)
         equation = parsed(Equation, answer)
-        return self._told(answer, lambda: show_equation(self.screen, equation), bad=not equation.holds)
+        return self._finish(answer, lambda: show_equation(self.screen, equation), bad=not equation.holds)
 
     def act(self, given: Namespace) -> int:
-        answer = self.functions.act(given.task, given.command, action_of(given))
+        answer = self.functions.act(given.task, given.command, task_request(given))
         task = parsed(ManualTask, answer)
-        return self._told(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
+        return self._finish(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
 
     claim = release = complete = fail = act
 
     def redrive(self, given: Namespace) -> int:
-        order = {"limit": given.limit, "batch_id": given.batch_id or new_batch_id(system_clock())}
-        answer = self.functions.redrive(given.batch, order | ({"cause": given.cause} if given.cause else {}))
+        request = {"limit": given.limit, "batch_id": given.batch_id or new_batch_id(system_clock())}
+        answer = self.functions.redrive(
+            given.batch, request | ({"cause": given.cause} if given.cause else {})
+        )
         redriven = parsed(Redriven, answer)
-        return self._told(answer, lambda: show_redriven(self.screen, redriven))
+        return self._finish(answer, lambda: show_redriven(self.screen, redriven))
 
     def schedule(self, given: Namespace) -> int:
         jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
         answer: Json = {"jobs": [as_json(job) for job in jobs]}
-        return self._told(answer, lambda: show_jobs(self.screen, jobs, given.action))
+        return self._finish(answer, lambda: show_jobs(self.screen, jobs, given.action))
 
     def _batch(self, answer: Json) -> int:
         batch = parsed(BatchStatus, answer)
-        return self._told(answer, lambda: show_batch(self.screen, batch), bad=batch.state == "failed")
+        return self._finish(answer, lambda: show_batch(self.screen, batch), bad=batch.state == "failed")
 
-    def _told(self, answer: Json, show: Callable[[], None], *, bad: bool = False) -> int:
-        """The summary comes first: a full disk must not keep it back."""
+    def _finish(self, answer: Json, show: Callable[[], None], *, bad: bool = False) -> int:
+        """Shows the summary first, so that it appears even when the file cannot be written."""
         if not self.file.replaces_summary:
             show()
         self.file.write(answer)
         return BAD_NEWS if bad else OK
 
 
-def order_of(given: Namespace) -> Json:
+def run_request(given: Namespace) -> Json:
     """The request to `orchestrate`. A batch id is always sent, so that a repeated call starts nothing twice."""
-    order: Json = {
+    request: Json = {
         "limit": given.limit,
         "priority_threshold": given.priority_threshold,
         "force": given.force,
@@ -133,10 +137,10 @@ def order_of(given: Namespace) -> Json:
         "batch_id": given.batch_id or new_batch_id(system_clock()),
         "dry_run": given.dry_run or None,
     }
-    return {name: value for name, value in order.items() if value is not None}
+    return {name: value for name, value in request.items() if value is not None}
 
 
-def action_of(given: Namespace) -> Json:
+def task_request(given: Namespace) -> Json:
     """The request about a manual task. Raises WrongUsage for a field that is given twice."""
     body: Json = {"assignee": given.assignee}
     if getattr(given, "note", None):

@@ -1,4 +1,4 @@
-"""The calls that the commands make, by what they ask for. Shapes of the answers: cli/answers.py."""
+"""The calls that the commands make, one method each. The answers' shapes are in cli/answers.py."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 class Functions:
-    """Use it in a `with`. `locate` is asked for a function's address when it is first called."""
+    """Use it in a `with`. `locate` gives a function's address when it is first called."""
 
     def __init__(
         self,
@@ -25,12 +25,12 @@ class Functions:
         token: str | None,
         *,
         timeout: float | None,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._locate = locate
         self._token = token
         self._timeout = timeout
-        self._tell = tell
+        self._notify = notify
         self._clients: dict[Function, Client] = {}
         self._open = ExitStack()
 
@@ -42,10 +42,10 @@ class Functions:
     ) -> None:
         self._open.close()
 
-    def run(self, order: Mapping[str, Any]) -> Json:
-        """Repeatable: a batch id is always sent, and the same id twice starts nothing; a dry run changes nothing."""
+    def run(self, request: Mapping[str, Any]) -> Json:
+        """Repeatable: a batch id is always sent, and a used id starts nothing; a dry run changes nothing."""
         return self._client(Function.ORCHESTRATE).answer(
-            Call("POST", "", self._timeout or RUN_TIMEOUT, repeatable=True, body=order)
+            Call("POST", "", self._timeout or RUN_TIMEOUT, repeatable=True, body=request)
         )
 
     def batch(self, batch_id: str) -> Json:
@@ -61,7 +61,7 @@ class Functions:
         return self._get("/reconcile", {"batch": batch_id} if batch_id else {"day": str(day)})
 
     def act(self, task_id: str, action: str, body: Mapping[str, Any]) -> Json:
-        """Only a claim can be repeated: the second `complete` would be told that the task has ended."""
+        """Repeatable for a claim only: a second `complete` is refused because the task has ended."""
         return self._client(Function.WORKFLOW).answer(
             Call(
                 "POST",
@@ -72,11 +72,11 @@ class Functions:
             )
         )
 
-    def redrive(self, batch_id: str, order: Mapping[str, Any]) -> Json:
+    def redrive(self, batch_id: str, request: Mapping[str, Any]) -> Json:
         """Repeatable: the redrive's own batch id is always sent."""
         path = f"/batches/{quote(batch_id, safe='')}/redrive"
         return self._client(Function.WORKFLOW).answer(
-            Call("POST", path, self._timeout or TIMEOUT, repeatable=True, body=order)
+            Call("POST", path, self._timeout or TIMEOUT, repeatable=True, body=request)
         )
 
     def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
@@ -85,6 +85,6 @@ class Functions:
 
     def _client(self, function: Function) -> Client:
         if function not in self._clients:
-            client = Client(self._locate(function), self._token, tell=self._tell)
+            client = Client(self._locate(function), self._token, notify=self._notify)
             self._clients[function] = self._open.enter_context(client)
         return self._clients[function]

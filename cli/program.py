@@ -1,4 +1,4 @@
-"""From the command line to the exit status: builds the parts, and tells every failure in one place."""
+"""Runs one command line: builds the parts, reports every failure in one place, returns the exit status."""
 
 import io
 import os
@@ -22,7 +22,9 @@ TOKEN_VARIABLE = "SWITCHYARD_TOKEN"  # noqa: S105 - the variable's name
 def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a part's text must not fail at a narrow encoding
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a record's text must not fail in an encoding such as ASCII
     given = parser().parse_args(argv)
     complaints = Screen(sys.stderr)
     try:
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complaints.line("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # whoever read has enough; Python would try to flush once more at its end
+        # the reader of the pipe has gone; Python would flush once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
 
@@ -43,18 +45,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(given: Namespace, complaints: Screen) -> int:
     screen = Screen(sys.stdout)
     with AnswerFile(given.output) as file:
-        # on a terminal both are one, and a notice must not cross a bar that is being drawn
+        # on a terminal, stdout and stderr share the screen, and a notice must not break a progress bar
         notices = screen if screen.is_terminal and not file.replaces_summary else complaints
 
-        def tell(text: str) -> None:
+        def notify(text: str) -> None:
             notices.line(shown(text), style="yellow")
 
         timeout = getattr(given, "timeout", None)
-        with Functions(_locator(given), _token(given), timeout=timeout, tell=tell) as functions:
-            commands = Commands(functions, screen, file, tell)
+        with Functions(_locator(given), _token(given), timeout=timeout, notify=notify) as functions:
+            commands = Commands(functions, screen, file, notify)
             command: Callable[[Namespace], int] = getattr(commands, given.command)
             status = command(given)
-            sys.stdout.flush()  # a reader that has left is noticed here
+            sys.stdout.flush()  # raises here if the reader of the pipe has gone
             return status
 
 

@@ -1,7 +1,7 @@
-"""The schedule of the stages: what Cloud Scheduler fires, through its own client, in the cloud and on the laptop.
+"""Shows and changes what Cloud Scheduler fires, through its own client, in the cloud and on the laptop.
 
-Where it is: `--location` (with `--project`, `--endpoint`) beats SCHEDULER_LOCATION (with GOOGLE_CLOUD_PROJECT,
-SCHEDULER_API_ENDPOINT). Without a location, the running local cloud is meant.
+The address: `--location` (with `--project`, `--endpoint`) beats SCHEDULER_LOCATION (with GOOGLE_CLOUD_PROJECT,
+SCHEDULER_API_ENDPOINT). Without a location, the running local cloud is used.
 """
 
 from argparse import Namespace
@@ -28,7 +28,7 @@ def change_schedule(
     *,
     timeout: float | None,
 ) -> Sequence[ScheduledJob]:
-    """The jobs that were asked for, as they are afterwards. Raises Failure."""
+    """Returns the jobs concerned, in their new state. Raises Failure."""
     if (given.action == "list") == (given.job is not None):
         raise WrongUsage(
             "schedule list takes no STAGE" if given.job else f"schedule {given.action} STAGE: which one?"
@@ -54,11 +54,11 @@ def change_schedule(
 def scheduler_address(
     given: Namespace, environment: Mapping[str, str], local: Callable[[], SchedulerAddress]
 ) -> SchedulerAddress:
-    """`local` gives the address of the local cloud's. Raises WrongUsage, and what `local` raises."""
+    """`local` gives the local cloud's address. Raises WrongUsage, and what `local` raises."""
     location = given.location or environment.get(LOCATION_VARIABLE)
     if not location:
         if given.project or given.endpoint:
-            raise WrongUsage(f"say where the jobs are, with --location or {LOCATION_VARIABLE}")
+            raise WrongUsage(f"give the jobs' location, with --location or {LOCATION_VARIABLE}")
         return local()
     project = given.project or environment.get(PROJECT_VARIABLE)
     if not project:

@@ -1,4 +1,4 @@
-"""Where summaries go: colour, emojis and boxes on a terminal; plain lines without an edge to wrap at in a pipe."""
+"""The output of summaries: colours, emojis and boxes on a terminal, plain lines that are never wrapped in a pipe."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ SYMBOLS = {
     "trial": ("🔍", "[dry run]"),
     "skipped": ("⏭️  skipped:", "skipped:"),
 }
-"""Each on a terminal, and where emojis cannot be shown."""
+"""Each symbol for a terminal, and for output that cannot show emojis."""
 
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories that could move a cursor, reorder a line or break it."""
@@ -29,7 +29,7 @@ _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 class _Console(Console):
     def on_broken_pipe(self) -> NoReturn:
-        """The console would end the program by itself; the way out is cli/program.py's."""
+        """Raises instead of ending the program: cli/program.py sets the exit status."""
         raise BrokenPipeError
 
 
@@ -46,7 +46,7 @@ class Screen:
         return rich if self._emojis else plain
 
     def line(self, text: str = "", style: str = "") -> None:
-        """`text` is ours; what came from elsewhere goes through `shown` first. Never wrapped, to be copied whole."""
+        """Prints our own text, never wrapped, so that it can be copied. Foreign text must go through `shown` first."""
         self.console.print(Text(text, style=style), soft_wrap=True)
 
     def table(
@@ -58,7 +58,7 @@ class Screen:
         frame = (box.ROUNDED if self._emojis else box.ASCII) if self.is_terminal else None
         table = Table(box=frame, header_style="bold", pad_edge=self.is_terminal)
         for number, column in enumerate(columns):
-            # the first is what the next command is given: to be copied whole
+            # a person copies the first cell into the next command, so it is never wrapped
             table.add_column(column, no_wrap=number == 0 or not self.is_terminal, overflow="fold")
         for row in rows:
             table.add_row(*(Text(shown(cell)) for cell in row))
@@ -72,7 +72,7 @@ class Screen:
 
 
 def shown(value: object) -> str:
-    """A value of an answer as text that cannot steer the terminal. None is a dash."""
+    """The value as text without control characters; a dash for None."""
     if value is None:
         return "-"
     text = str(value)

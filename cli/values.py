@@ -1,4 +1,4 @@
-"""Single values of the command line, each read or refused in words. The ranges are those of the functions."""
+"""Parsers for single values of the command line. The ranges are those of the functions."""
 
 import math
 import re
@@ -19,7 +19,7 @@ _LONGEST_LINK = 2_000
 def whole(least: int, most: int) -> Callable[[str], int]:
     def read(given: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", given) or not least <= int(given) <= most:
-            raise ArgumentTypeError(f"{given!r} is no whole number from {least} to {most}")
+            raise ArgumentTypeError(f"{given!r} is not a whole number from {least} to {most}")
         return int(given)
 
     return read
@@ -31,8 +31,8 @@ def number(least: float, most: float) -> Callable[[str], float]:
             value = float(given)
         except ValueError:
             value = math.nan
-        if not least <= value <= most:  # not so for "nan" either
-            raise ArgumentTypeError(f"{given!r} is no number from {least:g} to {most:g}")
+        if not least <= value <= most:  # false for "nan" too
+            raise ArgumentTypeError(f"{given!r} is not a number from {least:g} to {most:g}")
         return value
 
     return read
@@ -50,7 +50,7 @@ def batch_id(given: str) -> str:
 
 
 def known_batch_id(given: str) -> str:
-    """Also the name that the system gives the batch of a batch's fallback tasks."""
+    """A batch id, or the name that the system gives to a batch of fallback tasks."""
     batch_id(given.removesuffix("_fallback"))
     return given
 
@@ -59,7 +59,7 @@ def task_id(given: str) -> str:
     try:
         return str(UUID(given))
     except ValueError:
-        raise ArgumentTypeError(f"{given!r} is no task id; `pending` lists them") from None
+        raise ArgumentTypeError(f"{given!r} is not a task id; `pending` lists them") from None
 
 
 def day(given: str) -> date:
@@ -67,19 +67,19 @@ def day(given: str) -> date:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", given, re.ASCII):
             return date.fromisoformat(given)
     except ValueError:
-        pass  # a day that no calendar has: refused below like what is no day at all
-    raise ArgumentTypeError(f"{given!r} is no day; write YYYY-MM-DD")
+        pass  # a date that does not exist, such as 2026-02-30: refused below
+    raise ArgumentTypeError(f"{given!r} is not a day; write YYYY-MM-DD")
 
 
 def policy_name(given: str) -> str:
-    """Which policies there are is the function's to say."""
+    """Checks only the form: the function knows which policies exist."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", given):
         raise ArgumentTypeError(f"{given!r} cannot name a policy")
     return given
 
 
 def job_name(given: str) -> str:
-    """Which jobs there are is Cloud Scheduler's to say."""
+    """Checks only the form: Cloud Scheduler knows which jobs exist."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,500}", given):
         raise ArgumentTypeError(f"{given!r} cannot name a job; `schedule list` lists them")
     return given
@@ -101,13 +101,13 @@ def _text(given: str, longest: int) -> str:
 
 
 def _forbidden(value: str) -> bool:
-    """Whether the database cannot hold it: NUL, or bytes of the terminal that were no UTF-8."""
+    """True for what the database cannot hold: NUL, and bytes from the terminal that are not UTF-8."""
     return bool(UNSTORABLE.search(value))
 
 
 def link(given: str) -> str:
     if len(given) > _LONGEST_LINK or not re.fullmatch(r"https?://[^\s\x00]+", given) or _forbidden(given):
-        raise ArgumentTypeError(f"{given[:100]!r} is no link; it begins with https:// or http://")
+        raise ArgumentTypeError(f"{given[:100]!r} is not a link; a link begins with https:// or http://")
     return given
 
 
@@ -122,15 +122,15 @@ def product_field(given: str) -> tuple[str, str]:
     name, value = named_value(given)
     if name not in PRODUCT_FIELDS:
         raise ArgumentTypeError(
-            f"{name!r} is no field; there are {', '.join(PRODUCT_FIELDS)}, and --attribute for all others"
+            f"{name!r} is not a field; use {', '.join(PRODUCT_FIELDS)}, or --attribute for others"
         )
     return (name, person(value)) if name == "manufacturer" else (name, value)
 
 
 def token(given: str) -> str:
-    """The refusal does not repeat the secret."""
+    """The error message does not repeat the secret."""
     if not re.fullmatch(r"[\x21-\x7e]{1,10000}", given.strip()):
-        raise ArgumentTypeError("this is no token: it is one word of visible characters")
+        raise ArgumentTypeError("this is not a token: a token is one word of visible characters")
     return given.strip()
 
 

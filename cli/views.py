@@ -1,4 +1,4 @@
-"""What a person sees of each kind of answer."""
+"""The summary that a person sees for each kind of answer."""
 
 import json
 from collections import Counter
@@ -41,7 +41,7 @@ def state_in_words(state: str) -> str:
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """`3 completed, 1 failed`; the most first."""
+    """Such as `3 completed, 1 failed`, the largest count first."""
     if not counts:
         return "none"
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -49,7 +49,7 @@ def counted(counts: Mapping[str, int]) -> str:
 
 
 MOST_DECISIONS = 50
-"""Shown of a dry run; `--output` has them all."""
+"""The most decisions of a dry run that are shown; `--output` has them all."""
 
 
 def show_run(screen: Screen, report: RunReport) -> None:
@@ -138,7 +138,7 @@ def show_pending(screen: Screen, pending: Pending) -> None:
 
 
 def show_task(screen: Screen, task: ManualTask, done: str) -> None:
-    """`done` says what became of it, such as `claimed`."""
+    """`done` is what was done with it, such as `claimed`."""
     screen.line(f"{screen.symbol('done')} {done}: {shown(task.pn)} {shown(task.manufacturer)}", style="bold")
     facts = {
         "task": task.id,
@@ -172,7 +172,7 @@ def show_redriven(screen: Screen, redriven: Redriven) -> None:
 
 
 def _list(screen: Screen, tasks: Sequence[ManualTask]) -> None:
-    """A terminal is too narrow for an id and a reason side by side."""
+    """Several lines for each task: a terminal is too narrow for an id and a reason side by side."""
     for task in tasks:
         screen.line()
         screen.line(f"{shown(task.id)}  {shown(task.priority)}, due {moment(task.due_at)}", style="bold")

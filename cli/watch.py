@@ -15,12 +15,12 @@ from cli.failures import NotReached
 from cli.screen import Screen
 
 ABANDONED_AFTER = timedelta(minutes=15)
-"""An `orchestrate` that died never closes its batch; the database gives up on it after the same time (batch_status)."""
+"""A dead `orchestrate` never closes its batch; the database gives it up after the same time (batch_status)."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """Of `total` tasks, `ended` have: well or, `failed` of them, not."""
+    """`ended` tasks out of `total`; `failed` is the part of `ended` that failed."""
 
     total: int
     ended: int
@@ -86,8 +86,8 @@ class Reader(Protocol):
         ...
 
 
-def watch(read: Reader, watching: Watching, show: Show, tell: Callable[[str], None]) -> dict[str, Any]:
-    """The last status. Raises NotReached at once when the first look fails, later when patience has run out."""
+def watch(read: Reader, watching: Watching, show: Show, notify: Callable[[str], None]) -> dict[str, Any]:
+    """Returns the last status. Raises NotReached when the first call fails, or later ones fail for `patience`."""
     answer = read()
     while True:
         progress = progress_of(parsed(BatchStatus, answer), datetime.now(UTC))
@@ -95,10 +95,10 @@ def watch(read: Reader, watching: Watching, show: Show, tell: Callable[[str], No
         if watching.is_over(progress):
             return answer
         time.sleep(watching.interval)
-        answer = _read_patiently(read, watching, tell)
+        answer = _read_patiently(read, watching, notify)
 
 
-def _read_patiently(read: Reader, watching: Watching, tell: Callable[[str], None]) -> dict[str, Any]:
+def _read_patiently(read: Reader, watching: Watching, notify: Callable[[str], None]) -> dict[str, Any]:
     deadline = time.monotonic() + watching.patience
     while True:
         try:
@@ -106,13 +106,13 @@ def _read_patiently(read: Reader, watching: Watching, tell: Callable[[str], None
         except NotReached as failure:
             if time.monotonic() >= deadline:
                 raise
-            tell(f"{failure}; still watching")
+            notify(f"{failure}; still watching")
             time.sleep(watching.interval)
 
 
 @contextmanager
 def display(screen: Screen | None) -> Iterator[Show]:
-    """Bars on a terminal, lines in a pipe, nothing without a screen."""
+    """Shows bars on a terminal, lines in a pipe, and nothing without a screen."""
     if screen is None:
         yield lambda _progress: None
         return
@@ -149,7 +149,7 @@ def _bars(bars: Bars, screen: Screen) -> Show:
 
 
 def _lines(screen: Screen) -> Show:
-    """One line for each change."""
+    """Prints one line for each change."""
     last = ""
 
     def show(progress: Progress) -> None:

@@ -1,6 +1,6 @@
-"""`python -m infra.smoke [--url URL]`: is what is deployed alive? Each function's health, and a call without effect.
+"""`python -m infra.smoke [--url URL]`: checks each deployed function's health and makes a call without effect.
 
-Without --url the running laptop cloud is called. With a token, in SWITCHYARD_TOKEN, it goes into every call.
+Without --url it calls the running laptop cloud. A token in SWITCHYARD_TOKEN is sent with every call.
 """
 
 import argparse
@@ -28,13 +28,13 @@ HEALTH_TIMEOUT = 30.0  # seconds: a cold start, then the checks
 CALL_TIMEOUT = 120.0  # seconds: a dry run reads BigQuery or the marketplace
 LONGEST = 100  # characters of an answer that are shown
 
-NOBODY = {"automation_task_id": str(UUID(int=0))}
-"""Asked to work on a task that cannot exist, a function goes to the database and changes nothing."""
+NO_TASK = {"automation_task_id": str(UUID(int=0))}
+"""A task that cannot exist: the function asks the database for it and changes nothing."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A call that changes nothing, and the status of a good answer to it."""
+    """A call that changes nothing, and the status that it must get."""
 
     method: str
     path: str
@@ -45,11 +45,11 @@ class Trial:
 STAGE = Trial("POST", "/", {"dry_run": True, "limit": 1}, 200)
 TRIALS: Mapping[str, Trial] = {
     "orchestrate": Trial("POST", "/", {"dry_run": True, "limit": 1}, 200),
-    "automate": Trial("POST", "/", NOBODY, 404),
-    "fallback": Trial("POST", "/", NOBODY, 404),
+    "automate": Trial("POST", "/", NO_TASK, 404),
+    "fallback": Trial("POST", "/", NO_TASK, 404),
     "workflow": Trial("GET", "/config", None, 200),
 }
-"""All others are stages."""
+"""The calls to all functions but the stages, which get STAGE."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def located(url: str | None, names: Sequence[str]) -> dict[str, str]:
-    """`url` holds {function}, or is a base to which the name is appended. Raises WrongUsage and NotReached."""
+    """`url` contains {function}, or is a base to which the name is appended. Raises WrongUsage and NotReached."""
     if url is None:
         local = local_functions()
         if missing := [name for name in names if name not in local]:
@@ -86,10 +86,10 @@ def located(url: str | None, names: Sequence[str]) -> dict[str, str]:
 
 
 def _token(text: str) -> str:
-    """Raises WrongUsage, which does not repeat the text."""
+    """Raises WrongUsage without repeating the text."""
     token = text.strip()
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise WrongUsage(f"{TOKEN_VARIABLE} holds no token, but several words or lines")
+        raise WrongUsage(f"{TOKEN_VARIABLE} is not a token: it has several words or lines")
     return token
 
 
@@ -99,7 +99,7 @@ def _is_here(url: str) -> bool:
 
 def _smoke(addresses: Mapping[str, str], token: str) -> bool:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    # A proxy of the environment is for what lies outside.
+    # A proxy from the environment is only for other machines.
     outside = not all(map(_is_here, addresses.values()))
     passed = True
     sys.stdout.write(f"{'function':<17}{'call':<14}{'':<8}{'seconds':>8}  answer\n")
@@ -119,17 +119,17 @@ def _smoke(addresses: Mapping[str, str], token: str) -> bool:
 
 def health(client: httpx.Client, url: str) -> Outcome:
     reply = _ask(client, url, Trial("GET", "/health", None, 200), HEALTH_TIMEOUT)
-    checks = reply.told.get("checks")
+    checks = reply.body.get("checks")
     if not isinstance(checks, dict):
         return Outcome(
             passed=False, what=reply.failure or f"{reply.status}, without checks", seconds=reply.seconds
         )
-    said = [
+    checked = [
         name if check["status"] == "ok" else f"{name}: {check['code']} {check['detail']}"
         for name, check in checks.items()
     ]
     return Outcome(
-        reply.status == httpx.codes.OK, f"{reply.told.get('version')}: {', '.join(said)}", reply.seconds
+        reply.status == httpx.codes.OK, f"{reply.body.get('version')}: {', '.join(checked)}", reply.seconds
     )
 
 
@@ -140,8 +140,8 @@ def attempt(client: httpx.Client, url: str, trial: Trial) -> Outcome:
     passed = reply.status == trial.status
     what = str(reply.status)
     if reply.status != httpx.codes.OK:
-        meant = ", as it should" if passed else ""
-        what = f"{reply.status}{meant}: {reply.told.get('code')}: {reply.told.get('detail')}"
+        meant = ", as expected" if passed else ""
+        what = f"{reply.status}{meant}: {reply.body.get('code')}: {reply.body.get('detail')}"
     return Outcome(passed, what[:LONGEST], reply.seconds)
 
 
@@ -152,7 +152,7 @@ class Reply:
     seconds: float
     failure: str = ""
     status: int = 0
-    told: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _ask(client: httpx.Client, url: str, trial: Trial, timeout: float) -> Reply:
@@ -163,22 +163,24 @@ def _ask(client: httpx.Client, url: str, trial: Trial, timeout: float) -> Reply:
         return Reply(time.perf_counter() - begun, f"no answer: {type(error).__name__}")
     seconds = time.perf_counter() - begun
     try:
-        told = answer.json()
+        body = answer.json()
     except ValueError:
-        told = None
+        body = None
     if not isinstance(
-        told, dict
-    ):  # a page of the platform, such as its refusal of a caller without an identity
+        body, dict
+    ):  # a page of the platform, such as the refusal of a caller without an identity
         return Reply(seconds, f"{answer.status_code}, and not from the function")
-    return Reply(seconds, "", answer.status_code, told)
+    return Reply(seconds, "", answer.status_code, body)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.smoke", description="Is what is deployed alive?")
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.smoke", description="Checks that all deployed functions work."
+    )
     parser.add_argument(
         "--url",
         default=os.environ.get("SWITCHYARD_URL") or None,
-        help="of the functions, with {function} where the name goes, else it is appended (default: the laptop cloud)",
+        help="address of the functions, the name in place of {function} or appended (default: the laptop cloud)",
     )
     return parser
 

@@ -35,7 +35,7 @@ def unpacked(function: str, folder: Path) -> Path:
 
 
 def only_its_packages(archive: Path, folder: Path) -> Path:
-    """What requirements.txt names, and nothing else, linked from where it is installed: in place of an installation."""
+    """Links to the installed packages of requirements.txt and to no others; an installation would be slow."""
     site = folder / "site"
     for line in (archive / "requirements.txt").read_text().splitlines():
         distribution = metadata.distribution(Requirement(line).name)
@@ -51,7 +51,7 @@ def only_its_packages(archive: Path, folder: Path) -> Path:
 def started(
     command: list[str], archive: Path, target: str, environment: Mapping[str, str]
 ) -> Iterator[httpx.Client]:
-    """`command` is what runs functions-framework. Ready when it says that it runs; its log goes to `archive`.log."""
+    """`command` runs functions-framework. Ready when it answers; its log is `archive`.log."""
     port = free_port()
     log = archive.with_suffix(".log")
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
@@ -83,5 +83,5 @@ def _await(process: subprocess.Popen[str], client: httpx.Client, log: Path) -> N
 
 
 def bare_command(archive: Path, site: Path) -> list[str]:
-    """Of this interpreter, without its own site-packages, environment and user folder."""
+    """Runs this interpreter without its site-packages, environment and user folder."""
     return [sys.executable, "-I", "-S", "-c", BARE, f"{site}:{archive}"]

@@ -1,4 +1,4 @@
-"""The command line as a user starts it, and a server that answers as the functions do and keeps what it was asked."""
+"""Runs the command line as a user does, and a server that answers like the functions and records the calls."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 PROJECT = Path(__file__).parents[1]
 COMMAND = (sys.executable, str(PROJECT / "run_workflow.py"))
-"""What a user types before the arguments."""
+"""The words that a user types before the arguments."""
 
 TASK = "3f0c2f5e-6f0b-4d56-9a53-5d3c1f6f2b11"
 _FOREIGN = (
@@ -53,7 +53,7 @@ class Asked:
 
 
 class FunctionsStandIn:
-    """`script` what a path answers, in turn; the last goes on for ever."""
+    """`script` sets the answers of a path, in turn; the last one is repeated for ever."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -69,7 +69,7 @@ class FunctionsStandIn:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def script(self, path: str, *answers: Scripted | object) -> None:
-        """What is not `Scripted` is the body of a 200."""
+        """Anything but a `Scripted` is the body of a 200."""
         self._scripts[path] = [
             each if isinstance(each, Scripted) else Scripted(body=each) for each in answers
         ]
@@ -136,7 +136,7 @@ class FunctionsStandIn:
         for byte in raw:
             try:
                 to.wfile.write(bytes([byte]))
-            except OSError:  # the caller had enough
+            except OSError:  # the caller has gone
                 return
             self._closing.wait(0.05)
 
@@ -198,7 +198,7 @@ def problem(
 
 
 def batch(state: str = "in_progress", **changes: object) -> dict[str, object]:
-    """As `GET /batches/{id}` answers."""
+    """An answer of `GET /batches/{id}`."""
     return {
         "batch_id": "b1",
         "state": state,
@@ -220,7 +220,7 @@ def batch(state: str = "in_progress", **changes: object) -> dict[str, object]:
 
 
 def report(**changes: object) -> dict[str, object]:
-    """As `orchestrate` answers."""
+    """An answer of `orchestrate`."""
     return {
         "batch_id": "b1",
         "started": True,
@@ -258,7 +258,7 @@ def manual_task(**changes: object) -> dict[str, object]:
 
 
 def redriven(**changes: object) -> dict[str, object]:
-    """As `POST /batches/{id}/redrive` answers."""
+    """An answer of `POST /batches/{id}/redrive`."""
     return {"batch_id": "b2", "redriven": 3, "left": 0, "daily_limit_reached": False} | changes
 
 

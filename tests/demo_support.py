@@ -1,4 +1,4 @@
-"""The demo as a process of its own, and what it must not leave behind."""
+"""Runs the demo as a separate process, and finds what it must not leave behind."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ PATIENCE_S = 240.0
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    """That of the tests without what would choose other data or limits."""
+    """The tests' environment without variables that would choose other data or limits."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -28,7 +28,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 def demo(folder: Path, *arguments: str, status: int = 0, **more: str) -> str:
-    """The output of one that ends by itself."""
+    """Runs a demo to its end; returns its output."""
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=PROJECT,
@@ -45,7 +45,7 @@ def demo(folder: Path, *arguments: str, status: int = 0, **more: str) -> str:
 
 @contextmanager
 def running_demo(folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Of 40 records. After an exception nothing of its stack runs on."""
+    """A demo of 40 records. After an exception, nothing of its stack is left running."""
     try:
         with started(
             [*COMMAND, "--limit", "40"],
@@ -65,7 +65,7 @@ def _stack(folder: Path) -> Path:
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Processes of the demo's stack, its state and its database."""
+    """The processes, state and database of the demo's stack that still exist."""
     stack = _stack(folder)
     found = [str(path) for path in (folder / "state", place_for(stack / "postgres").folder) if path.exists()]
     for process in psutil.process_iter():

@@ -1,1 +1,1 @@
-"""`make bench`: what the budgets of the design are measured by. Each figure is a ratio to a floor of the same run."""
+"""`make bench`: measures the budgets of the design. Each figure is a ratio to a floor from the same run."""

@@ -1,4 +1,4 @@
-"""From the start of a function's process to its first 200, beside a function that only says hello."""
+"""The time from a function's start to its first 200, compared with a function that only says hello."""
 
 import os
 import signal

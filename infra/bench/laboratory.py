@@ -1,4 +1,4 @@
-"""A laptop cloud of its own to measure on, and the record line's parts in this process, with their calls counted."""
+"""A separate laptop cloud to measure on, and enrichment's parts in this process with their calls counted."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,7 +84,9 @@ class Laboratory:
     def forget(self) -> None:
         """Empties the store, so that every run is a first run."""
         with psycopg.connect(self.stack.url("postgres"), autocommit=True) as connection:
-            connection.execute("set session_replication_role = replica")  # the audit refuses to be emptied
+            connection.execute(
+                "set session_replication_role = replica"
+            )  # otherwise a trigger forbids emptying the audit tables
             connection.execute("truncate batches, records, manufacturers, task_events, daily_usage cascade")
         self.rpc.calls.clear()
         self.queue.tasks.clear()

@@ -1,4 +1,4 @@
-"""`orchestrate` beside the same calls made with the bare clients, with more records, and with a long history."""
+"""`orchestrate` compared with the same calls by the bare clients, with more records, and with a long history."""
 
 import json
 import resource
@@ -36,7 +36,7 @@ ROWS_SQL = (ROOT / "shared" / "cloud" / "source_rows.sql").read_text(encoding="u
 
 @contextmanager
 def paused_queue(lab: Laboratory) -> Iterator[None]:
-    """Tasks wait, so that no worker takes part in the measurement."""
+    """Pauses the queue, so that no worker takes part in the measurement."""
     client = bare_tasks_client(lab.address)
     client.pause_queue(name=lab.address.path)
     try:
@@ -51,7 +51,7 @@ def measure_few(lab: Laboratory) -> list[Row]:
     source = lab.source()
     source.remember(
         [FinishedRow("nothing", datetime.now(UTC))]
-    )  # makes the ledger, which exists in any later run
+    )  # creates the ledger, which exists in all later runs
     orchestrator = lab.orchestrator(source)
     counts: list[tuple[int, int, int]] = []
 
@@ -82,7 +82,7 @@ def measure_few(lab: Laboratory) -> list[Row]:
 
 @contextmanager
 def bare_calls(lab: Laboratory) -> Iterator[Callable[[int], float]]:
-    """The calls that the run before made, made again with the clients alone."""
+    """Repeats the calls of the run before with the bare clients."""
     store = StoreSettings.from_environment(lab.environment)
     key = store.key.get_secret_value()
     headers = {"apikey": key, "Authorization": f"Bearer {key}"}
@@ -211,7 +211,7 @@ def copies(lab: Laboratory, name: str, times: int) -> str:
 
 
 def remember_best(lab: Laboratory, table: str, ledger: str) -> None:
-    """As if the first rows in order had all been finished."""
+    """Makes the first rows, in order, look finished."""
     source = lab.source(table, ledger)
     hashes: list[str] = []
     for page in source.pages(threshold=0, page_size=10_000, finished_after=datetime.now(UTC)):
@@ -223,6 +223,6 @@ def remember_best(lab: Laboratory, table: str, ledger: str) -> None:
 
 
 def peak_megabytes() -> float:
-    """Of this process: kilobytes on Linux, bytes on macOS."""
+    """This process's peak memory; the system reports kilobytes on Linux and bytes on macOS."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / MEGABYTE if sys.platform == "darwin" else peak * 1024 / MEGABYTE

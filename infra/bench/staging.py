@@ -1,4 +1,4 @@
-"""One cycle of the order line over HTTP: how often the marketplace and the carrier are called for a hundred orders."""
+"""One cycle of fulfillment over HTTP: the calls to the marketplace and the carrier for a hundred orders."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,8 +46,8 @@ def _control(
 ) -> Mapping[str, Any]:
     answer = http.request(method, f"{lab.stack.url(part)}/_control/{path}", json=body)
     answer.raise_for_status()
-    told: Mapping[str, Any] = answer.json()
-    return told
+    found: Mapping[str, Any] = answer.json()
+    return found
 
 
 def _reads(http: httpx.Client, lab: Laboratory) -> int:

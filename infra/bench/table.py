@@ -37,7 +37,7 @@ def at_most(what: str, budget: float, measured: float, floor: float, *, unit: st
 def alternately(
     times: int, ours: Callable[[int], float], floor: Callable[[int], float]
 ) -> tuple[float, float]:
-    """Medians in milliseconds of two timed actions that take turns, so that the machine's moods hit both.
+    """Medians in milliseconds of two timed actions that alternate, so that a slow moment of the machine affects both.
 
     Each takes the number of its turn and returns seconds; the first turn only warms up.
     """

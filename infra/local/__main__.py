@@ -17,7 +17,7 @@ from shared.errors import SettingsInvalid
 
 _USAGE_ERROR = 2
 _BROKEN_PIPE = 141
-"""128 + SIGPIPE, as shells say it."""
+"""128 + SIGPIPE, as shells report it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # whoever read has enough; Python would try to flush once more at its end
+        # the reader of the pipe has gone; Python would flush once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
 
@@ -52,7 +52,7 @@ def _demo(_do: Commands, given: argparse.Namespace) -> int:
 
 def _scheduler(do: Commands, given: argparse.Namespace) -> int:
     from cli.screen import Screen  # noqa: PLC0415 - only this command needs these
-    from infra.local.foreground import Going, run_pipeline  # noqa: PLC0415
+    from infra.local.foreground import Pace, run_pipeline  # noqa: PLC0415
     from infra.local.functions import LOCATION, PROJECT  # noqa: PLC0415
     from shared.cloud.scheduler import SchedulerAddress  # noqa: PLC0415
     from shared.fulfillment.pipeline import load_pipeline  # noqa: PLC0415
@@ -60,10 +60,10 @@ def _scheduler(do: Commands, given: argparse.Namespace) -> int:
     part = do.stack().state.parts.get("scheduler")
     if part is None:
         raise StackError("The stack is not running. `make up` starts it.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it leaves the schedule as it found it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM also restores the schedule
     address = SchedulerAddress(PROJECT, LOCATION, part.url)
     control = f"http://127.0.0.1:{part.ports['scheduler-control']}"
-    return run_pipeline(load_pipeline(), address, control, Going(given.every, given.once), Screen(sys.stdout))
+    return run_pipeline(load_pipeline(), address, control, Pace(given.every, given.once), Screen(sys.stdout))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,11 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--catalogue",
         type=Path,
-        help="what the DigiKey sandbox knows, JSON lines (default: $CATALOG, then data/)",
+        help="the DigiKey sandbox's parts, JSON lines (default: $CATALOG, then data/)",
     )
     up.set_defaults(run=lambda do, given: do.up(given.intake, given.catalogue))
 
-    demo = commands.add_parser("demo", help="a batch through the whole record line, on a stack of its own")
+    demo = commands.add_parser("demo", help="a batch of records and some orders, on a separate stack")
     demo.add_argument("--limit", type=whole(1, 100_000), default=200, help="records (default: 200)")
     demo.add_argument("--intake", type=Path, help="as for up")
     demo.add_argument("--catalogue", type=Path, help="as for up")
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
 
     down = commands.add_parser("down", help="stop everything")
-    down.add_argument("--purge", action="store_true", help="and remove all data and logs that it kept")
+    down.add_argument("--purge", action="store_true", help="remove all data and logs too")
     down.set_defaults(run=lambda do, given: do.down(purge=given.purge))
 
     status = commands.add_parser("status", help="what runs; exit status 0: all, 1: partly, 3: nothing")
@@ -98,17 +98,17 @@ def _parser() -> argparse.ArgumentParser:
     restart.add_argument("part")
     restart.set_defaults(run=lambda do, given: do.restart(given.part))
 
-    kill = commands.add_parser("kill", help="end one part with SIGKILL, to see what the others make of it")
+    kill = commands.add_parser("kill", help="end one part with SIGKILL, to see how the others react")
     kill.add_argument("part")
     kill.set_defaults(run=lambda do, given: do.kill(given.part))
 
-    scheduler = commands.add_parser("scheduler", help="fire the stages, and show it, until Ctrl+C")
+    scheduler = commands.add_parser("scheduler", help="fire the stages and show their answers, until Ctrl+C")
     how = scheduler.add_mutually_exclusive_group()
     how.add_argument(
         "--every",
         type=number(0.1, 3600),
         metavar="SECONDS",
-        help="how long a cycle shall take (default: as long as shared/pipeline.json says)",
+        help="length of a cycle (default: the interval in shared/pipeline.json)",
     )
     how.add_argument("--once", action="store_true", help="one cycle, without the waits between the stages")
     scheduler.set_defaults(run=_scheduler)

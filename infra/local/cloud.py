@@ -1,4 +1,4 @@
-"""The plan of Switchyard's own stack: which processes stand in for which service, and in which order they come up."""
+"""The plan of Switchyard's stack: the processes, the services that they stand in for, and the order of their start."""
 
 import sys
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _STORES, _SERVERS, _FUNCTIONS, _QUEUE = range(4)  # they stop from the last to t
 
 @dataclass(frozen=True)
 class Cloud:
-    """Everything that decides how the processes are started. `ports` has a number for each port name."""
+    """All that determines how the processes are started. `ports` has a number for each port name."""
 
     state_dir: Path
     ports: Mapping[str, int]
@@ -35,9 +35,9 @@ class Cloud:
     jwt_secret: str
     settings: LocalSettings
     environment: Mapping[str, str]
-    """The user's, out of which the functions get what is meant for them."""
+    """The user's environment; the functions get those of its variables that are theirs."""
     overrides: Mapping[str, str] = field(default_factory=dict)
-    """What the functions get in any case."""
+    """Variables that the functions get whatever the user's environment says."""
 
     def plan(self) -> Plan:
         functions = tuple(self._function(name) for name in FUNCTIONS)
@@ -80,7 +80,7 @@ class Cloud:
         )
 
     def _rest(self) -> Part:
-        """Its secrets travel in the environment: a command line can be read by every user of the machine."""
+        """Passes the secrets in the environment: every user of the machine can read a command line."""
         as_authenticator = database_url(self.ports["postgres"], user=AUTHENTICATOR)
         environment = {
             "DATABASE_URL": self.settings.database_url or as_authenticator,
@@ -180,7 +180,7 @@ class Cloud:
                 "127.0.0.1",
             ),
             {name: port},
-            # Shallow: that a dependency is away must not keep a function from starting.
+            # Shallow: a function must start even when a dependency is unavailable.
             HttpHealth(port, "/health?shallow=true"),
             environment={**self._function_environment(), "PYTHONPATH": str(ROOT)},
             tier=_FUNCTIONS,
@@ -188,7 +188,7 @@ class Cloud:
         )
 
     def _tasks(self) -> Part:
-        """Last to start and first to stop: a waiting task must not spend attempts on absent functions."""
+        """Starts last and stops first: a waiting task must not spend attempts on functions that do not run."""
         port, control = self.ports["tasks"], self.ports["tasks-control"]
         options = ("--port", port, "--control-port", control, "--data-file", self.state_dir / "tasks.sqlite")
         return Part(
@@ -211,7 +211,7 @@ class Cloud:
         )
 
     def _scheduler(self) -> Part:
-        """Like the queue: its firings must not meet absent functions."""
+        """Starts last and stops first, like the queue: it must not fire functions that do not run."""
         port, control = self.ports["scheduler"], self.ports["scheduler-control"]
         file = self.state_dir / "scheduler.sqlite"
         options = ("--port", port, "--control-port", control, "--data-file", file)
@@ -226,7 +226,7 @@ class Cloud:
         )
 
     def _schedules(self) -> Job:
-        """The stages' jobs are made paused: a person sets the pipeline going, and sees what it does."""
+        """Makes the stages' jobs paused: a person starts the pipeline, and sees what it does."""
         here = Endpoints(self.ports)
         place = ("--endpoint", here.host_and_port("scheduler"), "--project", PROJECT, "--location", LOCATION)
         called = ("orchestrate", "fallback", *STAGES)

@@ -1,4 +1,4 @@
-"""What each command of `python -m infra.local` does, and how it is shown."""
+"""The commands of `python -m infra.local`, and the display of their results."""
 
 import json
 import time
@@ -21,11 +21,11 @@ _COLOURS = {
     PartState.STOPPED: "red",
 }
 _NO_EDGE = 1000
-"""Columns of a file or a pipe, where nothing needs to be wrapped."""
+"""Width, in columns, for a file or a pipe, where nothing needs to be wrapped."""
 
 
 class Display:
-    """Lines and one table, coloured on a terminal; lines are never wrapped, so that commands can be copied."""
+    """Prints lines and one table, coloured on a terminal. Lines are never wrapped, so that commands can be copied."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -58,7 +58,7 @@ class Display:
 
 
 def _near(log: str) -> str:
-    """Relative to where the person stands, when it lies below."""
+    """The path, relative to the current folder when it is below it."""
     path = Path(log)
     return str(path.relative_to(Path.cwd())) if log and path.is_relative_to(Path.cwd()) else log or "-"
 
@@ -67,7 +67,7 @@ _FOLLOW_SECONDS = 0.2
 
 
 class Commands:
-    """What the command line does; each method returns the exit status."""
+    """One method for each command; it returns the exit status."""
 
     def __init__(self, settings: LocalSettings, display: Display) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""`python -m infra.local scheduler`: sets the pipeline going on a running stack, and shows what it does."""
+"""`python -m infra.local scheduler`: runs the pipeline on a running stack and shows what it does."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from shared.fulfillment.pipeline import Pipeline
 _LOOK_SECONDS = 0.2
 _CALL_SECONDS = 10.0
 _CYCLE_SECONDS = 7_200.0
-"""How long one cycle may take: every stage at its longest, with every retry."""
+"""The longest time for one cycle: every stage at its limit, with every retry."""
 
 _ANSWER_WIDTH = 160
 _STYLES = {"succeeded": "green", "retried": "yellow", "failed": "red"}
@@ -28,15 +28,15 @@ Firing = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Going:
-    """`every`: real seconds that a cycle takes; None: as long as the pipeline says. `once`: one cycle, at once."""
+class Pace:
+    """`every`: real seconds for a cycle; None: the pipeline's interval. `once`: one cycle, without waits."""
 
     every: float | None
     once: bool
 
 
 class Foreground:
-    """`control` is the address of the scheduler's control face."""
+    """`control` calls the scheduler's control API."""
 
     def __init__(
         self, pipeline: Pipeline, jobs: CloudSchedulerJobs, control: httpx.Client, screen: Screen
@@ -50,21 +50,21 @@ class Foreground:
         self._open: dict[int, Firing] = {}
         self._failed = 0
 
-    def go(self, going: Going) -> int:
-        """Returns the exit status: 1 when a stage of the one cycle failed. Ends by itself or by KeyboardInterrupt."""
+    def go(self, pace: Pace) -> int:
+        """Returns the exit status: with `once`, 1 when a stage failed. Without it, only KeyboardInterrupt ends it."""
         self._news()
         self._open.clear()
         with self._resumed():
             self._screen.line(f"firing {', '.join(self._stages)}; Ctrl+C ends it", style="bold")
-            if going.once:
+            if pace.once:
                 self._one_cycle()
             else:
-                self._follow(going.every)
-        return 1 if going.once and self._failed else 0
+                self._follow(pace.every)
+        return 1 if pace.once and self._failed else 0
 
     @contextmanager
     def _resumed(self) -> Iterator[None]:
-        """What was paused before is paused again, and the clock goes at its usual rate, ahead or not."""
+        """At the end, pauses what was paused before and sets the clock's rate to 1; the clock may stay ahead."""
         states = {job.name: job.state for job in self._jobs.jobs()}
         self._stages = [stage.name for stage in self._pipeline.stages if stage.name in states]
         if not self._stages:
@@ -82,7 +82,7 @@ class Foreground:
             self._jobs.resume(name)
 
     def _one_cycle(self) -> None:
-        """In the scheduler's own time: what lies between two stages is skipped."""
+        """Runs in the scheduler's own time, which skips the waits between two stages."""
         self._go_to_next_cycle()
         self._start()
         with ThreadPoolExecutor(1) as aside:
@@ -91,13 +91,13 @@ class Foreground:
             try:
                 self._show_until(cycle)
             except KeyboardInterrupt:
-                self._screen.line("waiting for the stage that is at work", style="yellow")
+                self._screen.line("waiting for the stage that is running", style="yellow")
                 for name in self._stages:
                     self._jobs.pause(name)
                 raise
 
     def _go_to_next_cycle(self) -> None:
-        """In the midst of one, its later stages would wait for those before them."""
+        """Within a running cycle, later stages would wait for the earlier ones, which are not fired again."""
         now = datetime.fromisoformat(self._clock({"running": False})["now"])
         begin = self._pipeline.cycle_begin(now) + timedelta(minutes=self._pipeline.interval_minutes)
         self._clock({"now": (begin - timedelta(seconds=1)).isoformat()})
@@ -130,7 +130,7 @@ class Foreground:
             self._failed += firing["verdict"] == "failed"
 
     def _news(self) -> list[Firing]:
-        """Firings of stages that came to their end since the last look, in the order in which they were sent."""
+        """Returns the stages' firings that ended since the last call, in the order in which they were sent."""
         since = min(self._open, default=self._seen + 1) - 1
         answer = self._control.get("/firings", params={"after": since})
         answer.raise_for_status()
@@ -160,15 +160,15 @@ def _moment(seconds: float) -> str:
 
 
 def run_pipeline(
-    pipeline: Pipeline, address: SchedulerAddress, control: str, going: Going, screen: Screen
+    pipeline: Pipeline, address: SchedulerAddress, control: str, pace: Pace, screen: Screen
 ) -> int:
-    """Raises StackError when the scheduler is not there or goes away."""
+    """Raises StackError when the scheduler does not run, or stops meanwhile."""
     with (
         closing(CloudSchedulerJobs(address, timeout=_CALL_SECONDS)) as jobs,
         httpx.Client(base_url=control, timeout=_CALL_SECONDS, trust_env=False) as client,
     ):
         try:
-            return Foreground(pipeline, jobs, client, screen).go(going)
+            return Foreground(pipeline, jobs, client, screen).go(pace)
         except KeyboardInterrupt:
             screen.line("stopped")
             return 0

@@ -1,4 +1,4 @@
-"""What the deployed functions are given on a laptop: the endpoints, credentials and waits of the local stand-ins."""
+"""The environment of the functions on a laptop: endpoints, credentials and waits for the local stand-ins."""
 
 import json
 from collections.abc import Mapping
@@ -42,17 +42,17 @@ DEFAULTS: Mapping[str, str] = {
         }
     ),
 }
-"""Used where the user sets nothing. The waits are shorter than in the cloud: a person is watching."""
+"""Defaults for what the user does not set. The waits are shorter than in the cloud: a person is watching."""
 
 _FAR_FUTURE = (
-    4_102_444_800  # 2100-01-01: the token is the same at every start, so a running function's stays valid
+    4_102_444_800  # 2100-01-01: every start makes the same token, so that of a running function stays valid
 )
 _HERE = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the stand-ins listen, by port name."""
+    """The addresses of the stand-ins, by port name."""
 
     ports: Mapping[str, int]
 
@@ -74,7 +74,7 @@ def function_environment(
     environment: Mapping[str, str],
     overrides: Mapping[str, str],
 ) -> dict[str, str]:
-    """Passes on what in the user's `environment` is meant for the functions, except what leads to the real cloud."""
+    """Passes on the functions' variables from the user's `environment`, except those that lead to the real cloud."""
     here = Endpoints(ports)
     known = {name for group in GROUPS for name in group.variables()}
     chosen = {

@@ -1,4 +1,4 @@
-"""One line of an intake file as a row that the table can hold. Pure: whatever is wrong is told, nothing is raised."""
+"""Turns one line of an intake file into a row for the table. Pure; reports what is wrong and raises nothing."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LINE_LIMIT = 10 * 1024 * 1024
-"""Bytes of one row as JSON: the emulator's reader stops at 16 MiB and would fail the whole file."""
+"""Most bytes of one row as JSON: at 16 MiB the emulator's reader would fail the whole file."""
 
 _SHOWN = 40
 
@@ -17,13 +17,13 @@ Field = Callable[[str, Any, list[str]], Any]
 
 @dataclass(frozen=True)
 class ReadLine:
-    """`row` is None when nothing of the line could be kept; `problems` says why, or what was changed."""
+    """`row` is None when the line was rejected; `problems` says why, or what was changed."""
 
     row: Row | None
     problems: tuple[str, ...] = ()
 
     def encoded(self) -> bytes:
-        """The row as one line, keys sorted: BigQuery keeps no order either, and the content hash must not see one."""
+        """One line of JSON, keys sorted: BigQuery keeps no order, and the content hash must not depend on it."""
         return (
             json.dumps(self.row, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode() + b"\n"
         )
@@ -124,7 +124,7 @@ def _finite(value: Any) -> float | None:  # noqa: ANN401 - parsed JSON
 def _encodable(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape and nothing can store
+    except UnicodeEncodeError:  # half of a surrogate pair: JSON can escape it, the database cannot store it
         return False
     return True
 

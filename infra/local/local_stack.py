@@ -23,11 +23,11 @@ _DEFAULT_INPUTS: Mapping[str, Path] = {
 
 
 class LocalStack:
-    """The laptop cloud as an object; as a context manager it is up inside and down after.
+    """The laptop cloud as an object. As a context manager, it starts on entry and stops on exit.
 
-    Ports that are not given are free ones, so that any number of stacks, each with a `state_dir` of its own, run
-    side by side. `environment` goes to the functions on top of the local values. What is not said about a stack that
-    runs already stays as it is: its ports, its intake, its catalogue.
+    Ports that are not given are free ones, so any number of stacks, each with its own `state_dir`, can run at once.
+    `environment` overrides the functions' local values. A stack that runs already keeps the ports, the intake and
+    the catalogue that are not given.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LocalStack:
 
     def start(self) -> list[str]:
         """Starts what does not run and returns its names."""
-        return self.supervisor.start(self._draw())
+        return self.supervisor.start(self._plan())
 
     def stop(self) -> list[str]:
         """Returns the names of what was running."""
@@ -71,22 +71,22 @@ class LocalStack:
     def restart(self, name: str) -> None:
         """Stops one part if it runs, and starts it with the present settings; the others stay as they are."""
         self.supervisor.record(name)
-        self.supervisor.restart(self._draw(), name)
+        self.supervisor.restart(self._plan(), name)
 
     def purge(self) -> list[str]:
-        """Stops the stack and removes all that it kept; returns the names of what was running."""
+        """Stops the stack and removes its data; returns the names of what was running."""
         stopped = self.stop()
         place_for(self._state_dir / "postgres").remove()
         self.supervisor.purge()
         return stopped
 
     def url(self, name: str) -> str:
-        """Of a function or another part that was started."""
+        """The address of a function or another started part."""
         return self.supervisor.record(name).url
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions of the running stack see; with it, in-process code reaches the same stand-ins."""
+        """The environment of the running functions. Code in this process reaches the same stand-ins with it."""
         return self.state.environment
 
     @property
@@ -102,7 +102,7 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _draw(self) -> Plan:
+    def _plan(self) -> Plan:
         state = self.state
         cloud = Cloud(
             state_dir=self._state_dir,
@@ -128,7 +128,7 @@ class LocalStack:
 
 
 def _jwt_secret(state_dir: Path) -> str:
-    """Made once per state directory, readable by its owner alone."""
+    """Made once for each state directory; only its owner can read it."""
     file = state_dir / "jwt-secret"
     if not file.exists():
         state_dir.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """`python -m infra.local.migrations`: brings a database's schema up to date.
 
-Keeps the same record as the Supabase CLI (`supabase db push`): either can go on where the other stopped.
+Keeps the same record as the Supabase CLI (`supabase db push`), so either can continue where the other stopped.
 """
 
 import argparse
@@ -48,7 +48,7 @@ class Migration:
         return f"{self.version}_{self.name}.sql"
 
     def is_what_was_applied(self, recorded: Sequence[str] | None) -> bool:
-        """Blanks and semicolons aside: they differ by who recorded it. Without statements nothing is proven."""
+        """Ignores blanks and semicolons, which differ by recorder. True when no statements were recorded."""
         return recorded is None or _essence(recorded) == _essence(statements(self.script))
 
 
@@ -72,7 +72,7 @@ def migrations_in(folder: Path) -> list[Migration]:
 
 
 def pending(wanted: Sequence[Migration], recorded: dict[str, Sequence[str] | None]) -> list[Migration]:
-    """What is still to be applied, in order; refuses when the record and the files cannot both be right."""
+    """The migrations still to be applied, in order. Raises MigrationRefused when record and files disagree."""
     if unknown := sorted(recorded.keys() - {migration.version for migration in wanted}):
         raise MigrationRefused(f"the database has migrations without a file here: {', '.join(unknown)}")
     for migration in wanted:
@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--bootstrap",
         action="store_true",
-        help="first create the roles that a Supabase project has, on a plain Postgres",
+        help="first create the roles of a Supabase project, on a plain Postgres",
     )
     return parser
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN_LIMIT = 20
 PROGRESS_EVERY = 50_000
 TIMEOUT = 600.0
-"""Seconds for one call: the emulator answers a load only when it is done."""
+"""Seconds for one call: the emulator answers a load only when it has finished."""
 
 UPLOAD_RETRIES = 2
 PATIENCE = 10.0
@@ -29,12 +29,12 @@ PATIENCE = 10.0
 
 
 class LoadRefused(Exception):
-    """Nothing was loaded; the text says why."""
+    """Nothing was loaded; the message says why."""
 
 
 @dataclass
 class LoadReport:
-    """`problems` counts all, `shown` holds the first SHOWN_LIMIT of them with file and line."""
+    """`problems` counts all problems; `shown` holds the first SHOWN_LIMIT, with file and line."""
 
     table: str
     loaded: int = 0
@@ -86,7 +86,7 @@ def load_intake(
 
 
 def connected(endpoint: str, project: str) -> "bigquery.Client":
-    """A client of the emulator, to be closed; nothing is asked of it yet."""
+    """A client of the emulator; the caller closes it. No call is made yet."""
     from google.auth.credentials import AnonymousCredentials  # noqa: PLC0415 - see intake_schema
     from google.cloud import bigquery  # noqa: PLC0415 - the same
 
@@ -110,7 +110,7 @@ def intake_schema() -> list["bigquery.SchemaField"]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Line by line, each no longer than is needed to see that it is too long."""
+    """Yields each line with its number; of a line that is too long, only as much as shows that."""
     try:
         with path.open("rb") as file:
             if file.peek(3)[:3] == b"\xef\xbb\xbf":
@@ -151,7 +151,7 @@ def _load(client: "bigquery.Client", table: str, rows: IO[bytes], *, append: boo
     if [column.name for column in existing.schema] != [column.name for column in schema]:
         if append:
             raise LoadRefused(
-                f"{table} has other columns than an intake table: nothing can be appended to it"
+                f"{table} has other columns than an intake table, so nothing can be appended to it"
             )
         client.delete_table(wanted, retry=retry, timeout=TIMEOUT)
         client.create_table(wanted, retry=retry, timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""`python -m infra.local.queues`: gives the local Cloud Tasks the two queues that Terraform makes."""
+"""`python -m infra.local.queues`: creates in the local Cloud Tasks the two queues that Terraform creates."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _CALL_SECONDS = 10.0
 
 
 def queue_definitions(environment: Mapping[str, str]) -> list[Queue]:
-    """Shorter waits than in the cloud; counts, which decide what happens, are the same."""
+    """The waits are shorter than in the cloud; the counts, which decide the outcome, are the same."""
     client_path = CloudTasksClient.queue_path
     project, location = environment["GOOGLE_CLOUD_PROJECT"], environment["TASKS_LOCATION"]
     retry = RetryConfig(

@@ -32,7 +32,7 @@ _STAGE_RETRIES = RetryConfig(
     max_backoff_duration=Duration(seconds=120),
     max_doublings=2,
 )
-"""30, 60, 120, 120 and 120 s, as in Terraform: a stage asks that long whether the one before it is through."""
+"""30, 60, 120, 120 and 120 s, as in Terraform: so long a stage tries again until the stage before it has ended."""
 
 _SWEEP_RETRIES = RetryConfig(
     retry_count=1, min_backoff_duration=Duration(seconds=20), max_backoff_duration=Duration(seconds=20)
@@ -49,7 +49,7 @@ _LONGEST_ATTEMPT = Duration(seconds=540)
 
 @dataclass(frozen=True)
 class Place:
-    """Where the jobs are, and what they call: `urls` by function name, stages by their own."""
+    """The jobs' project and location, and the `urls` that they call, by function or stage name."""
 
     project: str
     location: str
@@ -62,7 +62,7 @@ class Place:
 
 
 def job_definitions(pipeline: Pipeline, place: Place, orchestrate_schedule: str | None = None) -> list[Job]:
-    """As `infra/terraform/scheduler.tf` has them. Stages without a url are left out: their functions do not exist."""
+    """The jobs of `infra/terraform/scheduler.tf`. A stage without a url gets none: its function does not exist."""
     zone, urls = pipeline.time_zone, place.urls
     jobs = []
     for stage in pipeline.stages:
@@ -114,9 +114,9 @@ _CALL_SECONDS = 10.0
 def ensure_jobs(
     client: CloudSchedulerClient, parent: str, jobs: Sequence[Job], *, paused: Collection[str] = ()
 ) -> None:
-    """Creates each job, or brings an existing one to its definition; removes those of `parent` that are not wanted.
+    """Creates each job, or updates an existing one; removes the others of `parent`.
 
-    A job whose short name is in `paused` is made so. One that exists keeps its state, which may be a person's choice.
+    A new job whose short name is in `paused` is paused. An existing job keeps its state: a person may have chosen it.
     """
     wanted = {job.name for job in jobs}
     for job in jobs:
@@ -133,7 +133,7 @@ def ensure_jobs(
 
 
 def provision(endpoint: str, parent: str, jobs: Sequence[Job], *, paused: Collection[str] = ()) -> None:
-    """`endpoint` (host:port) is that of the local server."""
+    """`endpoint` is the local server's host:port."""
     with grpc.insecure_channel(endpoint) as channel:
         transport: CloudSchedulerTransport = CloudSchedulerGrpcTransport(channel=channel)
         ensure_jobs(CloudSchedulerClient(transport=transport), parent, jobs, paused=paused)
@@ -146,10 +146,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs = job_definitions(load_pipeline(), place, given.orchestrate_schedule)
         provision(given.endpoint, place.path, jobs, paused=given.paused)
     except (GoogleAPIError, SettingsInvalid) as error:
-        print(error, file=sys.stderr)  # noqa: T201  # a program's last words
+        print(error, file=sys.stderr)  # noqa: T201 - the program's error message
         return 1
     for job in jobs:
-        print(job.name.rpartition("/")[2], job.schedule, job.time_zone)  # noqa: T201  # what it did
+        print(job.name.rpartition("/")[2], job.schedule, job.time_zone)  # noqa: T201 - the program's output
     return 0
 
 
@@ -165,16 +165,18 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=URL",
-        help="where a stage, fallback or orchestrate is; stages without one get no job; may be repeated",
+        help="address of a stage, fallback or orchestrate; a stage without one gets no job; may be repeated",
     )
     options.add_argument("--orchestrate-schedule", metavar="CRON", help="fire orchestrate too (default: not)")
-    options.add_argument("--service-account", metavar="EMAIL", help="whose identity token the firings carry")
+    options.add_argument(
+        "--service-account", metavar="EMAIL", help="account of the identity token that the calls carry"
+    )
     options.add_argument(
         "--paused",
         action="append",
         default=[],
         metavar="JOB",
-        help="make this one paused when it is new; may be repeated",
+        help="pause this job when it is new; may be repeated",
     )
     return options
 

@@ -1,4 +1,4 @@
-"""The settings of the laptop cloud: environment variables, read once, every one in the table of docs/local-cloud.md."""
+"""The settings of the laptop cloud: environment variables, read once, all in the tables of docs/local-cloud.md."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from shared.fulfillment.pipeline import load_pipeline
 ROOT = Path(__file__).parents[2]
 
 STAGE_PORTS = 40
-"""From here on the stages have ports, in their order: the list of stages grows, and nothing comes after."""
+"""The first stage's offset; the others follow in their order. Nothing comes after them, as the list may grow."""
 
 PORT_OFFSETS: Mapping[str, int] = {
     "orchestrate": 0,
@@ -34,7 +34,7 @@ PORT_OFFSETS: Mapping[str, int] = {
     "scheduler-control": 20,
     **{stage.name: STAGE_PORTS + place for place, stage in enumerate(load_pipeline().stages)},
 }
-"""Port name to its distance from LOCAL_PORT_BASE."""
+"""Port name to offset from LOCAL_PORT_BASE."""
 
 _HIGHEST_BASE = 65_535 - max(PORT_OFFSETS.values())
 _PORT_PREFIX = "LOCAL_PORT_"
@@ -66,20 +66,20 @@ class _PortNumber(BaseModel):
 class LocalSettings:
     state_dir: Path
     ports: Mapping[str, int]
-    """Port name to number; 0 has a free one chosen at each start."""
+    """Port name to number; for 0, each start chooses a free port."""
     start_timeout: float
     stop_timeout: float
     database_url: str | None
-    """A Postgres of the user's own, in place of the one that the stack would run."""
+    """The user's own Postgres, used instead of the stack's."""
     postgres_fast: bool
-    """No fsync: for tests. A killed process loses nothing then either, only a crash of the machine does."""
+    """No fsync, for tests: a crash of the machine loses data, a killed process does not."""
     digikey_burst_limit: int
-    """Calls a minute; ten times the real account's, or a demonstration would mostly wait."""
+    """Calls a minute; ten times those of a real account, with which the demo would mostly wait."""
     digikey_daily_limit: int
     sweep: bool
-    """Whether the scheduler fires the sweep; its job is there in any case, paused if not."""
+    """True: the scheduler fires the sweep. False: its job exists and is paused."""
     orchestrate_schedule: str | None
-    """Unix-cron in the pipeline's time zone; None: nobody fires `orchestrate`."""
+    """Unix-cron in the pipeline's time zone; None: `orchestrate` has no job."""
     intake: Path | None
     catalogue: Path | None
 
@@ -108,7 +108,9 @@ def _single_ports(given: Mapping[str, str]) -> dict[str, int]:
         if not variable.startswith(_PORT_PREFIX) or variable == "LOCAL_PORT_BASE":
             continue
         if variable not in names:
-            raise SettingsInvalid(f"{variable}: no part has such a port; there are {', '.join(names)}")
+            raise SettingsInvalid(
+                f"{variable}: no part has such a port; the variables are {', '.join(names)}"
+            )
         try:
             ports[names[variable]] = _PortNumber.model_validate({"port": value}).port
         except ValidationError as error:

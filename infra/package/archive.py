@@ -45,7 +45,7 @@ class Archive:
 
 
 def functions(root: Path) -> tuple[str, ...]:
-    """As they are deployed: `accept-orders` for `functions/accept_orders.py`."""
+    """The deployed names: `accept-orders` for `functions/accept_orders.py`."""
     return tuple(sorted(file.stem.replace("_", "-") for file in root.glob("functions/[a-z]*.py")))
 
 

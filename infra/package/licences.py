@@ -26,7 +26,7 @@ SPDX: Mapping[str, str] = {
     "PSFL": "PSF-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
-"""What packages call their licence, where they do not say it in SPDX's terms. BSD: which of its forms is not told."""
+"""Names that packages use instead of SPDX's. For BSD, the form is not known."""
 
 TERMS: Mapping[str, str] = {
     "Apache-2.0": "notice kept, patent grant",
@@ -40,7 +40,7 @@ TERMS: Mapping[str, str] = {
     "MPL-2.0": "changes to its own files are published; it is used unchanged",
     "PSF-2.0": "notice kept",
 }
-"""What each asks of who deploys it. A licence that is not here is looked at before it is deployed."""
+"""The duties of whoever deploys a package. A person must read any licence that is not listed here first."""
 
 HEAD = """# Licences of what is deployed
 
@@ -57,7 +57,7 @@ ALL = "all"
 
 
 class LicenceUnknown(Exception):
-    """A package states none, or one that has not been looked at."""
+    """A package states no licence, or one that nobody has read yet."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Deployed:
 
 
 def deployed(root: Path = ROOT) -> list[Deployed]:
-    """Every package of every archive. Raises LicenceUnknown."""
+    """The packages of all archives. Raises LicenceUnknown."""
     pins = Pins.read(root / "requirements.txt")
     names = functions(root)
     users: dict[str, set[str]] = {}
@@ -89,12 +89,12 @@ def deployed(root: Path = ROOT) -> list[Deployed]:
     return found
 
 
-def licence_of(package: str, told: metadata.PackageMetadata) -> str:
+def licence_of(package: str, described: metadata.PackageMetadata) -> str:
     """In SPDX's terms. Raises LicenceUnknown."""
-    classifiers = [line for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
+    classifiers = [line for line in described.get_all("Classifier") or [] if line.startswith("License ::")]
     stated = [
-        told["License-Expression"],
-        told["License"],
+        described["License-Expression"],
+        described["License"],
         *(line.rpartition(" :: ")[2] for line in classifiers),
     ]
     for text in stated:

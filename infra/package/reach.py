@@ -1,7 +1,7 @@
-"""What a function can come to import: followed from its module through ours, definition by definition.
+"""Finds all that a function can import: from its module through ours, definition by definition.
 
-A module of ours that builds many things, each by a function with imports of its own (`shared/wiring/`), leads only to
-what the functions that are used build. Not seen: names made up at run time, which our code does not do.
+A module that builds many things, each in a function with its own imports (`shared/wiring/`), counts only for the
+functions that are used. Names that are built at run time are not found; our code has none.
 """
 
 import ast
@@ -16,7 +16,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Import:
-    """`import module` (`name` is None) or `from module import name`; `bound` is what it is called afterwards."""
+    """`import module` (`name` is None) or `from module import name`; `bound` is the name in the importing code."""
 
     module: str
     name: str | None
@@ -25,7 +25,7 @@ class Import:
 
 @dataclass(frozen=True)
 class References:
-    """What a piece of code imports, and the names and attributes of names that it reads."""
+    """The imports of a piece of code, and the names and attributes of names that it reads."""
 
     imports: tuple[Import, ...]
     names: frozenset[str]
@@ -48,11 +48,11 @@ class Source:
 
     @cached_property
     def at_import(self) -> References:
-        """Of everything but the insides of functions: their decorators and defaults run, their bodies do not."""
+        """The references of all code but functions' bodies: at import, decorators and defaults run, bodies do not."""
         return _references(_run_at_import(self.tree.body))
 
     def of(self, definition: str) -> References:
-        """Of the whole definition, a class with all of its methods."""
+        """The references of the whole definition: of a class, with all its methods."""
         return _references([self.definitions[definition]])
 
 
@@ -129,7 +129,7 @@ class Reach:
 
 
 def reach(root: Path, module: str) -> Reach:
-    """Raises FileNotFoundError for a module of ours that is imported and does not exist."""
+    """Raises FileNotFoundError when a module of ours is imported and does not exist."""
     walk = _Walk(root)
     walk.all_of(module)
     return Reach(frozenset(walk.files), frozenset(walk.foreign))
@@ -149,7 +149,7 @@ class _Walk:
             self._definition(module, definition)
 
     def _module(self, module: str) -> Source:
-        """As importing it does: its packages first, then what its top level refers to."""
+        """Follows what an import runs: the packages above first, then the module's top level."""
         if module in self._sources:
             return self._sources[module]
         package = module.rpartition(".")[0]
@@ -171,12 +171,12 @@ class _Walk:
             self._follow(source, source.of(name), dict(self._bound[module]))
 
     def _follow(self, source: Source, references: References, bound: dict[str, str]) -> None:
-        """`bound` leads from names to the modules of ours that they stand for."""
+        """`bound`: name to the module of ours that it stands for."""
         for imported in references.imports:
             self._import(imported, bound)
         for name in references.names:
             if name in bound:
-                self.all_of(bound[name])  # passed on as a whole: anything of it can be used
+                self.all_of(bound[name])  # the module is passed on: any part of it may be used
             self._definition(source.name, name)
         for name, attribute in references.attributes:
             if name in bound:
@@ -216,7 +216,7 @@ DATA: Mapping[str, str] = {
     "shared/fulfillment/pipeline.py": "shared/pipeline.json",
     "shared/enrichment/routing/policy_file.py": "shared/enrichment/routing/policies/*.yaml",
 }
-"""What a module reads beside itself, as a pattern. A test holds it against the files that are there."""
+"""The data files that a module reads, as a pattern. A test compares it with the existing files."""
 
 
 def data_files(root: Path, files: frozenset[Path]) -> frozenset[Path]:

@@ -1,4 +1,4 @@
-"""Which pinned distributions a function installs: those that hold what it imports, and what these need in turn."""
+"""The pinned distributions that a function installs: those that it imports, and all that these need."""
 
 import re
 import sys
@@ -14,25 +14,25 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 RUNTIMES = ("3.11", "3.12", "3.13", "3.14")
-"""Pythons that an archive may be deployed on; a pin keeps its marker, so what one of them needs is in for all."""
+"""Pythons that an archive may be deployed on. A pin keeps its marker, so each Python installs only what it needs."""
 
 ALWAYS = ("functions-framework",)
-"""Imported by no function: it is what runs them."""
+"""No function imports it: it runs them."""
 
 
 class RequirementsUnclear(Exception):
-    """The virtual environment and the pins do not agree, or hold nothing of what is imported."""
+    """The virtual environment differs from the pins, or no pin has an imported module."""
 
 
 @dataclass(frozen=True)
 class Pins:
-    """requirements.txt, and what of it is installed here: the installed metadata tells who needs whom."""
+    """The pins of requirements.txt. The metadata of the installed packages shows which needs which."""
 
     lines: Mapping[str, str]
 
     @classmethod
     def read(cls, file: Path) -> "Pins":
-        """Raises RequirementsUnclear for a pin that is not installed here in the same version."""
+        """Raises RequirementsUnclear for a pin that is not installed in the same version."""
         lines: dict[str, str] = {}
         for line in file.read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
@@ -42,7 +42,7 @@ class Pins:
         return cls(lines)
 
     def closure(self, foreign: Iterable[str]) -> Sequence[str]:
-        """Sorted lines for the dotted names that are imported. Raises RequirementsUnclear for one that no pin holds."""
+        """Sorted requirement lines for imported dotted names. Raises RequirementsUnclear for one that no pin has."""
         owners = {self._owner(name) for name in foreign}
         left = [(name, "") for name in (*ALWAYS, *(owner for owner in owners if owner))]
         seen: set[tuple[str, str]] = set()
@@ -62,7 +62,7 @@ class Pins:
                 yield from ((canonical, extra) for extra in needed.extras)
 
     def _owner(self, dotted: str) -> str | None:
-        """None for the standard library's. The longest prefix counts: many distributions share `google`."""
+        """The distribution; None for the standard library. The longest prefix counts: many share `google`."""
         prefixes = list(accumulate(dotted.split("."), lambda before, part: f"{before}.{part}"))
         for prefix in reversed(prefixes):
             if prefix in self._modules:
@@ -73,7 +73,7 @@ class Pins:
 
     @cached_property
     def _modules(self) -> Mapping[str, str]:
-        """Dotted module to distribution, of those that are pinned."""
+        """Dotted module to pinned distribution."""
         found = {}
         for name in self.lines:
             for file in _files(name):
@@ -86,7 +86,7 @@ class Pins:
 def _files(name: str) -> list[str]:
     try:
         return [str(file) for file in metadata.files(name) or ()]
-    except metadata.PackageNotFoundError:  # of another system
+    except metadata.PackageNotFoundError:  # a pin for another system
         return []
 
 
@@ -102,7 +102,7 @@ def _refuse_other_version(pinned: Requirement) -> None:
 
 
 def _applies(marker: Marker | None, extra: str) -> bool:
-    """On Linux, for any Python that we deploy on."""
+    """True when the marker holds on Linux for a Python that we deploy on."""
     linux = {
         "sys_platform": "linux",
         "platform_system": "Linux",

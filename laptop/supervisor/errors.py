@@ -1,7 +1,7 @@
-"""Every error that the supervisor raises on purpose.
+"""The errors that the supervisor raises on purpose.
 
     StackError
-    ├── StackBusy           somebody else is starting or stopping the same stack
+    ├── StackBusy           another command is starting or stopping the same stack
     ├── PortsTaken          ports that the stack needs are held by other programs
     ├── PartFailed          a part ended, or did not become healthy in time
     ├── JobFailed           a one-off step (migrations, queues, data) did not succeed
@@ -49,7 +49,7 @@ class StateUnreadable(StackError):
 
 
 class StackInterrupted(KeyboardInterrupt):
-    """Everything that this start had begun is stopped again by the time it is raised."""
+    """It is raised after everything that this start had begun is stopped again."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"Interrupted by {signal.Signals(signal_number).name}")

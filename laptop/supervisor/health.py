@@ -8,12 +8,12 @@ _PROBE_SECONDS = 2.0
 
 class Health(Protocol):
     def ready(self) -> bool:
-        """One probe, answered within two seconds."""
+        """Makes one probe, which takes at most two seconds."""
 
 
 @dataclass(frozen=True)
 class HttpHealth:
-    """Ready when the path answers 2xx. Never asks through a proxy: the part is on this machine."""
+    """Ready when the path answers 2xx. Uses no proxy, as the part runs on this machine."""
 
     port: int
     path: str
@@ -31,7 +31,7 @@ class HttpHealth:
 
 @dataclass(frozen=True)
 class PostgresHealth:
-    """Ready when a connection is authenticated: while it recovers, Postgres accepts connections only to refuse them."""
+    """Ready when a connection is authenticated: a recovering Postgres accepts connections and then refuses them."""
 
     database_url: str
 

@@ -10,7 +10,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Remembers the first signal until it can be acted on: never between a process's start and its record."""
+    """Keeps the first signal until it can be handled, which is never between a process's start and its record."""
 
     def __init__(self) -> None:
         self._received: int | None = None
@@ -25,7 +25,7 @@ class Interruption:
 
 @contextmanager
 def deferred_signals() -> Iterator[Interruption]:
-    """SIGINT, SIGTERM and SIGHUP wait inside. Off the main thread, where Python delivers none, nothing changes."""
+    """Holds back SIGINT, SIGTERM and SIGHUP. Changes nothing outside the main thread, where Python delivers none."""
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption

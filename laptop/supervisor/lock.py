@@ -9,7 +9,7 @@ from laptop.supervisor.errors import StackBusy
 
 @contextmanager
 def stack_lock(state_dir: Path, doing: str) -> Iterator[None]:
-    """Held while a stack is changed. The system releases it when the holder dies, so it cannot be left behind."""
+    """Holds the lock while a stack is changed. The system releases it when the holder dies."""
     state_dir.mkdir(parents=True, exist_ok=True)
     file = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

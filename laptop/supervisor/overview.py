@@ -11,14 +11,14 @@ from laptop.supervisor.state import PartRecord, StackState
 
 class PartState(StrEnum):
     RUNNING = "running"
-    SILENT = "silent"  # the process lives, a port of it accepts no connection
+    SILENT = "silent"  # the process lives, but one of its ports accepts no connection
     DEAD = "dead"
     STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
 class PartOverview:
-    """One line of `status`; `uptime` in seconds, None for what does not run."""
+    """One part in `status`; `uptime` is in seconds, None for a part that does not run."""
 
     name: str
     state: PartState
@@ -35,7 +35,7 @@ class StackOverview:
 
     @property
     def exit_status(self) -> int:
-        """0 when all run, 3 when nothing does (as systemd says it), 1 in between."""
+        """0 when all parts run, 3 when none does (as for systemd), 1 otherwise."""
         states = {part.state for part in self.parts}
         if not states & {PartState.RUNNING, PartState.SILENT}:
             return 3

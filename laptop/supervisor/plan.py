@@ -11,7 +11,7 @@ from laptop.supervisor.health import Health
 class Part:
     """A process that runs as long as the stack does.
 
-    `ports` maps what a port is for to its number. `after` names the parts and jobs that must be ready first.
+    `ports` maps the purpose of a port to its number. `after` names the parts and jobs that must be ready first.
     Parts of the highest `tier` stop first, those of one tier together.
     """
 
@@ -26,7 +26,7 @@ class Part:
     url: str = ""
 
     def fingerprint(self) -> str:
-        """Changes when the part would be started differently."""
+        """Changes when the command or the environment changes."""
         return fingerprint(self.argv, self.environment)
 
 
@@ -34,9 +34,9 @@ class Part:
 class Job:
     """A process that must end with exit status 0 before the stack is ready.
 
-    It runs when a part it comes `after` was started in the same run, or when its fingerprint is not the one of the
-    last success. With a `marker`, a file beside the data that the job writes, only the fingerprint kept there decides:
-    such a job's effect outlives the stack.
+    It runs when a part in `after` was started in the same run, or when its fingerprint differs from that of its last
+    success. With a `marker`, a file beside the data that the job writes, only the fingerprint in that file decides:
+    the effect of such a job outlives the stack.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Job:
     marker: Path | None = None
 
     def fingerprint(self) -> str:
-        """Changes with `content`, and with the command unless a marker stands for an effect that ports do not alter."""
+        """Changes with `content`, and without a marker with the command too: with one, the ports do not matter."""
         return fingerprint(() if self.marker else self.argv, {"content": self.content})
 
 
@@ -62,7 +62,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that one stack runs. `environment` is what the functions see, `inputs` the files loaded."""
+    """All that one stack runs. `environment` is the functions' environment, `inputs` the files loaded."""
 
     parts: tuple[Part, ...]
     jobs: tuple[Job, ...] = ()

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import psutil
 
 _CANDIDATES = range(10_240, 32_768)
-"""Below the range from which systems take the ports of outgoing connections, so that none lands on a chosen one."""
+"""Below the range that systems use for outgoing connections, so that none takes a chosen port."""
 
 
 @dataclass(frozen=True)
 class TakenPort:
     port: int
     holder: str | None
-    """What a person calls the program that listens there, with its pid; None when the system does not say."""
+    """The pid and command of the program that listens on the port; None when the system does not say."""
 
 
 def resolve_ports(wanted: Mapping[str, int]) -> dict[str, int]:
@@ -34,13 +34,13 @@ def _choose(used: Iterable[int]) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tries to connect as well: macOS lets a second socket bind beside one that listens on all addresses."""
+    """Also tries to connect: macOS lets a second socket bind beside one that listens on all addresses."""
     with socket.socket() as probe:
         probe.settimeout(1)
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             return False
     with socket.socket() as probe:
-        # the parts do the same: a connection that lingers in TIME_WAIT does not hold a port
+        # as the parts do: a connection in TIME_WAIT does not hold a port
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -60,6 +60,6 @@ def _holder(port: int) -> str | None:
             if listens and connection.pid is not None:
                 command = " ".join(psutil.Process(connection.pid).cmdline())[:80]
                 return f"pid {connection.pid}: {command}"
-    except psutil.Error:  # not permitted, or gone meanwhile
+    except psutil.Error:  # not permitted, or the process has ended
         return None
     return None

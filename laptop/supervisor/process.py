@@ -17,12 +17,12 @@ STACK_MARK = "LAPTOP_STACK"
 """Environment variable by which a stack's processes are recognised, even one whose pid was never written down."""
 
 _SAME_START_SECONDS = 2.0
-"""Start times are computed from the boot time, which moves by a second when the clock is set."""
+"""The system computes start times from the boot time, which moves by a second when the clock is set."""
 _KILL_SECONDS = 10.0
 _LOG_BYTES = 5_000_000
 
 _DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
-"""A part must hear its stop signal, also when nohup, cron or `&` made the supervisor ignore it."""
+"""A part must react to its stop signal even when nohup, cron or `&` made the supervisor ignore it."""
 
 _exit_statuses: dict[int, int | None] = {}
 """Pid to exit status of this very process's children: they must be waited for, or they stay as zombies."""
@@ -39,7 +39,7 @@ class ProcessId:
 def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path) -> ProcessId:
     """Starts a process in a new session, output appended to `log`.
 
-    Not by `subprocess`, whose objects complain about a child that outlives them, as parts do.
+    Parts outlive their starter, and `subprocess` warns about that, so it is not used here.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_BYTES:
@@ -60,16 +60,16 @@ def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path, folde
     _exit_statuses[pid] = None
     try:
         started = psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:  # it has ended already; whoever asks for its exit status learns that
+    except psutil.NoSuchProcess:  # it has ended already, as its exit status will show
         started = time.time()
     return ProcessId(pid, started)
 
 
 def _inheritable_files() -> Iterator[int]:
-    """Files that whoever started this process left open for it, such as a pipe: a part would hold them for ever."""
+    """Files that this process inherited, such as a pipe from a script: a part would hold them open for ever."""
     for entry in Path("/dev/fd").iterdir():
         number = int(entry.name)
-        with contextlib.suppress(OSError):  # the one by which the folder was read is closed again
+        with contextlib.suppress(OSError):  # the file by which the folder was read is closed already
             if number > 2 and os.get_inheritable(number):  # noqa: PLR2004 - standard input, output and error
                 yield number
 
@@ -84,7 +84,9 @@ def _wait(pid: int, options: int) -> int | None:
         if _exit_statuses[pid] is None:
             try:
                 ended, status = os.waitpid(pid, options)
-            except ChildProcessError:  # SIGCHLD is ignored: the system waits for children and tells nobody
+            except (
+                ChildProcessError
+            ):  # SIGCHLD is ignored: the system waits for children itself and drops their status
                 ended, status = pid, 0
             if ended:
                 _exit_statuses[pid] = os.waitstatus_to_exitcode(status)
@@ -96,14 +98,14 @@ def is_alive(process: ProcessId) -> bool:
 
 
 def send(process: ProcessId, signal_name: str) -> None:
-    """Signals the whole group of a live process."""
+    """Sends a signal to the whole group of a live process."""
     if is_alive(process):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, getattr(signal, signal_name))
 
 
 def kill_all(processes: Iterable[ProcessId]) -> None:
-    """SIGKILL to each group and to descendants that left it, as Postgres's backends do; returns when all are gone."""
+    """Kills each group and the descendants that left it, as Postgres's backends do; returns when all are gone."""
     doomed: list[psutil.Process] = []
     for process in processes:
         leader = _find(process)
@@ -116,7 +118,7 @@ def kill_all(processes: Iterable[ProcessId]) -> None:
 
 
 def kill_left_behind(processes: Iterable[ProcessId]) -> None:
-    """SIGKILL to what is left of the groups whose leaders are gone, such as what Postgres's set-up had started."""
+    """Kills the rest of groups whose leaders have ended, such as what Postgres's set-up had started."""
     groups = {process.pid for process in processes}
     left = []
     for candidate in psutil.process_iter():
@@ -127,7 +129,7 @@ def kill_left_behind(processes: Iterable[ProcessId]) -> None:
 
 
 def kill_strays(mark: str) -> list[str]:
-    """Kills every process that carries the stack's mark; returns what they were."""
+    """Kills every process that carries the stack's mark; returns their descriptions."""
     strays = []
     for candidate in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -143,7 +145,7 @@ def kill_strays(mark: str) -> list[str]:
 
 
 def wait_until_gone(processes: Iterable[ProcessId], seconds: float) -> list[ProcessId]:
-    """Those that are still alive after `seconds`."""
+    """Returns the processes that are still alive after `seconds`."""
     deadline = time.monotonic() + seconds
     alive = [process for process in processes if is_alive(process)]
     while alive and time.monotonic() < deadline:
@@ -169,7 +171,7 @@ def _find(process: ProcessId) -> psutil.Process | None:
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """A killed process is a zombie while its threads are still ending, and the last of them gives its ports back."""
+    """False for a zombie that still has threads: the last thread of a killed process releases its ports."""
     return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
 
 

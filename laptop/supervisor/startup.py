@@ -1,4 +1,4 @@
-"""One start: a single loop that launches whatever may begin, probes what has begun, and runs the jobs in between."""
+"""One start: a single loop that launches parts, probes them, and runs the jobs in between."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.03
 _LOG_LINES = 20
 
 _LOOPBACK_IS_DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
-"""A company's proxy in the environment must not be asked for what runs on this machine."""
+"""Keeps a proxy from the environment away from what runs on this machine."""
 
 Report = Callable[[str], None]
 
@@ -30,7 +30,7 @@ class _Begun:
 
 @dataclass
 class Startup:
-    """Starts the plan's `missing` parts and the jobs that are due. `started` is everything it launched so far."""
+    """Starts the plan's `missing` parts and the jobs that are due. `started` holds all that it has launched."""
 
     plan: Plan
     state_dir: Path

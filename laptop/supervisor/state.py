@@ -1,4 +1,4 @@
-"""What is written down about a running stack, so that another command, or a later one, can find its processes."""
+"""The state file of a running stack: by it, other commands and later ones find its processes."""
 
 import os
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class PartRecord(BaseModel):
     stop_signal: str
     fingerprint: str
     ready: bool = False
-    """Has been healthy since it was started. One that has not was left behind by a start that was cut off."""
+    """True once it was healthy. False: an interrupted start left it behind."""
 
     @property
     def process(self) -> ProcessId:
@@ -40,7 +40,7 @@ class TrialRecord(BaseModel):
 class StackState(BaseModel):
     """The document in `state.json`. `jobs` maps each finished job to its fingerprint, `inputs` a kind to its file.
 
-    `names` are the parts that the stack should have, `parts` those that were started, `ports` what all were promised.
+    `names` are the parts that the stack should have, `parts` those that were started, `ports` the ports of all.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,7 +56,7 @@ class StackState(BaseModel):
 
 
 def state_folder(root: Path, environment: Mapping[str, str]) -> Path:
-    """Where a project keeps the state of its stack: `.local`, or LOCAL_STATE_DIR, relative to the project's root."""
+    """The folder of a stack's state: LOCAL_STATE_DIR, by default `.local`; relative to the project's root."""
     return root / (environment.get("LOCAL_STATE_DIR") or ".local")
 
 
@@ -79,7 +79,7 @@ def read_state(state_dir: Path, program: str) -> StackState:
 
 
 def write_state(state_dir: Path, state: StackState) -> None:
-    """Replaces the file as a whole. It holds the local service key: readable by its owner alone."""
+    """Replaces the whole file. Only its owner can read it, as it holds the local service key."""
     state_dir.mkdir(parents=True, exist_ok=True)
     draft = state_dir / f"state.json.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -32,7 +32,7 @@ def silent(_line: str) -> None:
 
 
 class Supervisor:
-    """Brings one plan's processes up, and brings down whatever the state directory says is up.
+    """Starts one plan's processes, and stops the processes that the state directory names.
 
     `program` is the command line that a person types for this stack, such as `python -m infra.local`.
     """
@@ -59,7 +59,7 @@ class Supervisor:
     def start(self, plan: Plan, only: Collection[str] | None = None) -> list[str]:
         """Starts what is missing and returns its names. After an error nothing that this call started is left.
 
-        With `only`, parts that are not named are taken as they are, dead or alive.
+        With `only`, the other parts stay as they are, dead or alive.
         """
         with stack_lock(self.state_dir, "up"), deferred_signals() as interruption:
             state = read_state(self.state_dir, self._program)
@@ -118,11 +118,11 @@ class Supervisor:
         self.start(plan, only=[name])
 
     def kill(self, name: str) -> None:
-        """SIGKILL, as a machine that loses power would. The record stays: the part then shows as dead."""
+        """Sends SIGKILL. The record stays, so the part then shows as dead."""
         kill_all([self.record(name).process])
 
     def purge(self) -> None:
-        """Removes everything that a stopped stack has kept."""
+        """Removes all files of a stopped stack."""
         shutil.rmtree(self.state_dir, ignore_errors=True)
         if self.state_dir.exists():
             raise StackError(f"{self.state_dir} could not be removed as a whole.")
@@ -138,7 +138,7 @@ class Supervisor:
         return parts[name]
 
     def _missing(self, asked: Iterable[Part], state: StackState) -> frozenset[str]:
-        """The parts to start: never started, dead, or stopped here because they no longer answer."""
+        """The parts to start: never started, dead, or without an answer, which are stopped here first."""
         missing = set()
         for part in asked:
             record = state.parts.get(part.name)
@@ -173,7 +173,7 @@ class Supervisor:
             raise PortsTaken("\n".join(["Nothing was started: ports are taken.", *lines]))
 
     def _clear_strays(self, state: StackState) -> None:
-        """Ends what a start that was itself killed left without a record."""
+        """Kills the processes that a killed start left without a record."""
         if not any(is_alive(record.process) for record in state.parts.values()):
             for stray in kill_strays(str(self.state_dir)):
                 self._report(f"Ended {stray}, left behind by an earlier start.")
@@ -195,7 +195,7 @@ class Supervisor:
         return list(alive)
 
     def _undo(self, state: StackState, started: Mapping[str, ProcessId]) -> None:
-        """Signals that arrive meanwhile wait: nothing may be left half stopped."""
+        """Holds back signals meanwhile, so that nothing is left half stopped."""
         with deferred_signals():
             self._report("Stopping what was started.")
             jobs = [process for name, process in started.items() if name not in state.parts]
@@ -211,5 +211,5 @@ class Supervisor:
 
 
 def _in_plan_order(plan: Plan, records: Mapping[str, PartRecord]) -> dict[str, PartRecord]:
-    """Records of parts that the plan no longer has come last."""
+    """Parts that the plan no longer has come last."""
     return {part.name: records[part.name] for part in plan.parts if part.name in records} | dict(records)

@@ -74,7 +74,7 @@ def test_loading_again_replaces_and_appending_adds(
     assert [row["pn"] for row in loaded(emulator)] == ["A", "B", "C"]
 
 
-def test_bad_fields_load_as_missing_and_bad_lines_are_rejected_each_told_with_its_line(
+def test_bad_fields_load_as_missing_and_bad_lines_are_rejected_with_their_line_numbers(
     emulator: Emulator, client: bigquery.Client, tmp_path: Path
 ) -> None:
     path = written(
@@ -103,7 +103,7 @@ def test_bad_fields_load_as_missing_and_bad_lines_are_rejected_each_told_with_it
     assert d["pn"] == "D 😀 '); DROP TABLE parts; -- <script>"
 
 
-def test_only_the_first_problems_are_told_and_all_are_counted(
+def test_only_the_first_problems_are_shown_and_all_are_counted(
     client: bigquery.Client, tmp_path: Path
 ) -> None:
     report = load_intake(client, TABLE, written(tmp_path, *({"pn": "A", "docs": 1} for _ in range(30))))
@@ -112,7 +112,7 @@ def test_only_the_first_problems_are_told_and_all_are_counted(
     assert str(report).splitlines()[-1] == "... and 10 more"
 
 
-def test_progress_is_told_while_a_large_file_is_read(
+def test_progress_is_shown_while_a_large_file_is_read(
     client: bigquery.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "PROGRESS_EVERY", 10)
@@ -149,7 +149,7 @@ def test_a_table_with_other_columns_is_replaced_and_refuses_to_be_appended_to(
     assert [row["pn"] for row in loaded(emulator)] == ["A"]
 
 
-def test_an_emulator_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_emulator_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PATIENCE", 0.1)
     with (
         connected(f"http://127.0.0.1:{free_port()}", PROJECT) as absent,

@@ -137,7 +137,7 @@ def test_a_token_of_the_environment_that_is_none_is_refused_unseen(
     done = cli.run("pending", "--url", functions.url, SWITCHYARD_TOKEN="two words")
 
     assert done.returncode == 2
-    assert done.stderr.startswith("[failed] SWITCHYARD_TOKEN: this is no token")
+    assert done.stderr.startswith("[failed] SWITCHYARD_TOKEN: this is not a token")
     assert "two" not in done.stderr
     assert functions.asked == []
 
@@ -167,13 +167,13 @@ def test_a_function_that_is_not_there_is_one_clear_line(cli: CommandLine) -> Non
     done = cli.run("claim", TASK, "--as", "ana", "--url", url)
 
     assert done.returncode == 3
-    told = done.stderr.splitlines()[-1]
-    assert told.startswith(f"[failed] could not reach workflow at {url}/workflow: ")
-    assert told.endswith("; is the local cloud running? `make up` starts it")
+    message = done.stderr.splitlines()[-1]
+    assert message.startswith(f"[failed] could not reach workflow at {url}/workflow: ")
+    assert message.endswith("; is the local cloud running? `make up` starts it")
     assert done.stderr.count("trying again") == 2
 
 
-def test_a_deployed_function_that_is_not_there_is_told_by_where_its_address_came_from(
+def test_a_missing_deployed_function_is_named_with_the_source_of_its_address(
     cli: CommandLine,
 ) -> None:
     done = cli.run("pending", SWITCHYARD_URL="https://nowhere.invalid")
@@ -225,7 +225,7 @@ def test_a_function_that_asks_for_a_long_rest_is_not_waited_for(
 
     assert done.returncode == 3
     assert len(functions.asked) == 1
-    assert "it asks to be left alone for 3600 s" in done.stderr
+    assert "it asks for a pause of 3600 s" in done.stderr
 
 
 @pytest.mark.parametrize("fault", ["stall", "drip"])
@@ -242,7 +242,7 @@ def test_an_answer_that_takes_too_long_is_not_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "told"),
+    ("answer", "status", "message"),
     [
         (problem(404, "not_found", "no batch b1"), 4, "workflow refused: no batch b1 (not_found)"),
         (
@@ -274,7 +274,7 @@ def test_an_answer_that_takes_too_long_is_not_waited_for(
     ],
 )
 def test_every_answer_that_is_none_is_explained(
-    cli: CommandLine, functions: FunctionsStandIn, answer: Scripted, status: int, told: str
+    cli: CommandLine, functions: FunctionsStandIn, answer: Scripted, status: int, message: str
 ) -> None:
     functions.script("/workflow/batches/b1", answer)
 
@@ -282,5 +282,5 @@ def test_every_answer_that_is_none_is_explained(
 
     assert done.returncode == status
     assert done.stdout == ""
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

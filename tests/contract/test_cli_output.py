@@ -115,7 +115,7 @@ def test_a_device_is_written_and_not_replaced(cli: CommandLine, answering: Funct
     assert not Path("/dev/null").is_file()
 
 
-def test_a_file_that_is_write_protected_is_left_alone(cli: CommandLine, answering: FunctionsStandIn) -> None:
+def test_a_write_protected_file_is_not_touched(cli: CommandLine, answering: FunctionsStandIn) -> None:
     (cli.folder / "a.json").write_text("old")
     (cli.folder / "a.json").chmod(0o444)
 

@@ -130,7 +130,7 @@ def test_ctrl_c_during_a_run_tells_which_batch_may_have_begun(
         assert process.wait() == 130
         assert process.stderr is not None
         assert process.stderr.read().splitlines() == [
-            "it may have begun: `run_workflow.py status b9` tells",
+            "the batch may have begun: `run_workflow.py status b9` shows it",
             "interrupted",
         ]
 

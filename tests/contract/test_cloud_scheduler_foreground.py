@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from cli.screen import Screen
-from infra.local.foreground import Going, run_pipeline
+from infra.local.foreground import Pace, run_pipeline
 from infra.local.schedules import main
 from laptop.supervisor.errors import StackError
 from shared.cloud.scheduler import SchedulerAddress
@@ -38,9 +38,9 @@ def stages(schedule: Schedule) -> Callable[[str], str]:
     return provision
 
 
-def run(schedule: Schedule, going: Going, output: io.StringIO) -> int:
+def run(schedule: Schedule, pace: Pace, output: io.StringIO) -> int:
     address = SchedulerAddress("demo", "here", schedule.server.endpoint)
-    return run_pipeline(PIPELINE, address, schedule.server.control_url, going, Screen(output))
+    return run_pipeline(PIPELINE, address, schedule.server.control_url, pace, Screen(output))
 
 
 def states(schedule: Schedule) -> set[str]:
@@ -52,7 +52,7 @@ def test_one_cycle_fires_every_stage_once_in_order_and_pauses_them_again(
 ) -> None:
     prefix = stages("one-")
     output = io.StringIO()
-    assert run(schedule, Going(None, once=True), output) == 0
+    assert run(schedule, Pace(None, once=True), output) == 0
     calls = [schedule.worker.calls(prefix + name) for name in STAGES]
     assert [len(each) for each in calls] == [1] * len(STAGES)
     arrivals = [each[0].arrived for each in calls]
@@ -66,20 +66,20 @@ def test_one_cycle_fires_every_stage_once_in_order_and_pauses_them_again(
 def test_the_next_one_cycle_is_another_cycle(schedule: Schedule, stages: Callable[[str], str]) -> None:
     prefix = stages("again-")
     for _ in range(2):
-        assert run(schedule, Going(None, once=True), io.StringIO()) == 0
+        assert run(schedule, Pace(None, once=True), io.StringIO()) == 0
     times = [
         call.headers["X-CloudScheduler-ScheduleTime"] for call in schedule.worker.calls(prefix + STAGES[0])
     ]
     assert len(set(times)) == 2
 
 
-def test_a_stage_that_fails_is_told_and_does_not_stop_the_others(
+def test_a_stage_that_fails_is_shown_and_does_not_stop_the_others(
     schedule: Schedule, stages: Callable[[str], str]
 ) -> None:
     prefix = stages("bad-")
     schedule.worker.script(prefix + STAGES[1], Answer(500))
     output = io.StringIO()
-    assert run(schedule, Going(None, once=True), output) == 1
+    assert run(schedule, Pace(None, once=True), output) == 1
     assert len(schedule.worker.calls(prefix + STAGES[1])) == 6  # five retries
     assert len(schedule.worker.calls(prefix + STAGES[3])) == 1
     assert "500 retried, again at" in output.getvalue()
@@ -100,7 +100,7 @@ def test_cycles_come_as_fast_as_they_are_asked_for_until_it_is_interrupted(
 
     monkeypatch.setattr("infra.local.foreground.time.sleep", third_cycle_then_interrupt)
     schedule.server.clock(now=START + timedelta(minutes=5))
-    assert run(schedule, Going(0.2, once=False), output) == 0
+    assert run(schedule, Pace(0.2, once=False), output) == 0
     fired = [line.split()[2] for line in output.getvalue().splitlines() if "succeeded" in line]
     assert fired[: len(STAGES)] == STAGES
     assert "stopped" in output.getvalue()
@@ -124,7 +124,7 @@ def test_an_interrupted_cycle_waits_for_the_stage_at_work_and_fires_no_other(
 
     monkeypatch.setattr("infra.local.foreground.time.sleep", interrupt_the_second_stage)
     output = io.StringIO()
-    assert run(schedule, Going(None, once=True), output) == 0
+    assert run(schedule, Pace(None, once=True), output) == 0
     assert "waiting for the stage that is at work" in output.getvalue()
     assert schedule.worker.calls(prefix + STAGES[2]) == []
     assert states(schedule) == {"PAUSED"}
@@ -132,7 +132,7 @@ def test_an_interrupted_cycle_waits_for_the_stage_at_work_and_fires_no_other(
 
 def test_a_scheduler_without_stages_is_an_error(schedule: Schedule) -> None:
     with pytest.raises(StackError, match="no job of a stage"):
-        run(schedule, Going(None, once=True), io.StringIO())
+        run(schedule, Pace(None, once=True), io.StringIO())
 
 
 def test_a_scheduler_that_is_not_there_is_an_error() -> None:
@@ -140,5 +140,5 @@ def test_a_scheduler_that_is_not_there_is_an_error() -> None:
     address = SchedulerAddress("demo", "here", f"127.0.0.1:{port}")
     with pytest.raises(StackError, match="does not answer"):
         run_pipeline(
-            PIPELINE, address, f"http://127.0.0.1:{port}", Going(None, once=True), Screen(io.StringIO())
+            PIPELINE, address, f"http://127.0.0.1:{port}", Pace(None, once=True), Screen(io.StringIO())
         )

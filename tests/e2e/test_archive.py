@@ -71,7 +71,7 @@ def test_there_is_an_archive_for_every_function() -> None:
 
 
 @pytest.mark.parametrize("name", functions(ROOT))
-def test_an_archive_runs_with_its_own_packages_alone(
+def test_an_archive_runs_with_only_its_own_packages(
     name: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     archive = unpacked(name, tmp_path)
@@ -90,7 +90,7 @@ def test_an_archive_runs_with_its_own_packages_alone(
 
 @pytest.fixture
 def whole_environment(environment: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
-    """With a table of one part and real queues, which deliver nothing."""
+    """A deployment with a table of one part, and real queues that deliver nothing."""
     table = f"{PROJECT}.parts.archived"
     with (
         running_emulator(tmp_path / "bigquery") as bigquery,
@@ -140,7 +140,7 @@ def test_the_archive_with_the_most_packages_runs_in_a_fresh_virtual_environment(
 
 
 def test_an_archive_needs_what_it_brings(environment: dict[str, str], tmp_path: Path) -> None:
-    """That the way of running it shows a missing file."""
+    """Checks the check: a file missing from an archive is noticed."""
     archive = unpacked("workflow", tmp_path)
     (archive / "shared" / "web" / "review.py").unlink()
     command = bare_command(archive, only_its_packages(archive, tmp_path))

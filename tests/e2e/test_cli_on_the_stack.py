@@ -1,4 +1,4 @@
-"""The command line against the functions themselves, on a laptop cloud of its own."""
+"""The command line with the real functions, on a separate laptop cloud."""
 
 import json
 import os
@@ -103,7 +103,7 @@ def test_a_batch_is_run_watched_worked_on_and_accounted_for(stack: Path) -> None
     assert answer(cli, "config", "--show")["settings"]["SUPABASE_SERVICE_ROLE_KEY"] == "********"
 
 
-def test_what_the_functions_refuse_is_told_in_their_words(stack: Path) -> None:
+def test_a_refusal_is_shown_in_the_functions_words(stack: Path) -> None:
     cli = CommandLine(stack)
 
     unknown = cli.run("status", "nobody")

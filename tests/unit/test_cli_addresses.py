@@ -14,24 +14,24 @@ def no_cloud() -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "an address begins with https://"),
         ("example.com", "an address begins with https://"),
         ("ftp://example.com", "an address begins with https://"),
         ("https://", "an address begins with https://"),
-        ("https://ana:secret@example.com", "no user, query or fragment"),
-        ("https://example.com?key=secret", "no user, query or fragment"),
-        ("https://example.com#secret", "no user, query or fragment"),
-        ("https://example.com:secret", "this is no address"),
-        ("https://exa\x00mple.com", "this is no address"),
+        ("https://ana:secret@example.com", "may not hold a user, query or fragment"),
+        ("https://example.com?key=secret", "may not hold a user, query or fragment"),
+        ("https://example.com#secret", "may not hold a user, query or fragment"),
+        ("https://example.com:secret", "this is not an address"),
+        ("https://exa\x00mple.com", "this is not an address"),
     ],
 )
-def test_what_is_no_address_is_refused_without_its_secrets(text: str, told: str) -> None:
+def test_what_is_no_address_is_refused_without_its_secrets(text: str, message: str) -> None:
     with pytest.raises(WrongUsage, match="--url: ") as refusal:
         locate(Function.WORKFLOW, Given(text, {}), {}, no_cloud)
 
-    assert told in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 def test_an_empty_flag_is_no_address_and_an_empty_variable_is_none() -> None:
@@ -69,10 +69,10 @@ def test_a_token_goes_over_https_or_to_this_machine(url: str, private: bool) -> 
     address = Address(Function.WORKFLOW, url, "")
 
     if private:
-        with Client(address, "secret", tell=print) as client:
+        with Client(address, "secret", notify=print) as client:
             assert client.address is address
     else:
         with pytest.raises(WrongUsage, match="over https only"):
-            Client(address, "secret", tell=print)
-        with Client(address, None, tell=print):
+            Client(address, "secret", notify=print)
+        with Client(address, None, notify=print):
             pass

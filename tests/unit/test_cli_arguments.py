@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from cli.arguments import parser
-from cli.commands import action_of, order_of
+from cli.commands import run_request, task_request
 from cli.failures import WrongUsage
 from tests.cli_support import TASK
 
@@ -12,18 +12,18 @@ AS_ANA = ("--as", "ana")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ((), "COMMAND"),
         (("dance",), "invalid choice: 'dance'"),
-        (("run", "--limit", "0"), "'0' is no whole number from 1 to 100000"),
-        (("run", "--limit", "100001"), "no whole number"),
-        (("run", "--limit", "1.5"), "no whole number"),
-        (("run", "--limit", "٣"), "no whole number"),
-        (("run", "--limit", "9" * 5000), "no whole number"),
-        (("run", "--priority-threshold", "1.01"), "no number from 0 to 1"),
-        (("run", "--priority-threshold", "nan"), "no number from 0 to 1"),
-        (("run", "--priority-threshold", "high"), "no number from 0 to 1"),
+        (("run", "--limit", "0"), "'0' is not a whole number from 1 to 100000"),
+        (("run", "--limit", "100001"), "not a whole number"),
+        (("run", "--limit", "1.5"), "not a whole number"),
+        (("run", "--limit", "٣"), "not a whole number"),
+        (("run", "--limit", "9" * 5000), "not a whole number"),
+        (("run", "--priority-threshold", "1.01"), "not a number from 0 to 1"),
+        (("run", "--priority-threshold", "nan"), "not a number from 0 to 1"),
+        (("run", "--priority-threshold", "high"), "not a number from 0 to 1"),
         (("run", "--force-manual", "--force-automation"), "not allowed with"),
         (("run", "--force"), "unrecognized arguments: --force"),
         (("run", "--policy", "a b"), "cannot name a policy"),
@@ -31,20 +31,20 @@ AS_ANA = ("--as", "ana")
         (("run", "--batch-id", "a b"), "cannot name a batch"),
         (("run", "--batch-id", "b" * 101), "cannot name a batch"),
         (("run", "--output", ""), "give a file"),
-        (("run", "--timeout", "0"), "no number from 0.001 to 3600"),
-        (("run", "--timeout", "inf"), "no number from 0.001 to 3600"),
+        (("run", "--timeout", "0"), "not a number from 0.001 to 3600"),
+        (("run", "--timeout", "inf"), "not a number from 0.001 to 3600"),
         (("status",), "BATCH"),
         (("status", "../config"), "cannot name a batch"),
         (("status", "_fallback"), "cannot name a batch"),
-        (("watch", "b1", "--interval", "0"), "no number from 0.01 to 3600"),
-        (("watch", "b1", "--patience", "-1"), "no number from 0 to 86400"),
-        (("pending", "--limit", "1001"), "no whole number from 1 to 1000"),
+        (("watch", "b1", "--interval", "0"), "not a number from 0.01 to 3600"),
+        (("watch", "b1", "--patience", "-1"), "not a number from 0 to 86400"),
+        (("pending", "--limit", "1001"), "not a whole number from 1 to 1000"),
         (("pending", "--priority", "urgent"), "invalid choice: 'urgent'"),
-        (("reconcile", "--day", "2026-02-30"), "is no day; write YYYY-MM-DD"),
-        (("reconcile", "--day", "20261122"), "is no day; write YYYY-MM-DD"),
+        (("reconcile", "--day", "2026-02-30"), "is not a day; write YYYY-MM-DD"),
+        (("reconcile", "--day", "20261122"), "is not a day; write YYYY-MM-DD"),
         (("reconcile", "--day", "2026-11-22", "--batch", "b1"), "not allowed with"),
         (("claim", TASK), "--as"),
-        (("claim", "17", *AS_ANA), "'17' is no task id; `pending` lists them"),
+        (("claim", "17", *AS_ANA), "'17' is not a task id; `pending` lists them"),
         (("claim", TASK, "--as", "  "), "give a text of 1 to 200 characters"),
         (("claim", TASK, "--as", "a" * 201), "give a text of 1 to 200 characters"),
         (("claim", TASK, "--as", "a\x00"), "give a text of 1 to 200 characters"),
@@ -55,28 +55,28 @@ AS_ANA = ("--as", "ana")
         (("complete", TASK, *AS_ANA, "--set", "category= "), "not of the form name=value"),
         (
             ("complete", TASK, *AS_ANA, "--set", "pn=X"),
-            "'pn' is no field; there are category, description, manufacturer",
+            "'pn' is not a field; use category, description, manufacturer",
         ),
         (
             ("complete", TASK, *AS_ANA, "--set", f"manufacturer={'m' * 201}"),
             "give a text of 1 to 200 characters",
         ),
         (("complete", TASK, *AS_ANA, "--attribute", "=8"), "not of the form name=value"),
-        (("complete", TASK, *AS_ANA, "--doc", "ftp://x.y"), "is no link"),
-        (("complete", TASK, *AS_ANA, "--doc", f"https://x.y/{'a' * 2000}"), "is no link"),
-        (("complete", TASK, *AS_ANA, "--image", "https://x.y/a b"), "is no link"),
-        (("pending", "--token", ""), "this is no token"),
+        (("complete", TASK, *AS_ANA, "--doc", "ftp://x.y"), "is not a link"),
+        (("complete", TASK, *AS_ANA, "--doc", f"https://x.y/{'a' * 2000}"), "is not a link"),
+        (("complete", TASK, *AS_ANA, "--image", "https://x.y/a b"), "is not a link"),
+        (("pending", "--token", ""), "this is not a token"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(
-    capsys: pytest.CaptureFixture[str], arguments: Sequence[str], told: str
+    capsys: pytest.CaptureFixture[str], arguments: Sequence[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         parser().parse_args(arguments)
 
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert message in line
     assert line.endswith("(--help says more)")
 
 
@@ -92,12 +92,12 @@ def test_a_field_that_is_given_twice_is_refused(option: str) -> None:
     given = parser().parse_args(["complete", TASK, *AS_ANA, option, "category=A", option, "category=B"])
 
     with pytest.raises(WrongUsage, match=f"{option}: 'category' was given twice"):
-        action_of(given)
+        task_request(given)
 
 
 def test_an_order_holds_only_what_was_given_and_a_name_for_the_batch() -> None:
-    first = order_of(parser().parse_args(["run", "--priority-threshold", "0"]))
-    second = order_of(parser().parse_args(["run"]))
+    first = run_request(parser().parse_args(["run", "--priority-threshold", "0"]))
+    second = run_request(parser().parse_args(["run"]))
 
     assert first.keys() == {"limit", "priority_threshold", "batch_id"}
     assert first["priority_threshold"] == 0

@@ -1,4 +1,4 @@
-"""What can be typed, and how it can end, stands in docs/cli.md and in --help."""
+"""docs/cli.md and --help name every command, option and exit status."""
 
 import argparse
 import re

@@ -12,7 +12,7 @@ def test_what_is_no_problem_of_ours_is_not_taken_for_one(content: bytes) -> None
 
 
 @pytest.mark.parametrize("errors", ["no list", [], None])
-def test_a_problem_without_fields_is_told_by_its_detail(errors: object) -> None:
+def test_a_problem_without_fields_is_shown_by_its_detail(errors: object) -> None:
     reply = Reply(422, {}, b"")
     reply.__dict__["json"] = {"detail": "wrong", "code": "invalid_request", "errors": errors}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from cli.answers import Equation
-from infra.local.demo.drain import Line, drain
+from infra.local.demo.drain import Work, drain
 from infra.local.errors import DemoFailed
 
 NOTHING = {
@@ -32,7 +32,7 @@ def test_it_ends_when_nothing_is_in_flight_and_the_queues_are_empty() -> None:
     seen: list[int] = []
 
     swept = drain(
-        Line(lambda: equation(next(flights)), lambda: next(depths), lambda: NOTHING),
+        Work(lambda: equation(next(flights)), lambda: next(depths), lambda: NOTHING),
         lambda shown: seen.append(shown.in_flight),
     )
 
@@ -46,14 +46,14 @@ def test_what_the_sweep_rescues_is_counted() -> None:
         [NOTHING | {"enqueued": 2, "still_queued": 5}, NOTHING | {"enqueued": 1, "handed_over": 1}]
     )
 
-    swept = drain(Line(lambda: equation(0), lambda: 0, lambda: next(rescues)), lambda _shown: None)
+    swept = drain(Work(lambda: equation(0), lambda: 0, lambda: next(rescues)), lambda _shown: None)
 
     assert swept.rescued == {"enqueued": 3, "handed_over": 1}
     assert swept.in_words.endswith("ran 2 times: 3 enqueued, 1 handed over")
 
 
 def test_a_line_that_stands_still_is_said_to_be_stuck() -> None:
-    line = Line(lambda: equation(2), lambda: 4, lambda: NOTHING)
+    work = Work(lambda: equation(2), lambda: 4, lambda: NOTHING)
 
     with pytest.raises(DemoFailed, match="2 records are in flight, 4 tasks in the queues"):
-        drain(line, lambda _shown: None, stalled_after=0)
+        drain(work, lambda _shown: None, stalled_after=0)

@@ -55,7 +55,7 @@ def test_a_catalogue_that_knows_none_of_the_parts_is_worth_a_word(intake: Path, 
     lines(catalogue, PART | {"pn": "Y9"})
 
     [warning] = check_inputs(intake, catalogue, 0.5).warnings
-    assert warning == f"{catalogue} knows none of these parts: what automation takes will end with people"
+    assert warning == f"{catalogue} has none of these parts: all automation tasks will end with people"
 
 
 @pytest.mark.parametrize("which", ["intake", "catalogue"])

@@ -42,7 +42,7 @@ def test_both_kinds_of_tasks_are_shown_when_there_are_both() -> None:
     ]
 
 
-def test_one_kind_alone_fills_the_list() -> None:
+def test_tasks_of_only_one_kind_fill_the_list() -> None:
     assert len(shown_tasks(*[task(f"R{n}") for n in range(9)])) == 6
     assert len(shown_tasks(*[task(f"D{n}", "lost") for n in range(9)])) == 6
     assert shown_tasks() == []

@@ -67,7 +67,7 @@ EMPTY: dict[str, object] = {
         ),
     ],
 )
-def test_a_field_that_its_column_cannot_hold_is_told_and_the_row_kept(
+def test_a_field_that_its_column_cannot_hold_is_reported_and_the_row_kept(
     line: str, kept: dict[str, object], problem: str
 ) -> None:
     read = read_line(line.encode())

@@ -1,4 +1,4 @@
-"""What an archive holds, and that it is the same whoever builds it."""
+"""The contents of an archive, which is the same on every machine."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def copy_of(root: Path, target: Path) -> Path:
     return target
 
 
-def test_a_change_shows_in_the_versions_of_the_functions_that_bring_it_alone(
+def test_a_change_alters_only_the_versions_of_the_functions_that_contain_it(
     pins: Pins, tmp_path: Path
 ) -> None:
     def versions() -> dict[str, str]:
@@ -101,9 +101,9 @@ def test_only_named_functions_are_written_and_listed(
 ) -> None:
     assert package.main(["automate", "--list", "--output", str(tmp_path / "new")]) == 0
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["automate.zip"]
-    told = capsys.readouterr().out
-    assert re.search(r"automate\.zip  \d+ kB, \d+ files, \d+ packages  \{\"version\": \"0\.1\.0\"", told)
-    assert re.search(r"^ +\d+  functions/automate\.py$", told, re.MULTILINE)
+    output = capsys.readouterr().out
+    assert re.search(r"automate\.zip  \d+ kB, \d+ files, \d+ packages  \{\"version\": \"0\.1\.0\"", output)
+    assert re.search(r"^ +\d+  functions/automate\.py$", output, re.MULTILINE)
 
 
 def test_an_unknown_function_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

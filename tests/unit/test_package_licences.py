@@ -8,10 +8,10 @@ from infra.package.licences import PAGE, LicenceUnknown, deployed, licence_of, p
 
 
 def stating(**fields: str) -> Message:
-    told = Message()
+    stated = Message()
     for name, value in fields.items():
-        told[name.replace("_", "-")] = value
-    return told
+        stated[name.replace("_", "-")] = value
+    return stated
 
 
 def test_the_page_is_current() -> None:

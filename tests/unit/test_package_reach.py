@@ -1,4 +1,4 @@
-"""Which code goes into a function's archive."""
+"""The code that goes into a function's archive."""
 
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def test_only_what_the_used_builders_import_is_followed(tmp_path: Path) -> None:
     assert found.foreign == {"postgrest"}
 
 
-def test_a_builder_imported_by_name_is_followed_alone(tmp_path: Path) -> None:
+def test_only_the_builder_that_is_imported_by_name_is_followed(tmp_path: Path) -> None:
     found = of_function(tmp_path, functions_f="from shared.wiring import queue\nf = queue", **ROOMS)
     assert modules(found) == {"f", "wiring", "tasks"}
     assert found.foreign == {"grpc"}

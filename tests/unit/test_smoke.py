@@ -92,7 +92,7 @@ def test_each_function_is_asked_for_its_health_and_for_something_without_effect(
         f"/{name}/health" for name in NAMES
     }
     sent = {path: body for path, body in deployed.bodies.items() if not path.endswith("/health")}
-    assert (sent.pop("/automate/"), sent.pop("/fallback/")) == (smoke.NOBODY, smoke.NOBODY)
+    assert (sent.pop("/automate/"), sent.pop("/fallback/")) == (smoke.NO_TASK, smoke.NO_TASK)
     assert sent.pop("/workflow/config") is None
     assert all(body == {"dry_run": True, "limit": 1} for body in sent.values())
     assert len(sent) == len(NAMES) - 3
@@ -100,7 +100,7 @@ def test_each_function_is_asked_for_its_health_and_for_something_without_effect(
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "told"),
+    ("path", "answer", "message"),
     [
         ("/workflow/health", (503, json.dumps(SICK).encode()), "database: store_unavailable no answer"),
         ("/workflow/health", (200, b'{"hello": "there"}'), "200, without checks"),
@@ -110,14 +110,18 @@ def test_each_function_is_asked_for_its_health_and_for_something_without_effect(
         ("/automate/", (200, b"{}"), "200"),
     ],
 )
-def test_one_bad_answer_fails_it_and_is_told(
-    deployed: Functions, capsys: pytest.CaptureFixture[str], path: str, answer: tuple[int, bytes], told: str
+def test_one_bad_answer_fails_it_and_is_shown(
+    deployed: Functions,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    answer: tuple[int, bytes],
+    message: str,
 ) -> None:
     deployed.answers[path] = answer
     assert smoke.main(["--url", deployed.url]) == 1
     [line] = [line for line in capsys.readouterr().out.splitlines() if "FAILED" in line]
     assert line.startswith(path.split("/")[1])
-    assert line.endswith(told)
+    assert line.endswith(message)
 
 
 def test_functions_that_do_not_answer_fail_it(
@@ -138,7 +142,7 @@ def test_the_token_goes_into_every_call(deployed: Functions, monkeypatch: pytest
     ("url", "token", "complaint"),
     [
         ("http://functions.example", "hunter2", "over https only"),
-        ("https://functions.example", "two words", "holds no token"),
+        ("https://functions.example", "two words", "is not a token"),
         ("ftp://functions.example", "", "begins with https://"),
     ],
 )
@@ -147,9 +151,9 @@ def test_what_must_not_be_sent_is_refused_before_any_call(
 ) -> None:
     monkeypatch.setenv(smoke.TOKEN_VARIABLE, token)
     assert smoke.main(["--url", url]) == 2
-    told = capsys.readouterr().err
-    assert complaint in told
-    assert not token or token not in told
+    output = capsys.readouterr().err
+    assert complaint in output
+    assert not token or token not in output
 
 
 def test_the_name_goes_where_the_address_says() -> None:

@@ -1,9 +1,12 @@
+import re
 from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
 from infra.local.cloud import Cloud
-from infra.local.functions import FUNCTIONS, STAGES
+from infra.local.functions import FUNCTIONS, STAGES, function_environment
+from infra.local.queues import queue_definitions
 from infra.local.settings import ROOT, read_local_settings
 from laptop.supervisor.plan import Part
 
@@ -114,3 +117,28 @@ def test_labels_are_kept_with_the_stack_in_the_bucket_that_the_functions_use() -
     argv = parts_of(replace(CLOUD, environment={"LABEL_BUCKET": "stickers"}))["rest"].argv
 
     assert {("--storage-dir", "/srv/stack/storage"), ("--bucket", "stickers")} <= set(pairwise(argv))
+
+
+def test_the_page_of_the_laptop_cloud_names_every_part_and_job_and_imports_what_exists() -> None:
+    page = (ROOT / "docs" / "local-cloud.md").read_text()
+    table, jobs, _ = re.split(
+        r"^(Before the stack is ready.*?)\n\n", page, maxsplit=1, flags=re.DOTALL | re.MULTILINE
+    )
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+
+    assert sorted(re.findall(r"`([^`]+)`", " ".join(rows))) == sorted(parts_of(CLOUD))
+    assert re.findall(r"`([^`]+)`", jobs) == [job.name for job in CLOUD.plan().jobs]
+    for module, name in re.findall(r"from ([\w.]+) import (\w+)", page):
+        assert hasattr(import_module(module), name)
+
+
+def test_the_automation_queue_takes_its_counts_from_the_settings_that_the_functions_see() -> None:
+    user = {"WORKFLOW_AUTOMATION_MAX_CONCURRENT": "3", "QUEUE_MAX_ATTEMPTS": "4"}
+    automation, dead_letter = queue_definitions(function_environment(SETTINGS.ports, "s" * 32, user, {}))
+
+    assert automation.name == "projects/switchyard-local/locations/us-central1/queues/automation"
+    assert automation.rate_limits.max_concurrent_dispatches == 3
+    assert automation.retry_config.max_attempts == 4
+    assert dead_letter.name.endswith("/queues/dead-letter")
+    assert dead_letter.retry_config.max_attempts == -1
+    assert dead_letter.retry_config.max_backoff == automation.retry_config.max_backoff

@@ -1,1 +1,1 @@
-"""`make demo`: real part records through the whole record line on this machine, and an account of every one of them."""
+"""`make demo`: real part records and orders through enrichment and fulfillment, with an account of every one."""

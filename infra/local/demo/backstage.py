@@ -12,7 +12,7 @@ from infra.local.local_stack import LocalStack
 Json = dict[str, Any]
 
 PAYMENT_DELAYS = {"debit": 0.3, "payment": 0.3}
-"""Seconds that the marketplace takes to charge a buyer: an order has no address before."""
+"""Seconds until the marketplace has charged a buyer: before that, an order has no address."""
 
 _TIMEOUT = 120.0
 
@@ -22,7 +22,9 @@ class Backstage:
 
     def __init__(self, stack: LocalStack) -> None:
         self._parts = stack.state.parts
-        self._http = httpx.Client(timeout=_TIMEOUT, trust_env=False)  # no proxy is asked for what runs here
+        self._http = httpx.Client(
+            timeout=_TIMEOUT, trust_env=False
+        )  # all of it runs on this machine: no proxy
 
     def __enter__(self) -> Self:
         return self
@@ -36,11 +38,11 @@ class Backstage:
         return self._call(method, f"{self._parts[part].url}/_control/{path}", body)
 
     def report(self, path: str) -> Json:
-        """What the function `workflow` answers."""
+        """The answer of the function `workflow`."""
         return self._call("GET", f"{self._parts['workflow'].url}{path}")
 
-    def struck(self) -> list[int]:
-        """How many calls to DigiKey each ordered fault struck."""
+    def faults_hit(self) -> list[int]:
+        """The number of DigiKey calls that each ordered fault hit."""
         return [fault["struck"] for fault in self.control("digikey", "GET", "faults")["faults"]]
 
     def queued(self) -> int:

@@ -1,4 +1,4 @@
-"""The demo from its first line to its last: files, stack, run, queue, account."""
+"""The whole demo: input files, stack, run, queue, account, orders."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from cli.screen import Screen, shown
 from cli.views import show_batch, show_equation
 from infra.local.demo import report
 from infra.local.demo.backstage import Backstage
-from infra.local.demo.drain import Line, drain, shown_progress
+from infra.local.demo.drain import Work, drain, shown_progress
 from infra.local.demo.inputs import CATALOGUE, INTAKE, Inputs, check_inputs
 from infra.local.demo.orders import ORDERS, OrderDay
 from infra.local.demo.report import most_completed
@@ -36,7 +36,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "error_before", "status": 503, "path": "/products", "every": _UNAVAILABLE_EVERY},
     {"kind": "rate_limited", "limit": "burst", "seconds": 1, "path": "/products", "every": _SLOWED_EVERY},
 ]
-"""What the sandbox is told to get wrong: a line that is never disturbed shows nothing."""
+"""Errors that the sandbox makes on purpose, so that the demo shows how they are handled."""
 
 _REAL_BURST_LIMIT = 120
 _MOST_TASKS = 1000
@@ -63,7 +63,7 @@ PURPOSES: Mapping[str, str] = {
     "update-tracking": "function: pushes tracking numbers",
     "sync-messages": "function: fetches customer messages",
 }
-"""What a part or job of the stack is, for somebody who sees it for the first time."""
+"""A description of each part and job of the stack, for a person who sees it for the first time."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ def demonstrate(request: DemoRequest, settings: LocalSettings, environment: Mapp
     """Raises StackError, SettingsInvalid, and KeyboardInterrupt after all is stopped again."""
     begun = time.monotonic()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a part's text must not fail at a narrow encoding
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # a record's text must not fail in an encoding such as ASCII
     screen = Screen(sys.stdout)
     threshold = WorkflowConfig.from_environment(environment).manual_priority_threshold
     inputs = check_inputs(
@@ -110,7 +112,7 @@ def demonstrate(request: DemoRequest, settings: LocalSettings, environment: Mapp
 
 @dataclass(frozen=True)
 class Demonstration:
-    """One batch on a running stack."""
+    """One batch and one day of orders on a running stack."""
 
     screen: Screen
     stack: LocalStack
@@ -119,9 +121,7 @@ class Demonstration:
     def perform(self) -> None:
         """Raises DemoFailed, cli.failures.Failure and httpx.HTTPError."""
         with ExitStack() as open_:
-            functions = open_.enter_context(
-                Functions(self._address, None, timeout=None, tell=self._tell_of_trouble)
-            )
+            functions = open_.enter_context(Functions(self._address, None, timeout=None, notify=self._warn))
             backstage = open_.enter_context(Backstage(self.stack))
             backstage.control("digikey", "PUT", "faults", {"faults": FAULTS})
             batch_id = self._take_in(functions)
@@ -132,7 +132,7 @@ class Demonstration:
     def _address(self, function: Function) -> Address:
         return Address(function, self.stack.url(function), "its log says why")
 
-    def _tell_of_trouble(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         self.screen.line(f"  {self.screen.symbol('warning')} {shown(text)}", style="yellow")
 
     def _take_in(self, functions: Functions) -> str:
@@ -152,7 +152,7 @@ class Demonstration:
             *run.notes,
             *(["the day's limit of tasks is reached"] if run.daily_limit_reached else []),
         ]:
-            self._tell_of_trouble(note)
+            self._warn(note)
         return run.batch_id
 
     def _work_through(self, functions: Functions, backstage: Backstage, batch_id: str) -> None:
@@ -163,7 +163,7 @@ class Demonstration:
             f" It answers\n  every {_UNAVAILABLE_EVERY}th look-up with 503,"
             f" and every {_SLOWED_EVERY}th with 429, on purpose."
         )
-        work = Line(
+        work = Work(
             lambda: parsed(Equation, functions.reconcile(batch_id, None)), backstage.queued, backstage.sweep
         )
         begun = time.monotonic()
@@ -185,7 +185,7 @@ class Demonstration:
         report.heading(self.screen, f"Waiting for a person: {len(waiting)} tasks, most urgent first")
         report.show_manual_tasks(self.screen, waiting)
         report.heading(self.screen, "The vendor's own books")
-        report.show_books(self.screen, backstage.control("digikey", "GET", "books"), backstage.struck())
+        report.show_books(self.screen, backstage.control("digikey", "GET", "books"), backstage.faults_hit())
         report.heading(self.screen, "The account")
         equation = parsed(Equation, functions.reconcile(batch_id, None))
         show_equation(self.screen, equation)
@@ -195,7 +195,7 @@ class Demonstration:
 
 def _introduce(screen: Screen, request: DemoRequest, inputs: Inputs, threshold: float) -> None:
     screen.line(
-        f"Switchyard: {request.limit} part records and {ORDERS} orders, through both lines, on this machine alone",
+        f"Switchyard: {request.limit} part records and {ORDERS} orders, enrichment and fulfillment, on this machine",
         style="bold",
     )
     screen.line(
@@ -210,7 +210,7 @@ def _introduce(screen: Screen, request: DemoRequest, inputs: Inputs, threshold: 
 
 
 def _explained(line: str) -> str:
-    """The stack's line about a part, with what the part is."""
+    """Adds the part's description to the stack's line about it."""
     match line.split():
         case [name, state, seconds, "s"] if name in PURPOSES:
             return f"  {name:<15} {state:<5} {seconds:>5} s   {PURPOSES[name]}"
@@ -218,7 +218,7 @@ def _explained(line: str) -> str:
 
 
 def _near(path: Path) -> str:
-    """Relative to where the person stands, when it lies below."""
+    """The path, relative to the current folder when it is below it."""
     whole = path.absolute()
     return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
 

@@ -1,4 +1,4 @@
-"""Waits until nothing of a batch is left to automation, shows how far it is, and fires the sweep meanwhile."""
+"""Waits until automation has finished a batch, shows the progress, and fires the sweep meanwhile."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def _in_words(equation: Equation) -> str:
 
 
 def _lines(screen: Screen) -> Show:
-    """Changes only, and the last one always."""
+    """Prints changes, at most one a second, and always the last one."""
     last, due = "", 0.0
 
     def show(equation: Equation) -> None:
@@ -64,12 +64,12 @@ def _lines(screen: Screen) -> Show:
 _LOOK_EVERY = 0.5
 _SWEEP_EVERY = 5.0
 STALLED_AFTER = 120.0
-"""Seconds without any change. The longest honest silence is DigiKey's minute, at whose limit the queue waits."""
+"""Seconds without any change. A healthy run is silent for a minute at most: the queue waits for DigiKey's limit."""
 
 
 @dataclass
 class Swept:
-    """`rescued` counts tasks by what the sweep did for them; `still_queued` ones needed nothing."""
+    """`rescued` counts tasks by what the sweep did; it does nothing for a `still_queued` one."""
 
     runs: int = 0
     rescued: dict[str, int] = field(default_factory=dict)
@@ -90,28 +90,28 @@ class Swept:
 
 
 @dataclass(frozen=True)
-class Line:
-    """What the waiting looks at."""
+class Work:
+    """The calls that show how far the batch is, and the sweep."""
 
     equation: Callable[[], Equation]
     queued: Callable[[], int]
     sweep: Callable[[], dict[str, int]]
 
 
-def drain(line: Line, show: Show, stalled_after: float = STALLED_AFTER) -> Swept:
-    """Raises DemoFailed when nothing changes any more."""
+def drain(work: Work, show: Show, stalled_after: float = STALLED_AFTER) -> Swept:
+    """Returns when no record is in flight. Raises DemoFailed when nothing changes for `stalled_after` seconds."""
     swept = Swept()
     before: tuple[Equation, int] | None = None
     changed = sweep_due = time.monotonic()
     while True:
         now = time.monotonic()
         if now >= sweep_due:
-            swept.add(line.sweep())
+            swept.add(work.sweep())
             sweep_due = now + _SWEEP_EVERY
-        seen = equation, queued = line.equation(), line.queued()
+        seen = equation, queued = work.equation(), work.queued()
         show(equation)
         if not equation.in_flight and not queued:
-            swept.add(line.sweep())
+            swept.add(work.sweep())
             return swept
         if seen != before:
             before, changed = seen, now

@@ -1,4 +1,4 @@
-"""What the two input files hold, found out before anything is started."""
+"""Checks the two input files before anything is started."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Inputs:
-    """`eligible` of the `records` reach the threshold. `warnings` name what is wrong with single lines."""
+    """`eligible`: the `records` that reach the threshold. `warnings` name what is wrong with single lines."""
 
     intake: Path
     catalogue: Path
@@ -27,7 +27,7 @@ class Inputs:
 
 
 def check_inputs(intake: Path, catalogue: Path, threshold: float) -> Inputs:
-    """Raises InputUnreadable for a file that cannot be read, or that a run can make nothing of."""
+    """Raises InputUnreadable for a file that cannot be read, or that holds nothing for a run."""
     try:
         rows, problems = _read_intake(intake)
     except OSError as error:
@@ -42,11 +42,11 @@ def check_inputs(intake: Path, catalogue: Path, threshold: float) -> Inputs:
     if not eligible:
         raise InputUnreadable(_why_nothing(intake, rows, problems, threshold))
     warnings = [
-        *_told(intake, "", problems),
-        *_told(catalogue, " was left out", [(row.line, row.reason) for row in bad_rows]),
+        *_warning(intake, "", problems),
+        *_warning(catalogue, " was left out", [(row.line, row.reason) for row in bad_rows]),
     ]
     if not any(_knows(parts, row) for row in rows):
-        warnings.append(f"{catalogue} knows none of these parts: what automation takes will end with people")
+        warnings.append(f"{catalogue} has none of these parts: all automation tasks will end with people")
     return Inputs(intake, catalogue, len(rows), eligible, len(parts.parts), tuple(warnings))
 
 
@@ -64,7 +64,7 @@ def _read_intake(path: Path) -> tuple[list[Row], list[tuple[int, str]]]:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """No more at once than is needed to see that a line is too long."""
+    """Yields lines; one that is too long comes in pieces, each just long enough to be rejected."""
     with path.open("rb") as file:
         first = file.readline(LINE_LIMIT + 1)
         yield first.removeprefix(_BYTE_ORDER_MARK)
@@ -90,8 +90,8 @@ def _why_nothing(intake: Path, rows: list[Row], problems: list[tuple[int, str]],
     return f"The intake file {intake} holds no record.{first}"
 
 
-def _told(path: Path, what: str, problems: list[tuple[int, str]]) -> list[str]:
-    """One line for all that is wrong with a file; the logs have every case."""
+def _warning(path: Path, what: str, problems: list[tuple[int, str]]) -> list[str]:
+    """One warning for each file; the logs have every problem."""
     if not problems:
         return []
     number, problem = problems[0]

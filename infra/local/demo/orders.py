@@ -15,7 +15,7 @@ ORDERS, THREADS = 25, 10
 MOST_CYCLES = 8
 
 FAULT = {"kind": "error_after", "status": 500, "path": "/shipping", "method": "POST", "times": 1}
-"""One label is sold and the answer lost: bought again it would be paid twice."""
+"""One label is sold and the answer is lost: buying it again would mean paying twice."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the demo reports at the end, in lines of at most a hundred columns."""
+"""The demo's report at the end, in lines of at most a hundred columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class Completed:
 
     @property
     def filled(self) -> int:
-        """Fields that the record did not have."""
+        """The number of fields that the record did not have."""
         return sum(change.before is None for change in self.changes)
 
 
 def most_completed(products: Sequence[Json], count: int) -> list[Completed]:
-    """Those that gained most, of different manufacturers as far as there are."""
+    """The products that gained most fields, of different manufacturers where possible."""
     ranked = sorted(map(_completed, products), key=lambda each: (-each.filled, each.pn))
     first_of_maker = {each.maker: each for each in reversed(ranked)}.values()
     chosen = [each for each in ranked if each in first_of_maker]
@@ -62,12 +62,12 @@ def _changes(before: Json, after: Json) -> list[Change]:
 
 
 def _same(old: object, new: object) -> bool:
-    """Case and spaces aside."""
+    """Compares without case and spaces."""
     return old is not None and "".join(str(old).split()).casefold() == "".join(str(new).split()).casefold()
 
 
 def _spec(before: Json, value: str) -> str | None:
-    """The record's own word for it: vendors name their parameters otherwise."""
+    """The record's value that equals this one: vendors use other names for their parameters."""
     specs = before.get("specs")
     known = specs.values() if isinstance(specs, dict) else ()
     return next((str(each) for each in known if _same(each, value)), None)
@@ -115,7 +115,7 @@ def show_products(screen: Screen, products: Sequence[Completed]) -> None:
 
 
 def show_manual_tasks(screen: Screen, tasks: Sequence[ManualTask]) -> None:
-    """A few of both kinds, the most urgent first."""
+    """Shows a few tasks of both kinds, the most urgent first."""
     dead = [task for task in tasks if task.type == "automation_fallback"]
     decided = [task for task in tasks if task not in dead]
     few = max(_SHOWN_TASKS - len(dead), _SHOWN_TASKS // 2 + 1)
@@ -134,7 +134,7 @@ def show_manual_tasks(screen: Screen, tasks: Sequence[ManualTask]) -> None:
 
 
 def show_books(screen: Screen, books: dict[str, Any], ordered: Sequence[int]) -> None:
-    """`ordered`: how many calls were answered 503 and 429 because the demo had ordered it."""
+    """`ordered`: the number of calls that were answered 503 and 429 on the demo's order."""
     totals: dict[str, int] = books["totals"]
     unavailable, slowed = ordered
     found, unknown = len(books["looked_up"]), totals.get("not_found", 0)

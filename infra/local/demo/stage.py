@@ -1,4 +1,4 @@
-"""A stack for one demo alone, which is gone when the demo is."""
+"""The stack of one demo, which is removed when the demo ends."""
 
 import contextlib
 import shutil
@@ -19,15 +19,15 @@ from laptop.supervisor.startup import Report
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _OVERRIDES = {
-    "DATABASE_URL": "",  # never a database of the user's own: what the demo writes is thrown away
+    "DATABASE_URL": "",  # never the user's own database: the demo's data is thrown away
     "LOCAL_POSTGRES_FAST": "true",  # for the same reason
-    "LOCAL_SWEEP": "false",  # the demo sweeps itself, and counts what that does
+    "LOCAL_SWEEP": "false",  # the demo fires the sweep itself, and counts what it does
 }
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`folder` belongs to the demo, not to the stack of `make up`."""
+    """`folder` belongs to the demo; `make up` uses another one."""
 
     folder: Path
     intake: Path
@@ -44,7 +44,7 @@ class Stage:
 
     @contextmanager
     def opened(self, *, keep: bool) -> Iterator[LocalStack]:
-        """Ports are free ones. After an error the logs stay; with `keep`, after success, everything does."""
+        """Starts the stack on free ports. After an error the logs stay; after success, `keep` keeps everything."""
         stack = LocalStack(
             self.state_dir,
             intake=self.intake,
@@ -52,9 +52,9 @@ class Stage:
             environment=_OVERRIDES,
             report=self._report,
         )
-        # Signals wait, except while the stack comes up and is used: nothing may be left half stopped.
+        # Signals wait, except while the stack starts and is used, so that nothing is left half stopped.
         with stack_lock(self.folder, "demo"), deferred_signals():
-            stack.purge()  # what an earlier demo left, kept or killed
+            stack.purge()  # removes what an earlier demo left
             try:
                 with _signals_raise():
                     stack.start()
@@ -73,17 +73,17 @@ class Stage:
         stack.purge()
         shutil.rmtree(self.folder)
         with contextlib.suppress(OSError):
-            self.folder.parent.rmdir()  # unless `make up` has something there
+            self.folder.parent.rmdir()  # not empty when `make up` uses it
 
     def _report(self, line: str) -> None:
-        # whoever stopped reading must not keep the stack from stopping
+        # the stack must stop even when nobody reads its output any more
         with contextlib.suppress(BrokenPipeError):
             self.report(line)
 
 
 @contextmanager
 def _signals_raise() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl+C does."""
+    """Lets SIGTERM and SIGHUP end the demo as Ctrl+C does."""
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         raise StackInterrupted(number)

@@ -1,8 +1,8 @@
 """A process that stands in for a part of the laptop cloud: `stack_stand_in.py BEHAVIOUR NAME PORT FOLDER`.
 
 It notes its start and its orderly end in FOLDER/events. `serve` answers every GET with 200, `late` with 503 until
-FOLDER/open exists, `deaf` serves and ignores SIGTERM, `family` serves and has two children, one of them in a session
-of its own, `mute` never listens, `broken` ends at once.
+FOLDER/open exists, `deaf` serves and ignores SIGTERM, `family` serves and has two children, one of them in another
+session, `mute` never listens, `broken` ends at once.
 """
 
 import os

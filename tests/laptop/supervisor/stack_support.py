@@ -70,7 +70,7 @@ class StandIns:
         )
 
     def events(self) -> list[str]:
-        """Such as `start a`, `stop a`, `ran job`, in the order in which they happened."""
+        """The events in their order, such as `start a`, `stop a`, `ran job`."""
         return [" ".join(line.split()[:2]) for line in self._notes()]
 
     def alive(self) -> list[int]:

@@ -60,7 +60,7 @@ def test_a_killed_part_shows_as_dead_and_its_children_are_gone(stack: StandIns) 
     assert stack.alive() == [stack.supervisor.record("b").pid]
 
 
-def test_a_process_that_got_the_pid_of_a_dead_part_is_left_alone(stack: StandIns) -> None:
+def test_a_foreign_process_with_the_pid_of_a_dead_part_is_not_touched(stack: StandIns) -> None:
     plan = Plan((stack.part("a"),))
     stack.supervisor.start(plan)
     stranger = StandIns(stack.folder / "elsewhere")
@@ -95,7 +95,7 @@ def test_restarting_one_part_touches_no_other_not_even_a_dead_one(stack: StandIn
     assert len(stack.alive()) == 2
 
 
-def test_a_part_that_was_stopped_alone_shows_as_stopped(stack: StandIns) -> None:
+def test_a_single_stopped_part_shows_as_stopped(stack: StandIns) -> None:
     stack.supervisor.start(Plan((stack.part("a"), stack.part("b"))))
 
     assert stack.supervisor.stop(["b"]) == ["b"]
