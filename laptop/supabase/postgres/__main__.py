@@ -1,4 +1,4 @@
-"""`python -m laptop.supabase.postgres`: prepares a cluster, then becomes its server (this pid is the postmaster's)."""
+"""`python -m laptop.supabase.postgres`: prepares a cluster, then becomes its server, which keeps this process id."""
 
 import argparse
 import errno
@@ -30,17 +30,18 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m laptop.supabase.postgres", description=__doc__)
     parser.add_argument(
-        "--data-dir", type=Path, required=True, help="where the data lives; as root, what names its place"
+        "--data-dir",
+        type=Path,
+        required=True,
+        help="folder of the data; root's data lies below /var/tmp or /dev/shm, in a folder named after this one",
     )
     parser.add_argument("--port", type=int, default=5432)
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--fast", action="store_true", help="no fsync: for tests, which can lose their data")
     parser.add_argument(
-        "--fast", action="store_true", help="no fsync: for tests, whose data nobody wants back"
+        "--remove", action="store_true", help="delete the stopped cluster with all its data, then exit"
     )
-    parser.add_argument(
-        "--remove", action="store_true", help="delete the (stopped) cluster with all its data, and end"
-    )
-    parser.epilog = f"Stop it with {STOP_SIGNAL.name}: SIGTERM waits until the last client has left."
+    parser.epilog = f"Stop it with {STOP_SIGNAL.name}: SIGTERM waits for the last client to leave."
     return parser
 
 
@@ -74,7 +75,7 @@ def _become(program: Path, place: Place, host: str, port: int) -> NoReturn:
 
 
 def _refuse_taken(host: str, port: int) -> None:
-    """Before anything is made: the server itself would say it only after, and less clearly."""
+    """Checks before anything is made. The server would refuse later, in less clear words."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

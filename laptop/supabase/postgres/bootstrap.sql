@@ -1,4 +1,4 @@
--- What a Supabase project holds before the first migration: the API's roles, their rights, the schema `extensions`.
+-- Makes what a Supabase project holds before the first migration: the API's roles, their rights, the schema `extensions`.
 -- Safe to run again, and on any Postgres 15 or newer. A blank line ends a statement here: single-user mode needs it.
 
 do $$
@@ -32,7 +32,7 @@ create schema if not exists extensions;
 
 grant usage on schema public, extensions to anon, authenticated, service_role;
 
--- Supabase gives the API's roles everything that is created in `public`: row level security and revokes do the guarding.
+-- Supabase gives the API's roles everything that is created in `public`: row level security and revokes restrict access.
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
 
 alter default privileges in schema public grant all on functions to anon, authenticated, service_role;

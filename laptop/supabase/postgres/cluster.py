@@ -1,4 +1,4 @@
-"""The data folder: made on first use, checked ever after."""
+"""Makes the data folder at the first start and checks it at each later one."""
 
 import os
 import subprocess
@@ -23,8 +23,8 @@ SETTINGS: Mapping[str, str] = {
     "io_method": "sync",
     "dynamic_shared_memory_type": "mmap",
 }
-"""Loopback only, English messages, no replication, no worker processes for reading: it shares a laptop. What it shares
-between its processes lies in its own folder, so that a killed server leaves nothing in /dev/shm."""
+"""For a laptop: loopback only, English messages, no replication, no I/O worker processes. Dynamic shared memory lies in
+the data folder, so that a killed server leaves nothing in /dev/shm."""
 
 DURABLE: Mapping[str, str] = {
     "fsync": "on",
@@ -40,7 +40,7 @@ FAST: Mapping[str, str] = {
     "max_wal_size": "4GB",
     "autovacuum": "off",
 }
-"""For tests: only a crash of the machine loses data, a killed process does not."""
+"""For tests: a crash of the machine loses data, a killed process does not."""
 
 
 def prepare(place: Place, installation: Installation, *, fast: bool) -> None:
@@ -66,7 +66,7 @@ def _refuse_other_version(data: Path, installation: Installation) -> None:
 
 
 def _create(place: Place, installation: Installation, *, fast: bool) -> None:
-    """A folder whose making was interrupted is never taken for a cluster: the name comes last."""
+    """Renames the folder as the last step, so that an interrupted one is never taken for a cluster."""
     unfinished = Place(place.folder / "unfinished", place.owner)
     unfinished.remove()
     password = place.folder / "password"
@@ -114,7 +114,7 @@ def _run(command: list[str | Path], owner: Owner | None, script: bytes = b"") ->
 
 
 def server_environment() -> dict[str, str]:
-    """Nothing of the caller's: PGDATA, PGPORT and locale variables would change what the server does."""
+    """Leaves out the caller's variables: PGDATA, PGPORT and the locale would change what the server does."""
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 

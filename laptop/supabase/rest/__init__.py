@@ -1,4 +1,4 @@
-"""The laptop cloud's Supabase REST server: the part of PostgREST that Switchyard uses, with its roles and its errors.
+"""A local Supabase REST server: a subset of PostgREST with its roles and its errors.
 
-docs/supabase-local.md says what it imitates and what it does not.
+docs/supabase-local.md lists what it imitates and what it does not.
 """

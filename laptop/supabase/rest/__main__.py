@@ -18,7 +18,7 @@ from laptop.supabase.storage.folder import Folder
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, with a line that says when it serves, and an end by signal that is no failure."""
+    """Prints a line when it is ready, and exits with 0 after SIGTERM or Ctrl+C."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -70,19 +70,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--database-url",
         default=os.environ.get("DATABASE_URL"),
-        help="as authenticator; default: $DATABASE_URL",
+        help="connects as authenticator; default: $DATABASE_URL",
     )
     parser.add_argument(
         "--jwt-secret",
         default=os.environ.get("SUPABASE_JWT_SECRET", ""),
         help="default: $SUPABASE_JWT_SECRET",
     )
-    parser.add_argument("--pool", type=int, default=10, help="most connections to the database")
+    parser.add_argument("--pool", type=int, default=10, help="largest number of connections to the database")
+    parser.add_argument("--storage-dir", type=Path, help="also serve Supabase Storage from this folder")
     parser.add_argument(
-        "--storage-dir", type=Path, help="serve Supabase Storage too, from this folder (default: not)"
-    )
-    parser.add_argument(
-        "--bucket", default="labels", help="the one bucket that it has (default: %(default)s)"
+        "--bucket", default="labels", help="the only bucket of the storage (default: %(default)s)"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""The HTTP face: Supabase's gateway (which checks the key) and PostgREST behind it, as one application."""
+"""The HTTP application: Supabase's gateway, which checks the key, and PostgREST behind it."""
 
 import json
 import socket
@@ -38,11 +38,11 @@ BACKLOG = 2048
 _JSON = "application/json; charset=utf-8"
 _ONE_OBJECT = "application/vnd.pgrst.object+json"
 _STALE_STATES = frozenset({"42883", "42P01", "42703", "0A000"})
-"""A function or view that is not what the catalogue remembers."""
+"""Errors of a function or view that has changed since the catalogue was read."""
 
 
 class RestServer:
-    """With a `folder` the same address also serves Supabase Storage."""
+    """Serves Supabase Storage too when it gets a `folder`."""
 
     def __init__(
         self, database_url: str, jwt_secret: str, pool_size: int, folder: Folder | None = None
@@ -80,18 +80,16 @@ class RestServer:
         await self._pool.close()
 
     async def ready(self, _request: Request) -> Response:
-        """200 once the database answers, without a key, for whoever started this."""
+        """Answers 200 once the database does; needs no key."""
         self._catalogue.forget()
         await self._catalogue.current()
         return JSONResponse({"status": "ready"})
 
     async def root(self, request: Request) -> Response:
-        """The real one describes the whole API here."""
+        """Answers a stub; PostgREST describes the whole API here."""
         self._authenticate(request.headers)
         await self._catalogue.current()
-        return JSONResponse(
-            {"swagger": "2.0", "info": {"title": "Switchyard's local Supabase REST"}, "paths": {}}
-        )
+        return JSONResponse({"swagger": "2.0", "info": {"title": "local Supabase REST"}, "paths": {}})
 
     async def call(self, request: Request) -> Response:
         who = self._authenticate(request.headers)
@@ -134,7 +132,7 @@ class RestServer:
             raise
 
     def _authenticate(self, headers: Headers) -> Caller:
-        """The gateway wants a key it knows; the token, or without one the key, says who calls."""
+        """Checks the gateway's key. The caller is that of the bearer token, or of the key when there is none."""
         now = time.time()
         key = headers.get("apikey")
         if not key:
@@ -150,7 +148,7 @@ class RestServer:
 
 
 class _GatewayRefusal(ApiError):
-    """The gateway's own shape: no code, no details."""
+    """An error in the gateway's shape, without code and details."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(UNAUTHORIZED, "", message, hint=hint)
@@ -219,7 +217,7 @@ def _fault_answer(fault: Fault) -> Response:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that callers can reach at once.
+    """Returns a socket that callers can connect to at once.
 
     It names its protocol: only then does asyncio switch off Nagle's delay, which costs each answer 40 ms.
     """

@@ -1,4 +1,4 @@
-"""What the database offers, read once and again when something unknown is asked for: PostgREST's schema cache."""
+"""The functions, relations and role settings of the database, cached as in PostgREST's schema cache."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -104,7 +104,7 @@ def _ambiguous(fitting: Sequence[Function]) -> ApiError:
 
 
 class CatalogueCache:
-    """The last reading. Supabase reloads after each DDL statement, this when something is unknown or does not fit."""
+    """Reads again when a call names something unknown or no longer fits. Supabase reads after each DDL statement."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

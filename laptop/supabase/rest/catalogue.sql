@@ -1,4 +1,4 @@
--- The functions of the exposed schema that a call can name: parameters as JSON, how results look, settings to hoist.
+-- Lists the functions that a call can name: parameters as JSON, shape of the result, settings for the transaction.
 select
     p.proname as name,
     p.provolatile <> 'v' as read_only,

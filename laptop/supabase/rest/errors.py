@@ -48,7 +48,7 @@ _RAISED_ANSWER = "PGRST"
 
 @dataclass(eq=False)  # not frozen: contextlib sets a passing exception's traceback
 class ApiError(Exception):
-    """What the caller is told. `details` and `hint` are null where there is nothing to say."""
+    """The answer to a refused request. `details` and `hint` can be null."""
 
     status: int
     code: str
@@ -62,7 +62,7 @@ class ApiError(Exception):
 
 
 def not_imitated(what: str) -> ApiError:
-    """The real service can do it; this one says so instead of doing something else."""
+    """Refuses what only the real service can do."""
     details = f"{what}: the local server does not imitate this (docs/supabase-local.md)"
     return ApiError(NOT_IMPLEMENTED, "PGRST127", "Feature not implemented", details)
 
@@ -73,7 +73,7 @@ def connection_failed(problem: Exception) -> ApiError:
 
 
 def connection_lost(problem: BaseException) -> ApiError:
-    """The request may or may not have had its effect: the answer was lost with the connection."""
+    """The answer was lost with the connection: the request may have had its effect or not."""
     message = "Database client error. Retrying the connection."
     return ApiError(UNAVAILABLE, "PGRST001", message, str(problem).strip() or None)
 
@@ -112,7 +112,7 @@ def status_of(state: str, message: str = "", *, anonymous: bool = False) -> int:
 
 
 def _raised_answer(message: str, detail: str | None) -> ApiError:
-    """A function that raises SQLSTATE `PGRST` words the answer: error in MESSAGE, status and headers in DETAIL."""
+    """Reads the answer of a function that raises SQLSTATE `PGRST`: error in MESSAGE, status and headers in DETAIL."""
     try:
         error, answer = json.loads(message), json.loads(detail or "null")
         return ApiError(

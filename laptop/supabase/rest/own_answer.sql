@@ -1,4 +1,4 @@
--- Rolls a call back whose function sets the status or the headers of the answer: this server does not imitate that.
+-- Rolls back a call whose function sets the status or the headers of the answer: this server does not imitate that.
 do $$
 begin
     if coalesce(current_setting('response.status', true), '') <> ''

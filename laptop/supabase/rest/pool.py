@@ -1,6 +1,6 @@
-"""Connections to Postgres, kept for reuse. A dead one is thrown away, a missing one is opened by whoever needs it.
+"""Keeps connections to Postgres for reuse, drops dead ones, and opens one when a request finds none.
 
-So a request is answered at once while Postgres is down, and the first one after its return finds it.
+So requests fail at once while Postgres is down, and the first one after its return succeeds.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        """In autocommit mode; it must come back without an open transaction, else it is closed."""
+        """Lends a connection in autocommit mode, and closes it if it comes back with an open transaction."""
         try:
             async with asyncio.timeout(ACQUIRE_S):
                 await self._places.acquire()
@@ -65,7 +65,7 @@ class Pool:
 
 
 def _alive(connection: psycopg.AsyncConnection) -> bool:
-    """Without a word to the server: an idle connection has nothing to read, unless its other end has closed it."""
+    """Needs no round trip: an idle connection has nothing to read unless the server has closed it."""
     if connection.closed:
         return False
     poll = select.poll()

@@ -1,4 +1,4 @@
-"""Requests as SQL, in the form in which PostgREST writes it. Names are quoted, values are parameters."""
+"""Turns requests into SQL as PostgREST writes it. Names are quoted, values are parameters."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ _RESERVED = frozenset({"select", "order", "limit", "offset", "and", "or", "not",
 
 @dataclass(frozen=True)
 class Query:
-    """Answers one row: how many rows there are, and the body as JSON text."""
+    """Returns one row: the number of rows in the result, and the body as JSON text."""
 
     sql: str
     values: tuple[str, ...]
@@ -32,7 +32,7 @@ class Query:
 
 
 def call(function: Function, given: Collection[str], payload: str) -> Query:
-    """The payload's values take the types that the parameters are declared with."""
+    """Casts the payload's values to the declared types of the parameters."""
     sql = _call(function, frozenset(given))
     return Query(
         sql,
@@ -71,7 +71,7 @@ def _call(function: Function, given: frozenset[str]) -> str:
 
 
 def read(relation: str, parameters: Sequence[tuple[str, str]], *, single: bool = False) -> Query:
-    """`parameters` are those of the URL, in order."""
+    """`parameters` are those of the URL, in its order."""
     table = Identifier(SCHEMA, relation)
     conditions: list[Composable] = []
     values: list[str] = []
@@ -108,7 +108,7 @@ def _answer(rows: Composable, body: Composable) -> str:
 
 
 def _type(name: str) -> SQL:
-    """As Postgres itself spells it (format_type), quoted where it has to be."""
+    """Takes the name from Postgres's format_type, which has quoted it where needed."""
     return SQL(name.replace("%", "%%"))
 
 

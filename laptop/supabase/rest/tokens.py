@@ -1,4 +1,4 @@
-"""JSON web tokens: who calls. Keys of a Supabase project are such tokens, signed with the project's secret (HS256)."""
+"""Identifies the caller by a JSON web token. A Supabase project's keys are tokens signed with its secret (HS256)."""
 
 import time
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from laptop.supabase.rest.errors import UNAUTHORIZED, ApiError
 ANONYMOUS = "anon"
 SERVICE = "service_role"
 SKEW_S = 30
-"""By how much clocks may differ, as in PostgREST."""
+"""Clocks may differ by this much, as in PostgREST."""
 
 SHORTEST_SECRET = 32
 _PARTS = 3
@@ -25,7 +25,7 @@ _SIGNATURE_ONLY: jwt.types.Options = {
     "verify_aud": False,
     "verify_sub": False,
 }
-"""The other claims are checked at each use, and worded as PostgREST words them."""
+"""`_check_times` checks these claims at each use, with PostgREST's messages."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Caller:
 
 
 def api_key(secret: str, role: str = SERVICE, *, lifetime_s: float = 10 * 365 * 86_400) -> str:
-    """A key as a Supabase project has two of: `anon` and `service_role`, valid for ten years."""
+    """Makes a key of a Supabase project, for `anon` or `service_role`; valid for ten years."""
     now = int(time.time())
     claims = {"iss": "supabase", "ref": "local", "role": role, "iat": now, "exp": now + int(lifetime_s)}
     return jwt.encode(claims, secret, algorithm="HS256")
@@ -54,7 +54,7 @@ def caller(token: str, secret: str, now: float) -> Caller:
 
 @lru_cache(maxsize=256)
 def _verified(token: str, secret: str) -> Mapping[str, Any]:
-    """The claims of a token with a good signature; whether its time has come or gone is asked at each use."""
+    """Returns the claims of a token with a good signature. Its times are checked at each use."""
     parts = len(token.split("."))
     if not token:
         raise _refused("PGRST301", "Empty JWT is sent in Authorization header")

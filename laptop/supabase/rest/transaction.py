@@ -1,4 +1,4 @@
-"""One request, one transaction: settings, role and query in a single round trip."""
+"""Runs a request in one transaction, with settings, role and query in a single round trip."""
 
 import asyncio
 import json
@@ -15,15 +15,14 @@ from laptop.supabase.rest.queries import Query
 from laptop.supabase.rest.tokens import Caller
 
 PATIENCE_S = 30.0
-"""For a Postgres that does not even keep its own statement_timeout."""
+"""For a Postgres that does not end a statement at its statement_timeout."""
 
 _BEGIN = {
     True: b"begin isolation level read committed read only",
     False: b"begin isolation level read committed",
 }
-logging.getLogger("psycopg").setLevel(
-    logging.ERROR
-)  # it warns of each pipeline that a refused query cut short
+# psycopg warns of each pipeline that a refused query cuts short.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 _REFUSE_OWN_ANSWER = Path(__file__).with_name("own_answer.sql").read_bytes()
 _SET = "set_config(%s, %s, true)"
@@ -32,7 +31,7 @@ SEARCH_PATH = '"public", "extensions"'
 
 @dataclass(frozen=True)
 class RequestFacts:
-    """What functions in the database can ask of the request, as `current_setting('request.…')`."""
+    """Functions in the database read these as `current_setting('request.…')`."""
 
     method: str
     path: str
@@ -48,7 +47,7 @@ class Answer:
 async def run(
     pool: Pool, query: Query, caller: Caller, facts: RequestFacts, role_settings: Mapping[str, str]
 ) -> Answer:
-    """Raises ApiError. After PGRST001 nobody knows whether the transaction was committed."""
+    """Raises ApiError. After PGRST001 the transaction may be committed or not."""
     settings = _settings(query, caller, facts, role_settings)
     statement = b"select " + b", ".join([_SET.encode()] * len(settings))
     values = [part for setting in settings for part in setting]
@@ -95,7 +94,7 @@ async def _roll_back(connection: psycopg.AsyncConnection) -> None:
 def _settings(
     query: Query, caller: Caller, facts: RequestFacts, role_settings: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """In PostgREST's order: settings of the role while still the authenticator, then the role, then the request."""
+    """Follows PostgREST's order: the role's settings, set by the authenticator, then the role, then the request."""
     hoisted = {} if query.statement_timeout is None else {"statement_timeout": query.statement_timeout}
     return [
         ("search_path", SEARCH_PATH),

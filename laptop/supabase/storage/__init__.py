@@ -1,4 +1,4 @@
-"""The laptop cloud's Supabase Storage: the few calls that Switchyard makes, on a folder.
+"""A local Supabase Storage on a folder: upload, download, info and list.
 
-docs/supabase-local.md says what it imitates and what it does not.
+docs/supabase-local.md lists what it imitates and what it does not.
 """

@@ -1,4 +1,4 @@
-"""The errors of Supabase's Storage server as its callers see them: mostly HTTP 400, the true status in the body."""
+"""The errors of Supabase's Storage server: mostly HTTP 400, with the true status in the body."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ _BAD_REQUEST = 400
 
 @dataclass(eq=False)  # not frozen: contextlib sets a passing exception's traceback
 class StorageError(Exception):
-    """`error` is the old error code, by which `storage3` tells a missing object from a missing bucket."""
+    """`storage3` tells a missing object from a missing bucket by `error`, the older error code."""
 
     code: int
     error: str
@@ -48,6 +48,6 @@ def forbidden() -> StorageError:
 
 
 def not_imitated(what: str) -> StorageError:
-    """The real service can do it; this one says so instead of doing something else."""
+    """Refuses what only the real service can do."""
     message = f"{what}: the local server does not imitate this (docs/supabase-local.md)"
     return StorageError(501, "NotImplemented", message, status=501)

@@ -1,4 +1,4 @@
-"""Objects as files: what was acknowledged survives a kill and a power cut, and nobody ever reads half of one."""
+"""Keeps objects as files. An acknowledged one survives a kill and a power cut, and is never read half written."""
 
 import hashlib
 import mimetypes
@@ -14,14 +14,14 @@ from laptop.supabase.storage import errors
 
 LARGEST = 50 * 1024 * 1024
 _KEY = re.compile(r"[\w/!.*'() &$@=;:+,?-]+", re.ASCII)
-"""What the real server takes in a key."""
+"""The characters that Supabase allows in a key."""
 
 _LONGEST_KEY = 1024
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """`modified` in seconds since 1970. The content type is that of the name's ending."""
+    """`modified` is in seconds since 1970. The content type follows from the ending of the name."""
 
     name: str
     size: int
@@ -34,13 +34,13 @@ class StoredObject:
 
 
 class Folder:
-    """`root` has one folder for each bucket, and one for what is being written."""
+    """`root` holds a folder for each bucket and one for unfinished uploads."""
 
     def __init__(self, root: Path, buckets: Collection[str]) -> None:
         self._root = root
         self._buckets = frozenset(buckets)
         self._drafts = root / ".drafts"
-        shutil.rmtree(self._drafts, ignore_errors=True)  # of a server that was killed
+        shutil.rmtree(self._drafts, ignore_errors=True)  # a killed server may have left some
         self._drafts.mkdir(parents=True)
         for bucket in self._buckets:
             (root / bucket).mkdir(exist_ok=True)
@@ -63,10 +63,7 @@ class Folder:
             _sync_folder(target.parent)
         except FileExistsError as error:
             raise errors.exists() if target.is_file() else errors.bad_key(key) from error
-        except (
-            IsADirectoryError,
-            NotADirectoryError,
-        ) as error:  # a folder where a file should be, or the reverse
+        except (IsADirectoryError, NotADirectoryError) as error:
             raise errors.bad_key(key) from error
         finally:
             draft.unlink(missing_ok=True)
@@ -81,7 +78,7 @@ class Folder:
             raise errors.no_object() from error
 
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject | str]:
-        """What lies directly below a prefix: objects by their last name, folders as text."""
+        """Yields what lies directly below a prefix: objects by the last part of their name, folders as text."""
         folder = self._path(bucket, prefix) if prefix.strip("/") else self._bucket(bucket)
         for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
             if entry.is_dir():
@@ -95,7 +92,7 @@ class Folder:
         return self._root / name
 
     def _path(self, bucket: str, key: str) -> Path:
-        """Below the bucket in any case. Raises StorageError."""
+        """Never leads out of the bucket. Raises StorageError."""
         home = self._bucket(bucket)
         parts = key.strip("/").split("/")
         if not _KEY.fullmatch(key) or len(key) > _LONGEST_KEY:

@@ -1,4 +1,4 @@
-"""The HTTP face, for the server that also answers as PostgREST does: a project's services share one address."""
+"""The HTTP routes, for the server that also imitates PostgREST: a project's services share one address."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ _OTHER_CALLS = frozenset(
 _END_OF_HEADERS = b"\r\n\r\n"
 _NEWLINE = b"\r\n"
 _ROOM_FOR_FORM = 100_000
-"""Bytes that a form may have beside the file."""
+"""Bytes that a form may have in addition to the file."""
 
 
 class _Order(BaseModel):
@@ -44,7 +44,7 @@ class _Search(BaseModel):
 
 
 class StorageRoutes:
-    """`authenticate` checks the key and says who calls; raises."""
+    """`authenticate` checks the key, returns the caller or raises."""
 
     def __init__(self, folder: Folder, authenticate: Callable[[Headers], Caller]) -> None:
         self._folder = folder
@@ -126,7 +126,7 @@ class StorageRoutes:
         return bucket, request.path_params["key"]
 
     def _admit(self, request: Request) -> None:
-        """Row level security has no policies here: the service key alone gets through."""
+        """Admits only the service key, as row level security without policies does."""
         if self._authenticate(request.headers).role != SERVICE:
             raise errors.forbidden()
 
@@ -193,7 +193,7 @@ def uploaded_file(content_type: str, body: bytes) -> bytes:
 
 
 def _disposition(head: bytes) -> Message:
-    """Of a form's part, read like a content type: only its parameters are of interest."""
+    """Reads the header of a part like a content type: only its parameters matter."""
     for line in head.split(_NEWLINE):
         name, _, value = line.decode("utf-8", "replace").partition(":")
         if name.strip().lower() == "content-disposition":
