@@ -11,6 +11,7 @@ from tests.laptop.google.tasks_support import TasksServer, TestQueue, create_que
 from tests.laptop.google.worker import Worker, working
 from tests.postgres_support import Database, PostgresServer, running_server
 from tests.processes import default_signals_for_children
+from tests.reaper import reaping
 from tests.rest_support import Rest, serving
 
 # A busy machine is no defect: no example is judged by the time it takes.
@@ -18,6 +19,13 @@ settings.register_profile("switchyard", deadline=None, suppress_health_check=[He
 settings.load_profile("switchyard")
 
 default_signals_for_children()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Set up before all else, so that it looks after all else has ended."""
+    with reaping():
+        yield
 
 
 @pytest.fixture(scope="session")

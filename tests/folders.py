@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - only what the test run itself makes and removes
+from tests.reaper import FOLDERS, IN_MEMORY, MARK
+
 ENOUGH = 4 * 1024**3  # bytes: the clusters of a few test processes; containers often have 64 MB there
 
 
@@ -15,5 +16,6 @@ ENOUGH = 4 * 1024**3  # bytes: the clusters of a few test processes; containers 
 def fast_folder() -> Iterator[Path]:
     """Gone afterwards."""
     roomy = os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH
-    with tempfile.TemporaryDirectory(prefix="switchyard-tests-", dir=IN_MEMORY if roomy else None) as folder:
+    prefix = f"{FOLDERS}{os.environ[MARK]}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=IN_MEMORY if roomy else None) as folder:
         yield Path(folder)

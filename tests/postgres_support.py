@@ -18,9 +18,10 @@ import psycopg
 
 from laptop.supabase.postgres import STOP_SIGNAL, database_url
 from laptop.supabase.postgres.place import place_for
-from tests.folders import IN_MEMORY, fast_folder
+from tests.folders import fast_folder
 from tests.ports import free_port
 from tests.processes import PROJECT, started
+from tests.reaper import IN_MEMORY
 
 _START_S = 60.0
 _STOP_S = 30.0
