@@ -54,7 +54,7 @@ def label_request(request_id: str | None = None, **fields: Any) -> LabelRequest:
 
 
 def bounds(**given: Any) -> CanadaPostBounds:  # noqa: ANN401  # any of the bounds
-    """Those of a test: nothing waits between calls."""
+    """Bounds for a test, without pauses between calls."""
     return CanadaPostBounds(**{"apart": 0.0, **given})
 
 

@@ -1,4 +1,4 @@
-"""The marketplace's published description, made ready to hold calls and answers against."""
+"""Checks calls and answers against the marketplace's published description."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,11 +18,11 @@ PAGES = {"OR11": {"max", "offset", "sort", "order"}, "M11": {"limit", "page_toke
 
 
 class BreaksContractError(Exception):
-    """Says what is wrong in a few words; openapi-core would repeat the whole answer."""
+    """Names the problem in a few words; openapi-core would repeat the whole answer."""
 
 
 class Contract:
-    """Fields that the description does not know are errors here, in requests and in answers."""
+    """Fields that are not in the description are errors, in requests and in answers."""
 
     def __init__(self, path: Path) -> None:
         self._read = json.loads(path.read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ class Contract:
         )
 
     def check(self, response: httpx.Response) -> str:
-        """The operation's name. Raises BreaksContractError for its request or its answer."""
+        """Returns the operation's name. Raises BreaksContractError for its request or its answer."""
         sent = response.request
         query = dict(parse_qsl(sent.url.query.decode()))
         request = MockRequest(
@@ -55,8 +55,8 @@ class Contract:
         )
         problems = [
             *(f"undocumented parameter: {name}" for name in unknown),
-            *_told("request", self._openapi.iter_request_errors(request)),
-            *_told("answer", self._openapi.iter_response_errors(request, answer)),
+            *_problems("request", self._openapi.iter_request_errors(request)),
+            *_problems("answer", self._openapi.iter_response_errors(request, answer)),
         ]
         if problems:
             raise BreaksContractError(f"{operation['operationId']}: {'; '.join(problems)}")
@@ -74,7 +74,7 @@ class Contract:
         raise AssertionError(f"no such operation: {method} {path}")
 
 
-def _told(what: str, errors: Iterable[Exception]) -> Iterator[str]:
+def _problems(what: str, errors: Iterable[Exception]) -> Iterator[str]:
     for error in errors:
         schema_errors = getattr(error.__cause__, "schema_errors", None) or (error.__cause__ or error,)
         for place, message in sorted({(_place(each), _message(each)) for each in schema_errors}):
@@ -82,7 +82,7 @@ def _told(what: str, errors: Iterable[Exception]) -> Iterator[str]:
 
 
 def _place(error: object) -> str:
-    """Without indices: one complaint for all orders of a page."""
+    """The field without indices: one complaint for all orders of a page."""
     return ".".join(piece for piece in getattr(error, "absolute_path", ()) if isinstance(piece, str))
 
 
@@ -91,13 +91,13 @@ def _message(error: object) -> str:
 
 
 def _repair(read: dict[str, Any]) -> None:
-    """Adds what the excerpt leaves out, and the nulls that the vendor's own examples hold."""
+    """Adds the parts that the excerpt leaves out, and null where the vendor's own examples have it."""
     read["servers"] = [{"url": "/"}]
     scheme = {"type": "apiKey", "in": "header", "name": "Authorization"}
     read["components"]["securitySchemes"] = {"Shop-API-Key": scheme}
     schemas = read["components"]["schemas"]
     for name, schema in schemas.items():
-        schema.pop("discriminator", None)  # leads to schemas that are not part of the excerpt
+        schema.pop("discriminator", None)  # points to schemas that are not in the excerpt
         if "_Response_" in name:
             properties = schema.get("properties", {})
             for field, described in properties.items():
@@ -109,7 +109,7 @@ def _repair(read: dict[str, Any]) -> None:
 
 
 def _is_never_null(field: str, described: dict[str, Any]) -> bool:
-    """Ids, states and numbers, and the flags and lists that always come."""
+    """True for ids, states and numbers, and for flags and lists, which always come."""
     is_id = field == "id" or field in {"order_id", "order_line_id", "commercial_id"}
     kind = described.get("type")
     return is_id or field.endswith("_state") or kind in {"number", "integer", "boolean", "array"}

@@ -14,7 +14,7 @@ def ignore(_seconds: float) -> None:
 
 @dataclass
 class Pauses:
-    """Collects the pauses instead of waiting; `then` is called with each."""
+    """Collects the pauses instead of waiting; `then` is called with each of them."""
 
     seconds: list[float] = field(default_factory=list)
     then: Callable[[float], None] = ignore

@@ -1,4 +1,4 @@
-"""What a purchase comes to under each fault, for both APIs, and whether a sale is known of afterwards."""
+"""The outcome of a purchase under each fault, for both APIs, and the look-up after it."""
 
 import socket
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def carrier(vendor: CanadaPostSandbox, backend: str) -> Iterator[CanadaPost]:
         ({"kind": "html", "status": 502, "effect": "before"}, 1),
     ],
 )
-def test_after_an_unclear_answer_the_look_up_knows(
+def test_after_an_unclear_answer_the_look_up_finds_the_truth(
     carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object], sold: int
 ) -> None:
     vendor.faults({**fault, "path": SHIPMENTS[backend], "method": "POST"})
@@ -64,7 +64,9 @@ def test_after_an_unclear_answer_the_look_up_knows(
 
 
 @pytest.mark.parametrize("effect", ["none", "before"])
-def test_silence_is_left_and_looked_up(backend: str, vendor: CanadaPostSandbox, effect: str) -> None:
+def test_a_silent_purchase_is_unclear_and_found_later(
+    backend: str, vendor: CanadaPostSandbox, effect: str
+) -> None:
     vendor.faults(
         {"kind": "timeout", "seconds": 60, "effect": effect, "path": SHIPMENTS[backend], "method": "POST"}
     )
@@ -88,7 +90,7 @@ def test_silence_is_left_and_looked_up(backend: str, vendor: CanadaPostSandbox, 
         ({"kind": "error_before", "status": 422}, Refused),
     ],
 )
-def test_where_nothing_was_sold_that_is_said(
+def test_a_purchase_that_was_not_made_is_never_taken_for_one(
     carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object], outcome: type
 ) -> None:
     vendor.faults({**fault, "path": SHIPMENTS[backend], "method": "POST"})
@@ -116,7 +118,7 @@ def test_a_throttled_key_waits_a_minute(carrier: CanadaPost, vendor: CanadaPostS
     assert vendor.calls("throttled") == before + 1  # waiting here would take too long
 
 
-def test_nothing_is_sent_where_nobody_listens(backend: str) -> None:
+def test_nothing_is_sent_if_nobody_listens(backend: str) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -210,7 +212,7 @@ def test_no_outcome_shows_a_secret_or_the_addressee(
     faults += [{"kind": "error_before", "status": status} for status in (400, 401, 403, 500, 503)]
     for fault in faults:
         vendor.faults({**fault, "path": SHIPMENTS[backend]})
-        said = repr(carrier.buy(label_request())) + repr(carrier.find("order"))
+        shown = repr(carrier.buy(label_request())) + repr(carrier.find("order"))
         assert not any(
-            hidden in said for hidden in (*SECRETS, "Tremblay", "Example Street", "K1A0B1", "613-555")
+            hidden in shown for hidden in (*SECRETS, "Tremblay", "Example Street", "K1A0B1", "613-555")
         )

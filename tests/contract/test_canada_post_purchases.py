@@ -1,4 +1,4 @@
-"""Both clients as they ship against the sandbox as it runs: what a purchase, a look-up and a label come to."""
+"""Both clients against the running sandbox: the outcomes of purchases, look-ups and labels."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,7 +60,7 @@ def test_a_label_is_bought_once_at_the_price_to_pay(carrier: CanadaPost, vendor:
     assert books["references"] == {request.reference: 1}
 
 
-def test_what_was_bought_is_found_by_its_request_id(carrier: CanadaPost) -> None:
+def test_a_purchase_is_found_by_its_request_id(carrier: CanadaPost) -> None:
     request = label_request()
     assert carrier.find(request.request_id) == Unknown()
     label = bought(carrier.buy(request))
@@ -110,7 +110,9 @@ def test_untidy_links_are_understood(carrier: CanadaPost, vendor: CanadaPostSand
     assert isinstance(carrier.fetch_label(label.label_link or ""), Pdf)
 
 
-def test_a_suspended_shipment_is_bought_but_of_no_use(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
+def test_a_suspended_shipment_is_bought_but_not_usable(
+    carrier: CanadaPost, vendor: CanadaPostSandbox
+) -> None:
     vendor.behave(suspend=1)
     request = label_request()
     label = bought(carrier.buy(request))
@@ -118,7 +120,7 @@ def test_a_suspended_shipment_is_bought_but_of_no_use(carrier: CanadaPost, vendo
     assert carrier.find(request.request_id) == label
 
 
-def test_a_second_purchase_of_one_request_is_paid_twice_and_told(
+def test_a_second_purchase_of_one_request_is_paid_twice_and_reported(
     carrier: CanadaPost, vendor: CanadaPostSandbox
 ) -> None:
     request = label_request()
@@ -158,7 +160,7 @@ def test_a_sale_may_show_only_after_a_while(
     assert carrier.find(request.request_id) == label
 
 
-def test_a_carrier_still_at_work_says_so(vendor: CanadaPostSandbox) -> None:
+def test_a_look_up_while_the_carrier_works_is_unclear(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
     vendor.behave(visibility_delay=300, hidden_as="working")
     request = label_request()
@@ -185,7 +187,7 @@ def test_a_refusal_carries_the_vendors_code(
     assert vendor.sold(request.request_id) == 0
 
 
-def test_what_exceeds_a_limit_is_never_sent(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
+def test_a_request_beyond_a_limit_is_never_sent(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     before = vendor.books()["calls"]
     refused = carrier.buy(label_request(destination=replace(DESTINATION, line_1="x" * 45)))
     assert refused == Refused("destination.line_1 has 45 characters, at most 44 are allowed", "limit")

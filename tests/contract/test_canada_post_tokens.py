@@ -1,4 +1,4 @@
-"""The JSON API's token: one for all threads, renewed early, and never a second POST for its sake."""
+"""The JSON API's token: one for all threads, renewed early, and never the cause of a second POST."""
 
 import threading
 from collections.abc import Iterator
@@ -145,7 +145,7 @@ def test_a_vendor_that_gives_no_second_token_leaves_a_look_up_unclear(
 
 
 @pytest.mark.parametrize("backend", ["json", "xml"])
-def test_wrong_credentials_are_told_without_showing_them(vendor: CanadaPostSandbox, backend: str) -> None:
+def test_wrong_credentials_are_reported_without_showing_them(vendor: CanadaPostSandbox, backend: str) -> None:
     vendor.calm()
     wrong: CanadaPost
     if backend == "json":
@@ -170,7 +170,7 @@ def test_wrong_credentials_are_told_without_showing_them(vendor: CanadaPostSandb
         assert "not-ours" not in unsent.message + found.message
 
 
-def test_calls_are_kept_apart(vendor: CanadaPostSandbox) -> None:
+def test_calls_have_a_pause_between_them(vendor: CanadaPostSandbox) -> None:
     vendor.calm()
     waited: list[float] = []
     with client("json", vendor.url, bounded=bounds(apart=30.0), pause=waited.append) as carrier:

@@ -1,4 +1,4 @@
-"""The clients against a scripted server: what no sandbox would ever send."""
+"""The clients against a scripted server: answers that no sandbox sends."""
 
 import gzip
 import json
@@ -112,7 +112,7 @@ def test_a_request_id_is_quoted_in_the_look_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bodies", "said"),
+    ("bodies", "expected"),
     [
         ([links(7), shipment(7, "another")], "found only shipments of other requests"),
         ([[{"rel": "shipment", "href": "https://elsewhere.example/shipping/1"}]], "leads to another host"),
@@ -121,11 +121,11 @@ def test_a_request_id_is_quoted_in_the_look_up() -> None:
         ([links(7), {"title": "odd"}], "odd"),
     ],
 )
-def test_a_look_up_that_leads_nowhere_is_unclear(bodies: list[object], said: str) -> None:
+def test_a_look_up_that_leads_nowhere_is_unclear(bodies: list[object], expected: str) -> None:
     with scripted(answering(*bodies)) as (carrier, _):
         unclear = carrier.find("order")
     assert isinstance(unclear, Unclear)
-    assert said in unclear.message
+    assert expected in unclear.message
 
 
 def test_shipments_of_other_requests_are_left_out() -> None:
@@ -142,7 +142,7 @@ def test_a_void_one_gives_way_to_a_live_one() -> None:
     assert (found.shipment_id, found.usable, found.also_sold) == ("8", True, ())
 
 
-def test_an_endless_answer_is_left() -> None:
+def test_an_endless_answer_is_given_up() -> None:
     bounded = bounds(largest_answer=2000)
     with scripted(answering(b"%PDF-" + b"x" * 3000), bounded) as (carrier, _):
         refused = carrier.fetch_label("/shipping/v1/artifacts/1/2/0")
@@ -162,7 +162,7 @@ def test_a_compressed_answer_is_read() -> None:
         assert isinstance(carrier.buy(label_request()), Bought)
 
 
-def test_an_answer_that_only_trickles_is_left_in_time() -> None:
+def test_a_trickling_answer_is_given_up_in_time() -> None:
     left = threading.Event()
 
     def trickle(handler: BaseHTTPRequestHandler) -> None:
@@ -173,7 +173,7 @@ def test_an_answer_that_only_trickles_is_left_in_time() -> None:
             while not left.wait(0.02):
                 handler.wfile.write(b" ")
         except OSError:
-            pass  # the client has hung up, as it should
+            pass  # the client has hung up
 
     with scripted(trickle, bounds(total=0.3, retries=RetryPolicy(tries=1, first_pause=1))) as (carrier, _):
         outcome = carrier.buy(label_request())
@@ -208,7 +208,7 @@ def test_an_undo_call_is_prepared_from_what_is_known() -> None:
     assert (void.method, void.body) == ("DELETE", None)
 
 
-def test_an_undo_call_without_an_address_of_ours_says_what_to_fill_in() -> None:
+def test_an_undo_call_without_our_email_says_what_to_fill_in() -> None:
     with client("xml", "https://soa.example", account=replace(ACCOUNT, email=None)) as carrier:
         call = carrier.undo(Bought("7", None, None, None, usable=True, status="transmitted"))
     assert "<email>name@example.com</email>" in (call.body or "")

@@ -1,4 +1,4 @@
-"""The client as it ships against the sandbox as it runs: what each answer of DigiKey becomes."""
+"""The client against the running sandbox: the outcome of each answer of DigiKey."""
 
 import threading
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def test_a_number_of_dots_does_not_climb_the_address_but_is_searched(
 
 
 @pytest.mark.parametrize("pn", ["", "   ", "x" * 251, "nul\0", "line\nbreak", "\ud800"])
-def test_what_cannot_be_a_part_number_is_not_asked_for(vendor: DigiKeySandbox, pn: str) -> None:
+def test_a_text_that_cannot_be_a_part_number_is_not_sent(vendor: DigiKeySandbox, pn: str) -> None:
     vendor.calm()
     before = vendor.control("GET", "books")["calls_in_all"]
     with client(vendor) as digikey:
@@ -240,9 +240,7 @@ def test_a_token_is_renewed_a_minute_before_its_end(vendor: DigiKeySandbox) -> N
         assert vendor.tokens() == before + 2
 
 
-def test_a_revoked_token_is_replaced_without_a_word(
-    digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
-) -> None:
+def test_a_revoked_token_is_replaced_unnoticed(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     digikey.look_up("PLAIN", None)
     vendor.control("DELETE", "tokens")
     before = vendor.tokens()
@@ -297,7 +295,7 @@ def test_wrong_credentials_are_refused_without_showing_them(vendor: DigiKeySandb
     assert "not-our-secret" not in repr(refused)
 
 
-def test_an_unreadable_token_says_nothing_of_the_record(
+def test_an_unreadable_token_does_not_refuse_the_record(
     digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
 ) -> None:
     vendor.faults({"kind": "malformed", "path": "/v1/oauth2/token"})
@@ -306,7 +304,7 @@ def test_an_unreadable_token_says_nothing_of_the_record(
     assert result.category is ErrorCategory.VENDOR_ERROR
 
 
-def test_a_burst_is_told_by_its_wait(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
+def test_a_burst_limit_has_its_wait(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     vendor.control("PUT", "limits", {"burst": 1})
     assert isinstance(digikey.look_up("PLAIN", None), Found)
     limited = digikey.look_up("PLAIN", None)
@@ -315,7 +313,7 @@ def test_a_burst_is_told_by_its_wait(digikey: DigiKeyCatalogue, vendor: DigiKeyS
     assert "BurstLimit exceeded" in limited.message
 
 
-def test_the_days_end_is_told_by_its_reset(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
+def test_a_daily_limit_has_its_reset(digikey: DigiKeyCatalogue, vendor: DigiKeySandbox) -> None:
     vendor.control("PUT", "limits", {"daily": 1, "resets_in": 5000})
     assert isinstance(digikey.look_up("PLAIN", None), Found)
     limited = digikey.look_up("PLAIN", None)
@@ -340,7 +338,7 @@ def test_a_limit_is_understood_at_every_call(
     assert isinstance(digikey.look_up("DUP", None), DailyLimited)
 
 
-def test_a_silent_vendor_is_left_in_time(vendor: DigiKeySandbox) -> None:
+def test_a_silent_vendor_is_given_up_in_time(vendor: DigiKeySandbox) -> None:
     vendor.calm()
     vendor.faults({"kind": "timeout", "seconds": 60, "effect": "before", "path": "/products"})
     before = len(vendor.outcomes("PLAIN"))

@@ -1,4 +1,4 @@
-"""The client against a scripted server: what no faithful sandbox would ever send."""
+"""The client against a scripted server: answers that no faithful sandbox sends."""
 
 import gzip
 import json
@@ -100,7 +100,7 @@ def test_an_answer_beyond_the_size_limit_is_refused(body: bytes) -> None:
     assert refused == Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer is larger than 2000 bytes")
 
 
-def test_an_answer_that_breaks_off_may_come_whole_another_time() -> None:
+def test_an_answer_that_breaks_off_is_unavailable() -> None:
     def cut_off(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("content-length", "1000")
@@ -113,7 +113,7 @@ def test_an_answer_that_breaks_off_may_come_whole_another_time() -> None:
     assert result.category is ErrorCategory.VENDOR_ERROR
 
 
-def test_an_answer_that_only_trickles_is_left_in_time() -> None:
+def test_a_trickling_answer_is_given_up_in_time() -> None:
     left = threading.Event()
 
     def trickle(handler: BaseHTTPRequestHandler) -> None:
@@ -124,7 +124,7 @@ def test_an_answer_that_only_trickles_is_left_in_time() -> None:
             while not left.wait(0.02):
                 handler.wfile.write(b" ")
         except OSError:
-            pass  # the client has hung up, as it should
+            pass  # the client has hung up
 
     with scripted(trickle, DigiKeyBounds(total=0.3)) as (digikey, _):
         result = digikey.look_up("PN", None)
@@ -150,7 +150,7 @@ def test_a_gateways_page_is_quoted_without_its_tags() -> None:
     assert result.message == "DigiKey answered 502: 502 Bad Gateway"
 
 
-def test_a_gateway_that_quotes_the_request_gives_no_secret_away() -> None:
+def test_a_secret_that_a_gateway_quotes_is_masked() -> None:
     page = f"bad request: client_secret={SECRET} authorization=our-token".encode()
     with scripted(lambda handler: respond(handler, 403, page)) as (digikey, _):
         refused = digikey.look_up("PN", None)
@@ -170,7 +170,7 @@ def test_a_search_that_cannot_be_read_is_refused() -> None:
     assert refused.category is ErrorCategory.INVALID_RESPONSE
 
 
-def test_a_vendor_that_is_not_there_may_come_back() -> None:
+def test_an_unreachable_vendor_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = place.getsockname()[1]
     with DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url=f"http://127.0.0.1:{port}") as digikey:
@@ -186,6 +186,6 @@ def test_a_client_that_was_never_asked_has_nothing_to_close() -> None:
     digikey.close()
 
 
-def test_an_address_that_would_show_the_secret_to_the_network_stops_the_start() -> None:
+def test_an_address_that_would_send_the_secret_unencrypted_stops_the_start() -> None:
     with pytest.raises(SettingsInvalid):
         DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url="http://api.digikey.com")

@@ -1,4 +1,4 @@
-"""The client against the sandbox as it runs: orders, threads, set-up, waiting."""
+"""The client against the running sandbox: orders, threads, set-up, waiting."""
 
 import logging
 import re
@@ -51,7 +51,7 @@ def test_no_waiting_order_is_one_empty_page(client: MiraklMarketplace) -> None:
     assert [page.orders for page in client.waiting_orders()] == [[]]
 
 
-def test_an_order_goes_its_whole_way(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+def test_an_order_passes_all_its_states(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order(
         lines=[{"sku": "A", "price": 12_999, "quantity": 2}, {"sku": "B", "price": 5}],
         address={"state": "Québec", "street_2": None},
@@ -127,7 +127,9 @@ def test_unknown_orders_are_left_out(vendor: MiraklSandbox, client: MiraklMarket
     assert isinstance(client.accept("NOBODY-A", ["1"]), Refused)
 
 
-def test_what_is_no_order_id_is_never_sent(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+def test_a_text_that_cannot_be_an_order_id_is_never_sent(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
     page = client.orders(["A,B", "", "..", "A B"])
     assert page.problems == [Malformed(None, "cannot be asked for: not an order id")] * 4
     assert client.ship("..") == Refused("not an order id")
@@ -220,8 +222,8 @@ def test_at_most_the_last_hundred_messages_of_a_thread_come(
     vendor: MiraklSandbox, client: MiraklMarketplace
 ) -> None:
     vendor.advance(86_400)
-    said = [{"body": str(number)} for number in range(130)]
-    vendor.control("POST", "threads", {"threads": [{"messages": said}]})
+    messages = [{"body": str(number)} for number in range(130)]
+    vendor.control("POST", "threads", {"threads": [{"messages": messages}]})
     [page] = client.threads(NOON + timedelta(hours=23))
     assert [message.body for message in page.threads[0].messages] == [
         str(number) for number in range(30, 130)
@@ -246,14 +248,14 @@ def test_the_carriers_and_the_shop_can_be_asked_for(client: MiraklMarketplace) -
     assert client.is_up()
 
 
-def test_a_marketplace_that_is_down_is_said_to_be(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+def test_a_marketplace_that_is_down_is_not_up(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.faults({"kind": "error_before", "status": 503})
     assert not client.is_up()
     vendor.faults({"kind": "lost_answer"})
     assert not client.is_up()
 
 
-def test_a_wrong_key_is_told_at_once_and_not_shown(vendor: MiraklSandbox) -> None:
+def test_a_wrong_key_is_reported_at_once_and_not_shown(vendor: MiraklSandbox) -> None:
     with marketplace(vendor.url, key="another-key") as stranger:
         with pytest.raises(VendorUnavailable, match="Mirakl answered 401: Unauthorized") as refused:
             list(stranger.waiting_orders())
@@ -320,7 +322,7 @@ def test_a_read_is_repeated_until_the_fault_passes(vendor: MiraklSandbox, fault:
     assert len(pauses.seconds) == 2
 
 
-def test_silence_is_left_in_time_and_asked_again(vendor: MiraklSandbox) -> None:
+def test_a_silent_read_is_given_up_in_time_and_repeated(vendor: MiraklSandbox) -> None:
     order_id = vendor.order()
     vendor.faults({"kind": "timeout", "seconds": 30, "times": 1})
     with marketplace(vendor.url, bounds=MiraklBounds(read=1.0)) as client:

@@ -47,7 +47,7 @@ def client(vendor: MiraklSandbox, seen: list[httpx.Response]) -> Iterator[Mirakl
         yield made
 
 
-def test_an_order_on_its_whole_way_keeps_to_the_description(
+def test_the_calls_for_an_order_match_the_description(
     vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
     vendor.control("POST", "orders", {"count": 30, "seed": 5})
@@ -69,7 +69,7 @@ def test_an_order_on_its_whole_way_keeps_to_the_description(
     assert set(checked) == {"OR11", "OR21", "OR23", "OR24"}
 
 
-def test_the_inbox_and_the_set_up_calls_keep_to_the_description(
+def test_the_calls_for_inbox_and_set_up_match_the_description(
     vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
     vendor.control("POST", "threads", {"count": 120, "seed": 5})
@@ -84,13 +84,13 @@ def test_the_inbox_and_the_set_up_calls_keep_to_the_description(
     assert [contract.check(response) for response in seen] == ["M11", "M11", "SH21", "A01", "V01"]
 
 
-def test_one_thread_keeps_to_the_description(vendor: MiraklSandbox, contract: Contract) -> None:
+def test_the_call_for_one_thread_matches_the_description(vendor: MiraklSandbox, contract: Contract) -> None:
     threads = vendor.control("POST", "threads", {"threads": [{"messages": [{"body": "hello"}]}]})
     answer = vendor.ask("GET", f"inbox/threads/{threads['thread_ids'][0]}")
     assert contract.check(answer) == "M10"
 
 
-def test_the_check_would_see_a_request_and_an_answer_that_break_the_description(
+def test_the_check_notices_a_request_or_an_answer_that_breaks_the_description(
     vendor: MiraklSandbox, contract: Contract
 ) -> None:
     order_id = vendor.order(overrides={"a_field_of_our_own": 1})

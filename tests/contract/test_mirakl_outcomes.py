@@ -1,4 +1,4 @@
-"""What became of a change, for each fault before and after it takes effect: never repeated, never misread."""
+"""The outcome of a change for each fault, before and after its effect: never repeated, never misread."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -68,7 +68,7 @@ def was_done(vendor: MiraklSandbox, order_id: str, shown: str) -> bool:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize(("fault", "outcome", "done"), FAULTS, ids=str)
-def test_each_change_under_each_fault_is_one_call_and_rightly_understood(
+def test_each_change_under_each_fault_is_one_call_with_the_right_outcome(
     vendor: MiraklSandbox, change: str, fault: dict[str, Any], outcome: type[object], *, done: bool
 ) -> None:
     state, shown, call = CHANGES[change]
@@ -86,13 +86,13 @@ def test_each_change_under_each_fault_is_one_call_and_rightly_understood(
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_marketplace_that_is_not_there_was_sent_nothing(change: str) -> None:
+def test_nothing_is_sent_to_an_unreachable_marketplace(change: str) -> None:
     with marketplace(f"http://127.0.0.1:{free_port()}") as client:
         result = CHANGES[change][2](client, "X-A")
     assert result == NotSent("Mirakl cannot be reached (ConnectError)")
 
 
-def test_the_wait_of_a_full_minute_is_handed_on(vendor: MiraklSandbox) -> None:
+def test_the_wait_of_a_full_minute_is_passed_on(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     vendor.control("PUT", "limits", {"per_minute": 0})
     with marketplace(vendor.url) as client:

@@ -1,4 +1,4 @@
-"""The client against a scripted server: what no faithful sandbox would ever send."""
+"""The client against a scripted server: answers that no faithful sandbox sends."""
 
 import gzip
 import json
@@ -114,7 +114,7 @@ def test_an_answer_that_breaks_off_is_unclear() -> None:
         assert client.ship("X-A") == Unclear("Mirakl's answer was lost (RemoteProtocolError)")
 
 
-def test_an_answer_that_only_trickles_is_left_in_time() -> None:
+def test_a_trickling_answer_is_given_up_in_time() -> None:
     left = threading.Event()
 
     def trickle(handler: BaseHTTPRequestHandler) -> None:
@@ -125,7 +125,7 @@ def test_an_answer_that_only_trickles_is_left_in_time() -> None:
             while not left.wait(0.02):
                 handler.wfile.write(b" ")
         except OSError:
-            pass  # the client has hung up, as it should
+            pass  # the client has hung up
 
     with scripted(trickle, MiraklBounds(total=0.3)) as (client, _):
         result = client.ship("X-A")
@@ -136,7 +136,7 @@ def test_an_answer_that_only_trickles_is_left_in_time() -> None:
 @pytest.mark.parametrize(
     "answer", [{}, {"orders": None, "total_count": 0}, {"orders": [], "total_count": "many"}, {"orders": []}]
 )
-def test_an_answer_of_another_shape_is_told_and_not_asked_for_again(answer: object) -> None:
+def test_an_answer_of_another_shape_is_reported_and_not_requested_again(answer: object) -> None:
     with (
         scripted(answering(answer)) as (client, asked),
         pytest.raises(VendorUnavailable, match="not the documented shape"),
@@ -193,12 +193,12 @@ def test_an_inbox_that_repeats_a_page_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", " "])
-def test_a_page_token_that_says_nothing_is_the_end(token: str | None) -> None:
+def test_a_blank_page_token_is_the_end(token: str | None) -> None:
     with scripted(answering({"data": [], "next_page_token": token})) as (client, _):
         assert len(list(client.threads(SINCE))) == 1
 
 
-def test_an_answer_that_quotes_the_request_gives_no_key_away() -> None:
+def test_a_key_that_an_answer_quotes_is_masked() -> None:
     with scripted(answering({"message": f"bad key {SHOP_KEY}"}, 401)) as (client, _):
         assert "bad key ***" in repr(client.ship("X-A"))
         with pytest.raises(VendorUnavailable, match=r"bad key \*\*\*"):
@@ -216,7 +216,7 @@ def test_a_client_that_was_never_asked_has_nothing_to_close() -> None:
     ["http://marketplace.bestbuy.ca", "https://user:pass@x.example", "https://x.example?a=b", "https://x.example:port",
      "ftp://localhost", "", "https://"],
 )  # fmt: skip
-def test_an_address_that_would_show_the_key_to_the_network_stops_the_start(address: str) -> None:
+def test_an_address_that_would_send_the_key_unencrypted_stops_the_start(address: str) -> None:
     with pytest.raises(SettingsInvalid, match="Mirakl's address must be https"):
         MiraklMarketplace(SHOP_KEY, base_url=address)
 

@@ -33,7 +33,7 @@ def test_a_request_at_every_limit_is_sendable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"request_id": "r" * 33}, "request_id has 33 characters, at most 32 are allowed"),
         ({"request_id": ""}, "request_id is missing"),
@@ -46,12 +46,12 @@ def test_a_request_at_every_limit_is_sendable() -> None:
         ({"options": ("SO",) * 21}, "options has 21 entries, at most 20 are allowed"),
     ],
 )
-def test_a_request_beyond_a_limit_is_told_by_field_and_limit(fields: dict[str, object], said: str) -> None:
-    assert complaint(replace(label_request(), **fields)) == said  # type: ignore[arg-type]  # a table of fields
+def test_a_complaint_about_a_request_names_field_and_limit(fields: dict[str, object], expected: str) -> None:
+    assert complaint(replace(label_request(), **fields)) == expected  # type: ignore[arg-type]  # a table of fields
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"name": None}, "destination.name or company is missing"),
         ({"name": "n" * 45}, "destination.name or company has 45 characters, at most 44 are allowed"),
@@ -72,14 +72,14 @@ def test_a_request_beyond_a_limit_is_told_by_field_and_limit(fields: dict[str, o
         ({"country": "US"}, "destination.country must be CA: other countries need customs data"),
     ],
 )
-def test_an_address_beyond_a_limit_is_told_without_its_content(fields: dict[str, str], said: str) -> None:
-    told = complaint(label_request(destination=replace(DESTINATION, **fields)))
-    assert told is not None
-    assert told.startswith(said)
+def test_a_complaint_about_an_address_leaves_out_its_content(fields: dict[str, str], expected: str) -> None:
+    found = complaint(label_request(destination=replace(DESTINATION, **fields)))
+    assert found is not None
+    assert found.startswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"weight": "0"}, "parcel.weight must be more than 0 and at most 999.999"),
         ({"weight": "1000"}, "parcel.weight must be more than 0 and at most 999.999"),
@@ -90,9 +90,9 @@ def test_an_address_beyond_a_limit_is_told_without_its_content(fields: dict[str,
         ({"height": "1.25"}, "parcel.height has more than 1 decimals"),
     ],
 )
-def test_a_parcel_beyond_a_limit_is_told(fields: dict[str, str], said: str) -> None:
+def test_a_parcel_beyond_a_limit_has_a_complaint(fields: dict[str, str], expected: str) -> None:
     measures = {name: Decimal(value) for name, value in fields.items()}
-    assert complaint(label_request(parcel=replace(PARCEL, **measures))) == said
+    assert complaint(label_request(parcel=replace(PARCEL, **measures))) == expected
 
 
 # --- the account -------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_one_business_mails_for_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({"mailed_by": "../x"}, "customer number must be 1 to 10 digits"),
         ({"mobo": "12345678901"}, "mailed-on-behalf-of number"),
@@ -127,8 +127,8 @@ def test_one_business_mails_for_itself() -> None:
         ({"sender": replace(SENDER, postal_code="H2B 1A0")}, "sender.postal_code must have the shape"),
     ],
 )
-def test_an_account_that_can_never_buy_stops_the_start(fields: dict[str, object], said: str) -> None:
-    with pytest.raises(SettingsInvalid, match=said):
+def test_an_account_that_can_never_buy_stops_the_start(fields: dict[str, object], expected: str) -> None:
+    with pytest.raises(SettingsInvalid, match=expected):
         replace(ACCOUNT, **fields)  # type: ignore[arg-type]  # a table of fields
 
 

@@ -1,4 +1,4 @@
-"""The same shipment as each API takes it."""
+"""The same shipment in the form of each API."""
 
 import json
 from dataclasses import replace
@@ -97,7 +97,7 @@ def test_the_xml_request_keeps_the_documented_order() -> None:
 
 
 @pytest.mark.parametrize("absent", ["<options>", "address-line-2", "client-voice-number"])
-def test_what_is_absent_is_not_sent(absent: str) -> None:
+def test_absent_fields_are_not_sent(absent: str) -> None:
     assert absent not in XmlDialect().create_body(LEAN, ACCOUNT).decode()
 
 
@@ -165,7 +165,7 @@ def test_unknown_elements_are_ignored() -> None:
         (b"<html>", None),
     ],
 )
-def test_a_token_is_right_or_none(body: bytes, value: str | None) -> None:
+def test_a_token_is_read_or_refused(body: bytes, value: str | None) -> None:
     token = read_token(body)
     assert (token.access_token if token else None) == value
     assert "abc" not in repr(token)

@@ -1,4 +1,4 @@
-"""What an answer means for the money: each documented row, in both APIs' words."""
+"""The meaning of an answer for the money: each documented row, for both APIs."""
 
 import json
 from decimal import Decimal
@@ -55,14 +55,14 @@ def test_a_coded_4xx_is_refused(backend: str, code: str) -> None:
 @pytest.mark.parametrize("backend", DIALECTS)
 @pytest.mark.parametrize("code", ["9150", "9151", "9153", "9155"])
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_rendering_fault_may_have_sold_a_label(backend: str, code: str, status: int) -> None:
+def test_a_rendering_fault_is_unclear_since_a_label_may_be_sold(backend: str, code: str, status: int) -> None:
     assert isinstance(created(backend, status, errors(backend, (code, "PDF rendering failed"))), Unclear)
 
 
 @pytest.mark.parametrize("backend", DIALECTS)
 @pytest.mark.parametrize("code", ["E002", "AA001", "AA006"])
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_a_fault_of_the_account_says_nothing_of_the_order(backend: str, code: str, status: int) -> None:
+def test_refused_credentials_do_not_refuse_the_order(backend: str, code: str, status: int) -> None:
     unsent = created(backend, status, errors(backend, (code, "AAA Authentication Failure")))
     assert isinstance(unsent, NotSent)
     assert unsent.retry_after == 300
@@ -79,7 +79,7 @@ def test_a_fault_of_the_account_says_nothing_of_the_order(backend: str, code: st
     ],
 )
 @pytest.mark.parametrize("status", [400, 422, 500])
-def test_words_of_a_repeat_are_looked_up_first(backend: str, text: str, status: int) -> None:
+def test_a_refusal_that_may_be_a_repeat_is_unclear(backend: str, text: str, status: int) -> None:
     assert isinstance(created(backend, status, errors(backend, ("9199", text))), Unclear)
 
 
@@ -103,7 +103,7 @@ def test_a_throttled_key_waits(backend: str, status: int, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("given", "seconds"), [("90", 90), ("0", 1), ("999999", 3600), ("soon", 60), ("-5", 60), ("", 60)]
 )
-def test_a_retry_after_is_obeyed_within_reason(given: str, seconds: float) -> None:
+def test_a_retry_after_is_obeyed_within_bounds(given: str, seconds: float) -> None:
     limited = created("json", 429, b"", retry_after=given)
     assert isinstance(limited, NotSent)
     assert limited.retry_after == seconds
@@ -168,7 +168,7 @@ def test_the_json_apis_statuses(status: int, body: bytes, outcome: type) -> None
     assert isinstance(created("json", status, body), outcome)
 
 
-def test_an_unexplained_refusal_is_said_so() -> None:
+def test_an_unexplained_refusal_says_so() -> None:
     assert created("xml", 400, xml_messages()) == Refused("Canada Post answered 400: no explanation")
     unread = "Canada Post answered 500 without an explanation that can be read"
     assert created("json", 500, PAGE) == Unclear(unread)
@@ -178,12 +178,12 @@ def test_an_unexplained_refusal_is_said_so() -> None:
     ("status", "usable"),
     [("created", True), ("Transmitted", True), ("SUSPENDED", False), ("void", False), ("new-state", True)],
 )
-def test_a_status_says_whether_the_label_is_of_use(status: str, usable: bool) -> None:  # noqa: FBT001  # a table
+def test_the_status_decides_whether_the_label_is_usable(status: str, usable: bool) -> None:  # noqa: FBT001  # a table
     sold = created("json", 200, json.dumps({"shipmentId": 7, "shipmentStatus": status}).encode())
     assert sold == Bought("7", None, None, None, usable, status.lower())
 
 
-def test_what_is_missing_or_odd_is_absent_and_what_is_new_is_ignored() -> None:
+def test_missing_and_odd_fields_are_absent_and_new_ones_ignored() -> None:
     body = {
         "shipmentId": "7",
         "trackingPin": None,
@@ -223,12 +223,12 @@ def test_the_price_is_exact_or_absent(due: str, price: str | None) -> None:
     assert sold.price == (None if price is None else Decimal(price))
 
 
-def test_text_that_no_database_takes_is_mended() -> None:
+def test_text_that_a_database_refuses_is_cleaned() -> None:
     sold = created("json", 200, b'{"shipmentId": "7\\u0000", "trackingPin": "\\ud800 1"}')
     assert sold == Bought("7", "? 1", None, None, usable=True, status="unknown")
 
 
-def test_nested_beyond_reason_is_read_as_far_as_it_matters() -> None:
+def test_a_deeply_nested_answer_is_read() -> None:
     deep = "<a>" * 5000 + "</a>" * 5000
     body = f"<shipment-info>{deep}<shipment-id>7</shipment-id></shipment-info>".encode()
     assert isinstance(created("xml", 200, body), Bought)
@@ -247,7 +247,7 @@ def test_nested_beyond_reason_is_read_as_far_as_it_matters() -> None:
         ("xml", 404, xml_messages()),
     ],
 )
-def test_the_carrier_knows_of_none(backend: str, status: int, body: bytes) -> None:
+def test_an_answer_without_shipments_is_empty(backend: str, status: int, body: bytes) -> None:
     assert search_result(Response(status, {}, body), DIALECTS[backend]) == SearchHits()
 
 
@@ -268,7 +268,7 @@ def test_the_carrier_knows_of_none(backend: str, status: int, body: bytes) -> No
         ("xml", 500, xml_messages(("9111", "no"))),
     ],
 )
-def test_what_is_no_answer_to_a_look_up_stays_unclear(backend: str, status: int, body: bytes) -> None:
+def test_an_answer_that_does_not_fit_a_look_up_is_unclear(backend: str, status: int, body: bytes) -> None:
     assert isinstance(search_result(Response(status, {}, body), DIALECTS[backend]), Unclear)
 
 
@@ -279,7 +279,7 @@ def test_a_look_up_may_hold_the_shipments_themselves() -> None:
     assert [shipment.shipment_id for shipment in hits.shipments] == ["7"]
 
 
-def test_of_several_the_usable_then_the_complete_then_the_lowest_is_chosen() -> None:
+def test_of_several_shipments_the_usable_then_the_complete_then_the_lowest_is_chosen() -> None:
     suspended = Bought("1", "pin", "link", None, usable=False, status="suspended")
     bare = Bought("2", None, "link", None, usable=True, status="created")
     without_label = Bought("3", "pin", None, None, usable=True, status="created")
@@ -309,9 +309,9 @@ LONG = b"%PDF-1.4" + b" " * 100
         (401, xml_messages(("E002", "no")), Unclear("Canada Post answered 401: E002 no")),
     ],
 )
-def test_what_came_of_asking_for_a_label(status: int, body: bytes, outcome: object) -> None:
+def test_each_answer_to_a_label_request_has_one_outcome(status: int, body: bytes, outcome: object) -> None:
     assert label(Response(status, {}, body), XML) == outcome
 
 
-def test_a_gateway_that_knows_no_such_path_says_nothing_of_the_label() -> None:
+def test_a_gateways_404_does_not_mean_that_the_label_is_gone() -> None:
     assert isinstance(label(Response(404, {}, gateway(404)), JSON), Unclear)

@@ -1,4 +1,4 @@
-"""Whatever the carrier sends, an outcome comes of it, and only a success is ever a purchase."""
+"""Any answer of the carrier has an outcome, and only a success is a purchase."""
 
 import json
 
@@ -55,7 +55,7 @@ BODIES = some.binary(max_size=60) | JSON_BODIES | ELEMENTS.map(str.encode)
 
 @pytest.mark.parametrize("dialect", [JsonDialect(), XmlDialect()])
 @given(status=some.integers(min_value=200, max_value=599), body=BODIES)
-def test_no_answer_breaks_a_reader(dialect: Dialect, status: int, body: bytes) -> None:
+def test_no_body_makes_a_reader_raise(dialect: Dialect, status: int, body: bytes) -> None:
     answer = Response(status, {}, body)
     match creation(answer, dialect, RULE, "order"):
         case Bought():

@@ -102,7 +102,7 @@ def test_a_whole_answer_fills_every_column() -> None:
     )
 
 
-def test_what_has_no_column_is_kept_as_extras_that_json_can_hold() -> None:
+def test_fields_without_a_column_become_extras_that_json_can_hold() -> None:
     extras = mapped().extras
     assert json.loads(json.dumps(extras)) == extras
     assert extras["category_path"] == ["Capacitors", "Ceramic", "MLCC"]
@@ -214,7 +214,7 @@ def test_money_is_exact_or_absent(raw: object, price: Decimal | None) -> None:
     assert ProductAnswer.model_validate({"UnitPrice": raw}).unit_price == price
 
 
-def test_texts_are_what_a_database_can_hold() -> None:
+def test_texts_are_cleaned_for_the_database() -> None:
     product = mapped(Series={"Name": "a\0b\ud800c"}, ShippingInfo="x" * 20_000, ManufacturerLeadWeeks=12)
     assert product.extras["series"] == "ab?c"
     assert len(product.extras["shipping_info"]) == 10_000

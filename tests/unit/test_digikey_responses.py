@@ -110,13 +110,13 @@ def test_the_vendors_words_are_found_in_any_shape(body: bytes, words: str) -> No
         b"[" * 99_999,
     ],
 )
-def test_a_200_that_no_database_could_hold_is_refused(body: bytes) -> None:
+def test_a_200_that_a_database_cannot_hold_is_refused(body: bytes) -> None:
     refused = answer_of(response(200, body), NOW)
     assert isinstance(refused, Refused)
     assert refused.category is ErrorCategory.INVALID_RESPONSE
 
 
-def test_a_readable_answer_is_cleaned_of_what_no_database_holds() -> None:
+def test_a_readable_answer_is_cleaned_for_the_database() -> None:
     body = b'{"a\\u0000": ["b\\u0000\\ud800", {"c": 1.5}], "d": "line\\nbreak \\ud83d\\ude00"}'
     assert answer_of(response(200, body), NOW) == {
         "a": ["b\N{REPLACEMENT CHARACTER}", {"c": 1.5}],
@@ -180,7 +180,7 @@ def test_an_unusable_token_is_none(body: bytes) -> None:
         response(body=b"slow down", retry_after="3", x_ratelimit_remaining="12"),
     ],
 )
-def test_a_burst_is_told_by_text_or_headers(limited: Response) -> None:
+def test_a_burst_limit_is_recognised_by_text_or_headers(limited: Response) -> None:
     assert isinstance(failure(limited, NOW), BurstLimited)
 
 
@@ -193,7 +193,7 @@ def test_a_burst_is_told_by_text_or_headers(limited: Response) -> None:
         response(retry_after="12397"),
     ],
 )
-def test_the_days_end_is_told_by_text_or_headers(limited: Response) -> None:
+def test_a_daily_limit_is_recognised_by_text_or_headers(limited: Response) -> None:
     assert isinstance(failure(limited, NOW), DailyLimited)
 
 
@@ -211,7 +211,7 @@ def test_the_days_end_is_told_by_text_or_headers(limited: Response) -> None:
         ("Thu, 01 Oct 2026 12:00:30 -0000", 30),
     ],
 )
-def test_a_burst_waits_as_told_within_reason(retry_after: str, seconds: float) -> None:
+def test_a_burst_waits_as_asked_within_bounds(retry_after: str, seconds: float) -> None:
     limited = failure(response(body=BURST, retry_after=retry_after), NOW)
     assert isinstance(limited, BurstLimited)
     assert limited.retry_after == seconds
@@ -231,7 +231,9 @@ def test_a_burst_waits_as_told_within_reason(retry_after: str, seconds: float) -
         ("", "", timedelta(hours=1)),
     ],
 )
-def test_the_day_resets_as_told_if_that_lies_ahead(reset: str, retry_after: str, wait: timedelta) -> None:
+def test_the_day_resets_at_the_named_time_if_it_is_ahead(
+    reset: str, retry_after: str, wait: timedelta
+) -> None:
     limited = failure(response(body=DAILY, x_ratelimit_resettime=reset, retry_after=retry_after), NOW)
     assert isinstance(limited, DailyLimited)
     assert limited.resets_at == NOW + wait

@@ -109,7 +109,7 @@ def test_an_order_is_read_whole() -> None:
     )
 
 
-def test_a_field_or_a_state_that_nobody_knows_yet_is_no_problem() -> None:
+def test_unknown_fields_and_states_are_accepted() -> None:
     order = read(order_state="AWAITING_DRONE", a_new_field={"a": 1})
     assert order.state == "AWAITING_DRONE"
 
@@ -119,13 +119,13 @@ def test_a_field_or_a_state_that_nobody_knows_yet_is_no_problem() -> None:
     ["commercial_id", "created_date", "last_updated_date", "currency_iso_code", "shipping_deadline",
      "can_shop_ship", "shipping_carrier_code", "shipping_company", "shipping_tracking", "customer"],
 )  # fmt: skip
-def test_null_or_nothing_is_fine_for_what_is_no_id_state_or_number(absent: str) -> None:
+def test_any_field_but_an_id_state_or_number_may_be_null_or_missing(absent: str) -> None:
     without = {name: value for name, value in ORDER.items() if name != absent}
     assert order_from(without, NOW) == order_from(ORDER | {absent: None}, NOW)
     assert read(**{absent: None}).order_id == "248190001-A"
 
 
-def test_what_is_missing_has_a_stand_in_that_says_nothing_false() -> None:
+def test_missing_fields_have_neutral_defaults() -> None:
     order = read(
         commercial_id=None,
         currency_iso_code=None,
@@ -135,7 +135,7 @@ def test_what_is_missing_has_a_stand_in_that_says_nothing_false() -> None:
     assert (order.lines[0].sku, order.lines[0].title) == ("", "0")
 
 
-def test_dates_stand_in_for_one_another_and_the_present_for_both() -> None:
+def test_a_missing_date_is_replaced_by_the_other_one_or_the_present() -> None:
     assert read(created_date=None).created_at == read().updated_at
     assert read(last_updated_date=None).updated_at == read().created_at
     assert read(created_date="soon", last_updated_date=20261120).created_at == NOW
@@ -154,7 +154,7 @@ def test_a_date_before_all_calendars_is_absent() -> None:
 
 
 @pytest.mark.parametrize("absent", [None, "nowhere", [], {}, dict.fromkeys(ADDRESS), {"city": "  "}])
-def test_an_address_that_says_nothing_is_none(absent: object) -> None:
+def test_an_address_of_blank_fields_is_none(absent: object) -> None:
     assert read(customer={"shipping_address": absent}).address is None
 
 
@@ -164,7 +164,7 @@ def test_the_province_stays_as_it_was_written() -> None:
     assert address(state=None).state is None
 
 
-def test_an_address_takes_the_second_best_where_the_best_is_missing() -> None:
+def test_missing_fields_of_an_address_are_replaced_or_empty() -> None:
     assert address(firstname=None).name == "Tremblay"
     assert address(firstname=None, lastname=None).name == ""
     assert address(phone=None, phone_secondary="2").phone == "2"
@@ -181,7 +181,7 @@ def test_long_and_foreign_lines_are_neither_cut_nor_mapped() -> None:
     assert address(additional_info="porte de côté").additional_info == "porte de côté"
 
 
-def test_text_is_freed_of_what_no_database_takes() -> None:
+def test_text_is_cleaned_for_the_database() -> None:
     assert address(city="Ott\0awa").city == "Ottawa"
     assert address(city="Ott\ud800awa").city == "Ott\N{REPLACEMENT CHARACTER}awa"
 
@@ -222,21 +222,21 @@ def test_an_id_that_cannot_be_asked_for_makes_the_order_malformed(order_id: obje
 
 
 @pytest.mark.parametrize("raw", [None, "text", [], 7])
-def test_what_is_no_order_at_all_is_malformed(raw: object) -> None:
+def test_anything_but_an_object_is_a_malformed_order(raw: object) -> None:
     assert problem(raw) == Malformed(None, "cannot be read (entry: model_type)")
 
 
-def test_a_problem_tells_no_personal_data() -> None:
-    told = problem(
+def test_a_problem_holds_no_personal_data() -> None:
+    found = problem(
         ORDER | {"total_price": "Chloé", "order_lines": [LINE | {"price": "Tremblay", "quantity": ADDRESS}]}
     )
-    assert not any(secret in repr(told) for secret in ("Chloé", "Tremblay", "Ottawa", "613"))
+    assert not any(secret in repr(found) for secret in ("Chloé", "Tremblay", "Ottawa", "613"))
 
 
 def test_a_problem_names_only_the_first_fields() -> None:
-    told = problem(ORDER | {"order_lines": [{} for _ in range(10)]}).problem
-    assert told.count("missing") == 5
-    assert re.search(r"\d+ more\)$", told)
+    found = problem(ORDER | {"order_lines": [{} for _ in range(10)]}).problem
+    assert found.count("missing") == 5
+    assert re.search(r"\d+ more\)$", found)
 
 
 def test_an_id_that_cannot_be_shown_is_not_shown() -> None:
@@ -326,7 +326,7 @@ def test_an_attachment_without_a_usable_size_is_kept() -> None:
     assert [each["size"] for each in sized.messages[0].attachments] == [None, None]
 
 
-def test_a_malformed_message_is_told_and_the_others_stay() -> None:
+def test_a_malformed_message_is_a_problem_and_the_others_stay() -> None:
     page = thread_page([THREAD | {"messages": [MESSAGE, MESSAGE | {"id": None, "body": "secret"}]}], NOW)
     assert [message.message_id for message in page.threads[0].messages] == ["873f1cb5"]
     assert page.problems == [

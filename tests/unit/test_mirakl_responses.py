@@ -47,7 +47,7 @@ def test_a_success_is_done(response: Response) -> None:
         answer(599),
     ],
 )
-def test_what_may_have_been_done_is_unclear(response: Response) -> None:
+def test_a_change_that_may_have_happened_is_unclear(response: Response) -> None:
     assert isinstance(outcome_of(response, NOW), Unclear)
 
 
@@ -60,7 +60,7 @@ def test_a_full_minute_means_that_nothing_was_done() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 422])
-def test_a_refusal_is_told_in_the_marketplaces_words(status: int) -> None:
+def test_a_refusal_quotes_the_marketplace(status: int) -> None:
     refused = answer(status, {"message": "Order with identifier 'X-A' not found", "status": status})
     assert outcome_of(refused, NOW) == Refused(
         f"Mirakl answered {status}: Order with identifier 'X-A' not found"
@@ -87,7 +87,7 @@ def test_a_gateways_refusal_never_reached_the_marketplace(status: int) -> None:
     assert "Tremblay" not in turned_away.message
 
 
-def test_a_page_is_recognised_under_a_false_name() -> None:
+def test_a_page_with_another_content_type_is_recognised() -> None:
     assert isinstance(outcome_of(answer(403, PAGE), NOW), NotSent)
 
 
@@ -127,24 +127,24 @@ def test_any_type_that_is_json_is_read() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-def test_an_outage_may_pass(status: int) -> None:
+def test_a_read_in_an_outage_is_tried_again(status: int) -> None:
     failure = reading_of(answer(status, **{"retry-after": "7"}), NOW)
     assert isinstance(failure, Again)
     assert failure.after == 7
 
 
-def test_a_full_minute_passes() -> None:
+def test_a_read_over_the_limit_is_tried_again() -> None:
     assert reading_of(answer(429, {}), NOW) == Again("Mirakl answered 429: no explanation")
 
 
 @pytest.mark.parametrize("response", [answer(200, b"{"), answer(200, PAGE, "text/html"), answer(204)])
-def test_an_answer_that_is_no_json_object_may_be_better_next_time(response: Response) -> None:
+def test_a_read_without_a_json_object_is_tried_again(response: Response) -> None:
     failure = reading_of(response, NOW)
     assert isinstance(failure, Again)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 406])
-def test_a_refusal_does_not_pass(status: int) -> None:
+def test_a_refused_read_is_final(status: int) -> None:
     failure = reading_of(answer(status, {"message": "no"}), NOW)
     assert failure == Refused(f"Mirakl answered {status}: no")
 

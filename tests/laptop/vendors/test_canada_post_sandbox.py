@@ -195,7 +195,7 @@ def test_the_price_depends_on_weight_and_province_alone(json_api: JsonApi, vendo
         ("deliverySpec.settlementInfo.contractId", "x"),
     ],
 )
-def test_what_does_not_fit_the_schema_is_refused(
+def test_a_request_that_does_not_fit_the_schema_is_refused(
     json_api: JsonApi, vendor: CanadaPostSandbox, path: str, value: object
 ) -> None:
     body = order()
@@ -224,7 +224,7 @@ def test_what_does_not_fit_the_schema_is_refused(
         ("serviceCode", "USA.XP", "10028"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_by_its_code(
+def test_a_broken_rule_is_refused_with_its_code(
     json_api: JsonApi, vendor: CanadaPostSandbox, path: str, value: object, code: str
 ) -> None:
     body = order("rule")
@@ -264,7 +264,9 @@ def test_a_shipment_for_a_manifest_can_be_void_once(json_api: JsonApi) -> None:
     assert json_api("GET", JSON_SHIPMENTS, params={"request-id": "manifest"}).json() == []
 
 
-def test_what_is_transmitted_is_refunded_not_void(json_api: JsonApi, vendor: CanadaPostSandbox) -> None:
+def test_a_transmitted_shipment_is_refunded_and_cannot_be_void(
+    json_api: JsonApi, vendor: CanadaPostSandbox
+) -> None:
     sold = json_api("POST", JSON_SHIPMENTS, json=order("refund")).json()
     own = f"{JSON_SHIPMENTS}/{sold['shipmentId']}"
     assert json_api("DELETE", own).json()["errors"][0]["errorCode"] == "8064"
@@ -285,12 +287,12 @@ def test_a_look_up_takes_a_request_id_alone(json_api: JsonApi, query: dict[str, 
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(json_api: JsonApi, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(json_api: JsonApi, body: bytes) -> None:
     assert json_api("POST", JSON_SHIPMENTS, content=body).status_code == 415
     assert json_api("POST", JSON_SHIPMENTS, content=body, media_type="application/json").status_code == 400
 
 
-def test_the_price_is_told_to_those_who_ask(json_api: JsonApi) -> None:
+def test_the_price_is_shown_on_request(json_api: JsonApi) -> None:
     assert "shipmentPrice" in json_api("POST", JSON_SHIPMENTS, json=order()).json()
     assert "shipmentPrice" not in json_api("POST", JSON_SHIPMENTS, json=order(providePricingInfo=None)).json()
 
@@ -320,7 +322,7 @@ def test_the_xml_api_asks_for_exact_media_types(vendor: CanadaPostSandbox) -> No
         (("DOM.EP", "DOM.NO"), 400),
     ],
 )
-def test_the_xml_api_refuses_a_misfit_as_a_500_and_a_broken_rule_as_a_400(
+def test_the_xml_api_answers_500_to_a_schema_error_and_400_to_a_broken_rule(
     vendor: CanadaPostSandbox, change: tuple[str, str], status: int
 ) -> None:
     vendor.calm()
@@ -369,7 +371,7 @@ def test_the_controls_refuse_what_they_do_not_know(vendor: CanadaPostSandbox) ->
     assert vendor.control("GET", "health") == {"status": "ok", "apis": ["json", "xml"], "seed": 0}
 
 
-def test_an_unknown_path_is_refused_as_each_api_words_it(vendor: CanadaPostSandbox) -> None:
+def test_each_api_refuses_an_unknown_path_in_its_own_shape(vendor: CanadaPostSandbox) -> None:
     answers = [vendor.http.get(f"{vendor.url}{path}") for path in ("/rs/nothing", "/nothing")]
     assert [answer.status_code for answer in answers] == [404, 404]
     assert b"<messages" in answers[0].content

@@ -1,4 +1,4 @@
-"""The sandbox as it runs, against the vendor's documented behaviour."""
+"""The running sandbox behaves as the vendor documents."""
 
 import socket
 import subprocess
@@ -190,9 +190,7 @@ def test_a_wrong_search_names_its_field(
 # --- limits -----------------------------------------------------------------------------------------------
 
 
-def test_every_data_answer_tells_what_is_left_of_the_day(
-    vendor: DigiKeySandbox, ours: dict[str, str]
-) -> None:
+def test_every_data_answer_names_the_calls_left_today(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
     vendor.control("PUT", "limits", {"daily": 10})
     left = [
         get(vendor, DETAILS.format(pn), ours).headers["x-ratelimit-remaining"] for pn in ("ONE", "x", "DUP")
@@ -231,12 +229,12 @@ def test_the_day_starts_over_at_its_reset(vendor: DigiKeySandbox, ours: dict[str
     assert get(vendor, DETAILS.format("ONE"), ours).status_code == 429
     vendor.control("PUT", "limits", {"resets_in": 0.05})
     while not get(vendor, DETAILS.format("ONE"), ours).is_success:
-        pass  # the suite's own time limit ends a day that never does
+        pass  # the test's own time limit ends a day that never resets
     resets = datetime.fromisoformat(vendor.control("GET", "limits")["resets_at"])
     assert (resets.hour, resets.minute) == (0, 0)
 
 
-def test_a_wrong_order_for_limits_is_refused(vendor: DigiKeySandbox) -> None:
+def test_a_wrong_change_of_limits_is_refused(vendor: DigiKeySandbox) -> None:
     answer = vendor.http.put(f"{vendor.url}/_control/limits", json={"burst": -1})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["loc"] == ["burst"]
@@ -245,7 +243,7 @@ def test_a_wrong_order_for_limits_is_refused(vendor: DigiKeySandbox) -> None:
 # --- books ------------------------------------------------------------------------------------------------
 
 
-def test_the_books_tell_look_ups_from_answers_that_arrived(
+def test_the_books_count_look_ups_apart_from_answers_that_arrived(
     vendor: DigiKeySandbox, ours: dict[str, str]
 ) -> None:
     pn = "MANY-7"
@@ -267,7 +265,7 @@ def test_the_books_tell_look_ups_from_answers_that_arrived(
     assert books["parts"] == {pn: {"fault": 1, "found": 2}}
 
 
-def test_an_injected_401_reads_as_a_missing_subscription(
+def test_an_injected_401_looks_like_a_missing_subscription(
     vendor: DigiKeySandbox, ours: dict[str, str]
 ) -> None:
     vendor.faults({"kind": "error_before", "status": 401, "path": "/products"})

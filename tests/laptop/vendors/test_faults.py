@@ -126,7 +126,7 @@ def test_a_replaced_plan_counts_from_zero() -> None:
 
 
 class Counter:
-    """A part whose effect is a number going up."""
+    """An app whose effect is a growing number."""
 
     def __init__(self) -> None:
         self.effects = 0
@@ -197,7 +197,7 @@ def order(part: httpx.Client, *faults: dict[str, Any]) -> None:
     part.put("/_control/faults", json={"faults": faults}).raise_for_status()
 
 
-def test_without_faults_the_part_answers_for_itself(part: httpx.Client, counter: Counter) -> None:
+def test_without_faults_the_app_answers(part: httpx.Client, counter: Counter) -> None:
     assert part.get("/work").json() == {"effects": 1}
     assert counter.seen == [()]
 
@@ -258,17 +258,17 @@ def test_a_connection_closes_without_an_answer(
         part.post("/work", json={"some": "body"})
     assert counter.effects == effects
     order(part)
-    assert part.get("/work").status_code == 200  # the part itself is well
+    assert part.get("/work").status_code == 200  # the app itself works
 
 
-def test_a_caller_may_leave_a_silent_part_first(part: httpx.Client, counter: Counter) -> None:
+def test_a_caller_may_hang_up_on_a_silent_app_first(part: httpx.Client, counter: Counter) -> None:
     order(part, {"kind": "timeout", "seconds": 600, "effect": "before"})
     with pytest.raises(httpx.ReadTimeout):
         part.get("/work", timeout=0.2)
     assert counter.effects == 1
 
 
-def test_control_is_never_struck(part: httpx.Client) -> None:
+def test_control_paths_are_never_struck(part: httpx.Client) -> None:
     order(part, {"kind": "error_before", "status": 500})
     assert part.get("/_control/faults").json()["faults"][0]["status"] == 500
 
@@ -282,7 +282,7 @@ def test_an_unreadable_plan_is_refused_and_changes_nothing(part: httpx.Client) -
     assert part.delete("/_control/faults").json() == {"seed": 0, "faults": []}
 
 
-def test_a_server_that_cannot_drop_connections_fails_aloud() -> None:
+def test_a_server_that_cannot_drop_connections_raises() -> None:
     counter = Counter()
     plan = FaultPlan(faults=[fault("lost_answer")])
     with serving(counter, plan, H11Protocol) as client:

@@ -1,4 +1,4 @@
-"""The sandbox's controls, its books, and how it starts and ends."""
+"""The sandbox's controls and its books, which survive a kill."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,20 +56,20 @@ def test_an_order_can_be_cancelled_until_it_is_shipped(vendor: MiraklSandbox) ->
         ("PUT", "faults", {"faults": [{"kind": "html", "seconds": 1}]}),
     ],
 )
-def test_an_order_for_the_sandbox_that_makes_no_sense_changes_nothing(
+def test_a_control_call_that_makes_no_sense_changes_nothing(
     vendor: MiraklSandbox, method: str, path: str, order: object
 ) -> None:
     assert vendor.http.request(method, f"{vendor.url}/_control/{path}", json=order).status_code == 422
 
 
-def test_an_order_of_a_taken_id_is_refused_and_none_of_its_company_is_made(vendor: MiraklSandbox) -> None:
+def test_an_order_with_an_existing_id_is_refused_and_none_beside_it_is_made(vendor: MiraklSandbox) -> None:
     vendor.order(order_id="X-A")
     taken = {"orders": [{"order_id": "NEW-A"}, {"order_id": "X-A"}]}
     assert vendor.http.post(f"{vendor.url}/_control/orders", json=taken).status_code == 409
     assert vendor.control("GET", "orders") == {"orders": {"X-A": "WAITING_ACCEPTANCE"}}
 
 
-def test_nothing_is_known_of_what_does_not_exist(vendor: MiraklSandbox) -> None:
+def test_an_unknown_order_is_not_found_by_any_control(vendor: MiraklSandbox) -> None:
     assert vendor.http.get(f"{vendor.url}/_control/orders/NOBODY").status_code == 404
     nobody = vendor.http.put(f"{vendor.url}/_control/orders/NOBODY/overrides", json={"overrides": {}})
     assert nobody.status_code == 404
@@ -81,7 +81,7 @@ def test_nothing_is_known_of_what_does_not_exist(vendor: MiraklSandbox) -> None:
     assert thread["entities"] == []
 
 
-def test_the_books_hold_calls_that_a_fault_kept_from_being_served(vendor: MiraklSandbox) -> None:
+def test_the_books_hold_calls_whose_effect_a_fault_prevented(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     vendor.faults(
         {"kind": "error_before", "status": 503, "path": "/api/orders", "times": 1},
@@ -104,7 +104,7 @@ def test_the_books_hold_calls_that_a_fault_kept_from_being_served(vendor: Mirakl
     assert report["states"] == {"SHIPPED": 1}
 
 
-def test_the_clock_can_be_set_and_given_back(vendor: MiraklSandbox) -> None:
+def test_the_clock_can_be_set_and_reset(vendor: MiraklSandbox) -> None:
     assert vendor.control("GET", "clock") == {"now": "2026-11-20T12:00:00.000000Z", "running": False}
     assert vendor.control("DELETE", "clock")["running"] is True
 

@@ -1,4 +1,4 @@
-"""The sandbox's own rules, as far as they are pure."""
+"""The sandbox's pure rules."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -17,7 +17,7 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def test_an_accepted_order_goes_to_shipping_by_itself_each_state_at_its_moment() -> None:
+def test_an_accepted_order_reaches_shipping_by_itself_with_each_state_in_time() -> None:
     steps = steps_until("WAITING_DEBIT", NOON, DELAYS, after(100))
     assert steps == [Entered("WAITING_DEBIT_PAYMENT", after(2)), Entered("SHIPPING", after(5))]
 
@@ -64,7 +64,7 @@ def test_the_same_seed_makes_the_same_buyer() -> None:
     assert lines(Random("7:1")) == lines(Random("7:1"))
 
 
-def test_made_up_buyers_show_everything_that_a_label_can_stumble_over() -> None:
+def test_made_up_buyers_cover_every_address_that_is_hard_for_a_label() -> None:
     addresses = [buyer(Random(f"1:{number}"))["shipping_address"] for number in range(600)]
     states = {address["state"] for address in addresses}
     assert {place.code for place in PLACES} <= states
@@ -81,19 +81,19 @@ def test_made_up_buyers_show_everything_that_a_label_can_stumble_over() -> None:
         assert {bool(address[field]) for address in addresses} == {True, False}
 
 
-def test_made_up_orders_have_several_lines_and_quantities_now_and_then() -> None:
+def test_some_made_up_orders_have_several_lines_and_quantities() -> None:
     made = [lines(Random(f"1:{number}")) for number in range(200)]
     assert {len(each) for each in made} == {1, 2, 3}
     assert any(line["quantity"] > 1 for each in made for line in each)
 
 
-def test_what_is_laid_over_merges_objects_and_replaces_the_rest() -> None:
+def test_overrides_merge_objects_and_replace_other_values() -> None:
     below = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
     assert laid_over(below, {"a": {"c": None}, "e": 5}) == {"a": {"b": 1, "c": None}, "d": 4, "e": 5}
     assert laid_over(below, None) is None
 
 
-def test_milliseconds_are_left_out_where_they_are_zero() -> None:
+def test_milliseconds_of_zero_are_left_out() -> None:
     assert shown_date("2026-11-20T12:00:00.000000Z") == "2026-11-20T12:00:00Z"
     assert shown_date("2026-11-20T12:00:00.412000Z") == "2026-11-20T12:00:00.412Z"
     assert shown_date(None) is None

@@ -1,4 +1,4 @@
-"""The sandbox as it runs, against the marketplace's documented behaviour."""
+"""The running sandbox behaves as the marketplace documents."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +38,7 @@ def refusal(vendor: MiraklSandbox, path: str, **query: object) -> str:
 
 
 @pytest.mark.parametrize("key", ["", "another", f"Bearer {SHOP_KEY}"])
-def test_only_the_raw_key_is_let_in(vendor: MiraklSandbox, key: str) -> None:
+def test_only_the_raw_key_is_admitted(vendor: MiraklSandbox, key: str) -> None:
     answer = vendor.ask("GET", "orders", key=key)
     assert (answer.status_code, answer.json()) == (401, {"message": "Unauthorized", "status": 401})
 
@@ -47,7 +47,7 @@ def test_the_version_needs_no_key(vendor: MiraklSandbox) -> None:
     assert vendor.ask("GET", "version", key="").status_code == 200
 
 
-def test_any_key_is_let_in_where_none_is_named(tmp_path: Path) -> None:
+def test_any_key_is_admitted_if_none_is_named(tmp_path: Path) -> None:
     with mirakl(tmp_path) as fresh:
         assert fresh.ask("GET", "orders", key="any").status_code == 200
         assert fresh.ask("GET", "orders", key="").status_code == 401
@@ -65,7 +65,7 @@ def test_wrong_types_methods_and_paths_have_their_statuses(vendor: MiraklSandbox
     assert (missing.status_code, missing.json()) == (404, {"message": "Not Found", "status": 404})
 
 
-def test_so_many_calls_a_minute_and_no_more(vendor: MiraklSandbox) -> None:
+def test_calls_over_the_limit_of_a_minute_are_refused(vendor: MiraklSandbox) -> None:
     vendor.control("PUT", "limits", {"per_minute": 3})
     assert [vendor.ask("GET", "account").status_code for _ in range(3)] == [200, 200, 200]
     vendor.advance(45)
@@ -78,7 +78,7 @@ def test_so_many_calls_a_minute_and_no_more(vendor: MiraklSandbox) -> None:
 # --- OR11 -------------------------------------------------------------------------------------------------
 
 
-def test_a_page_holds_ten_orders_unless_told_and_links_to_its_neighbours(vendor: MiraklSandbox) -> None:
+def test_a_page_holds_ten_orders_by_default_and_links_to_its_neighbours(vendor: MiraklSandbox) -> None:
     made = vendor.control("POST", "orders", {"count": 25})["order_ids"]
     assert listed(vendor) == made[:10]
     middle = vendor.ask("GET", "orders", params={"offset": 10})
@@ -106,7 +106,7 @@ def test_orders_are_found_by_id_state_and_date(vendor: MiraklSandbox) -> None:
     ) == [first]
 
 
-def test_limits_and_nonsense_are_refused_in_the_real_words(vendor: MiraklSandbox) -> None:
+def test_limits_and_nonsense_are_refused_with_the_real_messages(vendor: MiraklSandbox) -> None:
     ids = ",".join(map(str, range(101)))
     assert (
         refusal(vendor, "orders", order_ids=ids)
@@ -168,7 +168,7 @@ def test_delays_can_be_changed_for_orders_that_are_waiting_already(vendor: Mirak
     assert vendor.state(order_id) == "SHIPPING"
 
 
-def test_delays_of_zero_pass_at_once(vendor: MiraklSandbox) -> None:
+def test_a_state_with_a_delay_of_zero_is_left_at_once(vendor: MiraklSandbox) -> None:
     vendor.control("PUT", "delays", {"debit": 0, "payment": 0})
     order_id = vendor.order(lines=[{"sku": "A"}])
     decide(vendor, order_id, {"id": f"{order_id}-1", "accepted": True})
@@ -227,7 +227,7 @@ def test_refusing_all_lines_refuses_the_order(vendor: MiraklSandbox) -> None:
 
 
 @pytest.mark.parametrize("action", ["accept", "tracking", "ship"])
-def test_an_order_that_nobody_knows_is_not_found(vendor: MiraklSandbox, action: str) -> None:
+def test_an_unknown_order_is_not_found(vendor: MiraklSandbox, action: str) -> None:
     answer = vendor.ask("PUT", f"orders/NOBODY-A/{action}", json={})
     assert (answer.status_code, answer.json()["code"]) == (404, "ORDER_NOT_FOUND")
 
@@ -307,8 +307,10 @@ def test_nonsense_in_the_inbox_is_refused(vendor: MiraklSandbox) -> None:
 
 
 def test_a_shop_that_answered_owes_no_reply(vendor: MiraklSandbox) -> None:
-    said = [{"body": "?"}, {"body": "!", "sender_type": "OPERATOR_USER"}]
-    made = vendor.control("POST", "threads", {"threads": [{"messages": said[:1]}, {"messages": said}]})
+    messages = [{"body": "?"}, {"body": "!", "sender_type": "OPERATOR_USER"}]
+    made = vendor.control(
+        "POST", "threads", {"threads": [{"messages": messages[:1]}, {"messages": messages}]}
+    )
     waits, answered = (
         vendor.ask("GET", f"inbox/threads/{each}").json()["metadata"] for each in made["thread_ids"]
     )

@@ -38,7 +38,7 @@ def clock(database: Database, real: Real) -> SettableClock:
     return SettableClock(database, real)
 
 
-def test_it_is_the_real_time_until_it_is_set(clock: SettableClock, real: Real) -> None:
+def test_the_clock_shows_the_real_time_until_it_is_set(clock: SettableClock, real: Real) -> None:
     real.now += timedelta(hours=1)
     assert clock() == NOON + timedelta(hours=1)
 
@@ -66,7 +66,7 @@ def test_a_running_clock_can_be_stopped_where_it_is(clock: SettableClock, real: 
     assert clock() == NOON
 
 
-def test_where_it_stands_survives_a_restart(clock: SettableClock, database: Database, real: Real) -> None:
+def test_the_clocks_state_survives_a_restart(clock: SettableClock, database: Database, real: Real) -> None:
     clock.set(ClockChange(now=THEN))
     assert SettableClock(database, real)() == THEN
     clock.set(ClockChange(now=THEN, running=True))

@@ -1,4 +1,4 @@
-"""How each of the three sandboxes starts and ends."""
+"""Starting and stopping each of the three sandboxes."""
 
 import signal
 import socket
