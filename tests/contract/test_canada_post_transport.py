@@ -3,10 +3,10 @@
 import gzip
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -15,54 +15,15 @@ from shared.retries import RetryPolicy
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.transport import CanadaPostBounds
 from tests.canada_post_support import ACCOUNT, CUSTOMER, JSON_SHIPMENTS, bounds, client, label_request
-
-TOKEN = b'{"access_token": "our-token", "expires_in": 3600}'
-Script = Callable[[BaseHTTPRequestHandler], None]
-
-
-class _Scripted(BaseHTTPRequestHandler):
-    script: Script
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(f"{self.command} {self.path}")
-        type(self).script(self)
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        if self.path.endswith("/oauth2/token"):
-            respond(self, 200, TOKEN)
-        else:
-            self.do_GET()
-
-    def log_message(self, *_: object) -> None:
-        """Keeps the test's output to itself."""
-
-
-def respond(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in {"content-length": str(len(body)), **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
+from tests.scripted_vendor import Script, respond, serving, trickling
 
 
 @contextmanager
 def scripted(
     script: Script, bounded: CanadaPostBounds | None = None, prefix: str = ""
 ) -> Iterator[tuple[CanadaPost, list[str]]]:
-    asked: list[str] = []
-    handler = type("Scripted", (_Scripted,), {"script": staticmethod(script), "asked": asked})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.server_port}{prefix}"
-            with client("json", url, bounded=bounded) as carrier:
-                yield carrier, asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(script) as (url, asked), client("json", f"{url}{prefix}", bounded=bounded) as carrier:
+        yield carrier, asked
 
 
 def answering(*bodies: object) -> Script:
@@ -163,21 +124,13 @@ def test_a_compressed_answer_is_read() -> None:
 
 
 def test_a_trickling_answer_is_given_up_in_time() -> None:
-    left = threading.Event()
-
-    def trickle(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("content-length", "1000000")
-        handler.end_headers()
-        try:
-            while not left.wait(0.02):
-                handler.wfile.write(b" ")
-        except OSError:
-            pass  # the client has hung up
-
-    with scripted(trickle, bounds(total=0.3, retries=RetryPolicy(tries=1, first_pause=1))) as (carrier, _):
+    ended = threading.Event()
+    with scripted(trickling(ended), bounds(total=0.3, retries=RetryPolicy(tries=1, first_pause=1))) as (
+        carrier,
+        _,
+    ):
         outcome = carrier.buy(label_request())
-        left.set()
+        ended.set()
     assert isinstance(outcome, Unclear)
 
 

@@ -4,10 +4,9 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -15,58 +14,21 @@ from shared.enrichment.ports import ErrorCategory, Found, Refused, Unavailable
 from shared.errors import SettingsInvalid
 from shared.vendors.digikey.account import DigiKeyCredentials
 from shared.vendors.digikey.client import DigiKeyBounds, DigiKeyCatalogue
+from tests.scripted_vendor import Script, respond, serving, trickling
 
 SECRET = "our-very-secret"
 PRODUCT = json.dumps({"Product": {"ManufacturerProductNumber": "PN"}}).encode()
-TOKEN = b'{"access_token": "our-token", "expires_in": 599}'
-
-Script = Callable[[BaseHTTPRequestHandler], None]
-
-
-class _Scripted(BaseHTTPRequestHandler):
-    script: Script
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        type(self).script(self)
-
-    def do_POST(self) -> None:
-        self.asked.append(self.path)
-        self.rfile.read(int(self.headers["content-length"]))
-        if urlsplit(self.path).path == "/v1/oauth2/token":
-            respond(self, 200, TOKEN)
-        else:
-            type(self).script(self)
-
-    def log_message(self, *_: object) -> None:
-        """Keeps the test's output to itself."""
-
-
-def respond(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in {"content-length": str(len(body)), **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 @contextmanager
 def scripted(
     script: Script, bounds: DigiKeyBounds | None = None
 ) -> Iterator[tuple[DigiKeyCatalogue, list[str]]]:
-    asked: list[str] = []
-    handler = type("Scripted", (_Scripted,), {"script": staticmethod(script), "asked": asked})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.server_port}"
-            with DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url=url, bounds=bounds) as digikey:
-                yield digikey, asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with (
+        serving(script) as (url, asked),
+        DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url=url, bounds=bounds) as digikey,
+    ):
+        yield digikey, asked
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -75,7 +37,7 @@ def test_a_redirect_is_not_followed() -> None:
         refused = digikey.look_up("PN", None)
     assert isinstance(refused, Refused)
     assert refused.category is ErrorCategory.INVALID_RESPONSE
-    assert len(asked) == 2
+    assert len(asked) == 1
 
 
 def test_a_compressed_answer_is_read() -> None:
@@ -114,21 +76,10 @@ def test_an_answer_that_breaks_off_is_unavailable() -> None:
 
 
 def test_a_trickling_answer_is_given_up_in_time() -> None:
-    left = threading.Event()
-
-    def trickle(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("content-length", "1000000")
-        handler.end_headers()
-        try:
-            while not left.wait(0.02):
-                handler.wfile.write(b" ")
-        except OSError:
-            pass  # the client has hung up
-
-    with scripted(trickle, DigiKeyBounds(total=0.3)) as (digikey, _):
+    ended = threading.Event()
+    with scripted(trickling(ended), DigiKeyBounds(total=0.3)) as (digikey, _):
         result = digikey.look_up("PN", None)
-        left.set()
+        ended.set()
     assert isinstance(result, Unavailable)
     assert result.category is ErrorCategory.TIMEOUT
 

@@ -3,11 +3,11 @@
 import gzip
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -16,8 +16,8 @@ from shared.fulfillment.ports import Unclear
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests.laptop.vendors.sandboxes import SHOP_KEY
 from tests.mirakl_support import marketplace
+from tests.scripted_vendor import Script, respond, serving, trickling
 
-Script = Callable[[BaseHTTPRequestHandler], None]
 ORDER = {
     "order_id": "X-A",
     "order_state": "SHIPPING",
@@ -25,31 +25,6 @@ ORDER = {
     "order_lines": [{"order_line_id": "X-A-1", "quantity": 1, "price": 1249.99}],
 }
 SINCE = datetime(2026, 11, 20, tzinfo=UTC)
-
-
-class _Scripted(BaseHTTPRequestHandler):
-    script: Script
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        type(self).script(self)
-
-    def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.do_GET()
-
-    def log_message(self, *_: object) -> None:
-        """Keeps the test's output to itself."""
-
-
-def respond(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
-    handler.send_response(status)
-    sent = {"content-length": str(len(body)), "content-type": "application/json", **headers}
-    for name, value in sent.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 def answering(answer: object, status: int = 200, **headers: str) -> Script:
@@ -60,17 +35,8 @@ def answering(answer: object, status: int = 200, **headers: str) -> Script:
 def scripted(
     script: Script, bounds: MiraklBounds | None = None
 ) -> Iterator[tuple[MiraklMarketplace, list[str]]]:
-    asked: list[str] = []
-    handler = type("Scripted", (_Scripted,), {"script": staticmethod(script), "asked": asked})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            with marketplace(f"http://127.0.0.1:{server.server_port}/", bounds=bounds) as client:
-                yield client, asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(script) as (url, asked), marketplace(f"{url}/", bounds=bounds) as client:
+        yield client, asked
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -115,21 +81,10 @@ def test_an_answer_that_breaks_off_is_unclear() -> None:
 
 
 def test_a_trickling_answer_is_given_up_in_time() -> None:
-    left = threading.Event()
-
-    def trickle(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("content-length", "1000000")
-        handler.end_headers()
-        try:
-            while not left.wait(0.02):
-                handler.wfile.write(b" ")
-        except OSError:
-            pass  # the client has hung up
-
-    with scripted(trickle, MiraklBounds(total=0.3)) as (client, _):
+    ended = threading.Event()
+    with scripted(trickling(ended), MiraklBounds(total=0.3)) as (client, _):
         result = client.ship("X-A")
-        left.set()
+        ended.set()
     assert result == Unclear("Mirakl did not answer in time (ReadTimeout)")
 
 
