@@ -24,6 +24,7 @@ from cli.values import (
 )
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.route import TaskPriority
+from shared.limits import MOST_LISTED, MOST_RECORDS
 
 DESCRIPTION = (
     "Run, watch and account for the part records, through the deployed functions or the local cloud."
@@ -126,7 +127,7 @@ def _connection() -> Parser:
 
 def _run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
-        "--limit", type=whole(1, 100_000), default=100, help="records to open (default: %(default)s)"
+        "--limit", type=whole(1, MOST_RECORDS), default=100, help="records to open (default: %(default)s)"
     )
     forced = run.add_mutually_exclusive_group()
     forced.add_argument(
@@ -163,7 +164,7 @@ def _run(run: argparse.ArgumentParser) -> None:
 
 def _pending(pending: argparse.ArgumentParser) -> None:
     pending.add_argument(
-        "--limit", type=whole(1, 1000), default=50, help="at most this many (default: %(default)s)"
+        "--limit", type=whole(1, MOST_LISTED), default=50, help="at most this many (default: %(default)s)"
     )
     pending.add_argument("--priority", choices=[str(priority) for priority in TaskPriority])
 
@@ -250,7 +251,7 @@ def _redrive(redrive: argparse.ArgumentParser) -> None:
     )
     redrive.add_argument(
         "--limit",
-        type=whole(1, 1000),
+        type=whole(1, MOST_LISTED),
         default=100,
         help="at most this many, the most urgent first (default: %(default)s)",
     )

@@ -1,4 +1,4 @@
-"""Parsers for single values of the command line. The ranges are those of the functions."""
+"""Parsers for single values of the command line. The bounds are those of the functions."""
 
 import math
 import re
@@ -8,12 +8,10 @@ from datetime import date
 from uuid import UUID
 
 from shared.enrichment.naming import BATCH_ID
+from shared.limits import LINK, LONGEST_LINK, LONGEST_NAME, LONGEST_TEXT
 from shared.storable import UNSTORABLE
 
 PRODUCT_FIELDS = ("category", "description", "manufacturer")
-_LONGEST_NAME = 200
-_LONGEST_TEXT = 10_000
-_LONGEST_LINK = 2_000
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -86,11 +84,11 @@ def job_name(given: str) -> str:
 
 
 def person(given: str) -> str:
-    return _text(given, _LONGEST_NAME)
+    return _text(given, LONGEST_NAME)
 
 
 def text(given: str) -> str:
-    return _text(given, _LONGEST_TEXT)
+    return _text(given, LONGEST_TEXT)
 
 
 def _text(given: str, longest: int) -> str:
@@ -106,7 +104,7 @@ def _forbidden(value: str) -> bool:
 
 
 def link(given: str) -> str:
-    if len(given) > _LONGEST_LINK or not re.fullmatch(r"https?://[^\s\x00]+", given) or _forbidden(given):
+    if len(given) > LONGEST_LINK or not re.fullmatch(LINK, given) or _forbidden(given):
         raise ArgumentTypeError(f"{given[:100]!r} is not a link; a link begins with https:// or http://")
     return given
 

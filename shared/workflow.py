@@ -22,6 +22,7 @@ from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_poli
 from shared.enrichment.routing.route import Route, TaskPriority
 from shared.enrichment.store import DeskStore, OpeningStore, ReportStore
 from shared.errors import FieldError, InvalidRequest
+from shared.limits import MOST_LISTED, MOST_RECORDS
 from shared.wiring import enrichment as wiring
 from shared.workflow_config import WorkflowConfig
 
@@ -178,7 +179,7 @@ class RunArguments(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    limit: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    limit: Annotated[StrictInt, Field(ge=1, le=MOST_RECORDS)]
     priority_threshold: Annotated[StrictFloat, Field(ge=0, le=1)] | None
     force: Route | None
     batch_id: Annotated[StrictStr, Field(pattern=f"^{BATCH_ID}$")] | None
@@ -189,7 +190,7 @@ class PendingArguments(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    limit: Annotated[StrictInt, Field(ge=1, le=1000)]
+    limit: Annotated[StrictInt, Field(ge=1, le=MOST_LISTED)]
     priority: TaskPriority | None
 
 

@@ -13,25 +13,16 @@ from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.identity import manufacturer_key
 from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
+from shared.limits import MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
+from shared.web.fields import Link, Person, Text
 from shared.web.function import Route, Supply
 
-NO_NUL = r"^[^\x00]*$"
-Person = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)
-]
-Note = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=NO_NUL)
-]
-Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=NO_NUL)
-]
-Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00]+$", max_length=2_000)]
 BatchId = Annotated[str, StringConstraints(pattern=f"^{BATCH_ID}(_fallback)?$")]
 
 
 class PendingRequest(RequestModel):
-    limit: int = Field(50, ge=1, le=1000)
+    limit: int = Field(50, ge=1, le=MOST_LISTED)
     priority: Literal["high", "medium", "low"] | None = None
 
 
@@ -40,11 +31,11 @@ class ClaimRequest(RequestModel):
 
 
 class ReleaseRequest(ClaimRequest):
-    note: Note | None = None
+    note: Text | None = None
 
 
 class FailRequest(ClaimRequest):
-    note: Note
+    note: Text
 
 
 class EditedFields(RequestModel):
@@ -60,7 +51,7 @@ class EditedFields(RequestModel):
 
 class CompleteRequest(ClaimRequest):
     fields: EditedFields = EditedFields()
-    note: Note | None = None
+    note: Text | None = None
 
 
 class ReconcileRequest(RequestModel):
@@ -82,7 +73,7 @@ class RedriveRequest(RequestModel):
     """`batch_id` names the batch that takes the records; the same name and request again redrives nothing more."""
 
     cause: ErrorCategory | None = None
-    limit: int = Field(100, ge=1, le=1000)
+    limit: int = Field(100, ge=1, le=MOST_LISTED)
     batch_id: str | None = Field(None, pattern=f"^{BATCH_ID}$")
 
 

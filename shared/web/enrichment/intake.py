@@ -7,11 +7,12 @@ from pydantic import Field, field_validator
 from shared.enrichment.naming import BATCH_ID
 from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
 from shared.enrichment.routing.route import Route
+from shared.limits import MOST_RECORDS
 from shared.web.call import RequestModel
 
 
 class OrchestrateBody(RequestModel):
-    limit: int = Field(100, ge=1, le=100_000)
+    limit: int = Field(100, ge=1, le=MOST_RECORDS)
     priority_threshold: float | None = Field(None, ge=0, le=1)
     force: Route | None = None
     batch_id: str | None = Field(None, pattern=f"^{BATCH_ID}$")

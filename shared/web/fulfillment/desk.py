@@ -8,22 +8,21 @@ from pydantic import Field
 from shared.errors import NotFound
 from shared.fulfillment.orders import OrderState
 from shared.fulfillment.store import OrderReports
+from shared.limits import LONGEST_NAME, MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
-from shared.web.enrichment.desk import Note
+from shared.web.fields import Text
 from shared.web.function import Route, Supply
-
-LONGEST_ID = 200
 
 
 class OrdersRequest(RequestModel):
     state: OrderState | None = None
-    limit: int = Field(50, ge=1, le=1000)
+    limit: int = Field(50, ge=1, le=MOST_LISTED)
 
 
 class RetryRequest(RequestModel):
     """`note` says what the person found or did."""
 
-    note: Note
+    note: Text
 
 
 class ReconcileOrdersRequest(RequestModel):
@@ -33,7 +32,7 @@ class ReconcileOrdersRequest(RequestModel):
 
 
 class StagesRequest(RequestModel):
-    limit: int = Field(20, ge=1, le=1000)
+    limit: int = Field(20, ge=1, le=MOST_LISTED)
 
 
 def fulfillment_desk(store: Supply) -> Sequence[Route]:
@@ -74,6 +73,6 @@ def _stages(request: StagesRequest, _call: Call, store: OrderReports) -> Answer:
 
 def _order(call: Call) -> str:
     text = call.path["id"]
-    if len(text) > LONGEST_ID or not text.isprintable():
+    if len(text) > LONGEST_NAME or not text.isprintable():
         raise NotFound("no order has such an id")
     return text
