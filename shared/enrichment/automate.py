@@ -25,7 +25,7 @@ from shared.workflow_config import WorkflowConfig
 
 @dataclass(frozen=True)
 class Delivery:
-    """`last` says that the queue forgets the task when this delivery fails; `queue_task` is that task's short name."""
+    """`last`: the queue deletes the task when this delivery fails. `queue_task` is that task's short name."""
 
     task_id: UUID
     number: int
@@ -35,7 +35,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the queue is told: 200 ends its task, 409, 429 and 503 have it delivered again. `retry_after` in seconds."""
+    """The answer to the queue: 200 ends its task, 409, 429 and 503 repeat it. `retry_after` in seconds."""
 
     status: int
     outcome: str
@@ -43,8 +43,8 @@ class Reply:
     retry_after: float | None = None
 
 
-LEASED = Reply(409, "leased", "another delivery is at work on this record")
-EARLY = Reply(409, "early", "the vendor's limit is not over yet")
+LEASED = Reply(409, "leased", "another delivery works on this record")
+EARLY = Reply(409, "early", "the vendor's limit has not ended yet")
 MOVED_ON = Reply(409, "moved_on", "the record went on without this delivery")
 
 
@@ -71,13 +71,11 @@ class Worker:
                 return LEASED
             case ClaimOutcome.POSTPONED:
                 waiting = automation_task_name(delivery.task_id, claim.generation)
-                if (
-                    delivery.queue_task == waiting
-                ):  # ended by a 200, nothing would stand for the record any more
+                if delivery.queue_task == waiting:  # after a 200 no queue task would be left for the record
                     return EARLY
                 return self._wait(delivery.task_id, claim.generation, claim.not_before)
             case ClaimOutcome.SPENT:
-                last = claim.error_message or "the last attempt ended without a word"
+                last = claim.error_message or "the last attempt ended without a message"
                 spent = f"all {claim.attempts} attempts are spent; {last}"
                 return self._dead_letter(
                     delivery, owner, DeadLetter(claim.error_category or ErrorCategory.LOST, spent)
@@ -171,7 +169,7 @@ class Worker:
 
 
 def product_json(product: Product) -> dict[str, Any]:
-    """As `write_product` reads it. Money goes as text, so that no digit is lost on the way."""
+    """The form that `write_product` reads. Money is text, so that no digit is lost."""
     price = product.unit_price
     return asdict(product) | {
         "unit_price": None if price is None else str(price),

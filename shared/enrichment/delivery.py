@@ -1,4 +1,4 @@
-"""What one delivery of an automation task leads to, once the vendor has spoken. Pure."""
+"""Decides the step after one delivery of an automation task, from the vendor's answer. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ class Retry:
 
 @dataclass(frozen=True)
 class SlowDown:
-    """Give the task back unspent and make the queue slower; `retry_after` in seconds."""
+    """Give the task back without counting an attempt, and slow the queue down; `retry_after` in seconds."""
 
     message: str
     retry_after: float
@@ -41,9 +41,9 @@ class SlowDown:
 
 @dataclass(frozen=True)
 class Postpone:
-    """Give the task back unspent, as a new queue task that is due at `until`, or at once.
+    """Give the task back without counting an attempt, as a new queue task that is due at `until`, or at once.
 
-    The new task has deliveries of its own.
+    The new task starts with all its deliveries.
     """
 
     message: str
@@ -52,7 +52,7 @@ class Postpone:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """Automation is at its end with this record."""
+    """Automation gives this record up."""
 
     category: ErrorCategory
     message: str
@@ -63,10 +63,10 @@ Step = Save | Retry | SlowDown | Postpone | DeadLetter
 
 
 def next_step(outcome: LookUp, *, attempt: int, budget: int, last_delivery: bool, renewable: bool) -> Step:
-    """`attempt` counts tries at the vendor from 1, `budget` how many there may be.
+    """`attempt` counts calls to the vendor from 1; `budget` is their maximum.
 
-    After the last delivery the queue forgets the task, so nothing may be left to it then. `renewable` says that a
-    new queue task may take its place: a burst limit that outlasts all deliveries of one task costs no attempt either.
+    The queue deletes the task after its last delivery, so no step may depend on a further one. `renewable`: a new
+    queue task may replace it, so that a burst limit which outlasts all deliveries of one task costs no attempt.
     """
     match outcome:
         case Found(answer):

@@ -1,4 +1,4 @@
-"""One page of source rows, read into records. Pure."""
+"""Reads one page of source rows into records. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Intake:
-    """What a page holds. `repeated` counts rows whose record the batch has seen already."""
+    """The content of one page. `repeated` counts rows whose record this batch has already seen."""
 
     candidates: Sequence[Candidate]
     refusals: Sequence[Refusal]
@@ -44,7 +44,7 @@ class Intake:
 
 
 def take_in(page: Sequence[SourceRow], seen: set[str]) -> Intake:
-    """Adds what it takes to `seen`, which spans the batch: record keys, and hashes of refused rows."""
+    """`seen` spans the batch: record keys, and hashes of refused rows. Every row taken is added to it."""
     candidates: list[Candidate] = []
     refusals: list[Refusal] = []
     for row in page:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 BATCH_ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}"
-"""What a caller may name a batch: room is left for `_fallback`."""
+"""A batch id that a caller may choose. The length leaves room for `_fallback`."""
 
 
 def batch_id_of(moment: datetime, seed: str) -> str:
@@ -14,16 +14,16 @@ def batch_id_of(moment: datetime, seed: str) -> str:
 
 
 def new_batch_id(moment: datetime) -> str:
-    """Of the moment and chance. Two calls of one second share it once in 65,536 times, and then one of them starts."""
+    """Two calls in one second get the same id once in 65,536 times; then only one of them starts."""
     return batch_id_of(moment, uuid4().hex)
 
 
 MAX_GENERATIONS = 5
-"""How often a record may begin again as a new queue task, at no cost, before a person gets it."""
+"""A record may start again this often as a new queue task, without an attempt counted; then a person gets it."""
 
 
 def automation_task_name(task_id: UUID, generation: int) -> str:
-    """Hashed: sequential names slow Cloud Tasks down. A new generation is a new name, since names are used once."""
+    """Hashed, because sequential names slow Cloud Tasks down. Names are used once, so each generation has a new one."""
     return _hash(f"automation:{task_id}:{generation}")
 
 

@@ -1,6 +1,6 @@
 """Takes records in: read, decide, open, enqueue, chunk by chunk. A crash at any point loses and doubles nothing.
 
-The insert that opens a record is its claim; what could not be enqueued afterwards stays `initialized` for the sweep.
+The insert that opens a record is its claim. A task that could not be enqueued stays `initialized` for the sweep.
 """
 
 import uuid
@@ -23,7 +23,7 @@ from shared.errors import SourceUnavailable, SwitchyardError
 from shared.workflow_config import WorkflowConfig
 
 FAILURE_WINDOW = timedelta(days=7)
-"""How far back `recent_failures` looks."""
+"""`recent_failures` counts failures of this period."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class OrchestrateRequest:
 
 @dataclass
 class Tally:
-    """What one run of `orchestrate` has counted so far.
+    """The counts of one run of `orchestrate` so far.
 
     Every row read is opened, rejected or skipped for a reason: `read = automation + manual + rejected + sum(skipped)`.
     """
@@ -84,7 +84,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Report:
-    """`started` is false when the batch was there before; `status` is then its state, else `tally` what was done."""
+    """`started` is false when the batch existed before, and `status` is then its state. Else `tally` is the run's."""
 
     batch_id: str
     started: bool
@@ -102,7 +102,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A chunk's records that are to be opened, with their decisions; `rest` is what there was no room for."""
+    """A chunk's records to open, with their decisions. `rest` holds the records beyond the limit."""
 
     items: Sequence[tuple[Candidate, Decision]]
     rest: Sequence[Candidate] = ()
@@ -127,7 +127,7 @@ class Orchestrator:
         batch_id: str | None = None,
         firing: tuple[datetime, str] | None = None,
     ) -> OrchestrateRequest:
-        """Fills in what a caller left out. `firing` is Scheduler's time and its text: all its tries are one batch."""
+        """Fills in what a caller left out. `firing` is Scheduler's time and its text: all its tries share one batch."""
         return OrchestrateRequest(
             batch_id=batch_id or (batch_id_of(*firing) if firing else new_batch_id(self.clock())),
             trigger="scheduler" if firing else "manual",
@@ -140,11 +140,11 @@ class Orchestrator:
         )
 
     def run(self, request: OrchestrateRequest) -> Report:
-        """Raises SourceUnavailable, StoreUnavailable, StoreRefused; what was opened before stays and is worked on."""
+        """Raises SourceUnavailable, StoreUnavailable, StoreRefused. Records opened before then stay open."""
         pages = self._pages(request)
         first = next(
             pages, []
-        )  # before the batch takes its name: a source that is down must not use the name up
+        )  # read before the batch takes its name, so that a source that is down does not use the name up
         begun = self.store.begin_batch(
             request.batch_id,
             run_id=uuid.uuid4(),
@@ -213,7 +213,7 @@ class Orchestrator:
     def _take(self, intake: Intake, request: OrchestrateRequest, tally: Tally) -> list[uuid.UUID]:
         """Opens one chunk and enqueues it. Returns the tasks that are in the queue.
 
-        Goes on with the rest of the chunk when other runs claimed some of what this one had chosen.
+        Continues with the rest of the chunk when other runs claimed some of the chosen records.
         """
         known = self._known(intake)
         room = min(request.limit - tally.opened, self.config.max_daily_tasks - known.daily_used)
@@ -238,7 +238,7 @@ class Orchestrator:
         tally.manual += opened.manual
         tally.rejected += opened.rejected
         tally.skipped["claimed_elsewhere"] += opened.claimed_elsewhere
-        tally.read -= opened.over_limit  # untouched: a later run finds them again
+        tally.read -= opened.over_limit  # not touched: a later run finds them again
         tally.daily_limit_reached |= opened.over_limit > 0
         enqueued = self._enqueue(opened.automation, tally)
         if chosen.rest and tally.opened < request.limit and not tally.daily_limit_reached:
@@ -287,7 +287,7 @@ class Orchestrator:
         return list(by_name.values())
 
     def _remember(self, finished: Sequence[FinishedRow], tally: Tally) -> list[str]:
-        """The ledger only spares the source work: a run does not fail for it."""
+        """Tells the ledger, which only saves the source work: a run does not fail because of it."""
         if finished:
             try:
                 self.source.remember(finished)

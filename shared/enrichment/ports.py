@@ -1,4 +1,4 @@
-"""What the record line needs from outside, as interfaces. The adapters live in `shared/cloud` and `shared/vendors`."""
+"""The interfaces that enrichment needs. The adapters are in `shared/cloud` and `shared/vendors`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ JsonObject = Mapping[str, Any]
 
 
 class ErrorCategory(StrEnum):
-    """Why automation could not finish a record."""
+    """The reason why automation could not finish a record."""
 
     NOT_FOUND = "not_found"
     AMBIGUOUS = "ambiguous"
@@ -29,7 +29,7 @@ class ErrorCategory(StrEnum):
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row of the source as it was read; `content_hash` changes whenever the row does."""
+    """One row of the source. `content_hash` changes whenever the row does."""
 
     values: JsonObject
     content_hash: str
@@ -37,7 +37,7 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class FinishedRow:
-    """A row whose record was completed: the source need not offer it again until `finished_at` is old."""
+    """A row whose record was completed. The source leaves it out until `finished_at` is old."""
 
     content_hash: str
     finished_at: datetime
@@ -49,13 +49,13 @@ class RecordSource(Protocol):
     ) -> Iterator[Sequence[SourceRow]]:
         """Rows scored at or above `threshold`, highest score first, then part number, page by page.
 
-        Leaves out rows that `remember` was told of with a `finished_at` later than `finished_after`.
+        Leaves out rows that `remember` received with a `finished_at` later than `finished_after`.
         Raises SourceUnavailable.
         """
         ...
 
     def remember(self, finished: Sequence[FinishedRow]) -> None:
-        """Notes finished rows beside the source. Repeating a row does no harm. Raises SourceUnavailable."""
+        """Stores finished rows next to the source. Repeating a row does no harm. Raises SourceUnavailable."""
         ...
 
 
@@ -81,14 +81,14 @@ class TaskQueue(Protocol):
     """One queue with one target."""
 
     def enqueue(self, tasks: Sequence[QueueTask]) -> Sequence[EnqueueFailure]:
-        """Creates the tasks, started in the given order, many in flight; a name that is taken counts as created.
+        """Creates the tasks in the given order, many at a time; a name that is taken counts as created.
 
-        Returns what could not be created; raises nothing for a single task's failure.
+        Returns the tasks that could not be created; raises nothing when a single task fails.
         """
         ...
 
     def exists(self, name: str) -> bool:
-        """Whether the queue still holds the task. Raises QueueUnavailable when the queue cannot say."""
+        """True while the queue holds the task. Raises QueueUnavailable when the queue does not answer."""
         ...
 
 
@@ -97,7 +97,7 @@ class TaskQueue(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """The vendor knows the part; `answer` is its answer, to be saved before anything is made of it."""
+    """The vendor knows the part. `answer` must be saved before it is used."""
 
     answer: JsonObject
 
@@ -157,7 +157,7 @@ class Media:
 
 @dataclass(frozen=True)
 class Product:
-    """A part as automation completed it. `extras` holds what has no column of its own (prices, classifications...)."""
+    """A part that automation completed. `extras` holds the data without a column (prices, classifications...)."""
 
     pn: str
     manufacturer: str
@@ -176,9 +176,9 @@ class Product:
 
 class PartCatalogue(Protocol):
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
-        """Asks the vendor for one part. Every refusal and failure is data; raises only for a bug of ours."""
+        """Asks the vendor for one part. Every refusal and failure is returned as data; only our own bugs raise."""
         ...
 
     def read(self, answer: JsonObject, pn: str, manufacturer: str | None) -> Product | Refused:
-        """Maps a saved answer; pure. Refused with INVALID_RESPONSE when nothing can be made of it."""
+        """Maps a saved answer; pure. Refused with INVALID_RESPONSE when the answer cannot be read."""
         ...

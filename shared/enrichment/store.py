@@ -1,7 +1,7 @@
-"""The database as the record line sees it: each method is one call, one transaction, safe to repeat.
+"""The database as enrichment uses it: each method is one call, one transaction, safe to repeat.
 
 All raise StoreUnavailable when the database cannot be reached or is too slow, and StoreRefused when it refuses a call
-that should have been legal. Leases, quotas and state arrows are kept by the database.
+that should be legal. The database enforces leases, quotas and state changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Begun:
-    """`started` is false when the batch was there before. `finished` is what the source's ledger lacks."""
+    """`started` is false when the batch existed before. `finished` holds the rows that the source's ledger lacks."""
 
     started: bool
     finished: Sequence[FinishedRow] = ()
@@ -26,7 +26,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class KnownRecord:
-    """`skip` is why the record must not be opened now: open_manual_task, in_flight or recently_completed."""
+    """`skip` is the reason not to open the record now: open_manual_task, in_flight or recently_completed."""
 
     skip: str | None = None
     recent_failures: int = 0
@@ -40,7 +40,7 @@ class ManufacturerCounts:
 
 @dataclass(frozen=True)
 class Known:
-    """Records and manufacturers never seen are left out; `rejected_before` holds content hashes."""
+    """Unknown records and manufacturers are left out. `rejected_before` holds content hashes."""
 
     records: Mapping[str, KnownRecord]
     manufacturers: Mapping[str, ManufacturerCounts]
@@ -50,7 +50,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Identity:
-    """How a record is asked for."""
+    """The keys by which a record is looked up."""
 
     record_key: str
     manufacturer_key: str
@@ -66,7 +66,7 @@ class OpenedTask:
 
 @dataclass(frozen=True)
 class Opened:
-    """What `open_tasks` did; `automation` stands in the order in which it is to be enqueued."""
+    """The result of `open_tasks`. `automation` is in the order for the queue."""
 
     automation: Sequence[OpenedTask]
     manual: int
@@ -76,7 +76,7 @@ class Opened:
 
 
 class OpeningStore(Protocol):
-    """What `orchestrate` needs."""
+    """The part of the store that `orchestrate` uses."""
 
     def begin_batch(
         self,
@@ -108,7 +108,7 @@ class OpeningStore(Protocol):
         manual_batch_size: int,
         completed_after: datetime,
     ) -> Opened:
-        """Opens records in the order given as far as the day's quota goes. Raises Conflict when the batch is closed."""
+        """Opens records in the given order until the day's quota is used. Raises Conflict when the batch is closed."""
         ...
 
     def note_progress(
@@ -128,13 +128,13 @@ class ClaimOutcome(StrEnum):
     CLAIMED = "claimed"  # work on it
     ENDED = "ended"  # completed or failed before
     LEASED = "leased"  # a live delivery works on it
-    POSTPONED = "postponed"  # it waits for a time; the given generation of the queue task stands for it
-    SPENT = "spent"  # all attempts were made, and the last one never said how it ended
+    POSTPONED = "postponed"  # it waits for a time; the queue holds its task of the given generation
+    SPENT = "spent"  # all attempts were made, and the last one left no result
 
 
 @dataclass(frozen=True)
 class Claim:
-    """`answer` is the vendor's saved answer, if there is one. `attempts` counts the one that was claimed."""
+    """`answer` is the vendor's saved answer, if there is one. `attempts` includes the claimed one."""
 
     outcome: ClaimOutcome
     state: str
@@ -151,7 +151,7 @@ class Claim:
 
 
 class WorkerStore(Protocol):
-    """What `automate` needs. `owner` identifies one delivery; a False says that the task went on without it."""
+    """The part of the store that `automate` uses. `owner` is one delivery; False: the task went on without it."""
 
     def claim_automation_task(self, task_id: UUID, owner: UUID) -> Claim:
         """Raises NotFound."""
@@ -211,7 +211,7 @@ class SweepCandidate:
 
 
 class HandOverStore(Protocol):
-    """What `fallback` needs. A None or False says that the task moved meanwhile."""
+    """The part of the store that `fallback` uses. None or False: the task has changed meanwhile."""
 
     def create_fallback_task(self, task_id: UUID) -> Handover:
         """Raises NotFound."""
@@ -229,7 +229,7 @@ class HandOverStore(Protocol):
 
 
 class DeskStore(Protocol):
-    """What people's work needs. All raise NotFound, and Conflict naming the owner when somebody else holds the task."""
+    """The part of the store for people's work. All raise NotFound, and Conflict naming another owner of the task."""
 
     def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]: ...
 

@@ -1,6 +1,6 @@
-"""Finds what nobody would come back to: tasks that never reached the queue, that it lost, whose dead letter got lost.
+"""Finds lost work: tasks that never reached the queue, that the queue lost, or whose dead letter was lost.
 
-Cloud Tasks deletes an exhausted task without a word, so a task that is silent for too long is asked after.
+Cloud Tasks deletes an exhausted task silently, so the sweep asks the queue about each task that is silent for too long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,23 +15,23 @@ from shared.workflow_config import WorkflowConfig
 
 
 class Rescue(StrEnum):
-    HAND_OVER = "handed_over"  # the dead letter was never turned into a manual task
+    HAND_OVER = "handed_over"  # the dead letter never became a manual task
     ENQUEUE = "enqueued"  # it never reached the queue, or waits for a new generation
     WAIT = "still_queued"  # the queue has it: look again later
-    RENEW = "renewed"  # the queue lost it, and trying again costs nothing
+    RENEW = "renewed"  # the queue lost it, and no attempt was made
     DEAD_LETTER = "dead_lettered"  # the queue lost it after an attempt
-    LEAVE = "moved_on"  # it went on by itself between the look at it and its rescue
+    LEAVE = "moved_on"  # it changed between the look and the rescue
 
 
 def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
-    """`queued` says whether the queue still holds the task. Pure."""
+    """`queued`: the queue still holds the task. Pure."""
     if candidate.state == "failed":
         return Rescue.HAND_OVER
     if not candidate.enqueued:
         return Rescue.ENQUEUE
     if queued:
         return Rescue.WAIT
-    # no attempt counts as made when the vendor's limit refused it: what waits for a reset comes here with deliveries
+    # a call that the vendor's limit refused is no attempt: a task that waits for the reset has deliveries all the same
     unspent = candidate.attempts == 0 or candidate.answered
     return Rescue.RENEW if unspent and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
 
@@ -47,10 +47,10 @@ class Sweeper:
     config: WorkflowConfig
 
     def sweep(self, limit: int) -> dict[str, int]:
-        """Looks at `limit` tasks at most, the longest overdue first. Returns how many met which end.
+        """Looks at `limit` tasks at most, the longest overdue first. Returns the number of tasks for each rescue.
 
-        Raises StoreUnavailable and QueueUnavailable; what was done before stays done. A StoreRefused comes at the end:
-        one task that the store will not take must not hold up the others.
+        Raises StoreUnavailable and QueueUnavailable; earlier rescues stay done. A StoreRefused is raised at the end,
+        so that one refused task does not delay the others.
         """
         candidates = self.store.sweep_candidates(limit)
         plan: dict[Rescue, list[SweepCandidate]] = {rescue: [] for rescue in Rescue}
@@ -58,7 +58,7 @@ class Sweeper:
         for candidate in sorted(candidates, key=_needs_the_queue):
             rescue = self._rescue(candidate)
             try:
-                if not self._given_to_a_person(candidate, rescue):
+                if not self._give_to_person(candidate, rescue):
                     rescue = Rescue.LEAVE
             except StoreRefused as refusal:
                 refusals.append(refusal)
@@ -68,8 +68,8 @@ class Sweeper:
         renewed = self._renewed(plan[Rescue.RENEW])
         plan[Rescue.LEAVE] += [candidate for candidate in plan[Rescue.RENEW] if candidate not in renewed]
         plan[Rescue.RENEW] = list(renewed)
-        never_there = {candidate: candidate.generation for candidate in plan[Rescue.ENQUEUE]}
-        not_enqueued = self._enqueue(never_there | renewed)
+        never_enqueued = {candidate: candidate.generation for candidate in plan[Rescue.ENQUEUE]}
+        not_enqueued = self._enqueue(never_enqueued | renewed)
         if refusals:
             raise refusals[0]
         return {"looked_at": len(candidates), "not_enqueued": not_enqueued} | {
@@ -81,8 +81,8 @@ class Sweeper:
         name = automation_task_name(candidate.id, candidate.generation)
         return rescue_of(candidate, queued=asked and self.queue.exists(name))
 
-    def _given_to_a_person(self, candidate: SweepCandidate, rescue: Rescue) -> bool:
-        """Where that is the rescue. False: the task moved meanwhile."""
+    def _give_to_person(self, candidate: SweepCandidate, rescue: Rescue) -> bool:
+        """Gives the task to a person if that is its rescue. False: the task has changed meanwhile."""
         if rescue is Rescue.HAND_OVER:
             self.store.create_fallback_task(candidate.id)
         return rescue is not Rescue.DEAD_LETTER or self._dead_lettered(candidate)
@@ -96,7 +96,7 @@ class Sweeper:
         return failed
 
     def _renewed(self, lost: Sequence[SweepCandidate]) -> dict[SweepCandidate, int]:
-        """Those that did not move meanwhile, each with its new generation."""
+        """The tasks that have not changed meanwhile, each with its new generation."""
         renewed: dict[SweepCandidate, int] = {}
         for candidate in lost:
             generation = self.store.renew_generation(candidate.id, candidate.generation)
@@ -105,7 +105,7 @@ class Sweeper:
         return renewed
 
     def _enqueue(self, due: Mapping[SweepCandidate, int]) -> int:
-        """Returns how many could not be put into the queue; the next sweep tries them again."""
+        """Returns the number that the queue did not take; the next sweep tries them again."""
         if not due:
             return 0
         by_name = {

@@ -1,4 +1,4 @@
-"""The order line: accept orders, buy labels, push tracking numbers, fetch messages. No label is ever bought twice.
+"""Fulfillment: accepts orders, buys labels, sends tracking numbers, fetches messages. Never buys a label twice.
 
-Four stages, fired in sequence; each picks its orders by state, so it can be run again at any time without harm.
+Four stages run in sequence. Each picks its orders by state, so it can be repeated at any time without harm.
 """

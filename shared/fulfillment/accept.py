@@ -1,4 +1,4 @@
-"""Stage 1: accept new orders within their 24 hours, and follow what the marketplace says of all not shipped yet."""
+"""Stage 1: accepts new orders within 24 hours, and updates all orders that are not shipped yet."""
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
 LOOKS = 3
-"""How often accepted orders are read back for the marketplace's confirmation; the next cycle looks again."""
+"""A run reads accepted orders back this often for the marketplace's confirmation; the next cycle looks again."""
 
 UNDECIDED = (MarketplaceState.STAGING, MarketplaceState.WAITING_ACCEPTANCE)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An order whose acceptance was sent, and the marketplace's refusal where it gave one."""
+    """An order whose acceptance was sent, and the marketplace's refusal if it gave one."""
 
     order: KnownOrder
     refusal: str | None = None
@@ -25,7 +25,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """`pause` waits the given seconds between two looks."""
+    """`pause` waits for the given seconds between two looks."""
 
     marketplace: Marketplace
     store: OrderStore
@@ -33,7 +33,7 @@ class Acceptance:
     seconds_between_looks: float = 5
 
     def __call__(self, run: StageRun) -> None:
-        """Raises VendorUnavailable, StoreUnavailable; what was done before stays done."""
+        """Raises VendorUnavailable, StoreUnavailable; earlier work stays done."""
         for page in self.marketplace.waiting_orders():
             run.counts["new"] += self.store.store_orders(page.orders, run.stage)
             run.counts["waiting"] += len(page.orders)
@@ -45,12 +45,12 @@ class Acceptance:
         self._refresh(run, asked)
 
     def preview(self, limit: int) -> list[str]:
-        """The orders that a run would accept now."""
+        """Returns the orders that a run would accept now."""
         waiting = [order.order_id for page in self.marketplace.waiting_orders() for order in page.orders]
         return waiting[:limit]
 
     def _accept_all(self, run: StageRun) -> dict[str, Asked]:
-        """Returns the orders that were sent, or that need no sending."""
+        """Returns the orders that were sent, and those that need not be sent."""
         asked: dict[str, Asked] = {}
         after: str | None = None
         while group := self.store.orders_in([OrderState.PENDING_ACCEPTANCE], GROUP, after):
@@ -73,7 +73,7 @@ class Acceptance:
             asked[order.order_id] = Asked(order, answer.message if isinstance(answer, Refused) else None)
 
     def _confirm(self, run: StageRun, asked: dict[str, Asked]) -> None:
-        """Whatever the answers were, the marketplace's own word decides."""
+        """The state that the marketplace shows decides, whatever it answered."""
         pending = list(asked.values())
         for look in range(LOOKS):
             if not pending:
@@ -116,7 +116,7 @@ class Acceptance:
         run.failed(order.order_id, reason)
 
     def _refresh(self, run: StageRun, just_read: Container[str]) -> None:
-        """Addresses come late, and orders are cancelled: one read for each hundred that are not shipped yet."""
+        """Reads all unshipped orders, a hundred at a time, because addresses come late and orders are cancelled."""
         after: str | None = None
         states = [state for state in UNSHIPPED if state is not OrderState.PENDING_ACCEPTANCE]
         while run.may_go_on() and (group := self.store.orders_in(states, GROUP, after)):

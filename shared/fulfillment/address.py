@@ -1,7 +1,7 @@
-"""From the marketplace's address to what the carrier prints: 44 characters a line, codes in place of names. Pure.
+"""Maps the marketplace's address to the carrier's: 44 characters a line, codes instead of names. Pure.
 
-An address that does not fit is never cut silently: it is refused with the reason, and a person gets the order. Only the
-phone number and the additional information, without which a parcel arrives too, are cut.
+An address that does not fit is refused with the reason, and a person gets the order. Only the phone number and the
+additional information are cut, because a parcel arrives without them.
 """
 
 import re
@@ -42,7 +42,7 @@ _FIRST_LETTERS = {
 
 @dataclass(frozen=True)
 class Unmappable:
-    """Why the carrier cannot take the address. `reason` names fields, never what they hold."""
+    """The carrier cannot take the address. `reason` names fields, never their content."""
 
     reason: str
 
@@ -55,7 +55,7 @@ def party_of(address: Address) -> Party | Unmappable:
 
 
 class _Unfit(Exception):
-    """Leaves the mapping at the first field that does not fit."""
+    """Ends the mapping at the first field that does not fit."""
 
 
 def _mapped(address: Address) -> Party:
@@ -98,7 +98,7 @@ def _clean(text: str | None) -> str:
 
 
 def _province(state: str | None, postal_code: str) -> str | None:
-    """The code of a province given by code or name in either language; without one, what the postal code tells."""
+    """The code of a province given as code or name in either language; without one, the postal code decides."""
     letters = unicodedata.normalize("NFKD", state or "").encode("ascii", "ignore").decode().upper()
     plain = _clean(letters.replace("-", " ").replace("&", " AND ").replace(".", ""))
     if plain:
@@ -108,7 +108,7 @@ def _province(state: str | None, postal_code: str) -> str | None:
 
 
 def _street_lines(address: Address) -> tuple[str, str]:
-    """Both streets as they are when they fit, else their words spread anew over two lines."""
+    """Returns both streets unchanged if they fit, else their words distributed over two lines."""
     first, second = _clean(address.street_1), _clean(address.street_2)
     if not first:
         first, second = second, ""

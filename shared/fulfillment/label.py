@@ -1,7 +1,7 @@
-"""Stage 2: buy labels, and never the same one twice.
+"""Stage 2: buys labels, and never the same one twice.
 
-What is intended is committed before the carrier is called, and after a call whose outcome is not known the carrier is
-asked, by request id, before anything is bought again.
+The intent is committed before the carrier is called. After a call with an unknown outcome, the carrier is asked by
+request id before anything is bought again.
 """
 
 import hashlib
@@ -38,16 +38,16 @@ from shared.fulfillment.store import KnownOrder, LabelStore
 
 LOGGER = logging.getLogger("switchyard")
 SETTLING = timedelta(minutes=10)
-"""From a call to the carrier until "no such request" means that nothing will come of it any more."""
+"""So long after a call, the carrier's "no such request" means that the call will never buy anything."""
 
 CALL_WITHIN = SETTLING / 2
-"""From the committed intent to the call: of a process that slept longer, another run may have bought the label."""
+"""The longest time from the committed intent to the call. Later, another run may have bought the label."""
 
 FETCH_ROUNDS = 5
-FETCH_PAUSE = 1.0  # seconds; what Canada Post advises between two requests for a label that is not made yet
+FETCH_PAUSE = 1.0  # seconds; Canada Post's advice between two requests for a label that is not ready yet
 
 ATTENTION_AFTER = 8
-"""Cycles in which a call's outcome stays unknown before a person looks too."""
+"""After so many cycles with an unknown outcome, a person looks too."""
 
 STATES = (OrderState.ACCEPTED, OrderState.LABEL_UNKNOWN)
 BUYING = (LabelStep.BUY, LabelStep.BUY_AGAIN)
@@ -55,7 +55,7 @@ BUYING = (LabelStep.BUY, LabelStep.BUY_AGAIN)
 
 @dataclass(frozen=True)
 class LabelTerms:
-    """How parcels are sent: the carrier's service, its options, and the size of what is not in the table."""
+    """The carrier's service and options, and the size of a product that is not in the table."""
 
     service_code: str
     options: Sequence[str]
@@ -73,7 +73,7 @@ class LabelPurchase:
     pause: Callable[[float], None]
 
     def __call__(self, run: StageRun) -> None:
-        """Raises VendorUnavailable, StoreUnavailable; whatever was bought before is known."""
+        """Raises VendorUnavailable, StoreUnavailable; earlier purchases are stored."""
         after: str | None = None
         while group := self.store.orders_in(STATES, GROUP, after):
             after = group[-1].order_id
@@ -114,7 +114,7 @@ class LabelPurchase:
                 run.counts["skipped"] += 1
 
     def _open(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> None:
-        """Commits the intent, then calls. An order that cannot be mapped is set aside with the reason."""
+        """Commits the intent, then calls. A person gets an order that cannot be mapped, with the reason."""
         assert shown.address is not None, "only orders with an address are opened"
         destination = party_of(shown.address)
         parcel = parcel_of([(line.size, line.quantity) for line in order.lines], self.terms.default_size)
@@ -140,7 +140,7 @@ class LabelPurchase:
                 backend=self.carrier.name,
             )
         except Conflict:
-            run.counts["skipped"] += 1  # it was cancelled or taken on meanwhile
+            run.counts["skipped"] += 1  # it was cancelled or opened by another run meanwhile
             return
         if is_new:
             self._buy(run, order.order_id, shipment, request, begun)
@@ -148,7 +148,7 @@ class LabelPurchase:
             run.counts["skipped"] += 1
 
     def _call_again(self, run: StageRun, order_id: str, shipment: ShipmentFacts, tries: int = TRIES) -> None:
-        """With the same request id and the very request that was committed."""
+        """Calls with the committed request, so with the same request id."""
         begun = self.clock()
         called = self.store.note_label_call(shipment)
         if called:
@@ -165,7 +165,7 @@ class LabelPurchase:
         begun: datetime,
         tries: int = TRIES,
     ) -> None:
-        """`begun` is a moment before the intent was committed."""
+        """`begun` is a time before the intent was committed."""
         slept = self.clock() - begun >= CALL_WITHIN
         answer = NotSent("the process slept before its call") if slept else self.carrier.buy(request)
         match answer:
@@ -185,7 +185,7 @@ class LabelPurchase:
                     run.stop()
 
     def _ask(self, run: StageRun, order_id: str, shipment: ShipmentFacts, *, may_buy: bool) -> None:
-        """A call was made, or may have been: the carrier says what became of it."""
+        """Asks the carrier for the outcome of a call that was made, or may have been made."""
         found = self.carrier.find(shipment.request_id)
         match found:
             case Bought():
@@ -208,7 +208,7 @@ class LabelPurchase:
             run.failed(order_id, f"unknown for {cycles} cycles: {message}")
 
     def _bought(self, run: StageRun, order_id: str, shipment: ShipmentFacts, bought: Bought) -> None:
-        """A label that cannot be used is kept without its link, so that no later run takes it for a good one."""
+        """A label that cannot be used is stored without its link, so that no later run fetches it."""
         link = bought.label_link if bought.usable else None
         kept = replace(bought, label_link=link)
         state = self.store.note_label_bought(shipment.id, kept, self.carrier.undo(bought))
@@ -219,7 +219,7 @@ class LabelPurchase:
             self._fetch(run, order_id, shipment, link)
 
     def _fetch(self, run: StageRun, order_id: str, shipment: ShipmentFacts, link: str | None) -> str | None:
-        """The PDF, once it is made; until then the order waits with its label paid for, and the reason is returned."""
+        """Stores the PDF. Returns the reason while it is not ready; the order waits then, with its label paid for."""
         label = (
             self.carrier.fetch_label(link) if link else Refused("the carrier gave no label that can be used")
         )
@@ -234,11 +234,11 @@ class LabelPurchase:
                 run.counts["label_pending"] += 1
                 return f"the label is bought, no PDF yet: {message}"
             case Refused(message, _):
-                self._person(run, order_id, f"the label is bought, its PDF is not to be had: {message}")
+                self._ask_person(run, order_id, f"the label is bought, its PDF cannot be fetched: {message}")
         return None
 
     def _fetch_pending(self, run: StageRun) -> None:
-        """The carrier makes a label within seconds: what was not ready is asked for again, a few times."""
+        """Asks again, a few times, for labels that were not ready: the carrier makes one within seconds."""
         for _ in range(FETCH_ROUNDS):
             pending, run.counts["label_pending"] = run.counts["label_pending"], 0
             if not pending or not run.may_go_on():
@@ -254,7 +254,7 @@ class LabelPurchase:
         run.counts["left"] += run.counts["label_pending"]
 
     def _unfetched(self, most: int) -> list[tuple[str, ShipmentFacts]]:
-        """The oldest come first, as in the run, so that these are the run's own."""
+        """The oldest come first, as in the run, so that these are the labels of this run."""
         found: list[tuple[str, ShipmentFacts]] = []
         after: str | None = None
         while len(found) < most and (group := self.store.orders_in(STATES, GROUP, after)):
@@ -268,12 +268,12 @@ class LabelPurchase:
             ]
         return found[:most]
 
-    def _person(self, run: StageRun, order_id: str, reason: str) -> None:
+    def _ask_person(self, run: StageRun, order_id: str, reason: str) -> None:
         self.store.ask_for_person(order_id, reason)
         run.failed(order_id, reason)
 
     def _settle_ended(self, run: StageRun) -> None:
-        """Orders that ended while a label was on its way: what was bought for them, a person undoes."""
+        """Settles labels of orders that ended meanwhile: a person undoes what was bought for them."""
         for order_id, shipment in self.store.shipments_to_settle(GROUP):
             if not run.may_go_on():
                 break
@@ -295,12 +295,12 @@ class LabelPurchase:
 
 @contextmanager
 def _isolated(run: StageRun, order_id: str) -> Iterator[None]:
-    """What the store refuses of one order must not keep the others waiting."""
+    """Reports an order that the store refuses, so that the other orders do not wait for it."""
     try:
         yield
     except StoreRefused:
         LOGGER.exception("%s: order %s", run.stage, order_id)
-        run.failed(order_id, "the store refused what was to be kept; the log says why")
+        run.failed(order_id, "the store refused the result; the log says why")
 
 
 def _ships(shown: MarketplaceOrder | None) -> bool:

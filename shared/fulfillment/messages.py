@@ -1,4 +1,4 @@
-"""Stage 4: fetch customer messages. They are stored by id, so reading some twice is harmless and missing one is not."""
+"""Stage 4: fetches customer messages. They are stored by id, so reading one twice does no harm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.fulfillment.store import MessageStore, StoredMessageThread
 
 CURSOR = "threads"
 OVERLAP = timedelta(minutes=10)
-"""Read again before the cursor: the marketplace's clock and order of writing are not ours."""
+"""Reads so much before the cursor again, because the marketplace has its own clock and order of writing."""
 
 FIRST_LOOK_BACK = timedelta(days=30)
 BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
@@ -26,7 +26,7 @@ class MessageSync:
     clock: Clock
 
     def __call__(self, run: StageRun) -> None:
-        """The cursor moves only when everything up to it is stored. Raises VendorUnavailable, StoreUnavailable."""
+        """Moves the cursor only when everything before it is stored. Raises VendorUnavailable, StoreUnavailable."""
         newest: datetime | None = None
         for page in self.marketplace.threads(self._since()):
             run.report(page.problems)
@@ -38,9 +38,9 @@ class MessageSync:
                 [thread.updated_at for thread in page.threads] + ([newest] if newest else []), default=None
             )
             if not run.may_go_on():
-                run.counts["left"] += 1  # pages unread: the cursor stays, and the next cycle reads from it
+                run.counts["left"] += 1  # pages are unread: the cursor stays, and the next cycle starts there
                 return
-        if newest:  # one dated in the future must not hide what is written until then
+        if newest:  # a message dated in the future must not hide those written until then
             self.store.move_cursor(CURSOR, min(newest, self.clock()))
 
     def preview(self, limit: int) -> list[str]:
@@ -58,7 +58,7 @@ def _with_texts(thread: Thread) -> StoredMessageThread:
 
 
 def plain_text(body: str) -> str:
-    """The text of an HTML body as a person reads it. Pure; anything is accepted."""
+    """The text of an HTML body as a person reads it. Pure; accepts any text."""
     reader = _TextReader()
     reader.feed(body)
     reader.close()

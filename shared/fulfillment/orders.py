@@ -1,4 +1,4 @@
-"""The states of an order, and what the marketplace's word means for them. Pure."""
+"""The states of an order, and the moves that follow from the marketplace's state. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from shared.fulfillment.ports import JsonObject, MarketplaceState
 
 
 class OrderState(StrEnum):
-    """As the database's enum of the same name, where the arrows stand."""
+    """Equal to the database's enum of the same name, which shows the arrows."""
 
     PENDING_ACCEPTANCE = "pending_acceptance"
     ACCEPTANCE_FAILED = "acceptance_failed"
@@ -55,7 +55,7 @@ _REFUSABLE = (*_BEFORE_ACCEPTANCE, OrderState.ACCEPTED)
 
 @dataclass(frozen=True)
 class Move:
-    """One arrow, and why. `attention` asks for a person."""
+    """One change of state, with its reason. `attention` asks for a person."""
 
     order_id: str
     from_state: OrderState
@@ -74,9 +74,9 @@ class Move:
 
 
 def follow(order_id: str, state: OrderState, marketplace_state: str) -> Move | None:
-    """The move that the marketplace's state alone calls for; None when it calls for none.
+    """The move that follows from the marketplace's state alone; None when none follows.
 
-    A poller misses states that pass between two looks, so nothing here needs every state to have been seen.
+    Polling misses states between two looks, so no move depends on having seen every state.
     """
     reason = f"the marketplace shows {marketplace_state}"
     if state not in UNSHIPPED:
@@ -95,9 +95,9 @@ def follow(order_id: str, state: OrderState, marketplace_state: str) -> Move | N
 
 @dataclass(frozen=True)
 class ShipmentFacts:
-    """What we know of an order's last shipment. `called_at` None: the carrier was certainly not called.
+    """The last shipment of an order, as stored. `called_at` None: the carrier was certainly not called.
 
-    `call_id` names the last call that was allowed, so that what is said of a call is not said of a later one.
+    `call_id` is the last allowed call, so that a report about an earlier call does not change a later one.
     """
 
     id: str
@@ -114,15 +114,15 @@ class ShipmentFacts:
 
 
 class LabelStep(StrEnum):
-    BUY = "buy"  # nothing was ever asked of the carrier for it
-    BUY_AGAIN = "buy_again"  # the carrier was certainly not called with this request id yet
-    ASK = "ask"  # the outcome of a call is not known
+    BUY = "buy"  # no request was ever opened
+    BUY_AGAIN = "buy_again"  # the carrier was certainly not called with this request id
+    ASK = "ask"  # the outcome of a call is unknown
     FETCH = "fetch"  # bought, its PDF is not on the shelf yet
     NOTHING = "nothing"
 
 
 def label_step(shipment: ShipmentFacts | None) -> LabelStep:
-    """What an accepted order's label needs next."""
+    """The next step for the label of an accepted order."""
     match shipment:
         case None | ShipmentFacts(state="failed"):
             return LabelStep.BUY

@@ -1,4 +1,4 @@
-"""How heavy and how large an order's parcel is: by SKU from the store's table, with a default for the rest. Pure."""
+"""Weight and size of an order's parcel, by SKU from the store's table or from a default. Pure."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,7 +12,7 @@ LONGEST = Decimal(200)  # centimetres of any side
 
 
 class ParcelSize(BaseModel):
-    """Of one piece: kilograms and centimetres."""
+    """One piece, in kilograms and centimetres."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

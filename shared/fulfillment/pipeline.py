@@ -1,4 +1,4 @@
-"""The stages and their schedule, as `shared/pipeline.json` lists them: the one list that everything reads."""
+"""The stages and their schedule, read from `shared/pipeline.json`, the only list of them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ FILE = Path(__file__).parents[1] / "pipeline.json"
 
 
 class Stage(BaseModel):
-    """`offset_minutes` after the beginning of its cycle it is fired; `timeout_seconds` is how long it may take."""
+    """A stage is fired `offset_minutes` after its cycle begins and may take `timeout_seconds`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,12 +24,12 @@ class Stage(BaseModel):
 
     @property
     def entry_point(self) -> str:
-        """Of the function, and the name of its file in `functions/`."""
+        """The function's entry point, and the name of its file in `functions/`."""
         return self.name.replace("-", "_")
 
 
 class Pipeline(BaseModel):
-    """`time_zone` is for the schedulers alone: a stage must start where there is no time zone database."""
+    """Only the schedulers use `time_zone`: a stage must start without a time zone database."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,7 +64,7 @@ class Pipeline(BaseModel):
         return self.stages[place - 1] if place else None
 
     def cycle_begin(self, fired: datetime) -> datetime:
-        """The beginning of the cycle that a firing belongs to: its time, floored to the interval."""
+        """The beginning of a firing's cycle: its time, rounded down to the interval."""
         interval = timedelta(minutes=self.interval_minutes)
         moment = fired.astimezone(UTC)
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -78,7 +78,7 @@ class Pipeline(BaseModel):
 
 @cache
 def load_pipeline(file: Path = FILE) -> Pipeline:
-    """Raises SettingsInvalid naming the file and what is wrong with it."""
+    """Raises SettingsInvalid with the file and its error."""
     try:
         return Pipeline.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:

@@ -1,11 +1,11 @@
-"""What the order line needs from outside, as interfaces. The adapters live in `shared/vendors` and `shared/cloud`.
+"""The interfaces that fulfillment needs. The adapters are in `shared/vendors` and `shared/cloud`.
 
 A vendor's refusal is data. Calls that change something answer with one of
 
 - Done       the vendor did it
 - Refused    the vendor will not; nothing was done, and repeating cannot help
-- Unclear    no answer, or none that can be read: it may have been done; ask before doing it again
-- NotSent    nothing was sent, or the vendor turned it away unread (429): it was not done, and can be tried later
+- Unclear    no answer, or none that can be read: it may have been done; ask before repeating it
+- NotSent    nothing was sent, or the vendor did not process it (429): it was not done; try later
 
 while calls that only read raise VendorUnavailable when they cannot.
 """
@@ -27,7 +27,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Refused:
-    """`code` is the vendor's, where it gives one."""
+    """`code` is the vendor's, if it gives one."""
 
     message: str
     code: str | None = None
@@ -42,7 +42,7 @@ class Unclear:
 
 @dataclass(frozen=True)
 class NotSent:
-    """`retry_after` in seconds, where the vendor says so."""
+    """`retry_after` in seconds, if the vendor gives it."""
 
     message: str
     retry_after: float | None = None
@@ -52,7 +52,7 @@ class NotSent:
 
 
 class MarketplaceState(StrEnum):
-    """Order states of Mirakl that matter here, in their order; any other text is possible and is kept as it is."""
+    """The order states of Mirakl that are used here, in their order. Any other text is possible and kept unchanged."""
 
     STAGING = "STAGING"
     WAITING_ACCEPTANCE = "WAITING_ACCEPTANCE"
@@ -69,7 +69,7 @@ class MarketplaceState(StrEnum):
 
 @dataclass(frozen=True)
 class Address:
-    """As the marketplace has it: nothing shortened, nothing mapped. `country` is ISO 3166 alpha-3."""
+    """The marketplace's address, not shortened and not mapped. `country` is ISO 3166 alpha-3."""
 
     name: str
     company: str | None
@@ -114,7 +114,7 @@ class MarketplaceOrder:
 
 @dataclass(frozen=True)
 class Tracking:
-    """`carrier_code` names a carrier that the marketplace knows, else `carrier_name` and `url` describe it."""
+    """`carrier_code` is a carrier that the marketplace knows; else `carrier_name` and `url` describe it."""
 
     number: str
     carrier_code: str | None
@@ -134,7 +134,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Thread:
-    """`order_ids` are the orders that it is about; `messages` the last ones, at most 100 (M11)."""
+    """`order_ids` are the orders that it concerns; `messages` the last ones, at most 100 (M11)."""
 
     thread_id: str
     topic: str
@@ -147,9 +147,9 @@ class Thread:
 
 @dataclass(frozen=True)
 class Malformed:
-    """An order or a thread that cannot be read; `ident` is its id where that much can.
+    """An order or a thread that cannot be read; `ident` is its id if that can be read.
 
-    `problem` names fields, never what they hold: no personal data.
+    `problem` names fields, never their content, so it holds no personal data.
     """
 
     ident: str | None
@@ -158,7 +158,7 @@ class Malformed:
 
 @dataclass(frozen=True)
 class OrderPage:
-    """What could be read, and what could not: one malformed order never hides the others."""
+    """The orders, and the problems of those that could not be read: a malformed order never hides the others."""
 
     orders: Sequence[MarketplaceOrder]
     problems: Sequence[Malformed] = ()
@@ -166,7 +166,7 @@ class OrderPage:
 
 @dataclass(frozen=True)
 class ThreadPage:
-    """A thread with a malformed message stands in both: with its other messages, and as a problem."""
+    """A thread with a malformed message is in both: with its other messages, and as a problem."""
 
     threads: Sequence[Thread]
     problems: Sequence[Malformed] = ()
@@ -176,12 +176,12 @@ class Marketplace(Protocol):
     def waiting_orders(self) -> Iterator[OrderPage]:
         """Orders that wait for acceptance, oldest first, in pages of up to 100. Raises VendorUnavailable.
 
-        Read all pages before accepting: the marketplace counts pages over what waits at the moment.
+        Read all pages before accepting: the marketplace pages over the orders that wait at that moment.
         """
         ...
 
     def orders(self, order_ids: Sequence[str]) -> OrderPage:
-        """These orders as they stand, asked for in groups of up to 100; unknown ones are left out.
+        """The current state of these orders, read in groups of up to 100; unknown ones are left out.
 
         Raises VendorUnavailable.
         """
@@ -202,7 +202,7 @@ class Marketplace(Protocol):
     def threads(self, updated_since: datetime) -> Iterator[ThreadPage]:
         """Threads modified at or after a moment, with their messages, page by page. Raises VendorUnavailable.
 
-        In no particular order: only after the last page has everything up to now been seen.
+        The order is arbitrary: only the last page completes the reading.
         """
         ...
 
@@ -212,7 +212,7 @@ class Marketplace(Protocol):
 
 @dataclass(frozen=True)
 class Party:
-    """An address as the carrier takes it: every line within its limits, `country` alpha-2, `postal_code` A1A1A1."""
+    """An address in the carrier's form: every line within its limits, `country` alpha-2, `postal_code` A1A1A1."""
 
     name: str | None
     company: str | None
@@ -277,14 +277,14 @@ class Pdf:
 
 @dataclass(frozen=True)
 class NotReady:
-    """The carrier is still making the label: ask again."""
+    """The carrier still makes the label: ask again."""
 
     message: str = "the label is not made yet"
 
 
 @dataclass(frozen=True)
 class UndoCall:
-    """What a person would send to get the money back: prepared, never sent by a stage."""
+    """The call by which a person gets the money back. Stages prepare it and never send it."""
 
     method: str
     url: str
@@ -300,7 +300,7 @@ class Carrier(Protocol):
         ...
 
     def find(self, request_id: str) -> Bought | Unknown | Unclear:
-        """Asks what became of a request. `Unknown` is what the carrier knows now: it may still be at it."""
+        """Asks for the outcome of a request. `Unknown` can still change: the carrier may be working on it."""
         ...
 
     def fetch_label(self, link: str) -> Pdf | NotReady | Refused | Unclear:

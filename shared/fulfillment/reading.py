@@ -1,4 +1,4 @@
-"""What the stages do with the marketplace alike: reading orders back by the hundred, and changing one of them."""
+"""The stages' common steps at the marketplace: read orders back by the hundred, and change one of them."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -12,10 +12,10 @@ GROUP = 100
 """The most that one call of the marketplace returns (OR11)."""
 
 TRIES = 3
-"""Of a change that a vendor turned away unread, with the wait that it asks for before each further one."""
+"""Tries for a change that the vendor did not process (429), with the vendor's wait before each further try."""
 
 OVERDUE_AFTER = timedelta(hours=2)
-"""What the vendors leave unconfirmed for so long, a person looks at too; the stages go on trying."""
+"""After so long without a vendor's confirmation, a person looks too; the stages keep trying."""
 
 Outcome = Done | Refused | Unclear | NotSent
 
@@ -23,7 +23,7 @@ Outcome = Done | Refused | Unclear | NotSent
 def read_back(
     marketplace: Marketplace, store: OrderStore, known: Sequence[KnownOrder], run: StageRun
 ) -> dict[str, MarketplaceOrder]:
-    """The orders as the marketplace shows them now; keeps what it says and makes the moves that follow from it.
+    """Returns the orders as the marketplace shows them now; stores them and makes the moves that follow.
 
     Raises VendorUnavailable, StoreUnavailable.
     """
@@ -46,12 +46,12 @@ def read_back(
 
 
 def move_to_person(order_id: str, state: OrderState, to_state: OrderState, reason: str) -> Move:
-    """A move that asks for a person."""
+    """Returns a move that also asks for a person."""
     return Move(order_id, state, to_state, reason, attention=True)
 
 
 def change(run: StageRun, call: Callable[[], Outcome]) -> Outcome:
-    """Makes a change; `NotSent` ends what the run may do."""
+    """Makes a change at a vendor. A last `NotSent` stops the run."""
     answer = call()
     for _ in range(TRIES - 1):
         if not isinstance(answer, NotSent) or answer.retry_after is None or not run.wait(answer.retry_after):
@@ -65,7 +65,7 @@ def change(run: StageRun, call: Callable[[], Outcome]) -> Outcome:
 def ask_person_if_overdue(
     run: StageRun, store: OrderStore, order_id: str, since: datetime | None, reason: str
 ) -> None:
-    """Asks for a person where nothing has come of an order for too long."""
+    """Asks for a person when an order has waited since `since` for too long."""
     if since is not None and run.clock() - since >= OVERDUE_AFTER:
         store.ask_for_person(order_id, reason)
         run.failed(order_id, reason)

@@ -1,4 +1,4 @@
-"""What is asked of the carrier for one order, and its idempotency key. Pure."""
+"""The request to the carrier for one order, and its idempotency key. Pure."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9-]+")
 
 
 def request_id_of(order_id: str, sequence: int) -> str:
-    """The same order and sequence give the same id, for ever: a repeat of the call is recognised by it."""
+    """Always the same id for the same order and sequence, so that the carrier recognises a repeated call."""
     readable = f"{order_id}-{sequence}"
     if len(readable) <= LONGEST_ID and _PLAIN.fullmatch(readable):
         return readable
@@ -46,7 +46,7 @@ def label_request(
 
 
 def request_json(request: LabelRequest) -> dict[str, Any]:
-    """JSON-safe, to be kept with the shipment."""
+    """The request as JSON, which is stored with the shipment."""
     document: dict[str, Any] = json.loads(json.dumps(asdict(request), default=str))
     return document
 
@@ -56,7 +56,7 @@ def request_hash(request: LabelRequest) -> str:
 
 
 def request_from_json(document: JsonObject) -> LabelRequest:
-    """The request that was committed, as it was."""
+    """The committed request, unchanged."""
     parcel = {
         side: Decimal(str(document["parcel"][side])) for side in ("weight", "length", "width", "height")
     }

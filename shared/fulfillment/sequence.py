@@ -1,4 +1,4 @@
-"""A stage begins when the stage before it is through, runs once in its cycle, and holds a lease while it runs."""
+"""A stage begins when the stage before it has ended, runs once in its cycle, and holds a lease while it runs."""
 
 import time
 import uuid
@@ -17,10 +17,10 @@ LEASE = timedelta(seconds=120)
 """Renewed while the stage works, so that a killed stage blocks the next firing no longer than this."""
 
 MARGIN = timedelta(seconds=120)
-"""Kept of a stage's time for its last order and its answer: two of the longest calls. At most half its time."""
+"""Reserved from a stage's time for its last order and its answer: two of the longest calls, at most half."""
 
 LONGEST_WAIT = 60.0
-"""Seconds: a vendor's window of calls is over by then; what asks for longer is the next cycle's."""
+"""Seconds. A vendor's window of calls ends within this time; after a longer wait the next cycle goes on."""
 
 MOST_ERRORS = 50
 
@@ -38,7 +38,7 @@ class Beginning:
 
 @dataclass(frozen=True)
 class Before:
-    """The stage before: when it is due (None: no schedule fired this cycle), and for how long then it is waited for."""
+    """The stage before. `due` is None when no schedule fired this cycle; `grace` is the longest wait after `due`."""
 
     stage: str
     due: datetime | None
@@ -46,7 +46,7 @@ class Before:
 
 
 class StageStore(Protocol):
-    """All raise StoreUnavailable. `owner` is made for one run, and for no other."""
+    """All raise StoreUnavailable. `owner` is unique to one run."""
 
     def begin_stage(
         self,
@@ -68,7 +68,7 @@ class StageStore(Protocol):
 
 @dataclass(frozen=True)
 class Firing:
-    """What fired a stage: `due` is Scheduler's time, None for a call by hand, which names its own cycle."""
+    """The cause of a run. `due` is Scheduler's time; None for a call by hand, which has its own cycle."""
 
     cycle: str
     due: datetime | None = None
@@ -79,7 +79,7 @@ class Firing:
 
 
 def firing_of(due: datetime | None, cycle: str | None, pipeline: Pipeline) -> Firing:
-    """A given cycle wins; Scheduler's firing belongs to its interval; anything else is a cycle of its own."""
+    """A given cycle wins; Scheduler's firing belongs to its interval; any other call gets a new cycle."""
     if cycle is not None:
         return Firing(cycle)
     if due is None:
@@ -89,7 +89,7 @@ def firing_of(due: datetime | None, cycle: str | None, pipeline: Pipeline) -> Fi
 
 @dataclass
 class StageRun:
-    """One run of a stage: what is left of its time, and what it counted. `limit` bounds the orders it handles."""
+    """One run of a stage, with its deadline and counts. `limit` is the most orders that it handles."""
 
     stage: str
     limit: int
@@ -104,7 +104,7 @@ class StageRun:
     lost: bool = False
 
     def may_go_on(self) -> bool:
-        """To be asked before each order: false when the time is up or somebody else has the lease."""
+        """Called before each order: false when the time is up or another run has the lease."""
         now = self.clock()
         if now >= self.renew_at and not self.lost:
             self.lost = not self.renew()
@@ -112,7 +112,7 @@ class StageRun:
         return not self.lost and now < self.deadline
 
     def wait(self, seconds: float) -> bool:
-        """Pauses as a vendor asks, with the lease renewed; false where that would take too long."""
+        """Waits as long as a vendor asks and renews the lease; false when that would take too long."""
         ends_late = self.clock() + timedelta(seconds=seconds) >= self.deadline
         if seconds > LONGEST_WAIT or ends_late:
             return False
@@ -123,7 +123,7 @@ class StageRun:
         return self.may_go_on()
 
     def stop(self) -> None:
-        """The vendor wants quiet for longer, or is away: the rest is the next cycle's."""
+        """Ends the run, because the vendor asks for a longer wait or is away. The next cycle does the rest."""
         self.deadline = self.clock()
 
     def failed(self, what: str, message: str) -> None:
@@ -132,7 +132,7 @@ class StageRun:
             self.errors.append({"order_id": what, "message": message})
 
     def report(self, problems: Sequence[Malformed]) -> None:
-        """What could not be read is told, and hides nothing else."""
+        """Reports what could not be read; the rest goes on."""
         for problem in problems:
             self.failed(problem.ident or "?", problem.problem)
 
@@ -142,7 +142,7 @@ class StageRun:
 
 
 def _public_text(error: BaseException) -> str:
-    """For the reports: the text of an error that is not ours could hold a customer's data."""
+    """The error for the reports. Only our own errors show their text; others could hold a customer's data."""
     name = type(error).__name__
     return f"{name}: {error.detail}"[:500] if isinstance(error, SwitchyardError) else name
 
@@ -157,8 +157,8 @@ class StageRunner:
     def run(self, name: str, firing: Firing, limit: int, work: Callable[[StageRun], None]) -> dict[str, Any]:
         """Returns the stage's answer.
 
-        Raises Conflict while it runs elsewhere, RetryLater while the stage before it is not through, and whatever
-        ends `work`: the run is then marked as failed and the next firing takes it up.
+        Raises Conflict while it runs elsewhere, RetryLater while the stage before it has not ended, and every error of
+        `work`: the run is then marked as failed, and the next firing repeats it.
         """
         stage = self.pipeline.stage(name)
         owner = uuid.uuid4()

@@ -1,7 +1,7 @@
-"""The database as the order line sees it: each method is one call, one transaction, safe to repeat.
+"""The database as fulfillment uses it: each method is one call, one transaction, safe to repeat.
 
 All raise StoreUnavailable when the database cannot be reached or is too slow, and StoreRefused when it refuses a call
-that should have been legal.
+that should be legal.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class KnownOrder:
-    """An order as we have it: our state, the marketplace's facts as they were read last, its last shipment."""
+    """A stored order: our state, the marketplace's facts of the last reading, the last shipment."""
 
     order_id: str
     state: OrderState
@@ -33,7 +33,7 @@ class KnownOrder:
 
 @dataclass(frozen=True)
 class KnownLine:
-    """`size` is of one piece, None where the table of sizes does not have the SKU."""
+    """`size` is the size of one piece; None when the table of sizes does not have the SKU."""
 
     line_id: str
     sku: str
@@ -43,7 +43,7 @@ class KnownLine:
 
 @dataclass(frozen=True)
 class StoredMessageThread:
-    """A thread with the plain text of each message beside its body."""
+    """A thread, and the plain text of each message."""
 
     thread: Thread
     texts: Sequence[str]
@@ -51,21 +51,21 @@ class StoredMessageThread:
 
 class OrderStore(Protocol):
     def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
-        """Keeps what the marketplace said; returns how many orders were new."""
+        """Stores the marketplace's facts; returns the number of new orders."""
         ...
 
     def orders_in(
         self, states: Sequence[OrderState], limit: int, after: str | None = None
     ) -> Sequence[KnownOrder]:
-        """The oldest first; `after` is the order to read on from."""
+        """The oldest first; `after` is the last order of the page before."""
         ...
 
     def move_orders(self, moves: Sequence[Move], stage: str) -> Sequence[str]:
-        """At most one move of each order. Returns the ids that moved; one that is elsewhere by now is left alone."""
+        """At most one move for each order. Returns the ids that moved; an order in another state stays as it is."""
         ...
 
     def ask_for_person(self, order_id: str, reason: str) -> None:
-        """The order stays where it is, and a person is to look."""
+        """Keeps the order's state and asks for a person."""
         ...
 
 
@@ -80,34 +80,34 @@ class LabelStore(OrderStore, Protocol):
         request: JsonObject,
         backend: str,
     ) -> tuple[ShipmentFacts, bool]:
-        """Commits the intent before the carrier is called; the flag says whether this caller may call it.
+        """Commits the intent before the carrier is called. The flag is true when this caller may call it.
 
         Raises Conflict when the order is not accepted, or had a shipment of this sequence before.
         """
         ...
 
     def note_label_call(self, shipment: ShipmentFacts) -> ShipmentFacts | None:
-        """Before a further call with the same request id. None: it or its order moved meanwhile, do not call."""
+        """Needed before a repeated call. None: the shipment or its order changed meanwhile; do not call."""
         ...
 
     def note_label_not_sent(self, shipment: ShipmentFacts, message: str) -> None:
-        """The call that `shipment` stands for was not made; a later one is left alone."""
+        """The call that `shipment` names was not made. Changes nothing when a later call was allowed."""
         ...
 
     def note_label_unknown(self, shipment_id: str, message: str, attention_after: int, cycle: str) -> int:
-        """Returns in how many cycles it has been unknown; 0 when it is known by now."""
+        """Returns the number of cycles with an unknown outcome; 0 when it is known by now."""
         ...
 
     def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
-        """Returns the shipment's state: bought, or undo_due when its order does not want it any more."""
+        """Returns the shipment's state: bought, or undo_due when its order no longer needs it."""
         ...
 
     def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool:
-        """False: the order moved elsewhere meanwhile."""
+        """False: the order has changed its state meanwhile."""
         ...
 
     def note_label_refused(self, shipment: ShipmentFacts, message: str) -> None:
-        """The call that `shipment` stands for bought nothing; a later one is left alone."""
+        """The call that `shipment` names bought nothing. Changes nothing when a later call was allowed."""
         ...
 
     def shipments_to_settle(self, limit: int) -> Sequence[tuple[str, ShipmentFacts]]:
@@ -115,7 +115,7 @@ class LabelStore(OrderStore, Protocol):
         ...
 
     def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
-        """Labels that are paid for and that their orders do not want, with the id of our shipment."""
+        """Labels that are paid for and no longer needed, with our shipment's id."""
         ...
 
     def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None: ...
@@ -123,7 +123,7 @@ class LabelStore(OrderStore, Protocol):
 
 class MessageStore(Protocol):
     def store_threads(self, threads: Sequence[StoredMessageThread]) -> tuple[int, int]:
-        """Returns how many threads were told and how many messages were new."""
+        """Returns the number of threads and the number of new messages."""
         ...
 
     def read_cursor(self, name: str) -> datetime | None: ...
@@ -141,11 +141,11 @@ class OrderReports(Protocol):
         ...
 
     def retry_order(self, order_id: str, note: str) -> Json:
-        """A person has looked. Raises NotFound, and Conflict when there is nothing to retry."""
+        """A person lets the stages try again. Raises NotFound, and Conflict when there is nothing to retry."""
         ...
 
     def note_undone(self, order_id: str, note: str) -> Json:
-        """A person has seen to what was paid for nothing. Raises NotFound, Conflict when there is nothing of it."""
+        """A person has undone needless purchases. Raises NotFound, and Conflict when there are none."""
         ...
 
     def reconcile_orders(self, day: date | None) -> Json: ...

@@ -1,4 +1,4 @@
-"""Stage 3: tell the marketplace the tracking number (OR23), then that the order is on its way (OR24), then look."""
+"""Stage 3: sends the tracking number (OR23) and the shipment (OR24) to the marketplace, then reads the orders back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ TRACKING_PAGE = "https://www.canadapost-postescanada.ca/track-reperage/en#/resul
 
 @dataclass(frozen=True)
 class Pushed:
-    """An order that the marketplace was told of, and its refusal where it gave one."""
+    """An order whose shipment was sent, and the marketplace's refusal if it gave one."""
 
     order: KnownOrder
     refusal: str | None
@@ -37,7 +37,7 @@ class Pushed:
 
 @dataclass(frozen=True)
 class TrackingUpdate:
-    """`carrier_code` is the marketplace's code of the carrier (SH21); without one it is described by name and page."""
+    """`carrier_code` is the marketplace's code of the carrier (SH21); without one, name and page describe it."""
 
     marketplace: Marketplace
     store: OrderStore
@@ -88,7 +88,7 @@ class TrackingUpdate:
             if isinstance(answer, Refused):
                 return Refused(f"tracking number refused: {answer.message}")
             if not isinstance(answer, Done):
-                return answer  # sending it again next cycle is harmless, shipping without it is not
+                return answer  # sending it again next cycle does no harm; shipping without it does
         answer = change(run, lambda: self.marketplace.ship(order.order_id))
         return Refused(f"shipping refused: {answer.message}") if isinstance(answer, Refused) else answer
 

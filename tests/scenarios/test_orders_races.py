@@ -123,7 +123,7 @@ def test_a_label_that_the_shelf_refuses_keeps_no_other_waiting(fulfillment: Runn
     answer = fulfillment.fire(LABEL)
     assert (answer["done"], answer["failed"]) == (2, 1)
     assert answer["errors"] == [
-        {"order_id": orders[0], "message": "the store refused what was to be kept; the log says why"}
+        {"order_id": orders[0], "message": "the store refused the result; the log says why"}
     ]
     fulfillment.cycle_until_settled(*orders)
     fulfillment.assert_shipped_with_one_label(*orders)

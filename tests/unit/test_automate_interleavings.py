@@ -212,7 +212,7 @@ class RandomEnrichment(RuleBasedStateMachine):
         return [task for task in self.enrichment.queue.tasks.values() if (task.schedule_time or now) <= now]
 
     def deliver_task(self, task: QueueTask, outcome: str, crash: tuple[int, bool] | None) -> None:
-        """As Cloud Tasks does: 200 ends the task, and so does, without a word, its last delivery."""
+        """As Cloud Tasks does: 200 ends the task, and its last delivery ends it silently."""
         self.delivered[task.name] += 1
         last = self.delivered[task.name] >= MAX_DELIVERIES
         task_id = UUID(task.body["automation_task_id"])

@@ -226,7 +226,7 @@ def test_attempts_that_all_died_without_a_word_go_to_a_person_as_lost() -> None:
         enrichment.clock.advance(seconds=TIMES.lease + 1)
     reply = enrichment.work(task, 4)
     assert (reply.status, enrichment.catalogue.asked) == (200, [])
-    assert task.message == "all 3 attempts are spent; the last attempt ended without a word"
+    assert task.message == "all 3 attempts are spent; the last attempt ended without a message"
     assert handed_over(enrichment, task) == [ErrorCategory.LOST]
 
 

@@ -1,6 +1,6 @@
-"""What should happen to a record: read it, look at what is known of it, decide, and say why. Pure.
+"""Routing: reads a record, adds its history, decides who completes it, and gives the reason. Pure.
 
 row -> record.read_record -> PartRecord -> decision.decide(record, history, policy, config) -> Decision
 
-Nothing is imported here: who needs only a record's identity does not pay for the grammar of policies.
+Nothing is imported here, so that a caller who needs only a record's identity does not load the policies.
 """

@@ -1,4 +1,4 @@
-"""When a rule applies: comparisons of features with thresholds, joined by `all`, `any` and `not`."""
+"""The conditions of a rule: comparisons of features with thresholds, joined by `all`, `any` and `not`."""
 
 import math
 from fractions import Fraction
@@ -14,7 +14,7 @@ OPERATORS = ("gte", "gt", "lte", "lt", "eq")
 
 
 class Grammar(BaseModel):
-    """A piece of a policy file; an unknown key is an error."""
+    """A part of a policy file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +41,7 @@ Threshold = Annotated[Fraction | str, PlainValidator(_threshold)]
 
 
 class Bounds(Grammar):
-    """What is compared with one feature; all of it must hold."""
+    """The comparisons of one feature; all must hold."""
 
     gte: Threshold | None = None
     gt: Threshold | None = None
@@ -61,13 +61,13 @@ class Bounds(Grammar):
 
 
 class Forced(Grammar):
-    """Whether the caller forces a route."""
+    """True when the caller forces a route."""
 
     eq: StrictBool
 
 
 class Condition(Grammar):
-    """Every key holds; several keys in one mapping are an `all`."""
+    """Every key must hold; several keys in one mapping are an `all`."""
 
     forced: Forced | None = None
     recent_failures: Bounds | None = None
@@ -89,7 +89,7 @@ class Condition(Grammar):
         return self
 
     def implies_forced(self) -> bool:
-        """Whether it can hold only for a caller who forces a route."""
+        """True when it can hold only for a caller who forces a route."""
         if self.forced is not None and self.forced.eq:
             return True
         return any(part.implies_forced() for part in self.all or ())

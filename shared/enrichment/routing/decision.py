@@ -16,9 +16,9 @@ _LONGEST_REASON = 2_000
 
 @dataclass(frozen=True)
 class Decision:
-    """What shall happen to a record and everything it rests on. Stored whole, so that a person can follow it.
+    """The route of a record and everything that led to it. Stored whole, so that a person can follow it.
 
-    `comparisons` are those that were made, in order: what could no longer change the outcome is not compared.
+    `comparisons` holds the comparisons made, in order. One that cannot change the outcome is not made.
     """
 
     route: Route
@@ -77,7 +77,7 @@ def decide(
 
 
 def _with_problems(decision: Decision, problems: Sequence[str]) -> Decision:
-    """What of the row could not be used as it came is part of the reason: it would be lost without a word else."""
+    """Adds the parts of the row that could not be used to the reason, because no other field shows them."""
     if not problems:
         return decision
     reason = storable_text(f"{decision.reason} The row: {'; '.join(problems)}."[:_LONGEST_REASON])

@@ -1,6 +1,6 @@
-"""A policy made ready for one configuration: its thresholds filled in, its rules turned into plain functions.
+"""A policy prepared for one configuration: thresholds filled in, rules turned into plain functions.
 
-This happens once; what runs per record are these functions.
+Preparing happens once; only these functions run for each record.
 """
 
 import operator

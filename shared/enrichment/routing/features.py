@@ -1,4 +1,4 @@
-"""What a policy can ask about a record, in exact numbers: no rounding carries a record over a boundary."""
+"""The features of a record that a policy can compare, as exact numbers: rounding never moves one over a boundary."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Shown = float | str | None
 
 @dataclass(frozen=True)
 class History:
-    """What the store knows of a record.
+    """The record's history in the store.
 
     `attempts` and `successes` count the finished automation tasks of its manufacturer, `known` says whether the
     manufacturer is on record at all; `recent_failures` counts the failed ones of this part in the last 7 days.
@@ -49,7 +49,7 @@ class Features:
 
     @cached_property
     def shown(self) -> dict[str, Shown]:
-        """The same as JSON, the shares as the nearest floats."""
+        """The features as JSON, the shares as the nearest floats."""
         return {
             "priority": float(self.priority),
             "completeness": float(self.completeness),
@@ -67,7 +67,7 @@ _HUNDREDTHS = tuple(Fraction(hundredths, 100) for hundredths in range(101))
 
 
 def features_of(record: PartRecord, history: History, force: Route | None = None) -> Features:
-    """Raises ValueError when the history's figures cannot be."""
+    """Raises ValueError for an impossible history."""
     if not 0 <= history.successes <= history.attempts or history.recent_failures < 0:
         raise ValueError(f"impossible {history}")
     priority = _ZERO if record.score is None else exact(record.score)
@@ -84,7 +84,7 @@ def features_of(record: PartRecord, history: History, force: Route | None = None
 
 
 def completeness(values: Mapping[str, object]) -> int:
-    """How much of a part is known, in hundredths, 0 to 100."""
+    """The known share of a part's fields, in hundredths, 0 to 100."""
     known = 0
     for field, weight in WEIGHTS.items():
         if is_filled(values.get(field)):
@@ -93,7 +93,7 @@ def completeness(values: Mapping[str, object]) -> int:
 
 
 def is_filled(value: object) -> bool:
-    """A non-blank text, a non-empty list or map, a number other than zero. Truth values are no numbers."""
+    """True for a non-blank text, a non-empty list or map, and a number other than zero. A boolean is no number."""
     if isinstance(value, str):
         return bool(value.strip())
     return bool(value) and not isinstance(value, bool)
@@ -101,13 +101,13 @@ def is_filled(value: object) -> bool:
 
 @lru_cache(maxsize=4096)
 def exact(number: float) -> Fraction:
-    """The decimal number that a float is written as: 0.7 is seven tenths, not the nearest binary fraction."""
+    """The decimal number as a float is written: 0.7 is seven tenths, not the nearest binary fraction."""
     return Fraction(*Decimal(repr(number)).as_integer_ratio())
 
 
 @lru_cache(maxsize=4096)
 def reliability_of(known: bool, attempts: int, successes: int) -> Fraction:  # noqa: FBT001 - the three facts it rests on
-    """Of a manufacturer, over its finished tasks; smoothed, so that one failure does not condemn it."""
+    """The reliability of a manufacturer over its finished tasks, smoothed so that one failure weighs little."""
     if attempts:
         return Fraction(successes + 1, attempts + 2)
     return _KNOWN_ONLY if known else _UNKNOWN

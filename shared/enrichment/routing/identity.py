@@ -1,9 +1,9 @@
-"""What makes two records the same part."""
+"""The identity of a part: two records with one key are the same part."""
 
 import re
 import unicodedata
 
-# Characters that nobody sees and that come along when a part number is copied out of a web page or a PDF.
+# Invisible characters that are copied along with a part number from a web page or a PDF.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
 )
@@ -11,20 +11,20 @@ _SEPARATOR = "|"
 
 
 def record_key(pn: str, manufacturer: str | None) -> str:
-    """Identity of a record, readable: `LM317T|texas instruments`. A missing manufacturer is empty.
+    """A readable identity: `LM317T|texas instruments`. A missing manufacturer is empty.
 
-    The separator is escaped inside the parts, so no part number can pass for another part's key.
+    The separator is escaped inside both parts, so that different parts never share a key.
     """
     return f"{_escaped(part_number_key(pn))}{_SEPARATOR}{_escaped(manufacturer_key(manufacturer))}"
 
 
 def part_number_key(pn: str) -> str:
-    """Without case, width or white space: one number is printed as `LM 317 T`, `lm317t` and `LM317T`."""
+    """The part number without case, width and white space: `LM 317 T`, `lm317t` and `LM317T` are one number."""
     return unicodedata.normalize("NFKC", "".join(_folded(pn).upper().split()))
 
 
 def manufacturer_key(manufacturer: str | None) -> str:
-    """Without case or width, white space collapsed; missing is empty."""
+    """The name without case and width, white space collapsed. Empty when missing."""
     return " ".join(_folded(manufacturer or "").split())
 
 

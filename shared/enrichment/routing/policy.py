@@ -1,4 +1,4 @@
-"""The grammar of a policy file. What passes here can be evaluated for any record and any configuration."""
+"""The grammar of a policy file. A file that passes can be evaluated for any record and any configuration."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from shared.workflow_config import numeric_fields
 RAISE = "raise_automation"
 ERROR = "error"
 RESERVED = (RAISE, ERROR)
-"""Names under which a decision reports what is no rule of the list."""
+"""The names by which a decision reports an outcome that is not a rule of the list."""
 
 PLACEHOLDERS = (*NUMERIC_FEATURES, "route", *numeric_fields())
 
@@ -86,7 +86,7 @@ def _as_choice(value: object) -> object:
 
 
 class Rule(Grammar):
-    """One line of the table; without `when` it takes every record that reaches it."""
+    """One rule of the list; without `when` it takes every record that reaches it."""
 
     name: Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,62}$")]
     when: Condition | None = None
@@ -103,7 +103,7 @@ class Rule(Grammar):
 
 
 class Raise(Grammar):
-    """When an automation decision is more urgent than its rule made it; `reason` is added to the rule's."""
+    """The condition that makes an automation decision more urgent; `reason` is added to the rule's."""
 
     to: TaskPriority
     when: Condition
@@ -141,7 +141,7 @@ class Document(Grammar):
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A policy that can be used. `version` changes with every change of its content, comments aside."""
+    """A policy that can be used. `version` changes with its content, but not with its comments."""
 
     name: str
     version: str

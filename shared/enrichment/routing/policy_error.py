@@ -1,4 +1,4 @@
-"""What is wrong with a policy file: in which rule, where in it, and what would be right."""
+"""Error messages for policy files: the rule, the place in it, and what is allowed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ _JOINTS = ("when", "if", "not", "all", "any")
 
 
 def sentences(error: ValidationError, content: Mapping[Any, Any]) -> Sequence[str]:
-    """One sentence for each thing that is wrong, in the file's order, without repetition."""
+    """One sentence for each error, in the file's order, without repetition."""
     return tuple(dict.fromkeys(_sentence(found, content) for found in error.errors()))
 
 

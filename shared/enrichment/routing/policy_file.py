@@ -1,4 +1,4 @@
-"""Policy files, from YAML to a Policy. The one place of the routing room that reads something."""
+"""Reads policy files from YAML. The only module of routing that reads a file."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def load_policy(name: str = DEFAULT_POLICY) -> Policy:
 
 
 def read_policy(path: Path) -> Policy:
-    """Any policy file. Raises PolicyInvalid naming the file and the rule."""
+    """Reads any policy file. Raises PolicyInvalid naming the file and the rule."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -39,7 +39,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def parse_policy(name: str, text: str) -> Policy:
-    """The text of `<name>.yaml`. Raises PolicyInvalid naming the file and the rule."""
+    """Parses the text of `<name>.yaml`. Raises PolicyInvalid naming the file and the rule."""
     content = _yaml(name, text)
     if not isinstance(content, dict):
         raise PolicyInvalid(f"{name}.yaml: expected a mapping with `description` and `rules`")
@@ -51,10 +51,10 @@ def parse_policy(name: str, text: str) -> Policy:
 
 
 def _yaml(name: str, text: str) -> object:
-    import yaml  # noqa: PLC0415 - only who loads a policy pays for it, not every function's cold start
+    import yaml  # noqa: PLC0415 - slow to import, so a function that loads no policy starts without it
 
     class Loader(yaml.SafeLoader):
-        """Refuses a key given twice, of which YAML would silently keep the last."""
+        """Refuses a key that is given twice; YAML would silently keep the last."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the overridden method's signature
             keys = [key.value for key, _ in node.value]

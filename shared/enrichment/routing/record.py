@@ -1,4 +1,4 @@
-"""One part as the source describes it, read with tolerance: what is wrong is noted, never raised."""
+"""Reads one part from a row of the source. An error is noted in the record and never raised."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from shared.enrichment.routing.identity import manufacturer_key, part_number_key
 from shared.enrichment.routing.storable import Json, storable
 
 COLUMNS = ("pn", "manufacturer", "category", "description", "specs", "docs", "images", "priority_score")
-"""The source's columns; anything else in a row is left out."""
+"""The source's columns, named here only; any other column of a row is left out."""
 
 NAME_LIMIT = 200
 """Characters of a part number or a manufacturer: both go into an index key, whose size Postgres bounds."""
@@ -28,7 +28,7 @@ Source = dict[str, Json]
 
 @dataclass(frozen=True)
 class PartRecord:
-    """A malformed field is None or empty here, as it came in `source`, and explained in `problems`.
+    """A malformed field is None or empty, unchanged in `source`, and explained in `problems`.
 
     `score` is 0 to 1. `source` holds the row's COLUMNS as JSON that the store can hold.
     """
@@ -58,7 +58,7 @@ class PartRecord:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A row that cannot be identified, with the reason and what there was of it."""
+    """A row that cannot be identified, with the reason and its content."""
 
     reason: str
     source: Source
@@ -146,7 +146,7 @@ def _texts(column: str, value: Json, problems: list[str]) -> tuple[str, ...]:
 
 
 def _decoded(specs: object) -> object:
-    # Depending on the client's version a JSON column arrives decoded or as its text.
+    # A JSON column arrives decoded or as text, depending on the table and the client's version.
     if not isinstance(specs, str):
         return specs
     try:

@@ -2,14 +2,14 @@ from enum import StrEnum
 
 
 class Route(StrEnum):
-    """Who completes a record."""
+    """The way in which a record is completed."""
 
     AUTOMATION = "automation"
     MANUAL = "manual"
 
 
 class TaskPriority(StrEnum):
-    """How urgent a task is: high comes first."""
+    """The urgency of a task: high comes first."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -17,7 +17,7 @@ class TaskPriority(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the most urgent, to sort by."""
+        """The sort key: 0 is the most urgent."""
         return _RANKS[self]
 
 
