@@ -1,4 +1,4 @@
-"""The record source in BigQuery, with a ledger of finished rows beside it so that skipping does not grow."""
+"""The record source in BigQuery. A ledger of finished rows beside it keeps the cost of skipping them constant."""
 
 import io
 import json
@@ -23,10 +23,10 @@ FIRST_WINDOW = 10_000
 WINDOW_GROWTH = 4
 LARGEST_WINDOW = 160_000
 """Rows that one query may return. BigQuery sorts an unlimited result on one worker, a limited one on all. Most runs
-end within the first window, and a scan of everything takes a number of queries that grows slowly."""
+end within the first window, and the number of queries for a full scan grows slowly."""
 
 LEDGER_BATCH = 40_000
-"""Rows of one load job into the ledger: below 5 MB, which the client sends as a single request."""
+"""Rows of one load job into the ledger. They stay below 5 MB, which the client sends as a single request."""
 
 UPLOAD_RETRIES = 2
 
@@ -39,7 +39,7 @@ _TEXT_LIMIT = 300
 
 @dataclass(frozen=True)
 class _Window:
-    """The next rows to ask for: those from `position` on, of which `given` with its very key were given out before."""
+    """The next rows to read: those from `position` on. Of the rows with that very key, `given` were returned."""
 
     threshold: float
     finished_after: datetime
@@ -62,10 +62,10 @@ class _Window:
 class BigQuerySource:
     """Implements RecordSource. Safe to share between threads; builds its client at the first call.
 
-    `table` and `ledger_table` are `project.dataset.table`; without a ledger nothing is left out and nothing remembered.
-    `api_endpoint` points at an emulator, which is given no credentials. `timeout` in seconds bounds each request, the
-    wait for its result, and its retries; `first_window` is how many rows the first query may return. Raises
-    SettingsInvalid for what a later attempt cannot mend.
+    `table` and `ledger_table` are `project.dataset.table`; without a ledger no row is skipped or remembered.
+    `api_endpoint` names an emulator, which gets no credentials. `timeout` in seconds bounds each request, the wait for
+    its result, and its retries; `first_window` is the number of rows that the first query may return. Raises
+    SettingsInvalid for failures that a later attempt cannot mend.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class BigQuerySource:
                 fresh = []
                 for row in page:
                     received += 1
-                    # The position's own key is read again: several rows can be alike, and all of them count.
+                    # Rows with the position's own key are read again, because several equal rows all count.
                     if received <= asked.given and _position(row) == asked.position:
                         continue
                     current = current.after(row)
@@ -112,15 +112,15 @@ class BigQuerySource:
             window = current.next()
 
     def remember(self, finished: Sequence[FinishedRow]) -> None:
-        """Appends by load jobs: a table that was just created accepts them at once, unlike streamed rows."""
+        """Appends by load jobs, because a new table accepts them at once, unlike streamed rows."""
         if self._ledger is None:
             return
         for start in range(0, len(finished), LEDGER_BATCH):
             self._append(self._ledger, finished[start : start + LEDGER_BATCH])
 
     def check(self) -> None:
-        """One free read of the source table's description. Raises SourceUnavailable and SettingsInvalid."""
-        with _told_readably(self._table):
+        """Reads the source table's description, which is free. Raises SourceUnavailable and SettingsInvalid."""
+        with _readable_failures(self._table):
             client = self._connected()
             from google.cloud import bigquery
 
@@ -136,13 +136,13 @@ class BigQuerySource:
     def _read(self, window: _Window, page_size: int) -> "Iterator[Sequence[bigquery.Row]]":
         from google.api_core.exceptions import NotFound
 
-        with _told_readably(self._table):
+        with _readable_failures(self._table):
             try:
                 rows = self._query(window, page_size, self._ledger)
             except NotFound:
                 if self._ledger is None:
                     raise
-                # Nothing was remembered yet. Should the source be what is missing, the second query says so.
+                # The ledger does not exist yet. If the source is missing instead, the second query fails too.
                 rows = self._query(window, page_size, None)
             for page in rows.pages:
                 yield list(page)
@@ -166,8 +166,8 @@ class BigQuerySource:
                 bigquery.ScalarQueryParameter("finished_after", "TIMESTAMP", window.finished_after)
             )
         retry = bigquery.DEFAULT_RETRY.with_timeout(self._timeout)
-        # As a job of its own, not by `query_and_wait`: the emulator reports that one's failures as empty results.
-        # Without retrying whole jobs, which the client would do for ten minutes whatever the timeout says.
+        # A job instead of `query_and_wait`, whose failures the emulator reports as empty results.
+        # Whole jobs are not retried: the client would do so for ten minutes, whatever the timeout.
         job = client.query(
             _ROWS_SQL.read_text(encoding="utf-8").format(table=self._table, finished=finished),
             job_config=bigquery.QueryJobConfig(query_parameters=parameters),
@@ -178,7 +178,7 @@ class BigQuerySource:
         return job.result(page_size=page_size, timeout=self._timeout, retry=retry, job_retry=None)
 
     def _append(self, ledger: str, finished: Sequence[FinishedRow]) -> None:
-        with _told_readably(ledger):
+        with _readable_failures(ledger):
             client = self._connected()
             from google.cloud import bigquery
 
@@ -221,7 +221,7 @@ class BigQuerySource:
     def _connected(self) -> "bigquery.Client":
         with self._lock:
             if self._client is None:
-                # Imported here: it costs a cold start some 200 ms, which only callers of BigQuery should pay.
+                # Imported here, because it costs a cold start some 200 ms.
                 from google.auth.credentials import AnonymousCredentials
                 from google.cloud import bigquery
 
@@ -243,7 +243,7 @@ def _source_row(row: "bigquery.Row") -> SourceRow:
     values = {name: row[name] for name in COLUMNS}
     score = (values["priority_score"] or {}).get("score")
     if isinstance(score, float) and not math.isfinite(score):
-        values["priority_score"] = {"score": None}  # no JSON, and so no store, holds it
+        values["priority_score"] = {"score": None}  # JSON has no such number
     return SourceRow(values, row["content_hash"])
 
 
@@ -253,14 +253,14 @@ def _ledger_line(row: FinishedRow) -> bytes:
 
 
 def _checked(table: str, name: str) -> str:
-    # Names cannot be query parameters, so what enters the SQL text is limited to what cannot leave its quotes.
+    # Names cannot be query parameters: the pattern lets nothing into the SQL text that could leave its quotes.
     if not _TABLE.fullmatch(table):
         raise SettingsInvalid(f"the {name} {table!r} is not of the form project.dataset.table")
     return table
 
 
 @contextmanager
-def _told_readably(table: str) -> Iterator[None]:
+def _readable_failures(table: str) -> Iterator[None]:
     import requests
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
@@ -294,4 +294,4 @@ def _failure(table: str, problem: Exception) -> SwitchyardError:
         error.get("reason") == "accessDenied" for error in problem.errors
     ):
         return SettingsInvalid(f"no right to use {table} in BigQuery: {text}")
-    return SourceUnavailable(f"BigQuery could not be asked about {table}: {text}")
+    return SourceUnavailable(f"the BigQuery request for {table} failed: {text}")

@@ -1,4 +1,4 @@
-"""Cloud Scheduler for whoever looks after the schedule, on the official client."""
+"""Lists, pauses, resumes and runs the jobs of Cloud Scheduler, on the official client."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class SchedulerAddress:
-    """`api_endpoint` (host:port) is that of a local server, reached without encryption and credentials."""
+    """`api_endpoint` (host:port) names a local server, which is reached without encryption and credentials."""
 
     project: str
     location: str
@@ -33,7 +33,7 @@ class SchedulerAddress:
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """`state` as Cloud Scheduler words it, such as ENABLED. `last_status`: OK, an error, or None when never run."""
+    """`state` is Cloud Scheduler's, such as ENABLED; `last_status` is OK, an error, or None before the first run."""
 
     name: str
     schedule: str
@@ -48,7 +48,7 @@ class ScheduledJob:
 class CloudSchedulerJobs:
     """The client is imported and built at its first use. `timeout` in seconds bounds one call with its repetitions.
 
-    Raises NotFound, RequestRefused, and RetryLater when the service could not be asked.
+    Raises NotFound, RequestRefused, and RetryLater when the service does not answer.
     """
 
     def __init__(self, address: SchedulerAddress, *, timeout: float = 10) -> None:
@@ -58,7 +58,7 @@ class CloudSchedulerJobs:
         self._built: CloudSchedulerClient | None = None
 
     def jobs(self) -> Sequence[ScheduledJob]:
-        """By name."""
+        """Sorted by name."""
         path = self._address.path
 
         def read(client: "CloudSchedulerClient") -> "list[Job]":
@@ -67,21 +67,21 @@ class CloudSchedulerJobs:
         return sorted(map(_shown, self._ask(path, read)), key=lambda job: job.name)
 
     def pause(self, name: str) -> ScheduledJob:
-        """Nothing happens to a job that is paused."""
+        """Does nothing when the job is already paused."""
         path = self._path(name)
         return self._put(
             name, "PAUSED", lambda client: client.pause_job(name=path, retry=None, timeout=self._timeout)
         )
 
     def resume(self, name: str) -> ScheduledJob:
-        """Nothing happens to a job that is enabled."""
+        """Does nothing when the job is already enabled."""
         path = self._path(name)
         return self._put(
             name, "ENABLED", lambda client: client.resume_job(name=path, retry=None, timeout=self._timeout)
         )
 
     def run(self, name: str) -> ScheduledJob:
-        """Fires the job now, whatever its state. Asked once: a repetition could fire it twice."""
+        """Fires the job now, whatever its state. The call is not repeated, because that could fire it twice."""
         path = self._path(name)
         job = self._ask(name, lambda client: client.run_job(name=path, retry=None, timeout=self._timeout))
         return _shown(job)
@@ -97,7 +97,7 @@ class CloudSchedulerJobs:
         return f"{self._address.path}/jobs/{name}"
 
     def _put(self, name: str, state: str, change: "Callable[[CloudSchedulerClient], Job]") -> ScheduledJob:
-        """Looks first and last: the service refuses to pause a job that is paused."""
+        """Reads the state first, because the service refuses to pause a paused job."""
 
         def put(client: "CloudSchedulerClient") -> "Job":
             job = client.get_job(name=self._path(name), retry=self._again(), timeout=self._timeout)
@@ -116,7 +116,7 @@ class CloudSchedulerJobs:
         except (exceptions.ClientError, exceptions.MethodNotImplemented) as error:
             raise RequestRefused(f"Cloud Scheduler refused {what}: {error.message}") from error
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
-            raise RetryLater(f"Cloud Scheduler could not be asked about {what}: {error}") from error
+            raise RetryLater(f"the Cloud Scheduler request for {what} failed: {error}") from error
 
     def _again(self) -> "Retry":
         from google.api_core import exceptions, retry
@@ -146,7 +146,7 @@ def _shown(job: "Job") -> ScheduledJob:
 
 
 def _moment(time: object) -> datetime | None:
-    """The client gives a datetime, or None for a field that is not set; its types say otherwise."""
+    """The client returns a datetime, or None for an unset field, although its types say otherwise."""
     return cast("datetime | None", time)
 
 

@@ -1,9 +1,9 @@
 -- One window of the record source: unfinished rows at or above the threshold, best first, after a given position.
--- Names in braces are put in by bigquery.py, which checks them; values are parameters.
+-- bigquery.py checks the names and inserts them in place of the braces; values are parameters.
 --
--- The hash is computed once, in a subquery of its own: repeated in the join, it doubled the time on the emulator. It
--- covers the fields of the part, not the score: a part that was completed stays so when it is only ranked anew.
--- A NaN score counts as 0, as a missing one does.
+-- The hash is computed once, in a subquery: repeated in the join, it doubled the time on the emulator. It covers the
+-- fields of the part and not the score, so that a completed part stays completed when only its score changes.
+-- A missing score and NaN count as 0.
 WITH part AS (
   SELECT
     pn, manufacturer, category, description, specs, docs, images, priority_score,

@@ -1,4 +1,4 @@
-"""Cloud Tasks as the record line's queue, on the official client."""
+"""Cloud Tasks as the queue of enrichment, on the official client."""
 
 import json
 import threading
@@ -24,11 +24,11 @@ _RECONNECT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_b
 
 @dataclass(frozen=True)
 class QueueAddress:
-    """Where tasks are put and where they are to be delivered.
+    """The queue that takes the tasks, and the url that they are delivered to.
 
-    With `service_account` (an email) each delivery carries an OIDC token of it for `audience`, else for the target.
-    `dispatch_deadline` in seconds, 15 to 1800; None leaves the service's own 600. `api_endpoint` (host:port) is that
-    of a local server, reached without encryption and credentials; None is the real service.
+    With `service_account` (an email) each delivery carries its OIDC token for `audience`, by default the target.
+    `dispatch_deadline` is 15 to 1800 seconds; None leaves the service's default of 600. `api_endpoint` (host:port)
+    names a local server, which is reached without encryption and credentials; None is the real service.
     """
 
     project: str
@@ -48,8 +48,8 @@ class QueueAddress:
 class CloudTasksQueue:
     """Implements `shared.enrichment.ports.TaskQueue`; can be shared between threads.
 
-    The client is imported and built at its first use, because that costs 130 ms and more. `timeout` in seconds is that
-    of one call; UNAVAILABLE and DEADLINE_EXCEEDED are tried again by RETRIES, which is safe as tasks are named.
+    The client is imported and built at its first use, because that costs 130 ms and more. `timeout` in seconds bounds
+    one call. UNAVAILABLE and DEADLINE_EXCEEDED are retried by RETRIES, which is safe because tasks are named.
     """
 
     def __init__(
@@ -100,9 +100,9 @@ class CloudTasksQueue:
         return True
 
     def check(self) -> None:
-        """One bounded question: may tasks be put here? To ask takes no right of its own, not even to see the queue.
+        """Asks once whether tasks may be created. The question needs no right at all, not even to see the queue.
 
-        Raises QueueUnavailable, and SettingsInvalid when the queue is not there or not open to us.
+        Raises QueueUnavailable, and SettingsInvalid when the queue does not exist or we may not create tasks in it.
         """
         from google.api_core import exceptions
         from google.auth.exceptions import GoogleAuthError
@@ -112,16 +112,18 @@ class CloudTasksQueue:
                 resource=self._address.path, permissions=[CREATE], retry=None, timeout=self._timeout
             )
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
-            raise QueueUnavailable(f"Cloud Tasks did not say whether tasks may be put: {error}") from error
+            raise QueueUnavailable(
+                f"Cloud Tasks did not say whether tasks may be created: {error}"
+            ) from error
         if CREATE not in held.permissions:
-            raise SettingsInvalid(f"{self._address.path} is not there, or no tasks may be put into it")
+            raise SettingsInvalid(f"{self._address.path} does not exist, or we may not create tasks in it")
 
     def close(self) -> None:
         """Closes the connection; a later use opens a new one."""
         with self._lock:
             client, self._built = self._built, None
         if client:
-            client.transport.close()  # type: ignore[no-untyped-call]  # the client library leaves it so
+            client.transport.close()  # type: ignore[no-untyped-call]  # untyped in the client library
 
     def _client(self) -> "CloudTasksClient":
         with self._lock:
@@ -132,7 +134,7 @@ class CloudTasksQueue:
     def _create(self, client: "CloudTasksClient", tasks: Mapping[int, QueueTask]) -> "dict[int, _Failure]":
         """Starts the calls in order, at most IN_FLIGHT at once, and returns the failures by index.
 
-        Goes through the transport's gRPC futures: a thread for each call in flight costs 1.6 times the CPU.
+        Uses the transport's gRPC futures, because a thread for each call in flight costs 1.6 times the CPU.
         """
         import grpc
         from google.api_core.gapic_v1 import routing_header
@@ -142,7 +144,7 @@ class CloudTasksQueue:
             "grpc.UnaryUnaryMultiCallable[CreateTaskRequest, Task]", client.transport.create_task
         )
         parent = (("parent", self._address.path),)
-        metadata = (routing_header.to_grpc_metadata(parent),)  # type: ignore[no-untyped-call]  # the library leaves it so
+        metadata = (routing_header.to_grpc_metadata(parent),)  # type: ignore[no-untyped-call]  # untyped in the library
         calls = {}
         for index, task in tasks.items():
             request = _request(self._address, task)

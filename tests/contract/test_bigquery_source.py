@@ -209,9 +209,9 @@ def test_a_source_that_cannot_be_reached_says_so_within_its_timeout() -> None:
         api_endpoint=f"http://127.0.0.1:{free_port()}",
         timeout=0.2,
     )
-    with pytest.raises(SourceUnavailable, match=r"could not be asked about a\.b\.c"):
+    with pytest.raises(SourceUnavailable, match=r"request for a\.b\.c failed"):
         read(source)
-    with pytest.raises(SourceUnavailable, match=r"could not be asked about a\.b\.d"):
+    with pytest.raises(SourceUnavailable, match=r"request for a\.b\.d failed"):
         source.remember([FinishedRow("hash", NOW)])
     source.close()
 
@@ -226,9 +226,9 @@ def test_a_source_that_goes_away_while_it_is_read_says_so(tmp_path: Path) -> Non
         assert len(next(pages)) == 3
         mortal.process.kill()
         mortal.process.wait(60)
-        with pytest.raises(SourceUnavailable, match=f"could not be asked about {place.table}"):
+        with pytest.raises(SourceUnavailable, match=f"request for {place.table} failed"):
             next(pages)
-        with pytest.raises(SourceUnavailable, match=f"could not be asked about {place.ledger}"):
+        with pytest.raises(SourceUnavailable, match=f"request for {place.ledger} failed"):
             source.remember([FinishedRow("hash", NOW)])
         place.close()
 
@@ -271,7 +271,7 @@ auth: Any = importlib.import_module("google.auth.exceptions")
             SettingsInvalid,
             "no credentials for BigQuery: none found",
         ),
-        (TimeoutError(), SourceUnavailable, "could not be asked about a.b.c: TimeoutError"),
+        (TimeoutError(), SourceUnavailable, "the BigQuery request for a.b.c failed: TimeoutError"),
         (api.InternalServerError("x" * 5000), SourceUnavailable, "x" * 300),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

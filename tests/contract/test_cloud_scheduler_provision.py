@@ -1,13 +1,14 @@
 """The jobs that the stack gives its scheduler."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from google.cloud import scheduler_v1
 
-from infra.local.schedules import SWEEP, Place, job_definitions, main
+from infra.local.schedules import SWEEP, Place, job_definitions, main, parser
 from shared.errors import SettingsInvalid
 from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import LOCATION, Schedule
@@ -142,3 +143,11 @@ def test_a_fifth_stage_in_the_list_is_a_fifth_job(tmp_path: Path) -> None:
 def test_a_schedule_for_orchestrate_needs_its_url() -> None:
     with pytest.raises(SettingsInvalid):
         job_definitions(load_pipeline(), Place("demo", "here", {}), "0 6 * * *")
+
+
+def test_every_option_is_documented_and_every_documented_option_exists() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cloud-scheduler.md").read_text()
+    section = page.partition("## The jobs")[2].partition("\n## ")[0]
+    existing = {option for option in parser()._option_string_actions if option.startswith("--")} - {"--help"}
+    rows = "".join(re.findall(r"^\| (`--[^|]*)\|", section, re.MULTILINE))
+    assert existing == set(re.findall(r"`(--[a-z-]+)`", rows))

@@ -215,7 +215,7 @@ def test_a_check_passes_where_tasks_may_be_put_and_puts_none(
 
 def test_a_check_tells_a_missing_queue_from_a_service_that_is_away(tasks_queue: TestQueue) -> None:
     missing = replace(address(tasks_queue), queue="missing")
-    with adapter(missing) as queue, pytest.raises(SettingsInvalid, match="queues/missing is not there"):
+    with adapter(missing) as queue, pytest.raises(SettingsInvalid, match="queues/missing does not exist"):
         queue.check()
     away = replace(NOWHERE, api_endpoint=f"127.0.0.1:{free_port()}")
     with adapter(away, timeout=0.5) as queue, pytest.raises(QueueUnavailable, match="did not say"):
