@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.complete
 UV_VENV := build/uv
 # The tests wait now and then, so one process more than there are cores, and no more than fit into 8 GB.
 PROCESSES ?= $(shell $(BIN)/python -c 'import os; print(min(6, 1 + (os.cpu_count() or 1)))' 2>/dev/null)
-COVERAGE := --cov --cov-report=term --cov-fail-under=95
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 PURE   := shared/enrichment/routing/*,shared/fulfillment/orders.py,shared/vendors/*/*mapper.py
 LOCAL  := $(BIN)/python -m infra.local
 TERRAFORM := terraform -chdir=infra/terraform
@@ -21,7 +21,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status demo test check terraform-check format bench package plan deploy smoke logs lock audit clean
+.PHONY: help venv up down status demo test test-all check terraform-check format bench package plan deploy smoke logs lock audit clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,9 +61,12 @@ status: venv ## show which parts of the laptop cloud run
 demo: venv ## enrich 200 real parts, fulfill 25 orders, and account for each (LIMIT=200; INTAKE, CATALOG as for up)
 	@$(LOCAL) demo $(if $(LIMIT),--limit $(LIMIT))
 
-test: venv ## all tests, in parallel, with branch coverage (ONLY="tests/unit -k name" for some, without; PROCESSES=4)
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(or $(ONLY),$(COVERAGE))
-	$(if $(ONLY),,$(BIN)/coverage report --include='$(PURE)' --fail-under=100)
+test: venv ## the tests, in parallel, without those that kill processes (ONLY="tests/unit -k name" for some; PROCESSES=4)
+	$(PYTEST) $(or $(ONLY),-m "not kills")
+
+test-all: venv ## all tests, in parallel, with branch coverage
+	$(PYTEST) --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
 check: venv ## lint, format, types, and who may import whom
 	$(BIN)/ruff check .

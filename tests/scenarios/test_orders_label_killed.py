@@ -6,6 +6,8 @@ from tests.canada_post_support import ARTIFACTS, BACKENDS, SHIPMENTS
 from tests.faults import held, rpc
 from tests.orders_support import LABEL, RunningFulfillment
 
+pytestmark = pytest.mark.kills
+
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:

@@ -5,6 +5,8 @@ import pytest
 
 from tests.scenarios_support import EVERY_PART, UNFINISHED, RunningEnrichment, row
 
+pytestmark = pytest.mark.kills
+
 RECORDS = 200
 
 
