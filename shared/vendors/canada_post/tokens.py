@@ -1,7 +1,4 @@
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from shared.clock import Clock
 from shared.fulfillment.ports import NotSent, Refused, Unclear
@@ -11,24 +8,18 @@ from shared.vendors.canada_post.json_mapper import JsonDialect, read_token
 from shared.vendors.canada_post.outcomes import REFUSED_FOR, explanation, is_throttled, wait
 from shared.vendors.canada_post.transport import Call
 from shared.vendors.response import Response
+from shared.vendors.tokens import Token, TokenCache
 from shared.vendors.transport import checked_header_value
 
 TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
 _FORM = b"grant_type=client_credentials&scope=merchant"
 _CREDENTIALS_REFUSED = frozenset({400, 401, 403})
-_REFRESH_EARLY = 60.0  # seconds before a token's end
 
 Send = Callable[[Call], Response | NotSent | Unclear | Refused]
 
 
-@dataclass(frozen=True)
-class _Token:
-    value: str = field(repr=False)
-    refresh_at: datetime
-
-
 class TokenKeeper:
-    """One token for the whole process, shared by all threads, renewed early (OAuth client credentials).
+    """The JSON API's token, by OAuth client credentials.
 
     Every failure is NotSent: without a token no shipping call was made.
     """
@@ -46,30 +37,21 @@ class TokenKeeper:
         self._credentials = credentials
         self._send = send
         self._clock = clock
-        self._token: _Token | None = None
-        self._lock = threading.Lock()
+        self._tokens = TokenCache(self._new_token, clock)
 
     def authorization(self) -> str | NotSent:
-        with self._lock:
-            if self._token is None or self._clock() >= self._token.refresh_at:
-                token = self._new_token()
-                if isinstance(token, NotSent):
-                    return token
-                self._token = token
-            return f"Bearer {self._token.value}"
+        token = self._tokens.current()
+        return token.authorization if isinstance(token, Token) else token
 
     def forget(self, authorization: str) -> bool:
-        """Drops the refused token, unless another thread has replaced it. Returns True: a new one can be requested."""
-        with self._lock:
-            if self._token is not None and authorization == f"Bearer {self._token.value}":
-                self._token = None
-            return True
+        """Drops the refused token. Returns True: a new one can be requested."""
+        self._tokens.forget(authorization)
+        return True
 
     def secrets(self) -> list[str]:
-        token = self._token
-        return [self._credentials.client_secret, *([token.value] if token else [])]
+        return [self._credentials.client_secret, *self._tokens.secrets()]
 
-    def _new_token(self) -> _Token | NotSent:
+    def _new_token(self) -> Token | NotSent:
         asked_at = self._clock()
         answer = self._send(self._call)
         if not isinstance(answer, Response):
@@ -77,8 +59,7 @@ class TokenKeeper:
         granted = read_token(answer.body) if answer.is_success else None
         if granted is None:
             return _no_token(answer)
-        lasts = granted.expires_in - min(_REFRESH_EARLY, granted.expires_in / 2)
-        return _Token(granted.access_token, asked_at + timedelta(seconds=lasts))
+        return Token.granted(granted.access_token, granted.expires_in, asked_at)
 
 
 def _no_token(answer: Response) -> NotSent:

@@ -1,8 +1,6 @@
 import re
 import ssl
-import threading
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -29,6 +27,7 @@ from shared.vendors.digikey.responses import (
     token_of,
 )
 from shared.vendors.response import Response
+from shared.vendors.tokens import Token, TokenCache
 from shared.vendors.transport import (
     AnswerTooLarge,
     AnswerUnreadable,
@@ -41,7 +40,6 @@ _TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105  # an address, not a secret
 _SEARCH_PATH = "/products/v4/search"
 _LONGEST_PART_NUMBER = 250
 _SEARCH_LIMIT = 50  # the vendor's most per page
-_REFRESH_EARLY = 60.0  # seconds before a token's end
 _OK, _BAD_REQUEST, _UNAUTHORIZED = 200, 400, 401
 
 
@@ -50,12 +48,6 @@ class DigiKeyBounds(CallBounds):
     """An answer is one part, or a page of 50."""
 
     largest_answer: int = 2_000_000
-
-
-@dataclass(frozen=True)
-class _Token:
-    value: str = field(repr=False)
-    refresh_at: datetime
 
 
 class DigiKeyCatalogue:
@@ -80,8 +72,7 @@ class DigiKeyCatalogue:
         self._credentials = credentials
         self._headers = checked_headers(credentials, locale or DigiKeyLocale())
         self._clock = clock
-        self._token: _Token | None = None
-        self._token_lock = threading.Lock()
+        self._tokens: TokenCache[Failure] = TokenCache(self._new_token, clock)
 
     def close(self) -> None:
         self._transport.close()
@@ -152,38 +143,22 @@ class DigiKeyCatalogue:
 
     def _ask(self, method: str, path: str, **content: Any) -> Response | Failure:  # noqa: ANN401  # httpx's own
         """Makes one authorised call, and a second one with a new token after a 401."""
-        token = self._current_token()
-        if not isinstance(token, _Token):
+        token = self._tokens.current()
+        if not isinstance(token, Token):
             return token
         response = self._send(method, path, headers=self._authorised(token), **content)
         if not isinstance(response, Response) or response.status != _UNAUTHORIZED:
             return response
-        self._forget(token)
-        token = self._current_token()
-        if not isinstance(token, _Token):
+        self._tokens.forget(token.authorization)
+        token = self._tokens.current()
+        if not isinstance(token, Token):
             return token
         return self._send(method, path, headers=self._authorised(token), **content)
 
-    def _authorised(self, token: _Token) -> dict[str, str]:
-        return {"Authorization": f"Bearer {token.value}", **self._headers}
+    def _authorised(self, token: Token) -> dict[str, str]:
+        return {"Authorization": token.authorization, **self._headers}
 
-    def _current_token(self) -> _Token | Failure:
-        """The cached token, or a new one, which all waiting threads then share."""
-        with self._token_lock:
-            if self._token is None or self._clock() >= self._token.refresh_at:
-                token = self._new_token()
-                if not isinstance(token, _Token):
-                    return token
-                self._token = token
-            return self._token
-
-    def _forget(self, refused: _Token) -> None:
-        """Drops the refused token, unless another thread has already replaced it."""
-        with self._token_lock:
-            if self._token is refused:
-                self._token = None
-
-    def _new_token(self) -> _Token | Failure:
+    def _new_token(self) -> Token | Failure:
         form = {
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
@@ -201,8 +176,7 @@ class DigiKeyCatalogue:
         granted = token_of(response)
         if granted is None:  # no fault of the record, and the body may hold a token: it is not kept
             return Unavailable(ErrorCategory.VENDOR_ERROR, "DigiKey's token answer cannot be read")
-        lasts = granted.expires_in - min(_REFRESH_EARLY, granted.expires_in / 2)
-        return _Token(granted.access_token, asked_at + timedelta(seconds=lasts))
+        return Token.granted(granted.access_token, granted.expires_in, asked_at)
 
     def _send(self, method: str, path: str, **content: Any) -> Response | Failure:  # noqa: ANN401  # httpx's own
         try:
@@ -214,11 +188,11 @@ class DigiKeyCatalogue:
                 ErrorCategory.TIMEOUT if failed.late else ErrorCategory.VENDOR_ERROR, str(failed)
             )
         # the text of a failure is logged and stored
-        return response if response.status == _OK else response.masked(self._secrets())
-
-    def _secrets(self) -> list[str]:
-        token = self._token
-        return [self._credentials.client_secret, *([token.value] if token else [])]
+        return (
+            response
+            if response.status == _OK
+            else response.masked([self._credentials.client_secret, *self._tokens.secrets()])
+        )
 
 
 def _can_be_asked(pn: str) -> bool:
