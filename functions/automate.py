@@ -1,4 +1,4 @@
-"""Completes one record at DigiKey. POST, one delivery of Cloud Tasks each."""
+"""Completes one record with DigiKey's data. Each POST is one delivery of Cloud Tasks."""
 
 import math
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Turns dead letters into manual tasks, and sweeps for what got lost. POST, from Cloud Tasks, Scheduler or curl."""
+"""Turns dead letters into manual tasks, and sweeps for lost tasks. POST, from Cloud Tasks, Scheduler or curl."""
 
 from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Takes part records in and hands each to automation or to a person. POST, from Scheduler or curl."""
+"""Takes in part records and gives each one to automation or to a person. POST, from Scheduler or curl."""
 
 from shared.enrichment.orchestrate import Orchestrator
 from shared.web.call import Answer, Call

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
-"""Returns the present moment, with a time zone. Logic takes one as an argument, so that days can be simulated."""
+"""Returns the current time, with a time zone. Logic takes a clock as an argument, so that tests can simulate days."""
 
 
 def system_clock() -> datetime:

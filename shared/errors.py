@@ -5,17 +5,17 @@
     │   ├── UnreadableBody          400  not JSON, or not an object
     │   ├── NotFound                404  no such batch, task, path
     │   ├── MethodNotAllowed        405
-    │   ├── Conflict                409  somebody else holds it, or its state forbids it
+    │   ├── Conflict                409  somebody else holds the task, or its state forbids the call
     │   ├── UnsupportedMediaType    415
-    │   └── InvalidRequest          422  read, but wrong: `fields` says where
-    ├── RetryLater                  503  nothing is wrong with the request; `retry_after` in seconds
+    │   └── InvalidRequest          422  well formed, but wrong; `fields` lists the errors
+    ├── RetryLater                  503  the request is right; `retry_after` in seconds
     │   ├── StoreUnavailable             the database behind Supabase
     │   ├── QueueUnavailable             Cloud Tasks
     │   ├── SourceUnavailable            BigQuery
-    │   └── VendorUnavailable            a vendor could not be asked at all
+    │   └── VendorUnavailable            a vendor could not be reached
     ├── StoreRefused                500  the database refused a call that should have been legal
     ├── SettingsInvalid             500  an environment variable is missing or out of range
-    └── PolicyInvalid               500  a policy file cannot be used; says file and rule
+    └── PolicyInvalid               500  a policy file cannot be used; the detail names file and rule
 
 `code` is stable and machine-readable, `retriable` says whether the same request can succeed later without a change,
 `status` is the HTTP status at the edge.

@@ -27,7 +27,7 @@ from shared.errors import SettingsInvalid
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a type takes, in the words of docs/configuration.md."""
+    """A type's range, in the words of docs/configuration.md."""
 
     words: str
 
@@ -36,7 +36,7 @@ def _url(text: str) -> str:
     try:
         urlsplit(text).port  # noqa: B018 - reading it checks it
     except ValueError:  # its message repeats the value
-        raise ValueError("its port cannot be") from None
+        raise ValueError("its port is not a number up to 65535") from None
     return text
 
 
@@ -45,9 +45,9 @@ def _vendor_url(text: str) -> str:
     parts = urlsplit(text)
     local = parts.hostname == "localhost" or re.fullmatch(r"127(\.\d+){3}|::1", parts.hostname or "")
     if parts.scheme != "https" and not local:
-        raise ValueError("only this machine may be addressed by http")
+        raise ValueError("http is for this machine only; use https")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("an address of a vendor holds neither credentials nor a query")
+        raise ValueError("an address of a vendor must hold no credentials, query or fragment")
     return text
 
 
@@ -72,7 +72,7 @@ Url = Annotated[
     Allowed("an http or https address"),
 ]
 VendorUrl = Annotated[
-    Url, AfterValidator(_vendor_url), Allowed("an https address; http for this machine alone")
+    Url, AfterValidator(_vendor_url), Allowed("an https address; http for this machine only")
 ]
 Table = Annotated[
     str,
@@ -84,7 +84,7 @@ Digits = Annotated[
 ]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Days = Annotated[float, Field(gt=0, le=31_536_000)]
-"""Seconds too, up to a year."""
+"""In seconds, up to a year."""
 Secret = Annotated[SecretStr, AfterValidator(_secret), Allowed("a secret")]
 
 
@@ -96,7 +96,7 @@ class Settings(BaseModel):
         extra="ignore",
         populate_by_name=True,
         hide_input_in_errors=True,
-        defer_build=True,  # a function pays only for the groups that it reads
+        defer_build=True,  # a function spends time only on the groups that it reads
     )
 
     @classmethod
@@ -117,7 +117,7 @@ class Settings(BaseModel):
         return tuple(info.alias or name for name, info in cls.model_fields.items())
 
     def shown(self) -> dict[str, str]:
-        """Variable to value, for people: secrets masked."""
+        """Variables and their values for people; secrets are masked."""
         return {
             info.alias or name: "********"
             if isinstance(value := getattr(self, name), SecretStr)
@@ -150,10 +150,10 @@ class SourceSettings(Settings):
     ledger_table: Table | None = Field(
         None,
         alias="BIGQUERY_LEDGER_TABLE",
-        description="the ledger of finished rows beside it, made on first use",
+        description="the table of finished rows, created on first use",
     )
     location: Text | None = Field(
-        None, alias="BIGQUERY_LOCATION", description="where the dataset lies, such as US"
+        None, alias="BIGQUERY_LOCATION", description="location of the dataset, such as US"
     )
     timeout: Seconds = Field(
         60, alias="BIGQUERY_TIMEOUT_SECONDS", description="longest wait for one BigQuery call"
@@ -200,7 +200,7 @@ class DeliverySettings(Settings):
     lease: Seconds = Field(
         120,
         alias="AUTOMATION_LEASE_SECONDS",
-        description="how long one delivery holds a record; longer than it can work",
+        description="how long one delivery holds a record; longer than it may work",
     )
 
 
@@ -208,12 +208,12 @@ class SweepSettings(Settings):
     grace: Seconds = Field(
         120,
         alias="SWEEP_GRACE_SECONDS",
-        description="how long what was to be enqueued may take before the sweep does it",
+        description="how long a task may wait to be enqueued before the sweep enqueues it",
     )
     patience: Seconds = Field(
         1800,
         alias="SWEEP_PATIENCE_SECONDS",
-        description="how long an enqueued task may stay silent before the sweep asks for it",
+        description="how long an enqueued task may show no progress before the sweep asks the queue",
     )
     limit: int = Field(500, alias="SWEEP_LIMIT", ge=1, le=10_000, description="tasks that one sweep looks at")
 
@@ -257,7 +257,7 @@ class ReprocessSettings(Settings):
         alias="REPROCESS_AFTER_DAYS",
         ge=0,
         le=3650,
-        description="days until an unchanged completed record is taken again",
+        description="days until an unchanged completed record may be taken again",
     )
 
 
@@ -278,7 +278,7 @@ class TrackingSettings(Settings):
     carrier_code: Text = Field(
         "CPCL",
         alias="MIRAKL_CARRIER_CODE",
-        description="the marketplace's code of the carrier (SH21); `none`: by name",
+        description="the marketplace's code of the carrier (SH21); `none` names the carrier instead",
     )
 
 
@@ -289,7 +289,7 @@ class CarrierSettings(Settings):
         description="which of Canada Post's APIs: json, or the legacy xml",
     )
     base_url: VendorUrl | None = Field(
-        None, alias="CANADA_POST_API_BASE", description="its address, where not the usual one"
+        None, alias="CANADA_POST_API_BASE", description="address of the API, if not the usual one"
     )
     user: Word = Field(alias="CANADA_POST_API_USER", description="client id (json) or API user (xml)")
     password: Secret = Field(
@@ -299,32 +299,40 @@ class CarrierSettings(Settings):
         alias="CANADA_POST_CUSTOMER_NUMBER", description="number of the customer who sends"
     )
     contract_id: Digits | None = Field(
-        None, alias="CANADA_POST_CONTRACT_ID", description="without one a card is charged"
+        None, alias="CANADA_POST_CONTRACT_ID", description="contract number; without it a card is charged"
     )
     paid_by: Digits | None = Field(
-        None, alias="CANADA_POST_PAID_BY_CUSTOMER", description="customer number that pays, where another one"
+        None,
+        alias="CANADA_POST_PAID_BY_CUSTOMER",
+        description="customer number that pays, if it is another one",
     )
     sender: Text = Field(
         alias="CANADA_POST_SENDER",
-        description="JSON: company, phone, line_1, city, province, postal_code; name and line_2 where there are",
+        description="JSON: company, phone, line_1, city, province, postal_code, and optionally name and line_2",
     )
     email: Text | None = Field(
-        None, alias="CANADA_POST_EMAIL", description="goes into prepared refund requests"
+        None, alias="CANADA_POST_EMAIL", description="e-mail address in prepared refund requests"
     )
     apart: float = Field(
-        0.25, alias="CANADA_POST_CALLS_APART_SECONDS", ge=0, le=60, description="least time between two calls"
+        0.25,
+        alias="CANADA_POST_CALLS_APART_SECONDS",
+        ge=0,
+        le=60,
+        description="minimum time between two calls",
     )
-    service_code: Text = Field("DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="the service bought")
+    service_code: Text = Field(
+        "DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="code of the service that is bought"
+    )
     options: Text = Field("DC", alias="CANADA_POST_OPTIONS", description="option codes, separated by commas")
     label_format: Literal["4x6", "8.5x11"] = Field(
-        "4x6", alias="CANADA_POST_LABEL_FORMAT", description="of the PDF"
+        "4x6", alias="CANADA_POST_LABEL_FORMAT", description="format of the PDF"
     )
     parcel_weight: Decimal = Field(
         Decimal("1.0"),
         alias="PARCEL_WEIGHT_KG",
         gt=0,
         le=30,
-        description="of a piece that is not in parcel_sizes",
+        description="weight of a piece that is not in parcel_sizes",
     )
     parcel_size: Annotated[
         str,

@@ -1,8 +1,8 @@
 """Enrichment in process, for notebooks and scripts: `await run_workflow(limit=50)`.
 
-The same use cases as behind the deployed functions, built from the environment's settings or from parts given. They are
-synchronous and run in a thread each. A call that is cancelled returns at once and its use case goes on to its end, as
-behind a function whose caller hung up: a second call with the same `batch_id` finds what became of it.
+These are the use cases of the deployed functions, built from the environment's settings or from given parts. Each call
+The use cases are those of the deployed functions, built from the environment's settings or from given parts. Each call
+function whose caller hung up. A second call with the same `batch_id` returns the result.
 """
 
 import asyncio
@@ -39,17 +39,17 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 REPROCESS_AFTER = timedelta(days=30)
-"""Where neither the caller nor the environment says."""
+"""Used when the parts are given and this is not."""
 
 
 class WorkflowStore(OpeningStore, DeskStore, ReportStore, Protocol):
-    """What one database serves here."""
+    """The methods of the record store that are used here."""
 
 
 class WorkflowOrchestrator:
-    """What is given takes the place of what the environment says; `config` that of its `WORKFLOW_*` variables.
+    """A given part replaces the one that the environment describes; `config` replaces the `WORKFLOW_*` variables.
 
-    With source, store and queue given, nothing is read from the environment. One instance serves concurrent calls.
+    With source, store and queue given, the environment is not read. One instance serves concurrent calls.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class WorkflowOrchestrator:
         policy: Policy | str = DEFAULT_POLICY,
         dry_run: bool = False,
     ) -> Json:
-        """What `orchestrate` answers. Raises InvalidRequest, SourceUnavailable, StoreUnavailable."""
+        """Returns the answer of `orchestrate`. Raises InvalidRequest, SourceUnavailable, StoreUnavailable."""
         given = _validated(
             RunArguments, limit=limit, priority_threshold=priority_threshold, force=force, batch_id=batch_id
         )
@@ -99,10 +99,10 @@ class WorkflowOrchestrator:
         return await self._ask(lambda store: store.pending_manual_tasks(given.limit, wanted))
 
     async def reconcile(self, batch_id: str | None = None, day: date | None = None) -> Json:
-        """Of a batch, or of the batches begun on a UTC day, without either today's. Raises NotFound, InvalidRequest."""
+        """Accounts for a batch or for the batches of a UTC day, by default today. Raises NotFound, InvalidRequest."""
         if batch_id is not None and day is not None:
             raise InvalidRequest(
-                "give either batch_id or day", [FieldError("day", "goes not with a batch_id")]
+                "give either batch_id or day", [FieldError("day", "cannot be combined with batch_id")]
             )
         if batch_id is None and day is None:
             day = (self._clock or system_clock)().date()
@@ -175,7 +175,7 @@ async def get_pending_manual_tasks(limit: int = 50, priority: TaskPriority | str
 
 
 class RunArguments(BaseModel):
-    """With the bounds of the function `orchestrate`."""
+    """The bounds are those of the function `orchestrate`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -186,7 +186,7 @@ class RunArguments(BaseModel):
 
 
 class PendingArguments(BaseModel):
-    """With the bounds of the function `workflow`."""
+    """The bounds are those of the function `workflow`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -195,7 +195,7 @@ class PendingArguments(BaseModel):
 
 
 def _policy(policy: Policy | str) -> Policy:
-    """Raises InvalidRequest for a name that no policy has."""
+    """Raises InvalidRequest for an unknown name."""
     if isinstance(policy, Policy):
         return policy
     if policy not in available_policies():

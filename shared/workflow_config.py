@@ -16,7 +16,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class WorkflowConfig(BaseModel):
-    """Built from keywords it raises pydantic's ValidationError, from the environment SettingsInvalid."""
+    """The constructor raises pydantic's ValidationError, `from_environment` raises SettingsInvalid."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class WorkflowConfig(BaseModel):
         default=5, ge=1, le=1000, description="automation tasks that run at the same time"
     )
     automation_retry_attempts: int = Field(
-        default=3, ge=1, le=10, description="tries at the vendor in all, per record"
+        default=3, ge=1, le=10, description="all attempts at the vendor for one record"
     )
     manual_priority_threshold: Share = Field(
         default=0.5, description="lowest score for a record to be fetched"
@@ -37,7 +37,7 @@ class WorkflowConfig(BaseModel):
         default=True, description="whether a failed automation task becomes a manual task"
     )
     max_automation_failures: int = Field(
-        default=3, ge=1, le=100, description="failures in 7 days from which a part goes to a person"
+        default=3, ge=1, le=100, description="failures in 7 days after which a part goes to a person"
     )
     max_daily_tasks: int = Field(
         default=1000,
@@ -45,7 +45,7 @@ class WorkflowConfig(BaseModel):
         le=1_000_000,
         description="tasks opened per UTC day, automation and manual together",
     )
-    max_batch_size: int = Field(default=100, ge=1, le=1000, description="records worked through in one chunk")
+    max_batch_size: int = Field(default=100, ge=1, le=1000, description="records in one chunk")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -77,7 +77,7 @@ def variable_of(field: str) -> str:
 
 
 def allowed_values(field: str) -> str:
-    """What a field takes, in words, drawn from its own constraints."""
+    """Describes a field's range in words."""
     info = WorkflowConfig.model_fields[field]
     if info.annotation is bool:
         return "true or false"
@@ -86,7 +86,7 @@ def allowed_values(field: str) -> str:
 
 
 def numeric_fields() -> tuple[str, ...]:
-    """The fields that a policy can name as a threshold."""
+    """The fields that a policy can use as a threshold."""
     return tuple(name for name, info in WorkflowConfig.model_fields.items() if info.annotation is not bool)
 
 
@@ -96,4 +96,4 @@ def _bound(info: FieldInfo, side: str) -> Any:  # noqa: ANN401 - an int or a flo
 
 def _unknown(name: str, known: list[str]) -> str:
     [nearest] = difflib.get_close_matches(name, known, n=1, cutoff=0)
-    return f"{name} is no setting; the nearest is {nearest}"
+    return f"{name} is not a setting; did you mean {nearest}?"

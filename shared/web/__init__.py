@@ -1,1 +1,1 @@
-"""The HTTP edge: the same manners for every function. Requests are validated here, and errors become problem+json."""
+"""The HTTP edge of every function: it validates requests and turns errors into problem+json."""

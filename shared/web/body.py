@@ -1,4 +1,4 @@
-"""From bytes to a validated request, or to an error that says what was wrong and where."""
+"""Turns the bytes of a request into a validated model, or raises an error that names the wrong fields."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from shared.web.call import RequestModel
 T = TypeVar("T", bound=RequestModel)
 
 LIMIT = 1_000_000
-"""Bytes of a request body; the largest legitimate one, a completed manual task, is far below it."""
+"""Bytes of a request body. The largest legitimate one, a completed manual task, is much smaller."""
 
-TOLD = 50
-"""Wrong fields that an answer names; the caller decides how many there are."""
+MOST_ERRORS = 50
+"""The number of wrong fields that an answer names: a caller may send any number of them."""
 
 
 def read_body(model: type[T], raw: bytes, media_type: str) -> T:
@@ -24,7 +24,7 @@ def read_body(model: type[T], raw: bytes, media_type: str) -> T:
         return _validated(lambda: model.model_validate_json(b"{}"))
     if media_type.lower() != "application/json" and not media_type.lower().endswith("+json"):
         raise UnsupportedMediaType(
-            f"send JSON with Content-Type: application/json, not {media_type or 'without one'}"
+            f"send JSON with Content-Type: application/json, not {media_type or 'no media type'}"
         )
     if len(raw) > LIMIT:
         raise UnreadableBody(f"the body has {len(raw)} bytes; at most {LIMIT} are read")
@@ -38,11 +38,11 @@ def read_body(model: type[T], raw: bytes, media_type: str) -> T:
 
 
 def refuse_query(query: Mapping[str, list[str]]) -> None:
-    """An option that is put into the address of a POST must not pass for one that was heard. Raises InvalidRequest."""
+    """A POST must not ignore an option that stands in the address. Raises InvalidRequest."""
     if query:
         raise InvalidRequest(
             "this call takes its input from the body",
-            [FieldError(name[:200], "belongs into the body") for name in list(query)[:TOLD]],
+            [FieldError(name[:200], "belongs in the body") for name in list(query)[:MOST_ERRORS]],
         )
 
 
@@ -67,7 +67,7 @@ def _validated(validate: Callable[[], T]) -> T:
             raise UnreadableBody(f"the body cannot be read: {wrong[0]['msg']}") from None
         fields = [
             FieldError(".".join(str(part) for part in item["loc"])[:200] or "(request)", item["msg"][:500])
-            for item in wrong[:TOLD]
+            for item in wrong[:MOST_ERRORS]
         ]
         raise InvalidRequest(
             "; ".join(f"{item.field}: {item.message}" for item in fields)[:2000], fields
@@ -75,7 +75,7 @@ def _validated(validate: Callable[[], T]) -> T:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _short(error: Exception) -> str:

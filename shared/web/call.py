@@ -18,12 +18,12 @@ class RequestModel(BaseModel):
 
 
 class NoInput(RequestModel):
-    """For calls that take neither body nor query."""
+    """The request of a call that takes neither body nor query."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What surrounds a request."""
+    """The parts of a request beside its body and query."""
 
     headers: Headers
     path: Mapping[str, str]
@@ -32,7 +32,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` is JSON-safe; `logged` joins the request's log line and must hold no personal data."""
+    """`body` is JSON-safe; `logged` is added to the request's log entry and must hold no personal data."""
 
     body: Mapping[str, Any]
     status: int = 200
@@ -41,7 +41,7 @@ class Answer:
 
 
 def correlation_of(headers: Headers) -> str:
-    """The caller's id when it is well formed, else the platform's trace id, else a new one."""
+    """Returns the caller's id if it is well formed, else the platform's trace id, else a new id."""
     trace_id = headers.get("X-Cloud-Trace-Context", "").partition("/")[0]
     for given in (headers.get(CORRELATION_HEADER, ""), trace_id):
         if _CORRELATION.fullmatch(given):

@@ -24,11 +24,11 @@ from shared.wiring.part import Group, require, settings_of
 
 Handler = Callable[..., Answer]
 Supply = Callable[[], Any]
-"""Returns what a handler works with; mostly a `Part` of shared/wiring."""
+"""Returns an object that a handler works with; usually a `Part` of shared/wiring."""
 
 FIRST_ERROR = 400
 METHODS = {"GET": ("GET", "HEAD"), "POST": ("POST",)}
-"""A route's method to those that it answers."""
+"""The methods that a route answers, by its own method."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def http_function(
             severity = logging.WARNING
             if error.status == INTERNAL_ERROR:
                 severity, fault = logging.ERROR, error
-        except Exception as error:  # noqa: BLE001 - the outermost edge: the caller gets a clean 500 and the log the rest
+        except Exception as error:  # noqa: BLE001 - the outermost edge: the caller gets a plain 500, the log gets the details
             response = _problem_response(unexpected())
             severity, fault = logging.ERROR, error
         response.headers[CORRELATION_HEADER] = correlation_id
@@ -135,7 +135,7 @@ def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str)
     found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
     if not found:
         raise NotFound(f"there is nothing at {path[:200]}")
-    method = "GET" if request.method == "HEAD" else request.method  # werkzeug leaves its body out
+    method = "GET" if request.method == "HEAD" else request.method  # werkzeug leaves out the body
     for route, match in found:
         if route.method == method:
             return route.answer(request, Call(request.headers, match.groupdict(), correlation_id))

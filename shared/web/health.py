@@ -1,7 +1,7 @@
-"""`GET /health`: which code runs, and whether what it needs can be used. Changes nothing, and asks no vendor.
+"""`GET /health` returns the version of the code, and whether everything that it needs can be used. It changes nothing.
 
-Reaching a vendor would spend its quota, and its outages are no fault of this function: the queue and the next cycle
-live through them. `?shallow=true` asks nothing at all.
+It asks no vendor: that would spend the vendor's quota, and the queue and the next cycle get over a vendor's outage.
+`?shallow=true` runs no check.
 """
 
 import json
@@ -19,14 +19,14 @@ from shared.web.call import Answer, Call, RequestModel
 from shared.web.problem import Problem, problem_body, problem_of, unexpected
 
 CHECK_SECONDS = 5.0
-"""All checks run side by side and share it; the first of a process includes importing and building its clients."""
+"""All checks run in parallel within this time; the first time it includes importing and building the clients."""
 
 DEGRADED = 503
 BUILD_FILE = Path(__file__).parents[2] / "build.json"
 """Written into the archive by infra/package."""
 
 Check = Callable[[], object]
-"""Raises when what it checks cannot be used."""
+"""Raises when something cannot be used."""
 
 
 class HealthRequest(RequestModel):
@@ -35,39 +35,39 @@ class HealthRequest(RequestModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """`problem` is what the caller may know of it, `logged` all of it."""
+    """`problem` holds what a caller may know, `logged` holds everything."""
 
     milliseconds: float
     problem: Problem | None = None
     logged: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"status": "failed" if self.problem else "ok"}
+        body: dict[str, Any] = {"status": "failed" if self.problem else "ok"}
         if self.problem:
-            told |= {"code": self.problem.body["code"], "detail": self.problem.body["detail"]}
-        return told | {"duration_ms": round(self.milliseconds, 1)}
+            body |= {"code": self.problem.body["code"], "detail": self.problem.body["detail"]}
+        return body | {"duration_ms": round(self.milliseconds, 1)}
 
 
 class Health:
-    """Of one function."""
+    """One function's handler of `GET /health`."""
 
     def __init__(self, function: str, checks: Mapping[str, Check]) -> None:
         self._function = function
         self._probes = {name: _Probe(check) for name, check in checks.items()}
 
     def __call__(self, request: HealthRequest, _call: Call) -> Answer:
-        told: dict[str, Any] = {"status": "ok", "function": self._function, "version": version()}
+        body: dict[str, Any] = {"status": "ok", "function": self._function, "version": version()}
         if request.shallow:
-            return Answer(told)
+            return Answer(body)
         findings = self._findings()
-        told["checks"] = {name: finding.to_json() for name, finding in findings.items()}
+        body["checks"] = {name: finding.to_json() for name, finding in findings.items()}
         failed = {name: finding for name, finding in findings.items() if finding.problem}
         if not failed:
-            return Answer(told)
+            return Answer(body)
         detail = f"cannot be used: {', '.join(failed)}"
         problem = problem_body(DEGRADED, "Degraded", "degraded", detail)
         logged = {"failed_checks": {name: finding.logged for name, finding in failed.items()}}
-        return Answer(told | problem, DEGRADED, logged=logged)
+        return Answer(body | problem, DEGRADED, logged=logged)
 
     def _findings(self) -> dict[str, Finding]:
         until = time.monotonic() + CHECK_SECONDS
@@ -76,7 +76,7 @@ class Health:
 
 
 class _Probe:
-    """At most one run of the check at a time: callers that come meanwhile wait for the same one."""
+    """Runs a check at most once at a time: concurrent callers wait for the same run."""
 
     def __init__(self, check: Check) -> None:
         self._check = check
@@ -98,7 +98,7 @@ class _Probe:
             self._check()
         except SwitchyardError as error:
             problem, logged = problem_of(error), f"{error.code}: {error.detail}"
-        except Exception as error:  # noqa: BLE001 - the outermost edge of this thread: whatever it is, is a finding
+        except Exception as error:  # noqa: BLE001 - the outermost edge of this thread: every error is a finding
             problem, logged = unexpected(), f"{type(error).__name__}: {error}"
         future.set_result(Finding((time.perf_counter() - begun) * 1000, problem, logged))
 
@@ -114,7 +114,7 @@ def _outcome(future: "Future[Finding]", until: float) -> Finding:
 
 @cache
 def version() -> str:
-    """Of the package with the hash of its archive, such as 0.1.0+52f1c9a3e0b7; `unpackaged` outside of one."""
+    """The package's version and its archive's hash, such as 0.1.0+52f1c9a3e0b7; `unpackaged` without an archive."""
     try:
         build = json.loads(BUILD_FILE.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard output, in the fields that Cloud Logging reads."""
+"""Structured logs: each entry is one line of JSON on standard output, with the fields that Cloud Logging reads."""
 
 import json
 import logging
@@ -10,15 +10,15 @@ LOGGER = logging.getLogger("switchyard")
 
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {"severity": record.levelname, "message": record.getMessage()}
-        line.update(getattr(record, "facts", {}))
+        entry: dict[str, Any] = {"severity": record.levelname, "message": record.getMessage()}
+        entry.update(getattr(record, "facts", {}))
         if record.exc_info:
-            line["stack_trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+            entry["stack_trace"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str, ensure_ascii=False)
 
 
 def start_logging(level: str) -> None:
-    """Safe to call again."""
+    """May be called again: there is one handler."""
     LOGGER.setLevel(level)
     LOGGER.propagate = False
     if not LOGGER.handlers:
@@ -28,5 +28,5 @@ def start_logging(level: str) -> None:
 
 
 def log(severity: int, message: str, /, *, error: Exception | None = None, **facts: object) -> None:
-    """`facts` become fields of the line, and so does the stack trace of `error`."""
+    """`facts` and the stack trace of `error` become fields of the entry."""
     LOGGER.log(severity, message, exc_info=error, extra={"facts": facts})

@@ -1,4 +1,4 @@
-"""The headers of Cloud Tasks and Cloud Scheduler. Another caller may send them too, so nothing unusable is an error.
+"""The headers of Cloud Tasks and Cloud Scheduler. Any caller can send them, so an unusable value is ignored.
 
 X-CloudTasks-TaskRetryCount counts failed deliveries of every kind; TaskExecutionCount leaves out 5xx and is not used.
 X-CloudScheduler-ScheduleTime is the same for all tries of one firing (its docs).

@@ -18,8 +18,8 @@ class Problem:
 
 
 INTERNAL_ERROR = 500
-INSIDE = "something went wrong here; the log holds the details under the correlation id"
-"""What a caller learns of a fault of ours: nothing of its inside."""
+INSIDE = "something went wrong here; the log has the details under the correlation id"
+"""A caller learns no details of our own faults."""
 
 
 def problem_body(status: int, title: str, code: str, detail: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The server below a function: what it refuses by itself is a problem too, not a page of HTML."""
+"""Makes the server below a function refuse requests with problems, as the function does, and not with HTML."""
 
 import json
 from collections.abc import Callable
@@ -14,9 +14,9 @@ LONGEST_DETAIL = 300
 
 
 def prepare_server(serve: Callable[[flask.Request], flask.Response]) -> None:
-    """Has `serve` answer the paths that Flask routes nowhere, and gunicorn refuse with problems.
+    """Lets `serve` answer the paths that Flask cannot route, and makes gunicorn refuse with problems.
 
-    functions-framework loads a function within its Flask app's context, before it starts gunicorn.
+    functions-framework loads a function in its Flask app's context, before it starts gunicorn.
     """
     gunicorn.util.write_error = write_problem
     if flask.has_app_context():
@@ -24,7 +24,7 @@ def prepare_server(serve: Callable[[flask.Request], flask.Response]) -> None:
 
 
 def receive(request: flask.Request) -> None:
-    """Reads the whole body, even if nobody needs it: functions-framework reads it later, and crashes if it cannot.
+    """Reads the whole body, even if it is not needed: functions-framework reads it later, and crashes if it cannot.
 
     Raises UnreadableBody for a malformed chunk and the like.
     """
@@ -35,7 +35,7 @@ def receive(request: flask.Request) -> None:
 
 
 def write_problem(sock: socket, status: int, reason: str, message: str) -> None:
-    """For `gunicorn.util.write_error`: answers a request that is no HTTP, such as one with an unknown `Expect`."""
+    """Replaces `gunicorn.util.write_error`, which answers malformed requests, such as one with an unknown `Expect`."""
     body = json.dumps(problem_body(status, reason, RequestRefused.code, message[:LONGEST_DETAIL]))
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\n"
     answer = f"{head}Content-Length: {len(body)}\r\n\r\n{body}"

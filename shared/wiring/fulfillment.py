@@ -68,7 +68,9 @@ def shipping_account(vendor: settings.CarrierSettings) -> "ShippingAccount":
         given = json.loads(vendor.sender)
         sender = Party(**dict.fromkeys(fields) | {name: str(given[name]) for name in given if name in fields})
     except (ValueError, TypeError) as error:
-        raise SettingsInvalid(f"CANADA_POST_SENDER is no JSON object with {', '.join(fields[:6])}") from error
+        raise SettingsInvalid(
+            f"CANADA_POST_SENDER is not a JSON object with {', '.join(fields[:6])}"
+        ) from error
     try:
         return ShippingAccount(
             mailed_by=vendor.customer_number,

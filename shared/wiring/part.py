@@ -1,6 +1,6 @@
-"""A part declares the settings and the other parts that it is built from, and is built once, when first asked for.
+"""A part declares the settings and the other parts that it is built from. It is built once, when it is first used.
 
-So it is known before anything is built which environment variables a function could ever read.
+The declarations show, before anything is built, which environment variables a function could ever read.
 """
 
 import threading
@@ -34,7 +34,7 @@ class Wired(Generic[T_co]):
         )
 
     def reach(self) -> "Iterator[Source]":
-        """Everything that a call leads to, itself included."""
+        """Yields itself and every source that a call uses."""
         yield self
         for source in self.sources:
             yield from source.reach() if isinstance(source, Wired) else (source,)
@@ -58,7 +58,7 @@ class Part(Wired[T]):
             return self._built[0]
 
     def forget(self) -> list[T]:
-        """Lets the next call build anew. Returns what was built, to be closed."""
+        """Makes the next call build again. Returns what was built, so that it can be closed."""
         with self._lock:
             built, self._built = self._built, []
         return built
@@ -68,22 +68,22 @@ Source = type[Group] | Wired[Any]
 
 
 def part(*sources: Source, at_start: bool = False) -> Callable[[Callable[..., T]], Part[T]]:
-    """`at_start` is for a plain value whose making refuses wrong settings: a function makes it when it starts."""
+    """`at_start` is for a plain value that checks settings: a function builds it when it starts."""
     return lambda function: Part(function, sources, at_start=at_start)
 
 
 def check(function: Callable[..., None], *sources: Source) -> Wired[None]:
-    """A check of `GET /health`; `function` raises when what it is called with cannot be used."""
+    """Makes a check of `GET /health`; `function` raises when a source cannot be used."""
     return Wired(function, sources)
 
 
 def settings_of(used: Iterable[object]) -> tuple[type[Group], ...]:
-    """The groups that the parts among `used` could ever read, each once."""
+    """The groups that the parts among `used` could ever read, without repetition."""
     return tuple(dict.fromkeys(each for each in _reach(used) if not isinstance(each, Wired)))
 
 
 def require(used: Iterable[object]) -> None:
-    """Raises SettingsInvalid for a value that the parts among `used` could ever read and could not use."""
+    """Raises SettingsInvalid for a wrong value that the parts among `used` could ever read."""
     used = tuple(used)
     for group in settings_of(used):
         group.from_environment()

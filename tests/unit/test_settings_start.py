@@ -99,7 +99,7 @@ def test_a_missing_variable_stops_the_start(start: Start, function: str, variabl
 
 
 def test_a_misspelt_variable_of_enrichment_stops_the_start_of_its_functions_alone(start: Start) -> None:
-    with pytest.raises(SettingsInvalid, match="WORKFLOW_MAX_DAILY_TASK is no setting"):
+    with pytest.raises(SettingsInvalid, match="WORKFLOW_MAX_DAILY_TASK is not a setting"):
         start("workflow", WORKFLOW_MAX_DAILY_TASK="1")
     start("accept-orders", WORKFLOW_MAX_DAILY_TASK="1")
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from shared.errors import SettingsInvalid
-from shared.web.body import LIMIT, TOLD
+from shared.web.body import LIMIT, MOST_ERRORS
 from tests import edge_function
 from tests.edge_function import SECRET
 from tests.web_support import JSON, PROBLEM, Log, logged, served
@@ -170,7 +170,7 @@ def test_a_value_of_another_type_is_not_converted(client: FlaskClient, count: ob
 
 def test_the_number_and_length_of_told_errors_is_bounded(client: FlaskClient) -> None:
     wrong = fields(client.post("/", json={"x" * 1000 + str(number): 1 for number in range(500)}))
-    assert len(wrong) <= TOLD
+    assert len(wrong) <= MOST_ERRORS
     assert max(map(len, wrong)) <= 200
 
 
@@ -183,7 +183,7 @@ def test_a_query_is_validated_like_a_body(client: FlaskClient) -> None:
 
 
 def test_an_option_in_the_address_of_a_post_is_not_passed_over(client: FlaskClient) -> None:
-    assert fields(client.post("/?count=3", json={"name": "a"})) == {"count": "belongs into the body"}
+    assert fields(client.post("/?count=3", json={"name": "a"})) == {"count": "belongs in the body"}
 
 
 @pytest.mark.parametrize(("kind", "status"), [("not_found", 404), ("conflict", 409)])

@@ -39,7 +39,7 @@ class FailRequest(ClaimRequest):
 
 
 class EditedFields(RequestModel):
-    """What a person may write into a product; what is left out stays as it is."""
+    """The fields of a product that a person may change; the others stay as they are."""
 
     manufacturer: Person | None = None
     category: Text | None = None
@@ -70,7 +70,7 @@ class ProductsRequest(RequestModel):
 
 
 class RedriveRequest(RequestModel):
-    """`batch_id` names the batch that takes the records; the same name and request again redrives nothing more."""
+    """`batch_id` names the batch that takes the records. The same request again redrives nothing more."""
 
     cause: ErrorCategory | None = None
     limit: int = Field(100, ge=1, le=MOST_LISTED)
@@ -78,7 +78,7 @@ class RedriveRequest(RequestModel):
 
 
 def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
-    """`store` returns a DeskStore and ReportStore in one, `daily_limit` the quota that redriven records count for."""
+    """`store` returns a DeskStore and ReportStore in one, `daily_limit` the quota that includes redriven records."""
     return (
         Route("GET", "/batches/{id}", NoInput, _status, (store,)),
         Route("GET", "/batches/{id}/products", ProductsRequest, _products, (store,)),
@@ -139,7 +139,7 @@ def _reconcile(request: ReconcileRequest, _call: Call, store: ReportStore) -> An
 
 
 def _task(call: Call) -> UUID:
-    """Raises NotFound for what is no UUID."""
+    """Raises NotFound for a text that is not a UUID."""
     text = call.path["id"]
     try:
         return UUID(text)
@@ -148,7 +148,7 @@ def _task(call: Call) -> UUID:
 
 
 def _batch(call: Call) -> str:
-    """Raises NotFound for what the database could not hold."""
+    """Raises NotFound for a text that the database cannot hold."""
     text = call.path["id"]
     if "\x00" in text:
         raise NotFound("no batch has such a name")

@@ -20,7 +20,7 @@ class OrdersRequest(RequestModel):
 
 
 class RetryRequest(RequestModel):
-    """`note` says what the person found or did."""
+    """`note` describes what the person found or did."""
 
     note: Text
 
