@@ -1,7 +1,7 @@
 -- Access: the service role alone.
 
--- Gives the service role, and nobody else, the rights on every table, sequence and function: row level security has no policy
--- that lets anybody else see a row. Each migration that adds a table or a function calls it at its end.
+-- Gives only the service role rights on every table, sequence and function. Row level security is on without a policy, so no
+-- other role sees a row. Each migration that adds a table or a function ends with a call.
 create function restrict_access() returns void
 language plpgsql set search_path = public, pg_temp as $$
 declare

@@ -29,21 +29,21 @@ create type error_category as enum (
     'lost'
 );
 
--- What becomes of a failed automation task: a dead letter is due, a person has it, or it stays failed.
+-- The hand-over of a failed automation task: none, a dead letter is due, a person has it (done), or failures stay (off).
 create type hand_over as enum ('none', 'due', 'done', 'off');
 
 create table batches (
     id text primary key check (id ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,108}$'),
     parent_batch_id text references batches (id), -- set for `<batch>_fallback`
-    run_id uuid, -- the call that began it: repeating that call is not a second call
+    run_id uuid, -- the call that began it; that call may be repeated
     trigger text not null, -- scheduler, manual, fallback
     request jsonb not null default '{}',
     policy text,
     policy_version text,
-    taken integer not null default 0 check (taken >= 0), -- source records taken in, counted when they are opened
+    taken integer not null default 0 check (taken >= 0), -- source records, counted when they are opened
     counts jsonb not null default '{}', -- what orchestrate reports: read, skipped by reason, not enqueued
     created_at timestamptz not null,
-    closed_at timestamptz, -- when orchestrate had no more to open
+    closed_at timestamptz, -- when orchestrate opened its last record
     constraint room_for_fallback check (parent_batch_id is not null or length(id) <= 100)
 );
 create index batches_by_day on batches (created_at);
@@ -58,16 +58,16 @@ create table manufacturers (
     check (successes between 0 and attempts)
 );
 
--- One row per record ever opened: its claim (`open`) and what is known of its last completion.
+-- One row per record ever opened: its claim (`open`) and its last completion.
 create table records (
     record_key text primary key,
     pn text not null,
     manufacturer text,
     open boolean not null,
-    content_hash text not null, -- of the row that was opened last
+    content_hash text not null, -- of the source row that was opened last
     completed_hash text,
     completed_at timestamptz,
-    ledger_due boolean not null default false, -- completed, and the source's ledger does not know it yet
+    ledger_due boolean not null default false, -- completed, but not yet in the source's ledger
     check ((completed_at is null) = (completed_hash is null))
 );
 create index records_ledger_due on records (completed_at) where ledger_due;
@@ -114,18 +114,18 @@ create table automation_tasks (
     attempts integer not null default 0 check (attempts >= 0), -- tries at the vendor
     deliveries integer not null default 0 check (deliveries >= 0), -- deliveries that reached a claim
     generation integer not null default 0 check (generation >= 0), -- part of the queue task's name: + 1 per re-enqueue
-    enqueued_at timestamptz, -- null while the present generation is not known to be in the queue
-    not_before timestamptz, -- the vendor's daily limit: no delivery may work on it earlier
+    enqueued_at timestamptz, -- null until this generation is known to be in the queue
+    not_before timestamptz, -- the vendor's daily limit ends: no delivery may work on it before
     lease_owner uuid,
     lease_until timestamptz,
-    attempt_counted boolean not null default false, -- the present lease counted an attempt
-    released_by uuid, -- who held the last lease that was given back: repeating that call is not a second one
+    attempt_counted boolean not null default false, -- the current lease counted an attempt
+    released_by uuid, -- the owner of the last lease that was given back; that call may be repeated
     vendor_answer jsonb,
     error_category error_category,
     error_message text,
     error_answer jsonb,
     hand_over hand_over not null default 'none',
-    sweep_after timestamptz, -- when the sweep should look at it; null when nothing can be amiss any more
+    sweep_after timestamptz, -- when the sweep looks at it; null when nothing can be wrong any more
     created_at timestamptz not null,
     updated_at timestamptz not null,
     finished_at timestamptz,

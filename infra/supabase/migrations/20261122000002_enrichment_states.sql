@@ -1,6 +1,6 @@
--- No code path can take an illegal arrow or skip the audit: these triggers stand between every write and the rows.
+-- These triggers check every write, so no code can make an illegal change of state or skip the audit.
 
--- The arrows of `automation_state`, as its comments draw them.
+-- The arrows of `automation_state`; its comments show them.
 create function automation_arrow_is_legal(from_state automation_state, to_state automation_state) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case from_state
@@ -50,7 +50,7 @@ $$;
 create trigger automation_task_state after insert or update of state on automation_tasks
 for each row execute function guard_automation_state();
 
--- The same for manual tasks; another person's taking over is an event too.
+-- The same for manual tasks; a change of the person is an event too.
 create function guard_manual_state() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 begin
@@ -80,7 +80,7 @@ $$;
 create trigger manual_task_state after insert or update of state on manual_tasks
 for each row execute function guard_manual_state();
 
--- A record's claim is given back exactly when nobody works on it any more.
+-- Gives a record's claim back exactly when its last work ends.
 create function close_record() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 begin

@@ -1,6 +1,6 @@
--- What `orchestrate` calls: begin a batch, read what is known of a chunk of records, open them, note its progress.
+-- The functions of `orchestrate`: begin a batch, read the history of a chunk of records, open them, note the progress.
 
--- Claims the batch's name. A name that another run took starts nothing. Also hands out completed rows that the source's
+-- Claims the batch's name. Starts nothing when another run has the name. Also returns completed rows that the source's
 -- ledger lacks, at most `p_ledger_limit`.
 create function begin_batch(
     p_batch_id text,
@@ -29,7 +29,7 @@ begin
 end
 $$;
 
--- What is known of each record: `p_records` is [{record_key, manufacturer_key, content_hash}].
+-- The history of each record: `p_records` is [{record_key, manufacturer_key, content_hash}].
 -- Returns {records: {record_key: {skip?, recent_failures}}, manufacturers: {key: {attempts, successes}}, daily_used,
 -- rejected_before: [content_hash]}.
 create function read_known(
@@ -103,10 +103,9 @@ begin atomic
     );
 end;
 
--- Opens records, in the order given, as far as the day's quota goes: the insert is the claim, and decision and task stand or
--- fall with it. `p_items` is as `items_to_open` reads it, one per record; `p_rejected` is [{pn, manufacturer, reason,
--- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. Repeating a call opens nothing more and returns the
--- same.
+-- Opens records in the given order until the day's quota is used. The insert is the claim; decision and task are stored with it
+-- or not at all. `p_items` holds one item per record, as `items_to_open` reads it; `p_rejected` is [{pn, manufacturer, reason,
+-- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. A repeated call opens nothing more and returns the same.
 -- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}.
 create function open_tasks(
     p_batch_id text,
@@ -137,7 +136,7 @@ begin
         raise exception 'batch % is not open', p_batch_id using errcode = 'PT409';
     end if;
 
-    -- This row's lock makes openings wait for each other, so neither the quota nor a claim can be raced.
+    -- This row's lock makes openings wait for each other, so that no two race for the quota or a claim.
     insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
     update daily_usage set quota = greatest(p_daily_limit, used) where day = today returning quota - used into room;
 
@@ -224,8 +223,8 @@ begin
 end
 $$;
 
--- Notes which tasks are in the queue, what the run has counted so far, which rows the source's ledger has learnt, and
--- (`p_closed`) that the run opens no more. `p_enqueued` is [task id].
+-- Notes the tasks in the queue, the run's counts so far, the rows that the source's ledger now has, and (`p_closed`) the end of
+-- the run. `p_enqueued` is [task id].
 create function note_progress(
     p_batch_id text,
     p_enqueued uuid[],
@@ -237,7 +236,7 @@ create function note_progress(
 ) returns void
 language plpgsql set search_path = public, pg_temp as $$
 begin
-    -- rows are locked in one order everywhere, so that no two runs can wait for each other
+    -- rows are locked in one order everywhere, so that no two runs wait for each other
     perform from automation_tasks where id = any (p_enqueued) order by id for update;
     update automation_tasks
     set enqueued_at = p_now, sweep_after = p_now + make_interval(secs => p_patience_seconds), updated_at = p_now

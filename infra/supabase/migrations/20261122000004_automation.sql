@@ -1,11 +1,11 @@
--- What the worker calls. Every step is a compare-and-set on the lease, and repeating a step that was done changes nothing.
+-- The functions of the worker. Every step is a compare-and-set on the lease; repeating a step changes nothing.
 
 -- Takes a task for one delivery. `outcome` is
 --   claimed    work on it; `answer` is the saved vendor answer, if there is one; an attempt is counted when there is none
---   ended      it is completed or failed; `dead_letter_due` says that the dead letter may still have to be sent
+--   ended      it is completed or failed; `dead_letter_due`: the dead letter may still have to be sent
 --   leased     a live delivery works on it until `lease_until`
---   postponed  not before `not_before`; generation `generation` of the queue task stands for it
---   spent      all attempts were made, and the last of them never said how it ended
+--   postponed  not before `not_before`; the queue holds its task of generation `generation`
+--   spent      all attempts were made, and the last one left no result
 create function claim_automation_task(
     p_task_id uuid,
     p_owner uuid,
@@ -60,7 +60,7 @@ begin
 end
 $$;
 
--- Keeps the vendor's answer before anything is made of it. False: the task has gone on without this owner.
+-- Stores the vendor's answer before it is used. False: the task has gone on without this owner.
 create function save_vendor_answer(
     p_task_id uuid, p_owner uuid, p_answer jsonb, p_now timestamptz default clock_timestamp()
 ) returns boolean
@@ -75,8 +75,8 @@ begin
 end
 $$;
 
--- Makes the rows of manufacturers that were never seen; `p_names` is {key: name}, the empty key is no manufacturer.
--- Known ones are left out first: `on conflict` alone would wait for whoever is counting them.
+-- Inserts new manufacturers; `p_names` is {key: name}, the empty key is no manufacturer. Known ones are left out first, because
+-- `on conflict` alone would wait for a transaction that counts them.
 create function know_manufacturers(p_names jsonb) returns void
 language sql set search_path = public, pg_temp
 begin atomic
@@ -89,8 +89,8 @@ begin atomic
     on conflict (key) do nothing;
 end;
 
--- Counts one finished automation task of a manufacturer; reliability is made of these counts. Many tasks share the row,
--- and it stays locked until the transaction ends: to be called last.
+-- Counts one finished automation task of a manufacturer; reliability follows from these counts. Many tasks share the row,
+-- and it stays locked until the transaction ends, so this is called last.
 create function count_manufacturer(p_key text, p_name text, p_success boolean) returns void
 language sql set search_path = public, pg_temp
 begin atomic
@@ -99,7 +99,7 @@ begin atomic
     on conflict (key) do update set attempts = m.attempts + 1, successes = m.successes + p_success::integer;
 end;
 
--- Writes a product with all that belongs to it, replacing what was there. `p_product` is {pn, manufacturer,
+-- Writes a product with all its parts and replaces the stored ones. `p_product` is {pn, manufacturer,
 -- manufacturer_key, category, description, vendor, vendor_pn, url, unit_price, currency, status, attributes: [{name,
 -- value, vendor_id}], media: [{kind, url, title}], extras}.
 create function write_product(
@@ -161,7 +161,7 @@ begin
     if task.state is distinct from 'data_finished' or task.lease_owner is distinct from p_owner then
         return false;
     end if;
-    -- both in one call, which takes them in order: two tasks could otherwise wait for each other's new manufacturer
+    -- both in one call, which inserts them in order: else two tasks could wait for each other's new manufacturer
     perform know_manufacturers(
         jsonb_build_object(coalesce(p_product ->> 'manufacturer_key', ''), p_product ->> 'manufacturer')
         || jsonb_build_object(coalesce(task.manufacturer_key, ''), task.manufacturer)
@@ -172,13 +172,13 @@ begin
     set state = 'completed', lease_owner = null, lease_until = null, sweep_after = null, finished_at = p_now,
         updated_at = p_now
     where id = p_task_id;
-    -- a record without a manufacturer has no history to add to: the vendor's name for it is not the source's
+    -- a record without a manufacturer has no history: the vendor's name for it is not the source's
     perform count_manufacturer(task.manufacturer_key, task.manufacturer, true);
     return true;
 end
 $$;
 
--- True when `p_owner` was the last to give this task back: its call is repeated because the answer was lost.
+-- True when `p_owner` gave this task back last: the call is repeated because its answer was lost.
 create function was_released_by(p_task_id uuid, p_owner uuid) returns boolean
 language sql stable set search_path = public, pg_temp
 return exists (
@@ -209,8 +209,8 @@ begin
 end
 $$;
 
--- Lets a task wait until `p_until` as the next generation of its queue task; the attempt is given back.
--- Returns the generation that is to be enqueued, or null: the task has gone on without this owner.
+-- Lets a task wait until `p_until` as the next generation of its queue task; the attempt is not counted.
+-- Returns the generation to enqueue, or null: the task has gone on without this owner.
 create function postpone_automation_task(
     p_task_id uuid,
     p_owner uuid,
@@ -238,7 +238,7 @@ begin
 end
 $$;
 
--- The queue holds these generations: `p_tasks` is [{id, generation}]. A task that moved meanwhile is left alone.
+-- The queue holds these generations: `p_tasks` is [{id, generation}]. A task that has changed meanwhile stays as it is.
 create function note_enqueued(
     p_tasks jsonb, p_patience_seconds double precision, p_now timestamptz default clock_timestamp()
 ) returns void
@@ -272,7 +272,7 @@ begin
 end
 $$;
 
--- Dead-letters a task on behalf of its owner. False: the task has gone on without this owner.
+-- Dead-letters a task for its owner. False: the task has gone on without this owner.
 create function fail_automation_task(
     p_task_id uuid,
     p_owner uuid,

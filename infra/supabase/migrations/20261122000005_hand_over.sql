@@ -1,6 +1,6 @@
--- From automation to people: dead letters become manual tasks, and the sweep finds what nobody would come back to.
+-- From automation to people: dead letters become manual tasks, and the sweep finds lost tasks.
 
--- Makes the one manual task of a failed automation task. `outcome` is created, exists, off (failures are not handed over)
+-- Creates the one manual task of a failed automation task. `outcome` is created, exists, off (failures are not handed over)
 -- or not_failed (a late success, or not dead-lettered at all).
 create function create_fallback_task(
     p_task_id uuid, p_due_seconds jsonb, p_now timestamptz default clock_timestamp()
@@ -49,7 +49,7 @@ begin
 end
 $$;
 
--- Tasks whose time to be looked at has come, the longest overdue first, at most `p_limit`.
+-- Tasks that the sweep must look at now, the longest overdue first, at most `p_limit`.
 create function sweep_candidates(p_limit integer, p_now timestamptz default clock_timestamp()) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
@@ -62,7 +62,7 @@ return (
     ) as due
 );
 
--- The queue still holds these tasks: look again later. A task that moved meanwhile keeps its own time.
+-- The queue still holds these tasks: look again later. A task that has changed meanwhile keeps its time.
 create function extend_patience(
     p_task_ids uuid[], p_patience_seconds double precision, p_now timestamptz default clock_timestamp()
 ) returns integer
@@ -78,7 +78,7 @@ begin
 end
 $$;
 
--- The queue lost this generation: makes the next one due to be enqueued. Null: the task moved meanwhile.
+-- The queue lost this generation: makes the next one due for the queue. Null: the task has changed meanwhile.
 create function renew_generation(
     p_task_id uuid, p_generation integer, p_grace_seconds double precision, p_now timestamptz default clock_timestamp()
 ) returns integer
@@ -91,7 +91,7 @@ begin atomic
     returning generation;
 end;
 
--- Dead-letters a task that the queue lost after it was delivered. False: the task moved meanwhile.
+-- Dead-letters a task that the queue lost after a delivery. False: the task has changed meanwhile.
 create function fail_lost_task(
     p_task_id uuid,
     p_generation integer,

@@ -1,4 +1,4 @@
--- What people do: claim, release, complete and fail manual tasks. A claim is a lease; of two people one wins.
+-- The functions for people: claim, release, complete and fail manual tasks. A claim is a lease; of two people one gets it.
 
 -- A manual task as people see it, with the decision that led to it.
 create function manual_task_view(task manual_tasks) returns jsonb
@@ -17,7 +17,7 @@ return jsonb_build_object(
     'created_at', task.created_at, 'finished_at', task.finished_at
 );
 
--- Locks the task and refuses, with the owner's name, what somebody else holds or what has ended.
+-- Locks the task. Refuses a task that has ended or that another person holds, with that person's name.
 create function take_manual_task(p_task_id uuid, p_assignee text, p_now timestamptz) returns manual_tasks
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -38,8 +38,8 @@ begin
 end
 $$;
 
--- What became of a task that this person has ended before, null when they have not: the call is then a repetition, because
--- its answer was lost. Waits for a call that is still at work.
+-- The task if this person has ended it before, else null. The call is then a repetition, because its answer was lost. Waits for
+-- a call that still runs.
 create function manual_task_ended_by(p_task_id uuid, p_assignee text, p_state manual_state) returns manual_tasks
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -50,7 +50,7 @@ begin
 end
 $$;
 
--- The same as `take_manual_task`, for what only the present owner may do.
+-- The same as `take_manual_task`, for actions of the current owner only.
 create function take_own_manual_task(p_task_id uuid, p_assignee text, p_now timestamptz) returns manual_tasks
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -80,7 +80,7 @@ begin
 end
 $$;
 
--- Gives a claimed task back to whoever comes next.
+-- Gives a claimed task back; anybody may claim it next.
 create function release_manual_task(
     p_task_id uuid, p_assignee text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -105,7 +105,7 @@ begin
 end
 $$;
 
--- The product after a person's work: what they edited, over what is stored, over what the source row said.
+-- The product after a person's work: the edited fields, else the stored ones, else those of the source row.
 -- `p_fields` may hold manufacturer, category, description, attributes {name: value}, docs [url], images [url].
 create function edited_product(task manual_tasks, p_fields jsonb) returns jsonb
 language sql stable set search_path = public, pg_temp
@@ -156,7 +156,7 @@ return (
             select jsonb_agg(jsonb_build_object('name', name, 'value', value)) from attributes where value is not null
         ), '[]'),
         'media', coalesce((
-            -- of two entries of one address, the first is written: the one with a title
+            -- of two entries with one address the first is written: the one with a title
             select jsonb_agg(jsonb_build_object('kind', kind, 'url', url, 'title', title) order by title nulls last) from media
         ), '[]'),
         'extras', coalesce((select extras from product_extras where product_id = kept.id), '{}')
@@ -201,7 +201,7 @@ begin
 end
 $$;
 
--- Ends a task that cannot be completed; the note says why.
+-- Ends a task that cannot be completed; the note gives the reason.
 create function fail_manual_task(
     p_task_id uuid, p_assignee text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -221,7 +221,7 @@ begin
 end
 $$;
 
--- Work that nobody holds: highest priority first, then oldest.
+-- Tasks that no person holds: highest priority first, then oldest.
 create function pending_manual_tasks(
     p_limit integer, p_priority task_priority default null, p_now timestamptz default clock_timestamp()
 ) returns jsonb

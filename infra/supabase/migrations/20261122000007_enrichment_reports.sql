@@ -1,4 +1,4 @@
--- Where every record is: the state of a batch, and the equation that must balance.
+-- Reports: the state of a batch, and the place of every record in an equation that must balance.
 
 -- The state of a batch follows from its tasks; while orchestrate may still open more, it is in progress.
 create function overall_state(p_open boolean, p_total bigint, p_completed bigint, p_failed bigint) returns text
@@ -30,7 +30,7 @@ begin
     )
     select jsonb_build_object(
         'batch_id', batch.id,
-        -- an orchestrate that died never closed its batch: after a quarter of an hour nothing more comes of it
+        -- a killed orchestrate never closes its batch: after 15 minutes it opens no more
         'state', overall_state(
             batch.closed_at is null and batch.created_at > p_now - interval '15 minutes',
             coalesce(sum(tasks), 0)::bigint,
@@ -60,8 +60,8 @@ begin
 end
 $$;
 
--- One record's place is where its last task is: a dead-lettered one is where its manual task is. `taken` is counted when records
--- are opened and the places are counted from the tasks as they stand, so a lost record shows.
+-- A record's place is that of its last task; for a dead letter that is the manual task. `taken` is counted when records are
+-- opened, and the places are counted from the current tasks, so a lost record shows.
 -- Exactly one of `p_batch_id` and `p_day` (UTC, by the batches' beginning) is given.
 create function reconcile(p_batch_id text default null, p_day date default null) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
@@ -96,7 +96,7 @@ begin
             else 'lost'
         end as place
         from chosen
-        -- looked up one by one (that is what the offset and the limits say): a day is bounded, history is not
+        -- the offset and the limits force single look-ups: a day is bounded, history is not
         cross join lateral (select * from decisions where batch_id = chosen.id offset 0) as d
         left join lateral (
             select t.id, t.state, t.hand_over from automation_tasks as t where t.decision_id = d.id limit 1
@@ -116,7 +116,7 @@ begin
         'in_flight', count(*) filter (where place = 'in_flight'),
         'failed', count(*) filter (where place = 'failed'),
         'rejected', count(*) filter (where place = 'rejected'),
-        'lost', count(*) filter (where place = 'lost') -- decided, and no task of it is left
+        'lost', count(*) filter (where place = 'lost') -- decided, but without a task
     )
     into sides from places;
     return sides || jsonb_build_object(
@@ -128,7 +128,7 @@ begin
 end
 $$;
 
--- Stored products by record, for people to look at: at most `p_limit`, the latest first.
+-- Stored products with their source rows, for people: at most `p_limit`, the latest first.
 create function recent_products(p_batch_id text, p_limit integer) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (

@@ -1,4 +1,4 @@
--- The tables of fulfillment. Orders move by arrow only, every move is kept, and no order has two live shipments.
+-- The tables of fulfillment. Orders change state by arrow only, every move is recorded, and no order has two live shipments.
 
 create type order_state as enum (
     'pending_acceptance', -- -> accepted, acceptance_failed, refused, cancelled
@@ -17,21 +17,21 @@ create type shipment_state as enum (
     'requested', -- committed before the carrier is called -> bought, unknown, failed
     'unknown',   -- the call's outcome is not known -> bought, failed
     'bought',    -- paid for -> undo_due
-    'failed',    -- nothing was bought -> undo_due (the carrier sold it all the same)
-    'undo_due'   -- bought and not wanted: a person sends the prepared call; the end
+    'failed',    -- nothing was bought -> undo_due (the carrier sold it nevertheless)
+    'undo_due'   -- bought but not needed: a person sends the prepared call; the end
 );
 
 create type stage_state as enum (
     'running',  -- under a lease -> finished, failed
     'finished', -- the end
-    'failed'    -- ended by an error, or its lease ran out -> running (taken up again in the same cycle)
+    'failed'    -- ended by an error, or its lease ran out -> running (again in the same cycle)
 );
 
 create table orders (
     order_id text primary key,
     commercial_id text not null,
     state order_state not null default 'pending_acceptance',
-    reason text, -- of the last move, or why a person must look
+    reason text, -- of the last move, or for a person to look
     attention boolean not null default false, -- a person must look
     marketplace_state text not null,
     ordered_at timestamptz not null,
@@ -44,7 +44,7 @@ create table orders (
     carrier_code text,
     carrier_name text,
     tracking_number text,
-    stage text, -- that moved it last
+    stage text, -- the stage that moved it last
     first_seen_at timestamptz not null,
     updated_at timestamptz not null
 );
@@ -82,12 +82,12 @@ create table shipments (
     request jsonb not null,
     backend text not null,
     state shipment_state not null default 'requested',
-    call_id uuid not null, -- of the last call to the carrier that was allowed: whoever knows it may speak of that call
-    called_at timestamptz, -- when that call was about to begin; null: it certainly was not made, nor was one before it
+    call_id uuid not null, -- the last allowed call to the carrier: reports about that call must give it
+    called_at timestamptz, -- when that call was allowed; null: certainly no call was made
     wanted boolean not null default true, -- false: its order ended without it
     unclear_cycles integer not null default 0 check (unclear_cycles >= 0),
     unclear_in text, -- the cycle that was counted last
-    message text, -- the carrier's last word
+    message text, -- the carrier's last message
     shipment_id text,
     tracking_number text,
     label_link text,
@@ -98,8 +98,8 @@ create table shipments (
     label_sha256 text,
     label_bytes integer,
     undo jsonb, -- the void or refund call, prepared
-    also_sold text[] not null default '{}', -- the carrier's ids of further labels of the same request: paid twice
-    undone_at timestamptz, -- when a person had seen to `undo` and `also_sold`
+    also_sold text[] not null default '{}', -- the carrier's ids of further labels for the same request: paid twice
+    undone_at timestamptz, -- when a person had dealt with `undo` and `also_sold`
     created_at timestamptz not null,
     updated_at timestamptz not null,
     unique (order_id, sequence),
@@ -110,7 +110,7 @@ create table shipments (
 create unique index one_live_shipment_per_order on shipments (order_id) where state in ('requested', 'unknown', 'bought');
 create index shipments_not_wanted on shipments (updated_at) where not wanted and state in ('requested', 'unknown', 'bought');
 
--- Of one piece, by the seller's SKU; what is not in here has the default of the settings.
+-- Size of one piece, by the seller's SKU. The settings hold the default for any other SKU.
 create table parcel_sizes (
     sku text primary key,
     weight numeric(7, 3) not null check (weight > 0 and weight <= 30), -- kilograms; the carrier takes no heavier parcel
@@ -152,8 +152,8 @@ create table stage_runs (
     owner uuid not null,
     lease_until timestamptz,
     out_of_order boolean not null default false,
-    tries integer not null default 1, -- of this stage in this cycle
-    result jsonb, -- counts and errors, as the function answered
+    tries integer not null default 1, -- beginnings of this stage in this cycle
+    result jsonb, -- counts and errors, the function's answer
     begun_at timestamptz not null,
     ended_at timestamptz,
     unique (cycle, stage),

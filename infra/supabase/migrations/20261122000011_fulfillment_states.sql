@@ -1,6 +1,6 @@
--- No code path can take an illegal arrow of fulfillment or skip its history.
+-- These triggers check every write, so no code can make an illegal change of state or skip the history.
 
--- The arrows of `order_state`, as its comments draw them.
+-- The arrows of `order_state`; its comments show them.
 create function order_arrow_is_legal(from_state order_state, to_state order_state) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case from_state
@@ -58,7 +58,7 @@ $$;
 create trigger order_state after insert or update of state on orders
 for each row execute function guard_order_state();
 
--- An order that has ended wants no label any more that is on its way or paid for; a shipped one keeps what it was shipped with.
+-- An ended order needs no label, requested or paid for; a shipped order keeps the label it was shipped with.
 create function give_up_shipment() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 begin

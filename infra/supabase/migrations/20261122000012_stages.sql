@@ -1,12 +1,12 @@
--- The sequence guard: one call says whether a stage may begin.
+-- The sequence guard: one call decides whether a stage may begin.
 
--- `p_before` is the stage that comes before in the cycle, due at `p_before_due`; null for the first, and `p_before_due` is null
--- for a cycle that no schedule fired. `p_owner` is made for this one call. `outcome` is
---   run    it has begun: `tries` counts its beginnings in this cycle
---   ran    it finished in this cycle before; `result` is what it answered
+-- `p_before` is the stage before in the cycle, due at `p_before_due`; null for the first. `p_before_due` is null for a cycle that
+-- no schedule fired. `p_owner` is unique to this call. `outcome` is
+--   run    the stage has begun: `tries` counts its beginnings in this cycle
+--   ran    it has finished in this cycle; `result` was its answer
 --   busy   it runs under a live lease until `until`, in this cycle or another
 --   wait   the stage before it runs, or has not begun within its grace; look again after `retry_after` seconds
--- Raises PT409 when a call comes again whose run has ended.
+-- Raises PT409 for a repeated call whose run has ended.
 create function begin_stage(
     p_cycle text,
     p_stage text,
@@ -27,7 +27,7 @@ declare
     before stage_runs;
 begin
     perform pg_advisory_xact_lock(hashtextextended('stage ' || p_stage, 0));
-    -- locked, so that a run that renews or ends right now has done so before it is judged
+    -- locked, so that a run that renews or ends right now is judged after that
     select * into live from stage_runs where stage = p_stage and state = 'running' for no key update;
     select * into own from stage_runs where cycle = p_cycle and stage = p_stage;
     if own.owner = p_owner then -- the same call again, because its answer was lost
@@ -71,7 +71,7 @@ begin
 end
 $$;
 
--- False: the lease ran out and the stage has begun elsewhere; what still runs must stop.
+-- Renews the lease. False: it ran out and another run has begun, so this one must stop.
 create function renew_stage(
     p_cycle text, p_stage text, p_owner uuid, p_lease_seconds double precision, p_now timestamptz default clock_timestamp()
 ) returns boolean
@@ -83,7 +83,7 @@ begin
 end
 $$;
 
--- What became of the run, with the function's answer. False: somebody else has taken the stage over.
+-- Ends the run with the function's answer. False: another run has the stage.
 create function end_stage(
     p_cycle text, p_stage text, p_owner uuid, p_finished boolean, p_result jsonb,
     p_now timestamptz default clock_timestamp()

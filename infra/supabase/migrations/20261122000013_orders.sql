@@ -1,10 +1,10 @@
--- Orders. Facts of the marketplace and our own states are kept apart: facts are overwritten by what was read last, states move by
--- arrow, each move only from the state that its reason was seen in. Whoever touches shipments locks their order first.
+-- Orders. The marketplace's facts and our states are separate: the last reading overwrites the facts; states change by arrow, and
+-- only from the state in which the reason was seen. A transaction locks an order before its shipments.
 
--- Stores what the marketplace said of orders: `p_orders` is [{order_id, commercial_id, marketplace_state, ordered_at,
+-- Stores the marketplace's facts about orders: `p_orders` is [{order_id, commercial_id, marketplace_state, ordered_at,
 -- marketplace_updated_at, ship_before, can_ship, currency, total, address, carrier_code, carrier_name, tracking_number, lines:
--- [{line_id, sku, quantity, title, price}]}]. A new order becomes pending_acceptance. What is older than what is known, or says
--- nothing else, changes nothing; an address once given is not forgotten. Returns how many orders this call brought.
+-- [{line_id, sku, quantity, title, price}]}]. A new order becomes pending_acceptance. Older or equal
+-- facts change nothing; a stored address is never removed. Returns the number of orders that are new by this call.
 create function store_orders(p_orders jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns integer
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -41,7 +41,7 @@ begin
             excluded.marketplace_state, excluded.marketplace_updated_at, excluded.ship_before, excluded.can_ship, excluded.total,
             coalesce(excluded.address, o.address), excluded.carrier_code, excluded.carrier_name, excluded.tracking_number
         )
-        returning o.order_id, xmax = 0 as is_new -- nobody has replaced an inserted row
+        returning o.order_id, xmax = 0 as is_new -- an inserted row was never replaced
     )
 
     select count(*) filter (where is_new), coalesce(array_agg(order_id), '{}') into new_orders, changed from stored;
@@ -65,7 +65,7 @@ begin
 end
 $$;
 
--- True while a label of the order is paid for that it does not want, and no person has seen to it.
+-- True while the order has a needless label that is paid for, and no person has dealt with it.
 create function money_is_open(p_order_id text) returns boolean
 language sql stable set search_path = public, pg_temp
 return exists (
@@ -73,8 +73,8 @@ return exists (
     where order_id = p_order_id and undone_at is null and (state = 'undo_due' or also_sold <> '{}')
 );
 
--- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason, attention}], one of each order. An order that is elsewhere
--- by now is left alone. Returns the ids that moved, also when the same call moved them before.
+-- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason, attention}], one for each order. An order in another
+-- state stays as it is. Returns the ids that moved, also when the same call moved them before.
 create function move_orders(p_moves jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns text[]
 language plpgsql set search_path = public, pg_temp as $$
 begin
@@ -113,8 +113,8 @@ return to_jsonb(one) || jsonb_build_object(
     )
 );
 
--- Orders in the given states, the oldest first, after the order `p_after` when one is given: a stage reads on where it was.
--- Each state's orders are taken from its part of the index, so a page costs the same however many there are. Raises PT404.
+-- Orders in the given states, the oldest first, after the order `p_after` if given, so that a stage reads page by page. Each
+-- state has its part of the index, so a page costs the same for any number of orders. Raises PT404.
 create function orders_in(p_states order_state[], p_limit integer, p_after text default null) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare
@@ -142,7 +142,7 @@ begin
 end
 $$;
 
--- The order stays where it is, and a person is to look.
+-- Keeps the order's state and asks for a person.
 create function ask_for_person(p_order_id text, p_reason text, p_now timestamptz default clock_timestamp()) returns void
 language sql set search_path = public, pg_temp
 begin atomic
@@ -150,7 +150,7 @@ begin atomic
     where order_id = p_order_id and not (attention and reason is not distinct from p_reason);
 end;
 
--- A person has looked: the order goes back to where its stage picks it up. Raises PT404, PT409.
+-- A person has looked: the order returns to the state in which its stage picks it up. Raises PT404, PT409.
 create function retry_order(p_order_id text, p_note text, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -168,7 +168,7 @@ begin
             reason = p_note, attention = money_is_open(p_order_id), stage = 'a person', updated_at = p_now
         where order_id = p_order_id
         returning * into one;
-    elsif one.stage is distinct from 'a person' or one.reason is distinct from p_note then -- else it is the same call again
+    elsif one.stage is distinct from 'a person' or one.reason is distinct from p_note then -- else the call is repeated
         raise exception 'order % is %: there is nothing to retry', p_order_id, one.state using errcode = 'PT409';
     end if;
     return order_view(one);

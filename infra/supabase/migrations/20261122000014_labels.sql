@@ -1,6 +1,6 @@
--- Labels cost money: what is intended is committed before the carrier is called, and what became of the call is never guessed.
--- Every function locks the order before its shipment. A call to the carrier has an id, made by whoever asks to make it: the id
--- proves that a repeated question is the same one, and that what is said of a call is not said of a later one.
+-- Labels cost money: the intent is committed before the carrier is called, and the outcome of a call is never guessed. Every
+-- function locks the order before its shipment. A caller makes an id for its call to the carrier. The id shows that a repeated
+-- question is the same one, and that a report is about this call and not about a later one.
 
 -- Locks the order of a shipment. Raises PT404.
 create function lock_order_of(p_shipment uuid) returns orders
@@ -17,8 +17,8 @@ begin
 end
 $$;
 
--- Commits the intent to buy a label, before the carrier is called. `opened` says whether the caller may call it: a live shipment
--- of somebody else's call is returned as it is. Raises PT409 when the order is not accepted, or has had this shipment before.
+-- Commits the intent to buy a label before the carrier is called. `opened`: the caller may call the carrier; else the live
+-- shipment of another call is returned. Raises PT409 when the order is not accepted, or had a shipment of this sequence before.
 create function open_shipment(
     p_order_id text,
     p_request_id text,
@@ -55,8 +55,8 @@ begin
 end
 $$;
 
--- The carrier is about to be called again with the same request id; `p_call_before` is the call that was seen to be the last.
--- Returns the shipment, or null: it or its order moved meanwhile, so the carrier must not be called.
+-- Allows a further call to the carrier with the same request id; `p_call_before` is the last call that the caller knows.
+-- Returns the shipment, or null: it or its order changed meanwhile, so the carrier must not be called.
 create function note_label_call(
     p_shipment uuid, p_call_before uuid, p_call uuid, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -75,7 +75,7 @@ begin
 end
 $$;
 
--- Call `p_call` certainly was not made: nothing has to settle before the next try, unless an earlier call was unclear.
+-- Call `p_call` was certainly not made: the next try need not wait, unless an earlier call was unclear.
 create function note_label_not_sent(
     p_shipment uuid, p_call uuid, p_message text, p_now timestamptz default clock_timestamp()
 ) returns void
@@ -88,8 +88,8 @@ begin
 end
 $$;
 
--- Nobody knows what became of the call. Counts the cycles in which that stayed so, each once; the order becomes label_unknown,
--- and from `p_attention_after` cycles on a person looks too, also for an order that has ended.
+-- The outcome of the call is unknown. Counts such cycles, each once; the order becomes label_unknown. After `p_attention_after`
+-- cycles a person looks too, also at an order that has ended.
 create function note_label_unknown(
     p_shipment uuid, p_message text, p_attention_after integer, p_cycle text, p_now timestamptz default clock_timestamp()
 ) returns integer
@@ -118,9 +118,9 @@ begin
 end
 $$;
 
--- The label is paid for: kept before its PDF is fetched. `p_bought` is {shipment_id, tracking_number, label_link, links, price,
--- carrier_status, also_sold, undo}. Not wanted by its order any more, or sold after it was given up, its undo is due. A further
--- label of the same request is kept as `also_sold`. Whatever was paid for nothing, a person sees. Returns the shipment's {state}.
+-- Stores a paid label before its PDF is fetched. `p_bought` is {shipment_id, tracking_number, label_link, links, price,
+-- carrier_status, also_sold, undo}. If its order no longer needs it, or it was sold after it was given up, its undo is due. A
+-- further label of the same request is kept in `also_sold`. A person looks at every needless payment. Returns {state}.
 create function note_label_bought(
     p_shipment uuid, p_bought jsonb, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -158,7 +158,7 @@ begin
 end
 $$;
 
--- The PDF is on the shelf: the order has its label. False: the order has moved elsewhere meanwhile.
+-- The PDF is on the shelf: the order has its label. False: the order has changed its state meanwhile.
 create function note_label_stored(
     p_shipment uuid, p_path text, p_sha256 text, p_bytes integer, p_now timestamptz default clock_timestamp()
 ) returns boolean
@@ -180,7 +180,7 @@ begin
 end
 $$;
 
--- The carrier refused call `p_call`, or never made anything of it: nothing was bought, a person looks.
+-- The carrier refused call `p_call`, or never processed it: nothing was bought, a person looks.
 create function note_label_refused(
     p_shipment uuid, p_call uuid, p_message text, p_now timestamptz default clock_timestamp()
 ) returns void
@@ -208,7 +208,7 @@ return (
     ) as s
 );
 
--- Labels that are paid for and not wanted, their undo not prepared yet.
+-- Labels that are paid for and not needed, whose undo call is not prepared yet.
 create function shipments_to_undo(p_limit integer) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
@@ -230,7 +230,7 @@ begin
 end
 $$;
 
--- A person has seen to all that was paid for nothing for an order: the undo calls are sent, or are not worth sending.
+-- A person has dealt with an order's needless payments: the undo calls are sent, or not worth sending.
 -- Raises PT404, and PT409 when there is nothing to undo.
 create function note_undone(p_order_id text, p_note text, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$

@@ -1,8 +1,8 @@
 -- Threads and messages, stored by id, so that reading them again changes nothing.
 
 -- `p_threads` is [{thread_id, topic, order_ids, created_at, updated_at, reply_needed_since, messages: [{message_id, sender,
--- sender_type, body_raw, body_text, attachments, sent_at}]}]. A thread that is older than what is known brings its new messages
--- and changes nothing else. Returns {threads, new_messages}: those this call brought.
+-- sender_type, body_raw, body_text, attachments, sent_at}]}]. A thread that is older than the stored one adds its new messages
+-- and changes nothing else. Returns {threads, new_messages}: both new by this call.
 create function store_threads(p_threads jsonb, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -30,19 +30,19 @@ begin
     cross join lateral jsonb_to_recordset(t.messages) as m (
         message_id text, sender text, sender_type text, body_raw text, body_text text, attachments jsonb, sent_at timestamptz
     )
-    order by m.message_id -- as every caller, so that two who bring the same ones never wait for each other
+    order by m.message_id -- one order for all callers, so that two with the same messages never wait for each other
     on conflict (message_id) do nothing;
     get diagnostics new_messages = row_count;
     return jsonb_build_object('threads', jsonb_array_length(p_threads), 'new_messages', new_messages);
 end
 $$;
 
--- Up to when a stage has read, as {value}: null before its first time.
+-- The time up to which a stage has read, as {value}: null before its first run.
 create function read_cursor(p_name text) returns jsonb
 language sql stable set search_path = public, pg_temp
 return jsonb_build_object('value', (select value from cursors where name = p_name));
 
--- A cursor never goes back.
+-- Moves a cursor forward, never back.
 create function move_cursor(p_name text, p_value timestamptz, p_now timestamptz default clock_timestamp()) returns void
 language sql set search_path = public, pg_temp
 begin atomic

@@ -1,6 +1,6 @@
--- Where every order and every label is: equations that must balance.
+-- Reports: the place of every order and every label, in equations that must balance.
 
--- True when an order and its last shipment fit each other; `p_live` is null when it has none.
+-- True when an order's state fits its last shipment; `p_live` is null without a live shipment.
 create function label_fits(p_order order_state, p_live shipments) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case
@@ -13,10 +13,10 @@ return case
     else p_order in ('label_created', 'tracking_failed', 'shipped')
 end;
 
--- Where every order is. An order is seen when its history begins; its place is counted from the order as it stands, so a lost one
--- shows, and so does one that stands elsewhere than its history's last move. Labels: `sold` is what the carrier's own ledger must
--- show, and is bought + sold_twice; bought = on_the_shelf + pdf_pending + undo_to_prepare + undo_due; `unaccounted` counts orders
--- whose state and label contradict each other. `p_day` (UTC, by when they were first seen) or, when null, all of them.
+-- The place of every order. An order is seen when its history begins, and its place is counted from its row, so a lost order
+-- shows, and so does one whose state is not its history's last. Labels: `sold` is the number that the carrier's ledger must show,
+-- bought + sold_twice; bought = on_the_shelf + pdf_pending + undo_to_prepare + undo_due; `unaccounted` counts orders whose state
+-- and label contradict each other. `p_day` (UTC) chooses the orders first seen on that day; null chooses all.
 create function reconcile_orders(p_day date default null) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare
@@ -58,14 +58,14 @@ begin
         'with_a_person', count(*) filter (where place = 'with_a_person'),
         'cancelled', count(*) filter (where place = 'cancelled'),
         'refused', count(*) filter (where place = 'refused'),
-        'lost', count(*) filter (where place = 'lost') -- seen and gone, never seen, or elsewhere than its history says
+        'lost', count(*) filter (where place = 'lost') -- seen and gone, never seen, or not in its history's last state
     )
     into sides from places;
 
     with asked as (
         select s.*
         from orders as o
-        -- looked up one by one (that is what the offset says): a day is bounded, history is not
+        -- the offset forces single look-ups: a day is bounded, history is not
         cross join lateral (select * from shipments where order_id = o.order_id offset 0) as s
         where o.first_seen_at >= day_begin and o.first_seen_at < day_end
     )

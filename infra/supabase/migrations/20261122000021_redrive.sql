@@ -1,6 +1,6 @@
--- Dead letters back to automation, once what failed them is mended.
+-- Gives dead letters back to automation, once the cause of their failure is repaired.
 
--- The dead letters of a batch (or of its `_fallback`) that no person has begun on, of one cause or of any.
+-- The dead letters of a batch (or of its `_fallback`) that no person has claimed, of one cause or of any.
 create function letters_to_redrive(p_batch_id text, p_cause error_category) returns setof manual_tasks
 language sql stable set search_path = public, pg_temp
 begin atomic
@@ -9,9 +9,9 @@ begin atomic
         and (p_cause is null or cause = p_cause);
 end;
 
--- Gives such dead letters to automation again, as batch `p_redrive_id`: at most `p_limit`, the most urgent first, as far as
--- the day's quota goes. Their manual tasks end as failed, with a note. The new tasks are `initialized` and due for the sweep
--- at once, which puts them into the queue. Repeating a call redrives nothing more and returns the same.
+-- Gives such dead letters to automation again, as batch `p_redrive_id`: at most `p_limit`, the most urgent first, until
+-- the day's quota is used. Their manual tasks end as failed, with a note. The new tasks are `initialized` and due for the sweep
+-- at once, which puts them into the queue. A repeated call redrives nothing more and returns the same.
 -- Returns {batch_id, redriven, left, daily_limit_reached}.
 create function redrive_dead_letters(
     p_batch_id text,
@@ -35,7 +35,7 @@ begin
         raise exception 'no batch %', p_batch_id using errcode = 'PT404';
     end if;
 
-    -- As in `open_tasks`: this row's lock makes openings, and so two redrives, wait for each other.
+    -- This row's lock makes openings, and so two redrives, wait for each other, as in `open_tasks`.
     insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
     select greatest(p_daily_limit - used, 0) into room from daily_usage where day = today for update;
 
@@ -53,7 +53,7 @@ begin
         select id from manual_tasks
         where id in (select id from letters_to_redrive(p_batch_id, p_cause)) and state = 'initialized'
         order by priority, created_at, id limit least(p_limit, room)
-        for update skip locked -- whoever holds one is claiming it
+        for update skip locked -- a person who holds one is claiming it
     ) as chosen;
     select count(*) into still from letters_to_redrive(p_batch_id, p_cause) where id <> all (letters);
     answer := jsonb_build_object(
@@ -88,7 +88,7 @@ begin
             inner join decisions as d on d.id = m.decision_id
             where m.id = any (letters)
         ),
-        '[]', p_daily_limit, 1, '{}', 0, 'infinity', p_now -- a completion of before does not stand in a redrive's way
+        '[]', p_daily_limit, 1, '{}', 0, 'infinity', p_now -- an earlier completion does not prevent a redrive
     ) -> 'automation');
     if opened <> cardinality(letters) then
         raise exception 'batch %: % of % dead letters could be opened', p_redrive_id, opened, cardinality(letters);
