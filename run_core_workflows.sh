@@ -3,8 +3,8 @@
 #
 #   ./run_core_workflows.sh [--cycle NAME] [--limit N] [--dry-run]
 #
-# SWITCHYARD_URL   where the functions are: https://REGION-PROJECT.cloudfunctions.net; default: the local cloud (make up)
-# SWITCHYARD_TOKEN identity token for deployed functions, as of `gcloud auth print-identity-token`
+# SWITCHYARD_URL   address of the functions: https://REGION-PROJECT.cloudfunctions.net; default: the laptop cloud (make up)
+# SWITCHYARD_TOKEN identity token for deployed functions, from `gcloud auth print-identity-token`
 #
 # Exit status: 0 every stage worked, 1 a stage failed, 2 wrong usage or nothing to call.
 set -u
@@ -19,7 +19,7 @@ while (($#)); do
     --cycle) cycle=${2-}; shift ;;
     --limit) limit=${2-}; shift ;;
     --dry-run) dry_run=', "dry_run": true' ;;
-    *) echo "run_core_workflows.sh: what is $1? See --help." >&2; exit 2 ;;
+    *) echo "run_core_workflows.sh: unknown option $1. See --help." >&2; exit 2 ;;
   esac
   shift
 done
@@ -37,11 +37,11 @@ if not url:
         state = json.loads((root / state_dir / "state.json").read_text())
         urls = {name: part["url"] for name, part in state["parts"].items()}
     except (OSError, ValueError, KeyError, AttributeError):
-        sys.exit("The local cloud is not running: start it with `make up`, or set SWITCHYARD_URL.")
+        sys.exit("The laptop cloud is not running: start it with `make up`, or set SWITCHYARD_URL.")
 for stage in stages:
     name = stage["name"]
     if not url and name not in urls:
-        sys.exit(f"The local cloud does not run {name}: start what is missing with `make up`.")
+        sys.exit(f"The laptop cloud does not run {name}: start what is missing with `make up`.")
     print(name, stage["timeout_seconds"], f"{url}/{name}" if url else urls[name])
 PYTHON
 ) || exit 2

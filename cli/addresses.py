@@ -4,7 +4,7 @@
 2. `--url`                                     with the function's name appended
 3. `SWITCHYARD_ORCHESTRATE_URL`, ..._WORKFLOW_URL  used as they are
 4. `SWITCHYARD_URL`                            with the function's name appended
-5. the running local cloud: its state.json has the addresses
+5. the running laptop cloud: its state.json has the addresses
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from cli.failures import NotReached, WrongUsage
-from cli.local_cloud import ADVICE, START_IT
+from cli.laptop_cloud import ADVICE, START_IT
 
 
 class Function(StrEnum):
@@ -59,7 +59,7 @@ def locate(
     environment: Mapping[str, str],
     local: Callable[[], Mapping[str, str]],
 ) -> Address:
-    """`local` gives the addresses of the local cloud's functions. Raises WrongUsage and NotReached."""
+    """`local` gives the addresses of the laptop cloud's functions. Raises WrongUsage and NotReached."""
     candidates = (
         (flags.single.get(function), f"--{function}-url", ""),
         (flags.base, "--url", f"/{function}"),
@@ -73,8 +73,8 @@ def locate(
             return Address(function, url, ADVICE) if address.is_loopback else address
     found = local().get(function)
     if found is None:
-        raise NotReached(f"{function}: no local cloud is running here; {START_IT}")
-    return Address(function, checked_url(found, "the local cloud's address"), ADVICE)
+        raise NotReached(f"{function}: no laptop cloud is running here; {START_IT}")
+    return Address(function, checked_url(found, "the laptop cloud's address"), ADVICE)
 
 
 def checked_url(text: str, name: str) -> str:

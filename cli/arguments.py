@@ -27,7 +27,7 @@ from shared.enrichment.routing.route import TaskPriority
 from shared.limits import MOST_LISTED, MOST_RECORDS
 
 DESCRIPTION = (
-    "Run, watch and account for the part records, through the deployed functions or the local cloud."
+    "Run, watch and account for the part records, through the deployed functions or the laptop cloud."
 )
 
 EPILOG = """\
@@ -110,7 +110,9 @@ def _connection() -> Parser:
     """Defaults are suppressed: an option given before the command must not be reset by its absence after it."""
     options = Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     group = options.add_argument_group("connection")
-    group.add_argument("--url", help="address of the functions; /NAME is appended (default: the local cloud)")
+    group.add_argument(
+        "--url", help="address of the functions; /NAME is appended (default: the laptop cloud)"
+    )
     group.add_argument("--orchestrate-url", metavar="URL", help="address of `orchestrate` only")
     group.add_argument("--workflow-url", metavar="URL", help="address of `workflow` only")
     group.add_argument(
@@ -270,7 +272,7 @@ def _schedule(schedule: argparse.ArgumentParser) -> None:
     )
     schedule.add_argument("--project", type=text, help="the Google Cloud project")
     schedule.add_argument(
-        "--location", type=text, help="region of the jobs (default: the jobs of the local cloud)"
+        "--location", type=text, help="region of the jobs (default: the jobs of the laptop cloud)"
     )
     schedule.add_argument(
         "--endpoint", metavar="HOST:PORT", type=text, help="address of a local Cloud Scheduler"

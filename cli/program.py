@@ -12,7 +12,7 @@ from cli.arguments import parser
 from cli.commands import Commands
 from cli.failures import BROKEN_PIPE, INTERRUPTED, Failure, WrongUsage
 from cli.functions import Functions
-from cli.local_cloud import local_functions
+from cli.laptop_cloud import local_functions
 from cli.screen import Screen, shown
 from cli.values import token as checked_token
 

@@ -1,7 +1,7 @@
 """Shows and changes what Cloud Scheduler fires, through its own client, in the cloud and on the laptop.
 
 The address: `--location` (with `--project`, `--endpoint`) beats SCHEDULER_LOCATION (with GOOGLE_CLOUD_PROJECT,
-SCHEDULER_API_ENDPOINT). Without a location, the running local cloud is used.
+SCHEDULER_API_ENDPOINT). Without a location, the running laptop cloud is used.
 """
 
 from argparse import Namespace
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from cli.failures import NoAnswer, NotReached, Refused, WrongUsage
-from cli.local_cloud import START_IT, local_state
+from cli.laptop_cloud import START_IT, local_state
 from shared.cloud.scheduler import CloudSchedulerJobs, ScheduledJob, SchedulerAddress
 from shared.errors import RequestRefused, RetryLater
 
@@ -54,7 +54,7 @@ def change_schedule(
 def scheduler_address(
     given: Namespace, environment: Mapping[str, str], local: Callable[[], SchedulerAddress]
 ) -> SchedulerAddress:
-    """`local` gives the local cloud's address. Raises WrongUsage, and what `local` raises."""
+    """`local` gives the laptop cloud's address. Raises WrongUsage, and what `local` raises."""
     location = given.location or environment.get(LOCATION_VARIABLE)
     if not location:
         if given.project or given.endpoint:
@@ -79,6 +79,6 @@ def local_scheduler() -> SchedulerAddress:
     state = local_state()
     part = state.parts.get("scheduler")
     if part is None:
-        raise NotReached(f"no local cloud is running here; {START_IT}, or the jobs with --location")
+        raise NotReached(f"no laptop cloud is running here; {START_IT}, or the jobs with --location")
     names = state.environment
     return SchedulerAddress(names["GOOGLE_CLOUD_PROJECT"], names["TASKS_LOCATION"], part.url)

@@ -18,7 +18,7 @@ import httpx
 
 from cli.addresses import checked_url
 from cli.failures import Failure, NotReached, WrongUsage
-from cli.local_cloud import local_functions
+from cli.laptop_cloud import local_functions
 from infra.package.archive import functions
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +78,7 @@ def located(url: str | None, names: Sequence[str]) -> dict[str, str]:
         local = local_functions()
         if missing := [name for name in names if name not in local]:
             raise NotReached(
-                f"no local cloud is running here ({missing[0]} is not there); `make up` starts it"
+                f"no laptop cloud is running here ({missing[0]} is not there); `make up` starts it"
             )
         return {name: local[name] for name in names}
     template = url if PLACE in url else f"{url.rstrip('/')}/{PLACE}"

@@ -153,7 +153,7 @@ def standing_in() -> Iterator[FunctionsStandIn]:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs commands, each a process, in a folder without a local cloud."""
+    """Runs commands, each a process, in a folder without a laptop cloud."""
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cli.local_cloud import PROGRAM
+from cli.laptop_cloud import PROGRAM
 from infra.local.cloud import Cloud
 from infra.local.errors import InputUnreadable
 from infra.local.settings import PORT_OFFSETS, ROOT, port_variable, read_local_settings

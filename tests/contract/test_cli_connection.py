@@ -18,7 +18,7 @@ PENDING = "/workflow/manual-tasks"
 NONE_WAITING: dict[str, list[object]] = {"manual_tasks": []}
 
 
-def local_cloud(cli: CommandLine, **urls: str) -> None:
+def laptop_cloud(cli: CommandLine, **urls: str) -> None:
     parts = {
         name: PartRecord(
             pid=1,
@@ -36,10 +36,10 @@ def local_cloud(cli: CommandLine, **urls: str) -> None:
     write_state(cli.folder / "state", StackState(parts=parts))
 
 
-def test_without_an_address_the_local_cloud_that_runs_is_called(
+def test_without_an_address_the_laptop_cloud_that_runs_is_called(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
-    local_cloud(cli, orchestrate=f"{functions.url}/o", workflow=f"{functions.url}/w")
+    laptop_cloud(cli, orchestrate=f"{functions.url}/o", workflow=f"{functions.url}/w")
     functions.script("/o", report())
     functions.script("/w/manual-tasks", NONE_WAITING)
 
@@ -47,17 +47,17 @@ def test_without_an_address_the_local_cloud_that_runs_is_called(
     assert cli.run("pending").returncode == 0
 
 
-def test_without_a_local_cloud_the_way_to_start_one_is_shown(cli: CommandLine) -> None:
+def test_without_a_laptop_cloud_the_way_to_start_one_is_shown(cli: CommandLine) -> None:
     done = cli.run("pending")
 
     assert done.returncode == 3
     assert done.stderr == (
-        "[failed] workflow: no local cloud is running here; start the local cloud with `make up`,"
+        "[failed] workflow: no laptop cloud is running here; start the laptop cloud with `make up`,"
         " or say where the functions are with --url\n"
     )
 
 
-def test_a_damaged_state_of_the_local_cloud_is_no_answer(cli: CommandLine) -> None:
+def test_a_damaged_state_of_the_laptop_cloud_is_no_answer(cli: CommandLine) -> None:
     (cli.folder / "state").mkdir()
     (cli.folder / "state" / "state.json").write_text("{")
 
@@ -68,11 +68,11 @@ def test_a_damaged_state_of_the_local_cloud_is_no_answer(cli: CommandLine) -> No
     assert "`python -m infra.local down` stops" in done.stderr
 
 
-def test_a_wrong_setting_of_the_local_cloud_matters_only_to_its_start(cli: CommandLine) -> None:
+def test_a_wrong_setting_of_the_laptop_cloud_matters_only_to_its_start(cli: CommandLine) -> None:
     done = cli.run("pending", LOCAL_PORT_BASE="seventeen")
 
     assert done.returncode == 3
-    assert "no local cloud is running here" in done.stderr
+    assert "no laptop cloud is running here" in done.stderr
 
 
 def test_a_flag_beats_a_variable_and_a_functions_own_address_the_common_one(
@@ -169,7 +169,7 @@ def test_a_function_that_is_not_there_is_one_clear_line(cli: CommandLine) -> Non
     assert done.returncode == 3
     message = done.stderr.splitlines()[-1]
     assert message.startswith(f"[failed] could not reach workflow at {url}/workflow: ")
-    assert message.endswith("; is the local cloud running? `make up` starts it")
+    assert message.endswith("; is the laptop cloud running? `make up` starts it")
     assert done.stderr.count("trying again") == 2
 
 

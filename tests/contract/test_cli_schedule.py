@@ -61,7 +61,7 @@ def test_where_it_is_can_stand_in_the_environment(schedule: Schedule, cli: Comma
     assert (ended.returncode, name in ended.stdout) == (0, True)
 
 
-def test_without_a_location_the_local_cloud_s_is_meant(schedule: Schedule, cli: CommandLine) -> None:
+def test_without_a_location_the_laptop_cloud_s_is_meant(schedule: Schedule, cli: CommandLine) -> None:
     _, name = add(schedule)
     part = PartRecord(
         pid=1, started=0, ports={}, url=schedule.server.endpoint, log="", tier=0, stop_signal="SIGTERM", fingerprint=""

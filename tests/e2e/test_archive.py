@@ -23,8 +23,8 @@ from tests.postgres_support import Database
 from tests.rest_support import serving
 
 ROOT = Path(__file__).parents[2]
-NOBODY = {"automation_task_id": str(UUID(int=0))}
-ORDER_LINE = {
+NO_TASK = {"automation_task_id": str(UUID(int=0))}
+FULFILLMENT = {
     "BEST_BUY_API_KEY": "k",
     "MIRAKL_API_BASE": "http://127.0.0.1:1",
     "CANADA_POST_API_BASE": "http://127.0.0.1:1",
@@ -45,8 +45,8 @@ ORDER_LINE = {
 }
 CALLS: dict[str, list[tuple[str, str, object, int]]] = {
     "orchestrate": [("POST", "/", {"dry_run": True}, 503)],
-    "automate": [("POST", "/", NOBODY, 404)],
-    "fallback": [("POST", "/", NOBODY, 404), ("POST", "/", {"sweep": True}, 200)],
+    "automate": [("POST", "/", NO_TASK, 404)],
+    "fallback": [("POST", "/", NO_TASK, 404), ("POST", "/", {"sweep": True}, 200)],
     "workflow": [
         ("GET", "/manual-tasks", None, 200),
         ("GET", "/orders", None, 200),
@@ -57,13 +57,13 @@ CALLS: dict[str, list[tuple[str, str, object, int]]] = {
     "update-tracking": [("POST", "/", {"dry_run": True}, 200), ("POST", "/", {}, 200)],
     "sync-messages": [("POST", "/", {"dry_run": True}, 503)],
 }
-"""Answered out of the database; 503 where the next word would be the vendor's or BigQuery's, who are away."""
+"""Calls that the database can answer; 503 where the vendor or BigQuery would be needed, which do not run."""
 
 
 @pytest.fixture
 def environment(database: Database, tmp_path: Path) -> Iterator[dict[str, str]]:
     with serving(database.authenticator_url, folder=Folder(tmp_path / "shelf", ["labels"])) as rest:
-        yield environment_on(rest) | ORDER_LINE
+        yield environment_on(rest) | FULFILLMENT
 
 
 def test_there_is_an_archive_for_every_function() -> None:
@@ -79,7 +79,8 @@ def test_an_archive_runs_with_only_its_own_packages(
     with started(command, archive, name.replace("-", "_"), environment) as function:
         health = function.get("/health").json()
         found = {check: result.get("code", "ok") for check, result in health["checks"].items()}
-        assert set(found.values()) <= {"ok", "queue_unavailable", "source_unavailable"}
+        # no_answer: on a busy machine, the time for a check is over before the refused connection is reported
+        assert set(found.values()) <= {"ok", "queue_unavailable", "source_unavailable", "no_answer"}
         assert "ok" in {found.get("database"), found.get("orders")}
         for method, path, body, status in CALLS[name]:
             answer = function.request(method, path, json=body)
@@ -142,10 +143,10 @@ def test_the_archive_with_the_most_packages_runs_in_a_fresh_virtual_environment(
 def test_an_archive_needs_what_it_brings(environment: dict[str, str], tmp_path: Path) -> None:
     """Checks the check: a file missing from an archive is noticed."""
     archive = unpacked("workflow", tmp_path)
-    (archive / "shared" / "web" / "review.py").unlink()
+    (archive / "shared" / "web" / "enrichment" / "desk.py").unlink()
     command = bare_command(archive, only_its_packages(archive, tmp_path))
     with (
-        pytest.raises(AssertionError, match=r"No module named 'shared\.web\.review'"),
+        pytest.raises(AssertionError, match=r"No module named 'shared\.web\.enrichment\.desk'"),
         started(command, archive, "workflow", environment),
     ):
         raise RuntimeError("it started")

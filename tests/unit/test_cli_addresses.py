@@ -10,7 +10,7 @@ NOTHING = Given(None, {})
 
 
 def no_cloud() -> Mapping[str, str]:
-    raise AssertionError("nobody asks for the local cloud")
+    raise AssertionError("nobody asks for the laptop cloud")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from infra.package.requirements import Pins, RequirementsUnclear
 
 ROOT = Path(__file__).parents[2]
 NOT_IMPORTED = {
-    "google-cloud-scheduler",  # Terraform makes the schedule; the local cloud uses its messages
+    "google-cloud-scheduler",  # Terraform makes the schedule; the laptop cloud uses its messages
     *("supabase", "supabase-auth", "supabase-functions", "realtime", "pyjwt", "websockets"),
 }
 """Pinned for development: `postgrest` and `storage3`, which functions import, are what `supabase` is made of."""

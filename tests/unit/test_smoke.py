@@ -164,7 +164,7 @@ def test_the_name_goes_where_the_address_says() -> None:
     }
 
 
-def test_without_an_address_or_a_local_cloud_it_says_how_to_start_one(
+def test_without_an_address_or_a_laptop_cloud_it_says_how_to_start_one(
     deployed: Functions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LOCAL_STATE_DIR", str(tmp_path))

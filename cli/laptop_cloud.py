@@ -1,4 +1,4 @@
-"""The local cloud that runs on this machine, as far as the command line knows it: by its state file."""
+"""The laptop cloud that runs on this machine, as far as the command line knows it: by its state file."""
 
 import os
 from pathlib import Path
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from laptop.supervisor.state import StackState
 
 PROGRAM = "python -m infra.local"
-START_IT = "start the local cloud with `make up`, or say where the functions are with --url"
-ADVICE = "is the local cloud running? `make up` starts it"
+START_IT = "start the laptop cloud with `make up`, or say where the functions are with --url"
+ADVICE = "is the laptop cloud running? `make up` starts it"
 
 _ROOT = Path(__file__).parents[1]
 
@@ -29,4 +29,4 @@ def local_state() -> "StackState":
     try:
         return read_state(state_folder(_ROOT, os.environ), PROGRAM)
     except (StateUnreadable, OSError) as error:
-        raise NotReached(f"the local cloud's state cannot be read: {error}") from error
+        raise NotReached(f"the laptop cloud's state cannot be read: {error}") from error
