@@ -1,4 +1,4 @@
-"""The Supabase REST server on one test's database, in a thread of the test process: up in some tens of milliseconds."""
+"""The local Supabase REST server in a thread of the test process: it starts in some tens of milliseconds."""
 
 import asyncio
 import threading
@@ -39,7 +39,7 @@ class Rest:
         return api_key(self.secret, ANONYMOUS)
 
     def headers(self, key: str | None = None) -> dict[str, str]:
-        """What both Supabase clients send with a key; default: the service key."""
+        """The headers that both Supabase clients send with a key; default: the service key."""
         key = self.service_key if key is None else key
         return {"apikey": key, "Authorization": f"Bearer {key}"}
 

@@ -1,4 +1,4 @@
-"""Supabase Storage as the shelf for labels, on its own client, `storage3`."""
+"""The label shelf on Supabase Storage, through its client `storage3`."""
 
 import re
 import time
@@ -21,7 +21,7 @@ _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)
 _LONGEST_PATH = 500
 _NOT_FOUND = 404
 _GATEWAY_ERRORS = frozenset({*OUTAGES, 500, 544})
-"""Besides those of every Supabase service: Storage's own faults, 544 being its database's timeout."""
+"""Outages of every Supabase service, and Storage's own: 500, and 544 for a timeout of its database."""
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class SupabaseLabelShelf:
         self._tls = tls
 
     def put(self, path: str, content: bytes) -> None:
-        """Raises StoreUnavailable, and StoreRefused for a path, a bucket or a size that cannot be."""
+        """Raises StoreUnavailable, and StoreRefused for an invalid path, bucket or size."""
         _check(path)
         options: FileOptions = {"content-type": "application/pdf", "x-upsert": "true"}
         self._try(f"store {path}", lambda: self._client.from_(self._bucket).upload(path, content, options))
@@ -95,13 +95,13 @@ class SupabaseLabelShelf:
 
 
 def _check(path: str) -> None:
-    """Stricter than Storage, which takes more characters: nothing that a folder or a URL could read otherwise."""
+    """Allows fewer characters than Storage: none that a file system or a URL could interpret."""
     if len(path) > _LONGEST_PATH or not _PATH.fullmatch(path):
         raise StoreRefused(f"{path!r} cannot be the path of a label")
 
 
 def _status(error: "StorageApiError") -> int:
-    """Storage's own status, which stands in the body: over HTTP most of its errors are a 400."""
+    """Reads Storage's own status from the body: most of its errors are HTTP 400."""
     return int(error.status) if str(error.status).isdecimal() else 0
 
 

@@ -1,4 +1,4 @@
-"""Calls of SQL functions through Supabase's own data client, `postgrest`, and what its errors mean here."""
+"""Calls SQL functions through Supabase's data client, `postgrest`, and translates its errors."""
 
 import time
 from functools import cached_property
@@ -37,8 +37,8 @@ starting up, too many connections, serialisation failure, deadlock, lock not fre
 failure."""
 
 OUTAGES = frozenset({429, 502, 503, 504, *range(520, 531)})
-"""Statuses that say "later" whatever the body holds: the gateways before PostgREST (Kong, Cloudflare with its 52x) word
-theirs without a code. PostgREST's own 503 and 504 are all of this kind."""
+"""Outages by their status alone, because the gateways before PostgREST (Kong, Cloudflare with its 52x) send no error
+code. PostgREST's own 503 and 504 are all outages too."""
 
 
 class _Outage(Exception):
@@ -60,7 +60,7 @@ class SupabaseRpc:
         self._tls = tls
 
     def call(self, function: str, arguments: "Mapping[str, Any]") -> Any:  # noqa: ANN401 - JSON, as the function returns it
-        """Raises NotFound and Conflict as the function words them, StoreUnavailable, StoreRefused."""
+        """Raises NotFound and Conflict with the function's message, StoreUnavailable and StoreRefused."""
         answer = RETRIES.run(lambda: self._try(function, arguments), time.sleep)
         if isinstance(answer, Again):
             raise StoreUnavailable(f"the database did not answer {function}: {answer.reason}")

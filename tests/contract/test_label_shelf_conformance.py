@@ -1,4 +1,4 @@
-"""The shelf of the unit tests keeps what the real one keeps."""
+"""The in-memory shelf of the unit tests behaves like the real one."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,7 +27,7 @@ def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LabelShelf
         yield real
 
 
-def test_what_is_put_can_be_fetched(shelf: LabelShelf) -> None:
+def test_a_stored_label_can_be_fetched(shelf: LabelShelf) -> None:
     shelf.put("A-1.pdf", b"%PDF-1.7 one")
     shelf.put("B-1.pdf", b"%PDF-1.7 two")
     assert (shelf.get("A-1.pdf"), shelf.get("B-1.pdf")) == (b"%PDF-1.7 one", b"%PDF-1.7 two")
@@ -39,6 +39,6 @@ def test_the_same_path_again_replaces(shelf: LabelShelf) -> None:
     assert shelf.get("A-1.pdf") == b"%PDF-1.7 one, printed anew"
 
 
-def test_what_was_never_put_is_not_found(shelf: LabelShelf) -> None:
+def test_a_label_that_was_never_stored_is_not_found(shelf: LabelShelf) -> None:
     with pytest.raises(NotFound):
         shelf.get("A-1.pdf")

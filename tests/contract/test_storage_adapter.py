@@ -1,4 +1,4 @@
-"""The shelf for labels, as the deployed code uses it, against the local server."""
+"""The label shelf of the deployed code, against the local Supabase Storage."""
 
 import ssl
 import subprocess
@@ -93,7 +93,7 @@ def test_a_path_that_could_lead_elsewhere_is_never_sent(path: str) -> None:
     ],
     ids=lambda fault: fault["kind"],
 )
-def test_passing_trouble_is_outlived_and_the_label_stands_once(
+def test_a_passing_fault_is_retried_and_the_label_is_stored_once(
     server: Rest, tmp_path: Path, fault: dict[str, object]
 ) -> None:
     inject(server, fault | {"times": 1})
@@ -105,7 +105,7 @@ def test_passing_trouble_is_outlived_and_the_label_stands_once(
 
 
 @pytest.mark.parametrize("fault", [{"kind": "error_before", "status": 503}, {"kind": "lost_answer"}], ids=str)
-def test_lasting_trouble_is_told_after_a_few_tries(server: Rest, fault: dict[str, object]) -> None:
+def test_a_lasting_fault_is_an_outage_after_a_few_tries(server: Rest, fault: dict[str, object]) -> None:
     inject(server, fault)
     with shelf_at(server.url, server.service_key) as shelf, pytest.raises(StoreUnavailable):
         shelf.put("A-1.pdf", PDF)
@@ -113,12 +113,12 @@ def test_lasting_trouble_is_told_after_a_few_tries(server: Rest, fault: dict[str
     assert struck == RETRIES.tries
 
 
-def test_nobody_there_is_an_outage() -> None:
+def test_a_refused_connection_is_an_outage() -> None:
     with shelf_at(f"http://127.0.0.1:{free_port()}", "key") as shelf, pytest.raises(StoreUnavailable):
         shelf.get("A-1.pdf")
 
 
-def test_a_missing_bucket_is_no_missing_label(server: Rest) -> None:
+def test_a_missing_bucket_is_refused_and_not_a_missing_label(server: Rest) -> None:
     with shelf_at(server.url, server.service_key, bucket="pictures") as shelf:
         for call in (lambda: shelf.put("A-1.pdf", PDF), lambda: shelf.get("A-1.pdf")):
             with pytest.raises(StoreRefused, match="Bucket not found"):
@@ -184,7 +184,7 @@ def test_closing_an_unused_shelf_does_nothing() -> None:
 
 @contextmanager
 def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The server as the stack starts it."""
+    """The server, started as the local stack starts it."""
     arguments = ["--port", "0", "--database-url", NO_DATABASE, "--jwt-secret", SECRET]
     command = [sys.executable, "-m", "laptop.supabase.rest", *arguments, "--storage-dir", str(folder)]
     with started(command, stdout=subprocess.PIPE) as server:
@@ -192,7 +192,7 @@ def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield server, server.stdout.readline().split()[-1].removesuffix("/rest/v1")
 
 
-def test_a_killed_server_has_every_acknowledged_label_whole_and_no_other_bytes(tmp_path: Path) -> None:
+def test_a_killed_server_keeps_every_acknowledged_label_whole_and_no_partial_one(tmp_path: Path) -> None:
     folder = tmp_path / "storage"
     acknowledged: list[int] = []
     enough = threading.Event()

@@ -21,7 +21,7 @@ def sample_template(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture
 def sample_database(postgres_server: PostgresServer, sample_template: str) -> Iterator[Database]:
-    """One test's own, with the schema made for the tests of the REST server."""
+    """A database of one test, with the schema for the tests of the REST server."""
     with postgres_server.database(sample_template) as fresh:
         yield fresh
 
@@ -53,7 +53,7 @@ def _tidied(served: tuple[Rest, Database]) -> Iterator[Rest]:
 
 @pytest.fixture
 def stand_in(_stand_in: tuple[Rest, Database]) -> Iterator[Rest]:
-    """The local server on the sample schema, for what only it does."""
+    """The local server on the sample schema, for tests that PostgREST 12 cannot pass."""
     yield from _tidied(_stand_in)
 
 

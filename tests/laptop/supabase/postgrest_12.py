@@ -55,13 +55,13 @@ class Difference(StrEnum):
 
 
 def expected(rest: Rest, _difference: Difference, imitated: T, in_12: T) -> T:
-    """Names the difference where a test expects one."""
+    """Picks the value for the server; the call shows which difference the test allows."""
     return in_12 if rest.version == 12 else imitated
 
 
 @contextmanager
 def running(database_url: str) -> Iterator[Rest]:
-    """Skips the test where the binary cannot be had."""
+    """Skips the test where the binary is not available."""
     binary = _binary()
     port, admin_port = free_port(), free_port()
     settings = {

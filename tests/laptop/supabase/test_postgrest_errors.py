@@ -73,11 +73,11 @@ def test_a_state_raised_by_a_function_has_its_status(sample_rest: Rest, state: s
     )
 
 
-def test_an_unsafe_update_is_the_callers_fault() -> None:
+def test_an_unsafe_update_is_400() -> None:
     assert status_of("21000", "UPDATE requires a WHERE clause") == 400
 
 
-def test_a_function_can_word_the_whole_answer(sample_rest: Rest) -> None:
+def test_a_function_can_set_the_whole_error_answer(sample_rest: Rest) -> None:
     message = json.dumps({"code": "X1", "message": "too early", "hint": "wait"})
     detail = json.dumps({"status": 425, "headers": {"Retry-After": "7"}})
     with sample_rest.client() as client:
@@ -97,7 +97,9 @@ def test_a_function_can_word_the_whole_answer(sample_rest: Rest) -> None:
         ('{"code": "X1", "message": "m"}', '{"status": 400, "headers": []}'),
     ],
 )
-def test_an_answer_worded_wrongly_says_so(sample_rest: Rest, message: str, detail: str) -> None:
+def test_a_malformed_error_answer_of_a_function_is_reported(
+    sample_rest: Rest, message: str, detail: str
+) -> None:
     with sample_rest.client() as client:
         answer = client.post("/rpc/answer", json={"message": message, "detail": detail})
     assert (answer.status_code, answer.json()["code"]) == (500, "PGRST121")
@@ -223,7 +225,7 @@ def test_another_schema_than_the_exposed_one_is_406(sample_rest: Rest) -> None:
         ("GET", "/parts/more", {}, "more"),
     ],
 )
-def test_what_is_not_imitated_says_so_with_501(
+def test_what_is_not_imitated_is_refused_with_501(
     stand_in: Rest, method: str, path: str, headers: dict[str, str], named: str
 ) -> None:
     with stand_in.client() as client:

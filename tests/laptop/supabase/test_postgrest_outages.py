@@ -1,4 +1,4 @@
-"""The REST server while Postgres is killed, frozen or crowded, its command line, and faults on order."""
+"""The REST server while Postgres is killed, frozen or crowded; its command line; injected faults."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def outcome(answer: httpx.Response) -> tuple[str, int]:
     return (str(answer.json()["code"]) if answer.status_code >= 400 else "", answer.status_code)
 
 
-def test_when_postgres_is_killed_in_traffic_callers_get_503_and_after_its_return_200(
+def test_callers_get_503_while_postgres_is_killed_and_200_after_its_restart(
     cluster: Cluster,
 ) -> None:
     stop = threading.Event()
@@ -72,11 +72,11 @@ def test_when_postgres_is_killed_in_traffic_callers_get_503_and_after_its_return
             stored = {number for done in calls for number in done.result()}
         kept = {row["id"] for row in client.get("/parts?id=gte.100&select=id").json()}
     assert set(seen) - {("", 200)} <= LOST
-    assert stored <= kept, "what was answered with 200 is there"
+    assert stored <= kept, "every row that was answered with 200 is stored"
 
 
 def test_the_first_call_after_a_restart_finds_the_new_server(cluster: Cluster) -> None:
-    """Idle connections of the old one are noticed before they are used."""
+    """Notices idle connections of the old server before it uses them."""
     with serving(cluster.authenticator_url) as rest, rest.client() as client:
         assert client.post("/rpc/add", json={"a": 1}).status_code == 200
         cluster.stop()
@@ -84,7 +84,7 @@ def test_the_first_call_after_a_restart_finds_the_new_server(cluster: Cluster) -
         assert client.post("/rpc/add", json={"a": 1}).json() == 11
 
 
-def test_a_frozen_postgres_is_given_up_on(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_postgres_is_503(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "PATIENCE_S", 0.3)
     with serving(cluster.authenticator_url) as rest, rest.client() as client:
         assert client.post("/rpc/add", json={"a": 1}).status_code == 200
@@ -100,7 +100,7 @@ def test_a_frozen_postgres_is_given_up_on(cluster: Cluster, monkeypatch: pytest.
         assert client.post("/rpc/add", json={"a": 1}).status_code == 200
 
 
-def test_a_database_that_was_never_there_is_503(bare_database: Database) -> None:
+def test_a_database_that_does_not_exist_is_503(bare_database: Database) -> None:
     with serving(bare_database.authenticator_url.replace(bare_database.name, "nowhere")) as rest:
         with rest.client() as client:
             answer = client.post("/rpc/add", json={"a": 1})
@@ -131,7 +131,7 @@ def test_it_is_ready_when_its_database_is(stand_in: Rest) -> None:
     assert httpx.get(f"{stand_in.url}{READY}").json() == {"status": "ready"}
 
 
-def test_faults_strike_on_order_before_or_after_the_effect(stand_in: Rest) -> None:
+def test_injected_faults_strike_before_or_after_the_effect(stand_in: Rest) -> None:
     control = f"{stand_in.url}/_control/faults"
     store = "/rpc/store"
     with stand_in.client() as client:
@@ -157,7 +157,7 @@ def command(*more: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_until_it_is_told_to_stop(bare_database: Database, number: signal.Signals) -> None:
+def test_the_command_serves_until_a_stop_signal(bare_database: Database, number: signal.Signals) -> None:
     port = free_port()
     with command(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
         assert process.stdout is not None
@@ -170,7 +170,7 @@ def test_the_command_serves_until_it_is_told_to_stop(bare_database: Database, nu
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_a_taken_port_is_one_clear_line(bare_database: Database, stand_in: Rest) -> None:
+def test_a_taken_port_is_one_clear_message(bare_database: Database, stand_in: Rest) -> None:
     port = stand_in.url.rsplit(":", 1)[1]
     with command(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
         assert process.wait() == 1

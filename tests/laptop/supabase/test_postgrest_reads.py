@@ -1,4 +1,4 @@
-"""Reading tables and views, as the official client asks for it."""
+"""Reads tables and views through the official client."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -102,7 +102,7 @@ def test_a_single_row_that_is_none_or_many_is_refused(client: SyncPostgrestClien
     assert caught.value.details == f"The result contains {limit} rows"
 
 
-def test_perhaps_a_row_is_an_object_or_nothing(client: SyncPostgrestClient) -> None:
+def test_maybe_single_is_an_object_or_none(client: SyncPostgrestClient) -> None:
     found = client.from_("parts").select("id").eq("id", 1).maybe_single().execute()
     assert found is not None
     assert found.data == {"id": 1}
@@ -134,7 +134,7 @@ def test_a_malformed_parameter_is_400(
     assert found == (expected(sample_rest, difference, imitated, in_12) if difference else imitated)
 
 
-def test_the_answer_says_which_rows_it_holds(sample_rest: Rest) -> None:
+def test_the_answer_gives_the_range_of_its_rows(sample_rest: Rest) -> None:
     with sample_rest.client() as client:
         assert client.get("/parts").headers["content-range"] == "0-2/*"
         assert client.get("/parts?offset=1").headers["content-range"] == "1-2/*"
@@ -147,7 +147,7 @@ def test_head_answers_without_a_body(sample_rest: Rest) -> None:
     assert (answer.status_code, answer.content, answer.headers["content-range"]) == (200, b"", "0-2/*")
 
 
-def test_the_root_answers_whoever_has_a_key(stand_in: Rest) -> None:
+def test_the_root_answers_callers_with_a_key(stand_in: Rest) -> None:
     with stand_in.client() as client:
         assert client.get("/").json()["swagger"] == "2.0"
         assert client.get("/", headers={"apikey": ""}).status_code == 401

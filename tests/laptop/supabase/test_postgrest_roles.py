@@ -1,4 +1,4 @@
-"""Who may do what: the gateway's keys, the token's role, row level security, and what functions learn of the caller."""
+"""Access: the gateway's keys, the token's role, row level security, and what functions can read about the caller."""
 
 import time
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ def test_row_level_security_shows_each_user_its_own_rows_and_the_service_role_al
     assert owners(sample_rest.service_key) == ["ann", "bob"]
 
 
-def test_no_right_of_one_request_is_left_for_the_next(sample_rest: Rest) -> None:
+def test_a_request_does_not_keep_the_rights_of_the_one_before(sample_rest: Rest) -> None:
     for key, user in [(sample_rest.service_key, "service_role"), (sample_rest.anon_key, "anon")] * 3:
         assert post(sample_rest, "/rpc/facts", sample_rest.headers(key)).json()["user"] == user
 
@@ -101,7 +101,7 @@ def test_a_wrong_key_is_refused_by_the_gateway(stand_in: Rest) -> None:
     assert answer.json()["message"] == "Invalid API key"
 
 
-def test_without_a_token_the_key_says_who_calls(stand_in: Rest) -> None:
+def test_without_a_token_the_key_identifies_the_caller(stand_in: Rest) -> None:
     answer = post(stand_in, "/rpc/facts", {"apikey": stand_in.anon_key})
     assert answer.json()["user"] == "anon"
 

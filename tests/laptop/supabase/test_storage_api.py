@@ -38,7 +38,7 @@ def refusal(error: pytest.ExceptionInfo[StorageApiError]) -> tuple[str, str, str
     return str(error.value.status), error.value.code, error.value.message
 
 
-def test_what_was_uploaded_is_downloaded_byte_by_byte(storage: SyncStorageClient) -> None:
+def test_an_upload_is_downloaded_unchanged(storage: SyncStorageClient) -> None:
     answer = storage.from_("labels").upload("2026/11/a.pdf", PDF, {"content-type": "application/pdf"})
     assert answer.full_path == "labels/2026/11/a.pdf"
     assert storage.from_("labels").download("2026/11/a.pdf") == PDF
@@ -63,7 +63,7 @@ def test_a_second_upload_is_refused_unless_it_may_replace(storage: SyncStorageCl
     assert labels.download("a.pdf") == b"four"
 
 
-def test_existence_and_info_are_told(storage: SyncStorageClient) -> None:
+def test_existence_and_info_are_answered(storage: SyncStorageClient) -> None:
     labels = storage.from_("labels")
     labels.upload("x/a.pdf", PDF)
     info = labels.info("x/a.pdf")
@@ -88,7 +88,7 @@ def test_a_folder_is_listed_page_by_page_with_its_folders(storage: SyncStorageCl
     assert labels.list("nowhere") == []
 
 
-def test_what_is_not_there_is_said_as_the_real_one_says_it(storage: SyncStorageClient) -> None:
+def test_a_missing_object_or_bucket_has_the_real_services_error(storage: SyncStorageClient) -> None:
     with pytest.raises(StorageApiError) as no_object:
         storage.from_("labels").download("missing.pdf")
     with pytest.raises(StorageApiError) as no_bucket:
@@ -109,7 +109,7 @@ def test_a_key_that_could_lead_elsewhere_is_refused(server: Rest, tmp_path: Path
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_file_is_no_folder_and_a_folder_no_file(storage: SyncStorageClient) -> None:
+def test_a_name_cannot_be_both_a_file_and_a_folder(storage: SyncStorageClient) -> None:
     labels = storage.from_("labels")
     labels.upload("a/b.pdf", PDF)
     for path in ("a/b.pdf/c.pdf", "a"):
@@ -132,7 +132,7 @@ def test_the_public_key_opens_nothing(server: Rest) -> None:
     assert refusal(refused)[:2] == ("403", "Unauthorized")
 
 
-def test_everything_else_says_that_it_is_not_imitated(server: Rest, storage: SyncStorageClient) -> None:
+def test_everything_else_is_501(server: Rest, storage: SyncStorageClient) -> None:
     labels = storage.from_("labels")
     for call in (
         lambda: labels.remove(["a.pdf"]),
@@ -173,7 +173,7 @@ def test_a_body_that_is_no_form_with_a_file_is_refused(server: Rest) -> None:
     ] * 5
 
 
-def test_an_object_that_is_too_large_is_refused_unread(server: Rest) -> None:
+def test_a_much_too_large_object_is_refused_before_it_is_read(server: Rest) -> None:
     with closing(HTTPConnection(server.url.removeprefix("http://"), timeout=20)) as connection:
         connection.putrequest("POST", "/storage/v1/object/labels/a.pdf")
         for name, value in (server.headers() | {"Content-Length": str(LARGEST * 2)}).items():
