@@ -1,4 +1,4 @@
-"""How often a call is tried, and how long to wait between two tries."""
+"""The policy of repeated calls: the number of tries and the pauses between them."""
 
 import random
 import re

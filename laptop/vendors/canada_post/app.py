@@ -14,7 +14,7 @@ from laptop.vendors.canada_post import json_face, xml_face
 from laptop.vendors.canada_post.json_face import JsonFace
 from laptop.vendors.canada_post.orders import Problem
 from laptop.vendors.canada_post.post_office import Behaviour, PostOffice
-from laptop.vendors.canada_post.replies import Counter, Reply
+from laptop.vendors.canada_post.replies import Recorder, Reply
 from laptop.vendors.canada_post.xml_face import XmlFace
 from laptop.vendors.common.access import Account
 from laptop.vendors.common.clock import SettableClock, clock_routes
@@ -26,7 +26,7 @@ _EVERY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 def build_app(
     office: PostOffice, clock: SettableClock, xml: Account, json: Account, facts: Mapping[str, Any]
 ) -> ASGIApp:
-    counter = Counter(office.books, clock)
+    recorder = Recorder(office.books, clock)
     plan = FaultPlan()
 
     async def unknown(request: Request) -> Response:
@@ -34,15 +34,15 @@ def build_app(
         answer = (
             xml_face.problem(404) if is_xml else json_face.gateway(404, "Not Found", "No resources match")
         )
-        return counter.close(request, Reply(answer, "unknown_path"))
+        return recorder.record(request, Reply(answer, "unknown_path"))
 
     app = Starlette(
         routes=[
             *fault_routes(plan),
             *clock_routes(clock),
             *_control_routes(office, facts),
-            *XmlFace(office, xml, counter).routes(),
-            *JsonFace(office, json, counter).routes(),
+            *XmlFace(office, xml, recorder).routes(),
+            *JsonFace(office, json, recorder).routes(),
             Route("/{path:path}", unknown, methods=_EVERY_METHOD),
         ]
     )
@@ -52,8 +52,8 @@ def build_app(
         is_xml = scope["type"] == "http" and scope["path"].startswith("/rs/")
         await (faulty_xml if is_xml else faulty_json)(scope, receive, send)
 
-    faulty_xml = FaultyApp(app, plan, _xml_fault, counter.enter_unserved)
-    faulty_json = FaultyApp(app, plan, _json_fault, counter.enter_unserved)
+    faulty_xml = FaultyApp(app, plan, _xml_fault, recorder.record_unserved)
+    faulty_json = FaultyApp(app, plan, _json_fault, recorder.record_unserved)
     return by_api
 
 

@@ -114,7 +114,7 @@ class Books:
 
     # --- calls ----------------------------------------------------------------------------------------------
 
-    def enter(self, call: Call) -> None:
+    def record(self, call: Call) -> None:
         self.database.insert("calls", asdict(call))
 
     def calls_since(self, since: datetime) -> int:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from laptop.vendors.canada_post.orders import Problem
 from laptop.vendors.canada_post.post_office import PostOffice, Sold
-from laptop.vendors.canada_post.replies import Counter, Offered, Reply, offered, written
+from laptop.vendors.canada_post.replies import Offered, Recorder, Reply, offered, written
 from laptop.vendors.common.access import Account
 
 TOKEN_PATH = "/cpc-api-native-oauth-provider/oauth2/token"  # noqa: S105  # an address, not a secret
@@ -37,10 +37,10 @@ def throttled() -> Response:
 
 
 class JsonFace:
-    def __init__(self, office: PostOffice, account: Account, counter: Counter) -> None:
+    def __init__(self, office: PostOffice, account: Account, recorder: Recorder) -> None:
         self._office = office
         self._account = account
-        self._counter = counter
+        self._recorder = recorder
 
     def routes(self) -> list[Route]:
         shipments = f"{_ROOT}/{{mailed_by}}/{{mobo}}/shipments"
@@ -60,7 +60,7 @@ class JsonFace:
         wanted = {"grant_type": ["client_credentials"], "scope": ["merchant"]}
         if form != wanted or not self._account.admits(*given):
             answer = gateway(401, "Unauthorized", "Invalid client id or secret")
-            return self._counter.close(request, Reply(answer, "token_refused"))
+            return self._recorder.record(request, Reply(answer, "token_refused"))
         lifetime = self._account.lifetime
         token = self._office.books.tokens.give(given[0], lifetime, self._office.clock())
         body = {
@@ -69,7 +69,7 @@ class JsonFace:
             "scope": "merchant",
             "expires_in": round(lifetime),
         }
-        return self._counter.close(request, Reply(JSONResponse(body), "token"))
+        return self._recorder.record(request, Reply(JSONResponse(body), "token"))
 
     def _admitted(self, serve: Callable[[Request, bytes], Reply]) -> Callable[[Request], Any]:
         """Serves a caller with a token, within the limit."""
@@ -85,7 +85,7 @@ class JsonFace:
                 reply = Reply(throttled(), "throttled")
             else:
                 reply = serve(request, body)
-            return self._counter.close(request, reply)
+            return self._recorder.record(request, reply)
 
         return answer
 

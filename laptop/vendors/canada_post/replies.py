@@ -27,13 +27,13 @@ class Reply:
         return cls(answer, outcome, sold.shipment.request_id, sold.shipment.shipment_id)
 
 
-class Counter:
+class Recorder:
     def __init__(self, books: Books, clock: Clock) -> None:
         self._books = books
         self._clock = clock
 
-    def close(self, request: Request, reply: Reply) -> Response:
-        self._books.enter(
+    def record(self, request: Request, reply: Reply) -> Response:
+        self._books.record(
             Call(
                 time=stamp(self._clock()),
                 method=request.method,
@@ -47,12 +47,12 @@ class Counter:
         )
         return reply.answer
 
-    def enter_unserved(self, scope: Scope, fault: Fault) -> None:
-        """Enters a call whose effect a fault prevented."""
+    def record_unserved(self, scope: Scope, fault: Fault) -> None:
+        """Records a call whose effect a fault prevented."""
         call = Call(
             stamp(self._clock()), scope["method"], scope["path"], fault.seen_status, "fault", fault=fault.kind
         )
-        self._books.enter(call)
+        self._books.record(call)
 
 
 @dataclass(frozen=True)

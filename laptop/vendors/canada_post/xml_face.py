@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from laptop.vendors.canada_post.orders import Problem
 from laptop.vendors.canada_post.post_office import PostOffice, Sold
-from laptop.vendors.canada_post.replies import Counter, Offered, Reply, offered, written
+from laptop.vendors.canada_post.replies import Offered, Recorder, Reply, offered, written
 from laptop.vendors.common.access import Account, basic_credentials
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def throttled() -> Response:
 
 
 class XmlFace:
-    def __init__(self, office: PostOffice, account: Account, counter: Counter) -> None:
+    def __init__(self, office: PostOffice, account: Account, recorder: Recorder) -> None:
         self._office = office
         self._account = account
-        self._counter = counter
+        self._recorder = recorder
 
     def routes(self) -> list[Route]:
         shipment = "/rs/{mailed_by}/{mobo}/shipment"
@@ -75,7 +75,7 @@ class XmlFace:
                 reply = Reply(Response(status_code=415), "refused")
             else:
                 reply = serve(request, body)
-            return self._counter.close(request, reply)
+            return self._recorder.record(request, reply)
 
         return answer
 

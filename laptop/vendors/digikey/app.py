@@ -68,11 +68,11 @@ class Sandbox:
             status = 401 if error == "invalid_client" else 400
             text = "The client credentials or the request are not valid"
             refusal = JSONResponse({"error": error, "error_description": text}, status)
-            return self._close(request, _Outcome(refusal, "token_refused"))
+            return self._record(request, _Outcome(refusal, "token_refused"))
         client_id, lifetime = given[0], self._account.lifetime
         token = self.books.tokens.give(client_id, lifetime, self.clock())
         body = {"access_token": token, "expires_in": round(lifetime), "token_type": "Bearer"}
-        return self._close(request, _Outcome(JSONResponse(body), "token", client_id=client_id))
+        return self._record(request, _Outcome(JSONResponse(body), "token", client_id=client_id))
 
     async def details(self, request: Request) -> Response:
         pn = _asked_pn(request.scope)
@@ -80,15 +80,15 @@ class Sandbox:
             return await self.unknown(request)
         client_id = self._admit(request, pn)
         if not isinstance(client_id, str):
-            return self._close(request, client_id)
+            return self._record(request, client_id)
         answer, outcome = self._describe(pn, request.query_params.get("manufacturerId"), request.headers)
         found = outcome == "found"
-        return self._close(request, _Outcome(answer, outcome, pn, client_id, looked_up=found, counted=True))
+        return self._record(request, _Outcome(answer, outcome, pn, client_id, looked_up=found, counted=True))
 
     async def keyword(self, request: Request) -> Response:
         client_id = self._admit(request, None)
         if not isinstance(client_id, str):
-            return self._close(request, client_id)
+            return self._record(request, client_id)
         try:
             asked = SearchRequest.model_validate_json(await request.body())
         except ValidationError as wrong:
@@ -96,18 +96,18 @@ class Sandbox:
             for error in wrong.errors():
                 fields.setdefault(".".join(map(str, error["loc"])) or "$", []).append(error["msg"])
             refusal = errors.problem(400, "One or more validation errors occurred.", fields)
-            return self._close(request, _Outcome(refusal, "bad_request", None, client_id, counted=True))
+            return self._record(request, _Outcome(refusal, "bad_request", None, client_id, counted=True))
         answer = search(self.catalogue, asked, locale(request.headers))
         found = bool(answer["ExactMatches"])
         outcome = "search_hit" if found else "search_empty"
         entry = _Outcome(JSONResponse(answer), outcome, asked.keywords, client_id, found, counted=True)
-        return self._close(request, entry)
+        return self._record(request, entry)
 
     async def unknown(self, request: Request) -> Response:
         answer = errors.gateway_error(
             404, "Not Found", "The sandbox imitates product details and keyword search"
         )
-        return self._close(request, _Outcome(answer, "unknown_path"))
+        return self._record(request, _Outcome(answer, "unknown_path"))
 
     def _describe(self, pn: str, maker: str | None, headers: Mapping[str, str]) -> tuple[Response, str]:
         parts = self.catalogue.exact(pn)
@@ -166,9 +166,9 @@ class Sandbox:
 
     # --- the books ------------------------------------------------------------------------------------------
 
-    def _close(self, request: Request, result: _Outcome) -> Response:
-        """Enters the call in the books before its answer leaves."""
-        self.books.enter(
+    def _record(self, request: Request, result: _Outcome) -> Response:
+        """Records the call in the books before its answer leaves."""
+        self.books.record(
             Call(
                 time=self.clock().isoformat(),
                 method=request.method,
@@ -184,9 +184,9 @@ class Sandbox:
         )
         return self._stamped(result.answer, result.client_id or "")
 
-    def enter_unserved(self, scope: Scope, fault: Fault) -> None:
-        """Enters a call whose effect a fault prevented."""
-        self.books.enter(
+    def record_unserved(self, scope: Scope, fault: Fault) -> None:
+        """Records a call whose effect a fault prevented."""
+        self.books.record(
             Call(
                 time=self.clock().isoformat(),
                 method=scope["method"],
@@ -240,4 +240,4 @@ def build_app(sandbox: Sandbox, plan: FaultPlan, health: Mapping[str, Any]) -> A
             Route("/{path:path}", sandbox.unknown, methods=["GET", "POST", "PUT", "DELETE", "PATCH"]),
         ]
     )
-    return FaultyApp(app, plan, sandbox.fault_answer, sandbox.enter_unserved)
+    return FaultyApp(app, plan, sandbox.fault_answer, sandbox.record_unserved)

@@ -50,7 +50,7 @@ class Books(Database):
         super().__init__(data_dir / "books.sqlite3", TOKENS + _SCHEMA)
         self.tokens = Tokens(self)
 
-    def enter(self, call: Call) -> None:
+    def record(self, call: Call) -> None:
         self.insert("calls", asdict(call))
 
     def report(self, pn: str | None) -> dict[str, Any]:

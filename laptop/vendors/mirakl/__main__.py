@@ -22,7 +22,7 @@ def _opened(given: argparse.Namespace) -> Iterator[Opened]:
 
 def parser() -> argparse.ArgumentParser:
     options = sandbox_parser("mirakl", "Mirakl marketplace")
-    options.add_argument("--api-key", help="the only key that is let in; without it, any is")
+    options.add_argument("--api-key", help="the only key that is admitted; without it, any is")
     options.add_argument("--per-minute", type=int, help="calls a minute; without it, any number")
     options.add_argument("--seed", type=int, default=0, help="for made-up orders and threads")
     return options

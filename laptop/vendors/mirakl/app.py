@@ -63,7 +63,7 @@ class _Face:
             if refusal is None:
                 self._market.orders.settle(now)
             made = refusal or call.operation(self._market, asked)
-            self._enter(request.scope, call.name, made.status_code, served=refusal is None)
+            self._record(request.scope, call.name, made.status_code, served=refusal is None)
             return made
 
         return answer
@@ -86,17 +86,17 @@ class _Face:
     async def refuse(self, request: Request, refused: Exception) -> Response:
         """Answers unknown paths and wrong methods in the vendor's shape."""
         status = refused.status_code if isinstance(refused, HTTPException) else 500
-        self._enter(request.scope, "other", status, served=False)
+        self._record(request.scope, "other", status, served=False)
         return error(status, "Method Not Allowed" if status == 405 else "Not Found")  # noqa: PLR2004  # HTTP's own
 
-    def enter_unserved(self, scope: Scope, fault: Fault) -> None:
-        """Enters a call whose effect a fault prevented."""
+    def record_unserved(self, scope: Scope, fault: Fault) -> None:
+        """Records a call whose effect a fault prevented."""
         name, order_id = "other", None
         for route, call in self._calls:
             match, more = route.matches(scope)
             if match is Match.FULL:
                 name, order_id = call.name, more["path_params"].get("order_id")
-        self._enter(
+        self._record(
             {**scope, "path_params": {"order_id": order_id}},
             name,
             fault.seen_status,
@@ -104,11 +104,11 @@ class _Face:
             fault=fault.kind,
         )
 
-    def _enter(
+    def _record(
         self, scope: Scope, name: str, status: int | None, *, served: bool, fault: str | None = None
     ) -> None:
-        """Enters the call in the books, before the answer leaves."""
-        self._market.books.enter(
+        """Records the call in the books, before the answer leaves."""
+        self._market.books.record(
             Call(
                 time=stamp(self._market.clock()),
                 operation=name,
@@ -133,4 +133,4 @@ def build_app(market: Market, plan: FaultPlan) -> ASGIApp:
         ],
         exception_handlers={404: face.refuse, 405: face.refuse},
     )
-    return FaultyApp(app, plan, injected, face.enter_unserved)
+    return FaultyApp(app, plan, injected, face.record_unserved)

@@ -42,7 +42,7 @@ class Books:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enter(self, call: Call) -> None:
+    def record(self, call: Call) -> None:
         self._database.insert("calls", asdict(call))
 
     def report(self) -> dict[str, Any]:

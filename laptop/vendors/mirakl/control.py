@@ -20,7 +20,7 @@ from laptop.vendors.mirakl.inbox import NewMessage
 from laptop.vendors.mirakl.lifecycle import ENDED, STATES, Delays
 from laptop.vendors.mirakl.market import CallLimit, Market
 from laptop.vendors.mirakl.orders import Filter, NewOrder
-from laptop.vendors.mirakl.rendering import laid_over, shown
+from laptop.vendors.mirakl.rendering import merged, shown
 
 _MOST_ORDERS = 1_000_000_000
 
@@ -114,7 +114,7 @@ def new_orders(wanted: NewOrders, seed: int, number: int, now: datetime) -> Iter
             "shipping_deadline": stamp(created + _SHIP_WITHIN),
         }
         if spec.address is not None:
-            details["shipping_address"] = laid_over(details["shipping_address"], dict(spec.address))
+            details["shipping_address"] = merged(details["shipping_address"], dict(spec.address))
         yield NewOrder(details, spec.state, created, spec.order_id, spec.overrides)
 
 

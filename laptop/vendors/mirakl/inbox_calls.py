@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from laptop.vendors.mirakl.answers import error, invalid, over_the_limit
 from laptop.vendors.mirakl.inbox import Search
 from laptop.vendors.mirakl.market import Asked, Market
-from laptop.vendors.mirakl.rendering import date_in, laid_over, shown_date
+from laptop.vendors.mirakl.rendering import date_in, merged, shown_date
 
 _MOST = 100
 _LAST_MESSAGES = 100
@@ -87,7 +87,7 @@ def _thread(market: Market, row: Mapping[str, Any], with_messages: bool) -> dict
     if with_messages:
         thread["messages"] = [_message(each, buyer) for each in messages[-_LAST_MESSAGES:]]
         thread["no_store_reply_needed"] = []
-    read: dict[str, Any] = laid_over(thread, json.loads(row["overrides"]))
+    read: dict[str, Any] = merged(thread, json.loads(row["overrides"]))
     return read
 
 

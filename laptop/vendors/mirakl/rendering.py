@@ -109,16 +109,18 @@ def shown(order: Order) -> dict[str, Any]:
         },
         "order_lines": rows,
     }
-    read: dict[str, Any] = laid_over(answer, order.overrides)
+    read: dict[str, Any] = merged(answer, order.overrides)
     return read
 
 
-def laid_over(below: Any, above: Any) -> Any:  # noqa: ANN401  # any JSON
+def merged(below: Any, above: Any) -> Any:  # noqa: ANN401  # any JSON
     """Merges objects; any other value, null too, replaces the one below."""
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
-    merged = {name: laid_over(below[name], each) if name in below else each for name, each in above.items()}
-    return {**below, **merged}
+    return {
+        **below,
+        **{name: merged(below[name], each) if name in below else each for name, each in above.items()},
+    }
 
 
 def _line(order: Order, number: int, line: Mapping[str, Any]) -> dict[str, Any]:

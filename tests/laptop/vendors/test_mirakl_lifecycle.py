@@ -7,7 +7,7 @@ import pytest
 
 from laptop.vendors.mirakl.generation import PLACES, buyer, lines
 from laptop.vendors.mirakl.lifecycle import Delays, Entered, dates_before, leaves_at, steps_until
-from laptop.vendors.mirakl.rendering import laid_over, shown_date
+from laptop.vendors.mirakl.rendering import merged, shown_date
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DELAYS = Delays(staging=10, acceptance=60, debit=2, payment=3, delivery=100, closing=1000)
@@ -89,8 +89,8 @@ def test_some_made_up_orders_have_several_lines_and_quantities() -> None:
 
 def test_overrides_merge_objects_and_replace_other_values() -> None:
     below = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
-    assert laid_over(below, {"a": {"c": None}, "e": 5}) == {"a": {"b": 1, "c": None}, "d": 4, "e": 5}
-    assert laid_over(below, None) is None
+    assert merged(below, {"a": {"c": None}, "e": 5}) == {"a": {"b": 1, "c": None}, "d": 4, "e": 5}
+    assert merged(below, None) is None
 
 
 def test_milliseconds_of_zero_are_left_out() -> None:
