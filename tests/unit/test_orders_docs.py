@@ -22,17 +22,17 @@ COUNTS = {name for source in SOURCES for name in re.findall(r'counts\["([a-z_]+)
 
 
 @pytest.mark.parametrize("state", OrderState)
-def test_each_state_is_told(state: OrderState) -> None:
+def test_each_state_is_on_the_page(state: OrderState) -> None:
     assert f"`{state}`" in PAGE
 
 
 @pytest.mark.parametrize("stage", [stage.name for stage in load_pipeline().stages])
-def test_each_stage_is_told(stage: str) -> None:
+def test_each_stage_is_on_the_page(stage: str) -> None:
     assert f"| `{stage}` |" in PAGE
 
 
 @pytest.mark.parametrize("name", sorted(COUNTS))
-def test_each_count_is_told(name: str) -> None:
+def test_each_count_is_on_the_page(name: str) -> None:
     assert f"`{name}`" in PAGE
 
 
