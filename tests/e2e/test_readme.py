@@ -25,13 +25,11 @@ from tests.laptop.supervisor.stack_support import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PAGES = [
-    PROJECT / name
-    for name in [
-        *(f"{folder}README.md" for folder in ("", "data/", "infra/terraform/", "laptop/")),
-        *("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", ".github/pull_request_template.md"),
-    ]
-    if (PROJECT / name).exists()
-] + sorted((PROJECT / "docs").glob("*.md"))
+    *(PROJECT / folder / "README.md" for folder in (".", "data", "infra/terraform", "laptop")),
+    *(PROJECT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    PROJECT / ".github" / "pull_request_template.md",
+    *sorted((PROJECT / "docs").glob("*.md")),
+]
 PORTS = {name: 8080 + offset for name, offset in PORT_OFFSETS.items()}
 
 
