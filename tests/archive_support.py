@@ -1,4 +1,4 @@
-"""A function's archive, unpacked and running as the cloud's build starts it."""
+"""Unpacks a function's archive and runs it as the cloud's build does."""
 
 import os
 import signal
@@ -22,11 +22,11 @@ BARE = (
     "import runpy, sys; sys.path[:0] = sys.argv[1].split(':'); sys.argv = sys.argv[1:];"
     "runpy.run_module('functions_framework', run_name='__main__')"
 )
-"""The framework with two folders to import from and nothing else."""
+"""Runs the framework with only two folders to import from."""
 
 
 def unpacked(function: str, folder: Path) -> Path:
-    """Built by the command that Terraform's user gives."""
+    """Builds the archive by the command that Terraform's user runs, and unpacks it."""
     assert package.main([function, "--output", str(folder)]) == 0
     target = folder / function
     with zipfile.ZipFile(folder / f"{function}.zip") as archive:

@@ -185,7 +185,7 @@ def test_the_command_refuses_in_one_line(
     )
 
 
-def test_the_command_refuses_a_table_name_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_refuses_a_wrong_table_name(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parts.main(["--endpoint", "http://x", "--file", "f", "--table", "intake"])
     assert "'intake' is not project.dataset.table" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def laptop_cloud(cli: CommandLine, **urls: str) -> None:
     write_state(cli.folder / "state", StackState(parts=parts))
 
 
-def test_without_an_address_the_laptop_cloud_that_runs_is_called(
+def test_without_an_address_the_running_laptop_cloud_is_called(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     laptop_cloud(cli, orchestrate=f"{functions.url}/o", workflow=f"{functions.url}/w")
@@ -75,7 +75,7 @@ def test_a_wrong_setting_of_the_laptop_cloud_matters_only_to_its_start(cli: Comm
     assert "no laptop cloud is running here" in done.stderr
 
 
-def test_a_flag_beats_a_variable_and_a_functions_own_address_the_common_one(
+def test_a_flag_beats_a_variable_and_a_functions_own_address_beats_the_common_one(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     for name in ("own-flag", "base-flag/workflow", "own-variable", "base-variable/workflow"):
@@ -100,7 +100,7 @@ def test_a_flag_beats_a_variable_and_a_functions_own_address_the_common_one(
     ]
 
 
-def test_orchestrate_has_an_address_of_its_own(cli: CommandLine, functions: FunctionsStandIn) -> None:
+def test_orchestrate_can_have_its_own_address(cli: CommandLine, functions: FunctionsStandIn) -> None:
     functions.script("/somewhere", report())
 
     assert cli.run("--orchestrate-url", f"{functions.url}/somewhere", "run").returncode == 0
@@ -108,7 +108,7 @@ def test_orchestrate_has_an_address_of_its_own(cli: CommandLine, functions: Func
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_the_connections_options_stand_before_or_after_the_command(
+def test_connection_options_can_be_given_before_or_after_the_command(
     cli: CommandLine, functions: FunctionsStandIn, *, before: bool
 ) -> None:
     functions.script(PENDING, NONE_WAITING)
@@ -131,7 +131,7 @@ def test_the_token_of_the_environment_is_sent_and_never_shown(
     assert "secret-2" not in done.stdout + done.stderr
 
 
-def test_a_token_of_the_environment_that_is_none_is_refused_unseen(
+def test_a_wrong_token_in_the_environment_is_refused_without_showing_it(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     done = cli.run("pending", "--url", functions.url, SWITCHYARD_TOKEN="two words")
@@ -142,7 +142,7 @@ def test_a_token_of_the_environment_that_is_none_is_refused_unseen(
     assert functions.asked == []
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_what_runs_here(
+def test_a_proxy_in_the_environment_is_not_used_for_this_machine(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     functions.script(PENDING, NONE_WAITING)
@@ -161,7 +161,7 @@ def test_without_a_token_none_is_sent(cli: CommandLine, functions: FunctionsStan
     assert "Authorization" not in functions.asked[0].headers
 
 
-def test_a_function_that_is_not_there_is_one_clear_line(cli: CommandLine) -> None:
+def test_a_missing_function_is_reported_in_one_line(cli: CommandLine) -> None:
     url = f"http://127.0.0.1:{free_port()}"
 
     done = cli.run("claim", TASK, "--as", "ana", "--url", url)
@@ -182,7 +182,7 @@ def test_a_missing_deployed_function_is_named_with_the_source_of_its_address(
     assert "check SWITCHYARD_URL and the network" in done.stderr
 
 
-def test_reading_is_tried_again_after_as_long_as_the_function_asks(
+def test_reading_is_tried_again_after_the_pause_that_the_function_asks_for(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     soon = problem(503, "store_unavailable", "the database sleeps", headers={"Retry-After": "1"})
@@ -196,7 +196,7 @@ def test_reading_is_tried_again_after_as_long_as_the_function_asks(
     assert "not available now: the database sleeps; trying again in 1.0 s" in done.stderr
 
 
-def test_tries_are_counted_whether_the_line_breaks_or_the_function_is_busy(
+def test_broken_connections_and_busy_functions_both_count_as_tries(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     past = format_datetime(datetime(2026, 1, 1, tzinfo=UTC), usegmt=True)
@@ -216,7 +216,7 @@ def test_tries_are_counted_whether_the_line_breaks_or_the_function_is_busy(
     assert done.stderr.splitlines()[-1].endswith("not available now: 429 Too Many Requests")
 
 
-def test_a_function_that_asks_for_a_long_rest_is_not_waited_for(
+def test_a_function_that_asks_for_a_long_pause_is_not_waited_for(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     functions.script(PENDING, problem(503, "store_unavailable", "later", headers={"Retry-After": "3600"}))
@@ -273,7 +273,7 @@ def test_an_answer_that_takes_too_long_is_not_waited_for(
         (problem(409, "conflict", "held by \x1b[31mbob"), 4, r"held by \x1b[31mbob"),
     ],
 )
-def test_every_answer_that_is_none_is_explained(
+def test_every_unusable_answer_is_explained(
     cli: CommandLine, functions: FunctionsStandIn, answer: Scripted, status: int, message: str
 ) -> None:
     functions.script("/workflow/batches/b1", answer)

@@ -3,7 +3,9 @@ import pytest
 from tests.cli_support import TASK, CommandLine, FunctionsStandIn, Scripted, manual_task, problem
 
 
-def test_claim_says_who_claims_and_until_when_it_holds(cli: CommandLine, functions: FunctionsStandIn) -> None:
+def test_claim_shows_the_person_and_the_end_of_the_claim(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
     claimed = manual_task(state="processing", assignee="ana", claimed_until="2026-11-22T11:00:00+00:00")
     functions.script(f"/workflow/manual-tasks/{TASK}/claim", claimed)
 
@@ -87,7 +89,7 @@ def test_a_task_that_somebody_else_holds_is_refused_with_the_owners_name(
 
 
 @pytest.mark.parametrize("fault", [Scripted(fault="hang up"), problem(503, "store_unavailable", "later")])
-def test_an_ending_of_a_task_is_never_sent_twice(
+def test_complete_and_fail_are_never_sent_twice(
     cli: CommandLine, functions: FunctionsStandIn, fault: Scripted
 ) -> None:
     functions.script(f"/workflow/manual-tasks/{TASK}/complete", fault)

@@ -96,7 +96,7 @@ def test_without_an_answer_the_file_stays_as_it_was(cli: CommandLine, functions:
         ("file/a.json", "not a directory"),
     ],
 )
-def test_a_path_that_cannot_be_written_is_refused_before_anything_is_called(
+def test_a_path_that_cannot_be_written_is_refused_before_any_call(
     cli: CommandLine, answering: FunctionsStandIn, path: str, reason: str
 ) -> None:
     (cli.folder / "file").touch()
@@ -129,7 +129,7 @@ def test_a_write_protected_file_is_not_touched(cli: CommandLine, answering: Func
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_a_disk_that_is_full_keeps_no_summary_back(cli: CommandLine, answering: FunctionsStandIn) -> None:
+def test_the_summary_appears_although_the_disk_is_full(cli: CommandLine, answering: FunctionsStandIn) -> None:
     done = cli.run("status", "b1", "--output", "/dev/full", "--url", answering.url)
 
     assert done.returncode == 2
@@ -149,7 +149,7 @@ def test_in_a_pipe_our_own_words_are_ascii_and_narrow_encodings_do_no_harm(
 
 
 def on_a_terminal(cli: CommandLine, *arguments: str, **variables: str) -> tuple[int, str]:
-    """Exit status, and what a terminal of 100 columns was sent."""
+    """Returns the exit status and the output to a terminal of 100 columns."""
     ours, theirs = pty.openpty()
     with (
         os.fdopen(ours, "rb", buffering=0) as terminal,
@@ -167,7 +167,7 @@ def on_a_terminal(cli: CommandLine, *arguments: str, **variables: str) -> tuple[
         try:
             while chunk := terminal.read(4096):
                 shown += chunk
-        except OSError:  # Linux says so where others say that the file has ended
+        except OSError:  # at the end, Linux raises where other systems return nothing
             pass
         return process.wait(), shown.decode()
 
@@ -211,7 +211,7 @@ def test_on_a_terminal_ids_of_pending_tasks_are_never_broken(
     assert "NE555 TI, automation fallback" in shown
 
 
-def test_a_reader_that_has_enough_ends_the_command_without_a_word(
+def test_the_command_ends_silently_when_its_reader_has_gone(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     tasks = [manual_task() for _ in range(1000)]

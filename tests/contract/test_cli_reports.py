@@ -29,7 +29,7 @@ def test_status_shows_the_tasks_by_state_and_the_decisions_by_rule(
     ]
 
 
-def test_status_of_a_fallback_batch_says_whose_it_is(cli: CommandLine, functions: FunctionsStandIn) -> None:
+def test_status_of_a_fallback_batch_names_its_batch(cli: CommandLine, functions: FunctionsStandIn) -> None:
     answer = batch(
         batch_id="b1_fallback",
         automation={},
@@ -152,9 +152,7 @@ def test_reconcile_takes_a_day(cli: CommandLine, functions: FunctionsStandIn) ->
     assert done.stdout.startswith("batches begun on 2026-11-20 (UTC)\n")
 
 
-def test_reconcile_is_about_today_when_nothing_is_given(
-    cli: CommandLine, functions: FunctionsStandIn
-) -> None:
+def test_reconcile_without_options_is_about_today(cli: CommandLine, functions: FunctionsStandIn) -> None:
     functions.script("/workflow/reconcile", equation(batch_id=None, day="2026-11-20"))
     before = datetime.now(UTC).date()
 

@@ -4,7 +4,7 @@ import re
 from tests.cli_support import CommandLine, FunctionsStandIn, Scripted, batch, problem, report
 
 
-def test_run_asks_orchestrate_with_what_was_given_and_says_what_was_opened(
+def test_run_sends_the_given_options_and_shows_what_was_opened(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     functions.script("/orchestrate", report())
@@ -32,7 +32,7 @@ def test_run_asks_orchestrate_with_what_was_given_and_says_what_was_opened(
     assert "run_workflow.py watch b1" in done.stdout
 
 
-def test_run_names_the_batch_itself_so_that_a_lost_answer_starts_nothing_twice(
+def test_run_makes_the_batch_id_so_that_a_lost_answer_starts_nothing_twice(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     functions.script("/orchestrate", Scripted(fault="hang up"), report(started=False, status=batch()))
@@ -50,7 +50,7 @@ def test_run_names_the_batch_itself_so_that_a_lost_answer_starts_nothing_twice(
     assert "trying again" in done.stderr
 
 
-def test_a_run_that_is_not_answered_in_time_tells_which_batch_to_ask_for(
+def test_a_run_without_an_answer_in_time_names_the_batch_to_ask_for(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     functions.script("/orchestrate", Scripted(fault="stall"))
@@ -74,7 +74,7 @@ def test_a_dry_run_that_is_not_answered_has_begun_nothing(
     assert "may have begun" not in done.stderr
 
 
-def test_a_run_that_finds_nothing_says_just_that(cli: CommandLine, functions: FunctionsStandIn) -> None:
+def test_a_run_that_finds_nothing_says_so(cli: CommandLine, functions: FunctionsStandIn) -> None:
     nothing = {"read": 0, "opened": 0, "automation": 0, "manual": 0, "rejected": 0, "skipped": {}}
     functions.script("/orchestrate", report(**nothing, source_exhausted=True))
 
@@ -93,7 +93,7 @@ def test_a_run_of_a_batch_that_failed_before_is_bad_news(
     assert cli.run("run", "--batch-id", "b1", "--url", functions.url).returncode == 1
 
 
-def test_what_a_run_could_not_do_is_said(cli: CommandLine, functions: FunctionsStandIn) -> None:
+def test_a_run_shows_what_it_could_not_do(cli: CommandLine, functions: FunctionsStandIn) -> None:
     answer = report(
         not_enqueued=3, daily_limit_reached=True, source_exhausted=True, notes=["3 tasks wait for the sweep"]
     )

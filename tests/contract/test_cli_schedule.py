@@ -14,12 +14,12 @@ ADDRESS = ("--project", "demo", "--location", "here")
 
 
 def add(schedule: Schedule, *answers: Answer) -> tuple[str, str]:
-    """Full and short name."""
+    """Returns the full and the short name."""
     job = schedule.add(*answers)
     return job, job.rpartition("/")[2]
 
 
-def test_the_list_tells_state_times_and_last_answer(schedule: Schedule, cli: CommandLine) -> None:
+def test_the_list_shows_state_times_and_last_answer(schedule: Schedule, cli: CommandLine) -> None:
     _, name = add(schedule, Answer(404))
     schedule.server.advance(minutes=15)
     ended = cli.run("schedule", "list", *ADDRESS, "--endpoint", schedule.server.endpoint)
@@ -49,7 +49,7 @@ def test_a_job_is_paused_resumed_and_fired(schedule: Schedule, cli: CommandLine)
     assert [each["state"] for each in json.loads(resumed.stdout)["jobs"]] == ["ENABLED"]
 
 
-def test_where_it_is_can_stand_in_the_environment(schedule: Schedule, cli: CommandLine) -> None:
+def test_the_environment_can_give_the_location(schedule: Schedule, cli: CommandLine) -> None:
     _, name = add(schedule)
     ended = cli.run(
         "schedule",
@@ -61,7 +61,7 @@ def test_where_it_is_can_stand_in_the_environment(schedule: Schedule, cli: Comma
     assert (ended.returncode, name in ended.stdout) == (0, True)
 
 
-def test_without_a_location_the_laptop_cloud_s_is_meant(schedule: Schedule, cli: CommandLine) -> None:
+def test_without_a_location_the_laptop_cloud_is_used(schedule: Schedule, cli: CommandLine) -> None:
     _, name = add(schedule)
     part = PartRecord(
         pid=1, started=0, ports={}, url=schedule.server.endpoint, log="", tier=0, stop_signal="SIGTERM", fingerprint=""
@@ -90,7 +90,7 @@ def test_a_location_without_jobs_says_so(schedule: Schedule, cli: CommandLine) -
         (("list",), 3, "make up"),
     ],
 )
-def test_what_is_missing_or_too_much_is_found_before_any_call(
+def test_missing_and_extra_arguments_are_found_before_any_call(
     cli: CommandLine, arguments: tuple[str, ...], status: int, text: str
 ) -> None:
     ended = cli.run("schedule", *arguments, GOOGLE_CLOUD_PROJECT="", SCHEDULER_LOCATION="")

@@ -76,7 +76,7 @@ def test_a_function_that_is_away_for_a_while_is_waited_for(
     assert len(functions.asked) == 6
 
 
-def test_patience_ends(cli: CommandLine, functions: FunctionsStandIn) -> None:
+def test_watch_gives_up_when_its_patience_has_run_out(cli: CommandLine, functions: FunctionsStandIn) -> None:
     away = problem(503, "store_unavailable", "away", headers={"Retry-After": "0"})
     functions.script(STATUS, batch(automation=OPEN), away)
 
@@ -89,7 +89,7 @@ def test_patience_ends(cli: CommandLine, functions: FunctionsStandIn) -> None:
 @pytest.mark.parametrize(
     ("answer", "status"), [(problem(404, "not_found", "no batch b1"), 4), (Scripted(fault="hang up"), 3)]
 )
-def test_a_first_look_that_fails_ends_it(
+def test_a_first_call_that_fails_ends_watch(
     cli: CommandLine, functions: FunctionsStandIn, answer: Scripted, status: int
 ) -> None:
     functions.script(STATUS, answer)
@@ -115,7 +115,7 @@ def test_ctrl_c_ends_it_cleanly(cli: CommandLine, functions: FunctionsStandIn) -
         assert process.stderr.read() == "interrupted\n"
 
 
-def test_ctrl_c_during_a_run_tells_which_batch_may_have_begun(
+def test_ctrl_c_during_a_run_names_the_batch_that_may_have_begun(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     functions.script("/orchestrate", Scripted(fault="stall"))
@@ -153,12 +153,12 @@ def watching_on_a_terminal(cli: CommandLine, url: str) -> Iterator[tuple[int, su
 
 
 def read_until(terminal: int, wanted: str | None) -> str:
-    """Up to `wanted`, or to the end."""
+    """Returns the output up to `wanted`, or to the end."""
     shown = bytearray()
     while wanted is None or wanted not in shown.decode(errors="replace"):
         try:
             chunk = os.read(terminal, 4096)
-        except OSError:  # Linux says so where others say that the file has ended
+        except OSError:  # at the end, Linux raises where other systems return nothing
             chunk = b""
         if not chunk:
             assert wanted is None, f"{wanted!r} not in {shown!r}"

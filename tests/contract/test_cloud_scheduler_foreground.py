@@ -24,7 +24,7 @@ STAGES = [stage.name for stage in PIPELINE.stages]
 
 @pytest.fixture
 def stages(schedule: Schedule) -> Callable[[str], str]:
-    """Provisions paused stages whose paths at the worker begin with a prefix of the test."""
+    """Creates paused jobs for the stages; their paths at the worker begin with the test's prefix."""
 
     def provision(prefix: str) -> str:
         options = [
@@ -63,7 +63,7 @@ def test_one_cycle_fires_every_stage_once_in_order_and_pauses_them_again(
     assert states(schedule) == {"PAUSED"}
 
 
-def test_the_next_one_cycle_is_another_cycle(schedule: Schedule, stages: Callable[[str], str]) -> None:
+def test_the_next_single_cycle_is_another_cycle(schedule: Schedule, stages: Callable[[str], str]) -> None:
     prefix = stages("again-")
     for _ in range(2):
         assert run(schedule, Pace(None, once=True), io.StringIO()) == 0
@@ -86,14 +86,14 @@ def test_a_stage_that_fails_is_shown_and_does_not_stop_the_others(
     assert "500 failed" in output.getvalue()
 
 
-def test_cycles_come_as_fast_as_they_are_asked_for_until_it_is_interrupted(
+def test_cycles_run_at_the_given_pace_until_interrupted(
     schedule: Schedule, stages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = stages("fast-")
     output = io.StringIO()
 
     def third_cycle_then_interrupt(_seconds: float) -> None:
-        """Stands in for the wait between two looks, where Ctrl+C meets the program."""
+        """Replaces the wait between two calls, during which Ctrl+C arrives."""
         threading.Event().wait(0.02)
         if len(schedule.worker.calls(prefix + STAGES[-1])) >= 3:
             raise KeyboardInterrupt
@@ -108,7 +108,7 @@ def test_cycles_come_as_fast_as_they_are_asked_for_until_it_is_interrupted(
     assert wait_until(lambda: schedule.server.control("GET", "/clock")["rate"] == 1)
 
 
-def test_an_interrupted_cycle_waits_for_the_stage_at_work_and_fires_no_other(
+def test_an_interrupted_cycle_waits_for_the_running_stage_and_fires_no_other(
     schedule: Schedule, stages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = stages("cut-")
@@ -125,7 +125,7 @@ def test_an_interrupted_cycle_waits_for_the_stage_at_work_and_fires_no_other(
     monkeypatch.setattr("infra.local.foreground.time.sleep", interrupt_the_second_stage)
     output = io.StringIO()
     assert run(schedule, Pace(None, once=True), output) == 0
-    assert "waiting for the stage that is at work" in output.getvalue()
+    assert "waiting for the stage that is running" in output.getvalue()
     assert schedule.worker.calls(prefix + STAGES[2]) == []
     assert states(schedule) == {"PAUSED"}
 
@@ -135,7 +135,7 @@ def test_a_scheduler_without_stages_is_an_error(schedule: Schedule) -> None:
         run(schedule, Pace(None, once=True), io.StringIO())
 
 
-def test_a_scheduler_that_is_not_there_is_an_error() -> None:
+def test_a_missing_scheduler_is_an_error() -> None:
     port = free_port()
     address = SchedulerAddress("demo", "here", f"127.0.0.1:{port}")
     with pytest.raises(StackError, match="does not answer"):

@@ -50,7 +50,7 @@ def test_a_stage_without_a_function_gets_no_job(schedule: Schedule) -> None:
     assert set(jobs(schedule)) == {SWEEP}
 
 
-def test_doing_it_again_changes_what_differs_and_leaves_a_person_s_pause(schedule: Schedule) -> None:
+def test_a_second_run_updates_jobs_and_keeps_a_person_s_pause(schedule: Schedule) -> None:
     provision(schedule, [*STAGES, "fallback"])
     schedule.client.pause_job(name=f"{LOCATION}/jobs/{STAGES[0]}")
     before = jobs(schedule)
@@ -101,20 +101,20 @@ def test_the_firings_can_carry_an_identity(schedule: Schedule) -> None:
         ("--url", "orchestrate=http://a", "--orchestrate-schedule", "x"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(
+def test_an_error_is_reported_in_one_line(
     schedule: Schedule, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
 ) -> None:
     assert provision(schedule, [], *options) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_a_url_that_is_none_is_refused(schedule: Schedule, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_url_is_refused(schedule: Schedule, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         provision(schedule, [], "--url", "fallback=elsewhere")
     assert "name=http://" in capsys.readouterr().err
 
 
-def test_no_server_is_a_failure_and_no_crash(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_server_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     endpoint = f"127.0.0.1:{free_port()}"
     given = [
         "--endpoint",

@@ -45,7 +45,7 @@ def test_it_keeps_the_record_that_the_supabase_cli_keeps(bare_database: Database
     ]
 
 
-def test_it_goes_on_where_the_supabase_cli_stopped(
+def test_it_continues_where_the_supabase_cli_stopped(
     bare_database: Database, folder: Path, capsys: Captured
 ) -> None:
     with bare_database.connect() as connection:  # what `supabase db push` leaves
@@ -90,7 +90,7 @@ def test_a_changed_migration_is_refused(bare_database: Database, folder: Path, c
     assert "1_first.sql was changed after it was applied" in capsys.readouterr().err
 
 
-def test_a_failing_migration_leaves_nothing_of_itself_and_keeps_those_before_it(
+def test_a_failing_migration_is_rolled_back_and_earlier_ones_stay(
     bare_database: Database, folder: Path, capsys: Captured
 ) -> None:
     (folder / "2_second.sql").write_text("create table b (n int);\n\nselect no_such_function();")
@@ -128,7 +128,7 @@ def test_a_connection_lost_within_a_migration_is_reported(bare_database: Databas
         migrations.apply(connection, folder)
 
 
-def test_on_a_plain_postgres_it_first_makes_the_roles(
+def test_on_a_plain_postgres_it_first_creates_the_roles(
     bare_database: Database, folder: Path, capsys: Captured
 ) -> None:
     assert run(bare_database, folder, "--bootstrap") == 0
@@ -144,7 +144,7 @@ def test_without_a_database_it_says_what_is_missing(
     assert "give --database-url or set DATABASE_URL" in capsys.readouterr().err
 
 
-def test_a_database_out_of_reach_is_one_clear_line(capsys: Captured) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(capsys: Captured) -> None:
     assert main(["--database-url=postgresql://postgres@127.0.0.1:1/postgres"]) == 1
     assert capsys.readouterr().err.startswith("migrations: connection failed")
 

@@ -1,4 +1,4 @@
-"""The archives that Terraform uploads, run as the cloud runs them: nothing there but what they bring and install."""
+"""Runs the archives that Terraform uploads as the cloud does: with only their files and the packages they install."""
 
 import json
 import subprocess
@@ -113,7 +113,7 @@ def whole_environment(environment: dict[str, str], tmp_path: Path) -> Iterator[d
 def test_the_archive_with_the_most_packages_runs_in_a_fresh_virtual_environment(
     whole_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Downloads, once: `orchestrate` has every package that any function has but those of the labels."""
+    """Downloads packages once: `orchestrate` has all packages of all functions but those for labels."""
     archive = unpacked("orchestrate", tmp_path)
     python = tmp_path / "venv" / "bin" / "python"
     venv.create(tmp_path / "venv", with_pip=True, symlinks=True)
@@ -140,7 +140,7 @@ def test_the_archive_with_the_most_packages_runs_in_a_fresh_virtual_environment(
         assert function.post("/", json={"limit": 1, "batch_id": "first"}).json()["opened"] == 1
 
 
-def test_an_archive_needs_what_it_brings(environment: dict[str, str], tmp_path: Path) -> None:
+def test_an_archive_needs_all_its_files(environment: dict[str, str], tmp_path: Path) -> None:
     """Checks the check: a file missing from an archive is noticed."""
     archive = unpacked("workflow", tmp_path)
     (archive / "shared" / "web" / "enrichment" / "desk.py").unlink()

@@ -27,7 +27,7 @@ ROWS = [*SPARSE, *WHOLE, {"pn": None, "priority_score": {"score": 0.7}}]
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Its folder. The sandbox knows none of the parts, so that automation hands each to a person."""
+    """The folder of a running stack. The sandbox has none of the parts, so each one goes to a person."""
     folder = tmp_path_factory.mktemp("stack")
     (folder / "intake.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     (folder / "catalogue.jsonl").write_text(json.dumps({"pn": "ELSEWHERE", "manufacturer": "TI"}) + "\n")
@@ -115,7 +115,7 @@ def test_a_refusal_is_shown_in_the_functions_words(stack: Path) -> None:
     assert "there is no policy 'unknown'; there are flow, score" in policy.stderr
 
 
-def test_smoke_finds_every_function_alive_and_leaves_no_trace(stack: Path) -> None:
+def test_smoke_finds_every_function_healthy_and_changes_nothing(stack: Path) -> None:
     before = answer(CommandLine(stack), "reconcile")
     done = subprocess.run(
         [sys.executable, "-m", "infra.smoke"],

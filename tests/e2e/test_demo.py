@@ -102,7 +102,7 @@ def test_a_record_that_vanishes_fails_the_demo(tmp_path: Path) -> None:
     assert f"The logs: {state_dir}/logs" in complaints
 
 
-def test_a_reader_that_leaves_ends_the_demo_quietly(tmp_path: Path) -> None:
+def test_the_demo_ends_quietly_when_its_reader_has_gone(tmp_path: Path) -> None:
     with running_demo(tmp_path) as running:
         assert running.stdout is not None
         running.stdout.readline()
@@ -122,7 +122,7 @@ def test_a_missing_intake_file_is_named_before_anything_is_started(tmp_path: Pat
     assert left_behind(tmp_path) == []
 
 
-def test_other_records_and_another_catalogue_are_taken_with_their_bad_lines_named(tmp_path: Path) -> None:
+def test_other_records_and_another_catalogue_are_used_and_bad_lines_are_named(tmp_path: Path) -> None:
     score = {"priority_score": {"score": 0.9}}
     intake = tmp_path / "records.jsonl"
     rows = [
@@ -143,7 +143,7 @@ def test_other_records_and_another_catalogue_are_taken_with_their_bad_lines_name
     assert left_behind(tmp_path) == []
 
 
-def test_a_second_demo_at_the_same_time_is_turned_away(tmp_path: Path) -> None:
+def test_a_second_demo_at_the_same_time_is_refused(tmp_path: Path) -> None:
     with stack_lock(tmp_path / "state" / "demo", "demo"):
         output = demo(tmp_path, status=1)
 

@@ -34,7 +34,7 @@ def intake(tmp_path: Path) -> Path:
 
 
 def decisions(stack: LocalStack) -> list[str]:
-    """Part numbers, as a dry run of the running stack decides them."""
+    """The part numbers in a dry run of the running stack."""
     request = urllib.request.Request(
         stack.url("orchestrate"),
         data=b'{"dry_run": true}',

@@ -27,7 +27,7 @@ def no_cloud() -> Mapping[str, str]:
         ("https://exa\x00mple.com", "this is not an address"),
     ],
 )
-def test_what_is_no_address_is_refused_without_its_secrets(text: str, message: str) -> None:
+def test_a_wrong_address_is_refused_without_showing_its_secrets(text: str, message: str) -> None:
     with pytest.raises(WrongUsage, match="--url: ") as refusal:
         locate(Function.WORKFLOW, Given(text, {}), {}, no_cloud)
 

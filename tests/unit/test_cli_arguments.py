@@ -68,7 +68,7 @@ AS_ANA = ("--as", "ana")
         (("pending", "--token", ""), "this is not a token"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(
+def test_wrong_arguments_are_refused_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: Sequence[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -80,7 +80,7 @@ def test_what_cannot_be_meant_is_refused_in_one_line(
     assert line.endswith("(--help says more)")
 
 
-def test_a_token_that_is_none_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_token_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["pending", "--token", "my secret"])
 
@@ -95,7 +95,7 @@ def test_a_field_that_is_given_twice_is_refused(option: str) -> None:
         task_request(given)
 
 
-def test_an_order_holds_only_what_was_given_and_a_name_for_the_batch() -> None:
+def test_a_request_holds_only_the_given_options_and_a_batch_id() -> None:
     first = run_request(parser().parse_args(["run", "--priority-threshold", "0"]))
     second = run_request(parser().parse_args(["run"]))
 
@@ -104,7 +104,7 @@ def test_an_order_holds_only_what_was_given_and_a_name_for_the_batch() -> None:
     assert first["batch_id"] != second["batch_id"]
 
 
-def test_values_are_read_as_what_they_are() -> None:
+def test_values_are_converted_to_their_types() -> None:
     read = parser().parse_args
 
     assert read(["run", "--limit", "+7"]).limit == 7

@@ -50,7 +50,7 @@ def test_the_table_of_commands_lists_the_options_of_each(name: str) -> None:
     assert set(re.findall(r"--[a-z-]+", row)) == {opt for cmd, opt in options() if cmd == name} - CONNECTION
 
 
-def test_nothing_is_documented_that_is_not_there() -> None:
+def test_nothing_is_documented_that_does_not_exist() -> None:
     elsewhere = {"--help"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", PAGE)) - elsewhere == {
         option for _, option in options()

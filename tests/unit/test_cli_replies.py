@@ -7,7 +7,7 @@ from cli.screen import shown
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[" * 100_000, b'"text"', b'{"detail": "no code"}'])
-def test_what_is_no_problem_of_ours_is_not_taken_for_one(content: bytes) -> None:
+def test_a_foreign_body_is_not_taken_for_our_problem(content: bytes) -> None:
     assert Reply(400, {}, content).problem is None
 
 

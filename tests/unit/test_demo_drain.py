@@ -52,7 +52,7 @@ def test_what_the_sweep_rescues_is_counted() -> None:
     assert swept.in_words.endswith("ran 2 times: 3 enqueued, 1 handed over")
 
 
-def test_a_line_that_stands_still_is_said_to_be_stuck() -> None:
+def test_a_batch_without_any_change_is_reported_as_stuck() -> None:
     work = Work(lambda: equation(2), lambda: 4, lambda: NOTHING)
 
     with pytest.raises(DemoFailed, match="2 records are in flight, 4 tasks in the queues"):

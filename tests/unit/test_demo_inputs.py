@@ -51,7 +51,7 @@ def test_bad_lines_are_counted_and_the_first_is_named(intake: Path, catalogue: P
     assert second.startswith(f"{catalogue} line 1 was left out: ")
 
 
-def test_a_catalogue_that_knows_none_of_the_parts_is_worth_a_word(intake: Path, catalogue: Path) -> None:
+def test_a_catalogue_that_has_none_of_the_parts_causes_a_warning(intake: Path, catalogue: Path) -> None:
     lines(catalogue, PART | {"pn": "Y9"})
 
     [warning] = check_inputs(intake, catalogue, 0.5).warnings
@@ -86,7 +86,7 @@ def test_an_intake_without_records_is_refused(intake: Path, catalogue: Path, con
     assert why in str(refusal.value)
 
 
-def test_an_intake_of_which_nothing_would_be_taken_is_refused(catalogue: Path) -> None:
+def test_an_intake_without_eligible_records_is_refused(catalogue: Path) -> None:
     with pytest.raises(
         InputUnreadable, match=r"None of the 1 records in .* is below 0\.5 .*Is it an intake file"
     ):

@@ -41,7 +41,7 @@ def test_all_that_was_missing_is_shown() -> None:
     )
 
 
-def test_what_stayed_the_same_is_left_out_case_and_spaces_aside() -> None:
+def test_unchanged_values_are_left_out_and_case_and_spaces_do_not_count() -> None:
     before = BARE | {
         "manufacturer": "ACME",
         "category": "Switches",
@@ -62,7 +62,7 @@ def test_specs_that_are_a_list_are_not_compared() -> None:
     assert Change("Package / Case", None, "SOT-23") in changes(BARE | {"specs": ["SOT-23"]}, PRODUCT)
 
 
-def test_what_gained_most_comes_first_and_manufacturers_take_turns() -> None:
+def test_the_largest_gain_comes_first_and_manufacturers_alternate() -> None:
     products = [
         {"before": BARE, "after": PRODUCT | {"pn": "A1"}},
         {"before": BARE, "after": PRODUCT | {"pn": "A2"}},

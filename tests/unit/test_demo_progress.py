@@ -24,7 +24,7 @@ def equation(in_flight: int, failed: int = 0) -> Equation:
     )
 
 
-def test_a_pipe_gets_the_first_look_and_the_last_and_no_repetition() -> None:
+def test_a_pipe_gets_the_first_and_the_last_state_and_no_repetition() -> None:
     text = io.StringIO()
 
     with shown_progress(Screen(text)) as show:

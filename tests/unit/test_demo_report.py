@@ -48,7 +48,7 @@ def test_tasks_of_only_one_kind_fill_the_list() -> None:
     assert shown_tasks() == []
 
 
-def test_the_books_say_what_the_vendor_did_and_whether_anything_was_asked_twice() -> None:
+def test_the_vendor_s_calls_are_counted_and_repeated_look_ups_are_shown() -> None:
     text = io.StringIO()
     books = {
         "calls_in_all": 9,

@@ -88,7 +88,7 @@ def test_a_field_that_its_column_cannot_hold_is_reported_and_the_row_kept(
     ],
     ids=["cut off", "latin-1", "deep", "long number", "list", "null", "long"],
 )
-def test_a_line_that_is_no_row_is_rejected_with_the_reason(line: bytes, problem: str) -> None:
+def test_a_line_that_is_not_a_row_is_rejected_with_the_reason(line: bytes, problem: str) -> None:
     assert (read_line(line).row, read_line(line).problems) == (None, (problem,))
 
 
@@ -123,7 +123,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*EMPTY, "other"]), json_values))
-def test_whatever_json_comes_the_encoded_row_is_one_line_of_strict_json(values: dict[str, object]) -> None:
+def test_any_json_is_encoded_as_one_line_of_strict_json(values: dict[str, object]) -> None:
     read = read_line(json.dumps(values).encode())
     encoded = read.encoded()
     assert encoded.count(b"\n") == 1
@@ -132,6 +132,6 @@ def test_whatever_json_comes_the_encoded_row_is_one_line_of_strict_json(values: 
 
 
 @given(st.binary(max_size=200))
-def test_whatever_bytes_come_nothing_is_raised_and_a_refusal_has_a_reason(line: bytes) -> None:
+def test_no_bytes_raise_an_error_and_each_refusal_has_a_reason(line: bytes) -> None:
     read = read_line(line)
     assert read.row is not None or read.problems

@@ -83,7 +83,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Functions]:
         yield functions
 
 
-def test_each_function_is_asked_for_its_health_and_for_something_without_effect(
+def test_each_function_gets_a_health_call_and_a_call_without_effect(
     deployed: Functions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert smoke.main(["--url", deployed.url]) == 0
@@ -146,7 +146,7 @@ def test_the_token_goes_into_every_call(deployed: Functions, monkeypatch: pytest
         ("ftp://functions.example", "", "begins with https://"),
     ],
 )
-def test_what_must_not_be_sent_is_refused_before_any_call(
+def test_a_wrong_token_is_refused_before_any_call(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, token: str, complaint: str
 ) -> None:
     monkeypatch.setenv(smoke.TOKEN_VARIABLE, token)
@@ -156,7 +156,7 @@ def test_what_must_not_be_sent_is_refused_before_any_call(
     assert not token or token not in output
 
 
-def test_the_name_goes_where_the_address_says() -> None:
+def test_the_name_replaces_the_placeholder_in_the_address() -> None:
     found = smoke.located("https://{function}-1.here.run.app", ["automate", "create-labels"])
     assert found == {
         "automate": "https://automate-1.here.run.app",
@@ -164,7 +164,7 @@ def test_the_name_goes_where_the_address_says() -> None:
     }
 
 
-def test_without_an_address_or_a_laptop_cloud_it_says_how_to_start_one(
+def test_without_an_address_or_a_laptop_cloud_it_shows_how_to_start_one(
     deployed: Functions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LOCAL_STATE_DIR", str(tmp_path))

@@ -26,7 +26,7 @@ def parts_of(cloud: Cloud) -> dict[str, Part]:
     return {part.name: part for part in cloud.plan().parts}
 
 
-def test_the_queue_starts_last_and_stops_first_so_that_no_attempt_meets_an_absent_function() -> None:
+def test_the_queue_starts_last_and_stops_first_so_that_no_attempt_finds_a_function_stopped() -> None:
     parts = parts_of(CLOUD)
     functions = {"orchestrate", "automate", "fallback", "workflow"}
 
@@ -85,7 +85,7 @@ def test_a_changed_setting_of_the_functions_changes_their_fingerprints_and_no_ot
     assert changed == set(FUNCTIONS)
 
 
-def test_the_scheduler_like_the_queue_fires_nothing_before_the_functions_are_there() -> None:
+def test_the_scheduler_fires_nothing_before_the_functions_run() -> None:
     scheduler = parts_of(CLOUD)["scheduler"]
 
     assert set(FUNCTIONS) <= scheduler.after
@@ -101,12 +101,12 @@ def paused(argv: tuple[str, ...]) -> set[str]:
     return {value for option, value in pairwise(argv) if option == "--paused"}
 
 
-def test_a_person_sets_the_stages_going_while_the_sweep_goes_by_itself() -> None:
+def test_a_person_starts_the_stages_and_the_sweep_runs_by_itself() -> None:
     assert paused(schedules()) == set(STAGES)
     assert paused(schedules(sweep=False)) == {*STAGES, "sweep"}
 
 
-def test_orchestrate_is_fired_by_nobody_unless_it_has_a_schedule() -> None:
+def test_orchestrate_has_no_job_without_a_schedule() -> None:
     assert "--orchestrate-schedule" not in schedules()
     assert ("--orchestrate-schedule", "0 6 * * *") in set(
         pairwise(schedules(orchestrate_schedule="0 6 * * *"))

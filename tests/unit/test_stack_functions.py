@@ -50,7 +50,7 @@ def test_credentials_and_addresses_of_the_real_cloud_are_not() -> None:
     assert not set(real.values()) & set(environment(real).values())
 
 
-def test_what_a_test_asks_for_wins() -> None:
+def test_overrides_win() -> None:
     assert environment({}, DIGIKEY_API_BASE="http://127.0.0.1:1")["DIGIKEY_API_BASE"] == "http://127.0.0.1:1"
 
 

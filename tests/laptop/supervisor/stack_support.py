@@ -1,4 +1,4 @@
-"""Stacks made of stand-in processes. Run as a program it is `up` for one of them, with lines that say how far it is."""
+"""Stacks of stand-in processes. As a program, it starts one of them and prints the supervisor's lines."""
 
 import signal
 import sys
@@ -23,7 +23,7 @@ STAND_IN = Path(__file__).with_name("stack_stand_in.py")
 
 @dataclass
 class StandIns:
-    """A folder in which stand-ins note what happens to them, and a supervisor for them."""
+    """A folder in which stand-ins record events, and a supervisor for them."""
 
     folder: Path
     stop_timeout: float = 10
@@ -59,7 +59,7 @@ class StandIns:
         )
 
     def job(self, name: str, code: str = "", *, after: str, content: str = "", marker: bool = False) -> Job:
-        """Notes that it ran, then executes `code`."""
+        """A job that records that it ran, then executes `code`."""
         note = f"open({str(self.folder / 'events')!r}, 'a').write('ran {name} 0\\n')"
         return Job(
             name,
@@ -74,7 +74,7 @@ class StandIns:
         return [" ".join(line.split()[:2]) for line in self._notes()]
 
     def alive(self) -> list[int]:
-        """Processes among all that were ever noted, children included, that still run."""
+        """The pids of recorded processes, with children, that still run."""
         pids = [int(line.split()[2]) for line in self._notes() if not line.startswith("ran")]
         return running_pids(pids)
 
@@ -85,7 +85,7 @@ class StandIns:
 
 @contextmanager
 def stand_ins(folder: Path, stop_timeout: float = 10, start_timeout: float = 30) -> Iterator[StandIns]:
-    """Whatever a test leaves running is ended after it."""
+    """Afterwards, kills whatever the test left running."""
     stack = StandIns(folder, stop_timeout, start_timeout)
     try:
         yield stack
@@ -110,7 +110,7 @@ def _runs(pid: int) -> bool:
 
 
 def main(folder: Path) -> int:
-    """Brings `a` up, then `b`, which is ready only when the file `open` is there. Exits as the command line does."""
+    """Starts `a`, then `b`, which is ready only when the file `open` exists. Exits as the command line does."""
     stack = StandIns(folder, report=lambda line: print(line, flush=True))  # noqa: T201 - read by the test
     try:
         stack.supervisor.start(Plan((stack.part("a"), stack.part("b", "late", after="a"))))

@@ -32,7 +32,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_off_the_main_thread_nothing_is_changed() -> None:
+def test_outside_the_main_thread_nothing_is_changed() -> None:
     before = signal.getsignal(signal.SIGINT)
     seen: list[object] = []
 

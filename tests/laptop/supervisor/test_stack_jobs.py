@@ -59,7 +59,7 @@ def test_a_job_with_a_marker_is_done_once_for_each_content_however_often_the_sta
     assert stack.events().count("ran parts-data") == 2
 
 
-def test_a_failed_load_is_not_taken_for_done(stack: StandIns) -> None:
+def test_a_failed_load_is_not_marked_as_done(stack: StandIns) -> None:
     part = stack.part("bigquery")
     with pytest.raises(JobFailed):
         stack.supervisor.start(
@@ -71,7 +71,7 @@ def test_a_failed_load_is_not_taken_for_done(stack: StandIns) -> None:
     assert stack.events().count("ran load") == 2
 
 
-def test_a_failed_job_takes_the_start_back_and_its_last_lines_are_shown(stack: StandIns) -> None:
+def test_a_failed_job_undoes_the_start_and_its_last_lines_are_shown(stack: StandIns) -> None:
     job = stack.job("migrations", "print('no such column'); raise SystemExit(3)", after="postgres")
 
     with pytest.raises(JobFailed) as failure:
@@ -82,7 +82,7 @@ def test_a_failed_job_takes_the_start_back_and_its_last_lines_are_shown(stack: S
     assert stack.alive() == []
 
 
-def test_a_job_that_never_ends_fails_the_start_and_is_ended(stack: StandIns) -> None:
+def test_a_job_that_never_ends_fails_the_start_and_is_killed(stack: StandIns) -> None:
     stack.start_timeout = 2
     hang = "import os, time; open('{}', 'a').write(f'start job {{os.getpid()}}\\n'); time.sleep(600)"
     job = stack.job("load", hang.format(stack.folder / "events"), after="bigquery")

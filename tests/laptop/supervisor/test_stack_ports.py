@@ -42,7 +42,7 @@ def test_the_holder_of_a_port_is_named() -> None:
 
 
 @pytest.mark.parametrize("listens", [False, True])
-def test_a_holder_that_cannot_be_known_is_left_out(monkeypatch: pytest.MonkeyPatch, listens: bool) -> None:  # noqa: FBT001 - a case
+def test_an_unknown_holder_is_left_out(monkeypatch: pytest.MonkeyPatch, listens: bool) -> None:  # noqa: FBT001 - a case
     def refuse(kind: str) -> list[object]:
         raise psutil.AccessDenied(msg=kind)
 

@@ -58,7 +58,7 @@ def launched(tmp_path: Path) -> Iterator[Launch]:
 def test_a_process_lives_as_long_as_one_of_its_threads_holds_its_ports(
     tmp_path: Path, launched: Launch
 ) -> None:
-    """So does a killed one for some milliseconds: its first thread is gone while the others still end."""
+    """A killed process does so too, for some milliseconds: its first thread has ended, the others have not."""
     log = tmp_path / "log"
     process = launched(LEADERLESS)
     try:
@@ -87,8 +87,8 @@ print(child.pid, flush=True)
 """
 
 
-def test_what_an_ended_process_left_in_its_group_is_killed(tmp_path: Path, launched: Launch) -> None:
-    """Its environment may be another one, so that the stack's mark does not find it."""
+def test_the_rest_of_an_ended_process_s_group_is_killed(tmp_path: Path, launched: Launch) -> None:
+    """The stack's mark may not find it, as a child can have another environment."""
     log = tmp_path / "log"
     process = launched(ORPHAN)
     while is_alive(process):
@@ -102,7 +102,7 @@ def test_what_an_ended_process_left_in_its_group_is_killed(tmp_path: Path, launc
 WAITING = "import signal; print('waits', flush=True); signal.pause()"
 
 
-def test_a_part_hears_its_stop_signal_although_this_process_ignores_it(
+def test_a_part_reacts_to_its_stop_signal_although_this_process_ignores_it(
     tmp_path: Path, launched: Launch
 ) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -118,7 +118,7 @@ def test_a_part_hears_its_stop_signal_although_this_process_ignores_it(
     assert exit_status(process) == -signal.SIGINT
 
 
-def test_a_part_that_outlives_its_starter_makes_no_noise(tmp_path: Path) -> None:
+def test_a_part_that_outlives_its_starter_causes_no_warning(tmp_path: Path) -> None:
     starter = f"""
 import sys
 from pathlib import Path
@@ -138,7 +138,7 @@ print(launch([sys.executable, "-c", {WAITING!r}], {{}}, folder / "log", folder).
     assert done.stderr == ""
 
 
-def test_a_part_holds_no_file_that_its_starter_was_given(launched: Launch) -> None:
+def test_a_part_inherits_no_open_file(launched: Launch) -> None:
     ours, theirs = os.pipe()
     os.set_inheritable(theirs, True)
     process = launched(WAITING)

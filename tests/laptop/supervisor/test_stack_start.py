@@ -26,7 +26,7 @@ def stack(tmp_path: Path) -> Iterator[StandIns]:
         yield stack
 
 
-def test_parts_start_in_the_order_of_their_needs_and_are_written_down(stack: StandIns) -> None:
+def test_parts_start_in_the_order_of_their_needs_and_are_recorded(stack: StandIns) -> None:
     parts = (stack.part("last", after="first"), stack.part("first"))
 
     assert stack.supervisor.start(Plan(parts, environment={"WHO": "me"})) == ["last", "first"]
@@ -100,7 +100,7 @@ def test_a_taken_port_stops_the_start_and_is_explained(stack: StandIns) -> None:
     assert stack.events() == []
 
 
-def test_a_part_that_ends_takes_the_whole_start_back_and_its_last_lines_are_shown(stack: StandIns) -> None:
+def test_a_part_that_ends_undoes_the_whole_start_and_its_last_lines_are_shown(stack: StandIns) -> None:
     with pytest.raises(PartFailed) as failure:
         stack.supervisor.start(Plan((stack.part("a"), stack.part("b", "broken", after="a"))))
 
@@ -142,7 +142,7 @@ def test_a_failed_start_leaves_the_parts_that_ran_before(stack: StandIns) -> Non
     assert len(stack.alive()) == 1
 
 
-def test_needs_that_can_never_be_met_are_refused(stack: StandIns) -> None:
+def test_a_plan_that_can_never_start_is_refused(stack: StandIns) -> None:
     with pytest.raises(PartFailed, match="wait for one another, or for one that does not exist: a, b"):
         stack.supervisor.start(Plan((stack.part("a", after="b"), stack.part("b", after="a"))))
 
@@ -170,7 +170,7 @@ def test_a_damaged_state_file_is_explained_and_down_clears_it_with_its_processes
     assert stack.supervisor.state().parts == {}
 
 
-def test_what_runs_without_a_record_is_ended_before_a_start(stack: StandIns) -> None:
+def test_processes_without_a_record_are_killed_before_a_start(stack: StandIns) -> None:
     plan = Plan((stack.part("a"),))
     stack.supervisor.start(plan)
     state_file(stack.folder / "state").unlink()
@@ -201,7 +201,7 @@ def test_a_signal_during_the_start_stops_everything_that_was_started(
     assert stack.supervisor.state().parts == {}
 
 
-def test_what_a_killed_start_leaves_is_found_by_down_and_by_the_next_start(stack: StandIns) -> None:
+def test_the_parts_of_a_killed_start_are_found_by_down_and_by_the_next_start(stack: StandIns) -> None:
     with _up(stack) as up:
         wait_until(lambda: "start b" in stack.events())
         up.kill()

@@ -31,7 +31,7 @@ def test_stopping_what_does_not_run_does_nothing(stack: StandIns) -> None:
     assert stack.supervisor.stop() == []
 
 
-def test_a_part_that_ignores_the_request_to_stop_is_killed_and_this_is_said(stack: StandIns) -> None:
+def test_a_part_that_ignores_the_request_to_stop_is_killed_and_reported(stack: StandIns) -> None:
     stack.stop_timeout = 0.2
     stack.supervisor.start(Plan((stack.part("a", "deaf"),)))
 
@@ -41,7 +41,7 @@ def test_a_part_that_ignores_the_request_to_stop_is_killed_and_this_is_said(stac
     assert stack.alive() == []
 
 
-def test_children_end_with_their_part_in_whatever_session_they_are(stack: StandIns) -> None:
+def test_children_end_with_their_part_in_any_session(stack: StandIns) -> None:
     stack.supervisor.start(Plan((stack.part("a", "family"),)))
     assert len(stack.alive()) == 3
 
@@ -50,7 +50,7 @@ def test_children_end_with_their_part_in_whatever_session_they_are(stack: StandI
     assert stack.alive() == []
 
 
-def test_a_killed_part_shows_as_dead_and_its_children_are_gone(stack: StandIns) -> None:
+def test_a_killed_part_shows_as_dead_and_its_children_have_ended(stack: StandIns) -> None:
     stack.supervisor.start(Plan((stack.part("a", "family"), stack.part("b"))))
 
     stack.supervisor.kill("a")
@@ -108,7 +108,7 @@ def test_a_single_stopped_part_shows_as_stopped(stack: StandIns) -> None:
     assert overview.exit_status == 1
 
 
-def test_an_unknown_part_is_refused_with_the_names_that_there_are(stack: StandIns) -> None:
+def test_an_unknown_part_is_refused_with_the_names_of_the_parts(stack: StandIns) -> None:
     with pytest.raises(UnknownPart, match="the stack is not running"):
         stack.supervisor.kill("a")
     stack.supervisor.start(Plan((stack.part("a"), stack.part("b"))))
