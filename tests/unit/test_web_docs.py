@@ -19,7 +19,7 @@ from tests.web_support import ROOT, logged
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 FUNCTIONS = sorted(path.stem for path in Path(ROOT, "functions").glob("[a-z]*.py"))
-GENERAL = "What holds for every function"
+GENERAL = "Every function"
 
 
 def sections(text: str, marks: str) -> dict[str, str]:
