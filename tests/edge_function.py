@@ -1,4 +1,4 @@
-"""A function with an endpoint for each thing that can happen at the HTTP edge, loaded as a deployed one is."""
+"""A function with an endpoint for each case of the HTTP edge, loaded like a deployed one."""
 
 from typing import Any
 

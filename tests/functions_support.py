@@ -1,4 +1,4 @@
-"""The deployed functions in the test process, as they ship, on a real database and what else they talk to."""
+"""The deployed functions in the test process, on a real database and other services."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,13 +32,13 @@ FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow")
 
 @dataclass
 class Deployment:
-    """`environment` may be changed until a function is started."""
+    """`environment` may be changed until a function starts."""
 
     monkeypatch: pytest.MonkeyPatch
     environment: dict[str, str] = field(default_factory=dict)
 
     def function(self, name: str, **changes: str | None) -> FlaskClient:
-        """Starts it anew; a change to None takes the variable away. Raises SettingsInvalid."""
+        """Starts the function again; a change to None removes the variable. Raises SettingsInvalid."""
         end_connections()
         for variable in all_variables():
             self.monkeypatch.delenv(variable, raising=False)
@@ -54,7 +54,7 @@ def all_variables() -> set[str]:
 
 
 def environment_on(rest: Rest) -> dict[str, str]:
-    """Everything but the database is where nobody listens."""
+    """No server listens at any address but the database's."""
     nowhere = f"127.0.0.1:{free_port()}"
     return {
         "SUPABASE_URL": rest.url,
@@ -77,7 +77,7 @@ def environment_on(rest: Rest) -> dict[str, str]:
 
 
 def end_connections() -> None:
-    """Closes what the composition root has built, and lets it build anew."""
+    """Closes all parts that were built, and lets them be built again."""
     roots = (common, enrichment, fulfillment)
     for root in roots:
         for part in vars(root).values():
@@ -89,7 +89,7 @@ def end_connections() -> None:
 
 @contextmanager
 def paused_queue(server: TasksServer) -> Iterator[str]:
-    """A queue of its own that keeps what it is given; its short name."""
+    """A new queue that keeps its tasks; yields its short name."""
     short = f"q-{uuid4().hex}"
     name = f"{PARENT}/queues/{short}"
     server.client.create_queue(parent=PARENT, queue=tasks_v2.Queue(name=name))
@@ -99,7 +99,7 @@ def paused_queue(server: TasksServer) -> Iterator[str]:
 
 
 def queued(server: TasksServer, short: str) -> list[dict[str, Any]]:
-    """The queue's tasks: name, body, schedule time."""
+    """The queue's tasks: name, body, URL, schedule time."""
     tasks = server.client.list_tasks(
         request={"parent": f"{PARENT}/queues/{short}", "response_view": tasks_v2.Task.View.FULL}
     )
@@ -115,7 +115,7 @@ def queued(server: TasksServer, short: str) -> list[dict[str, Any]]:
 
 
 def opened(pn: str, *, batch: str = "", **changes: str) -> UUID:
-    """An automation task, opened and not enqueued."""
+    """Opens an automation task and does not enqueue it."""
     store = enrichment.record_store()
     batch = batch or f"batch-of-{pn}"
     begin(store, batch)
@@ -123,7 +123,7 @@ def opened(pn: str, *, batch: str = "", **changes: str) -> UUID:
 
 
 def manual(pn: str) -> UUID:
-    """A manual task."""
+    """Opens a manual task."""
     store = enrichment.record_store()
     begin(store, f"batch-of-{pn}")
     _open(f"batch-of-{pn}", item(pn, route="manual"))
@@ -142,7 +142,7 @@ def _open(batch: str, record: Mapping[str, Any]) -> Opened:
 
 
 def contents(connection: psycopg.Connection) -> dict[str, str]:
-    """Every table's content, as a hash."""
+    """The hash of every table's content."""
     tables = connection.execute(
         "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
     ).fetchall()

@@ -1,4 +1,4 @@
-"""An environment that is right for every function, and parts of it."""
+"""A right environment for every function."""
 
 from infra.local.functions import function_environment
 from infra.local.settings import PORT_OFFSETS
@@ -9,10 +9,10 @@ COMPLETE = {
     name: SECRET if name.endswith(("_KEY", "_SECRET", "_PASSWORD")) else value
     for name, value in function_environment(PORT_OFFSETS, "-" * 32, {}, {}).items()
 }
-"""Every variable that is required anywhere, and some others."""
+"""Every required variable, and some others."""
 
 
 def minimal(group: type[Settings]) -> dict[str, str]:
-    """What the group requires."""
+    """The variables that the group requires."""
     fields = group.model_fields.values()
     return {str(field.alias): COMPLETE[str(field.alias)] for field in fields if field.is_required()}

@@ -1,4 +1,4 @@
-"""Functions as functions-framework serves them, and the log lines that they write."""
+"""Functions as functions-framework serves them, and their log entries."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ JSON = "application/json; charset=utf-8"
 
 
 def served(target: str, source: Path) -> FlaskClient:
-    """The module is run anew: it reads its settings as at a start."""
+    """Runs the module again, so that it reads its settings as at a start."""
     app = functions_framework.create_app(target, str(source))  # type: ignore[no-untyped-call]  # it has no types
     client: FlaskClient = app.test_client()
     return client
@@ -36,13 +36,13 @@ class Log:
         return self._text.getvalue()
 
     @property
-    def lines(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.text.splitlines()]
 
 
 @contextmanager
 def logged() -> Iterator[Log]:
-    """What is logged meanwhile, instead of on standard output."""
+    """Collects the log, which does not go to standard output meanwhile."""
     log = Log()
     before, level = list(LOGGER.handlers), LOGGER.level
     LOGGER.handlers[:] = [log.handler]

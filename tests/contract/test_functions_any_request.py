@@ -1,4 +1,4 @@
-"""Whatever is sent to whichever endpoint: a proper answer, and a refused request changes nothing."""
+"""Any request to any endpoint gets a proper answer, and a refused one changes nothing."""
 
 import json
 from pathlib import Path
@@ -95,19 +95,19 @@ queries = st.sampled_from(
 
 
 def judge(answer: TestResponse, *, down: bool = False) -> None:
-    """`down`: a dependency is away, and only then 503 is a proper answer."""
+    """503 is a proper answer only if a dependency is `down`."""
     assert answer.status_code < 500 or (answer.status_code == 503 and down), answer.data
     assert answer.headers["X-Correlation-Id"]
     assert answer.headers["Content-Type"] == (PROBLEM if answer.status_code >= 400 else JSON)
     if answer.data or answer.request.method != "HEAD":
-        told = json.loads(answer.data)
+        body = json.loads(answer.data)
         if answer.status_code >= 400:
-            assert told["status"] == answer.status_code
-            assert {"type", "title", "detail", "code"} <= told.keys()
+            assert body["status"] == answer.status_code
+            assert {"type", "title", "detail", "code"} <= body.keys()
 
 
 class Endpoint:
-    """Judges each answer, and that a refusal has left the database as it was."""
+    """Judges each answer, and checks that a refusal leaves the database as it was."""
 
     def __init__(self, function: FlaskClient, rows: psycopg.Connection) -> None:
         self._function = function
@@ -126,7 +126,7 @@ class Endpoint:
 @pytest.fixture
 def cloud(
     deployment: Deployment,
-    queues: tuple[str, str],  # noqa: ARG001 - everything is there, so that nothing excuses a 503
+    queues: tuple[str, str],  # noqa: ARG001 - everything is there, so no 503 is right
     parts_emulator: Emulator,
     parts_vendor: DigiKeySandbox,
     tmp_path: Path,
@@ -160,7 +160,7 @@ def test_any_method_path_header_and_body_gets_a_proper_answer(
 
 
 def near(known: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with the endpoint's fields, right, wrong or missing, and now and then one more."""
+    """Objects with the endpoint's fields: right, wrong or missing, sometimes with one more."""
     fields = {name: st.one_of(right, right, values) for name, right in known.items()}
     exact = st.fixed_dictionaries({}, optional=fields)
     surplus = st.dictionaries(texts, values, max_size=1)

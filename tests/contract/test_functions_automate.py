@@ -1,4 +1,4 @@
-"""`automate` as it ships, on the real database, a real queue and the vendor's sandbox."""
+"""The deployed `automate`, on the real database, a real queue and the vendor's sandbox."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -45,7 +45,7 @@ def test_a_delivery_completes_a_record_and_a_second_one_changes_nothing(
         assert (answer.status_code, answer.get_json()["outcome"]) == (200, "completed")
     assert len(vendor.outcomes("KNOWN-0")) == asked + 1
     assert rows.execute("select pn from products").fetchall() == [("KNOWN-0",)]
-    assert [line["delivery"] for line in log.lines] == [1, 2]
+    assert [entry["delivery"] for entry in log.entries] == [1, 2]
 
 
 def test_a_part_that_the_vendor_does_not_know_is_sent_to_the_dead_letter_queue(
@@ -73,7 +73,7 @@ def test_a_failing_vendor_is_503_until_the_last_delivery(
     assert rows.execute("select state::text, attempts from automation_tasks").fetchall() == [("failed", 2)]
 
 
-def test_a_burst_limit_is_429_with_the_vendors_time_to_come_again(
+def test_a_burst_limit_is_429_with_the_vendors_time_to_retry(
     automate: FlaskClient, vendor: DigiKeySandbox
 ) -> None:
     vendor.faults({"kind": "rate_limited", "limit": "burst", "seconds": 7, "path": "/products"})
@@ -82,7 +82,7 @@ def test_a_burst_limit_is_429_with_the_vendors_time_to_come_again(
     assert answer.headers["Retry-After"] == "7"
 
 
-def test_a_daily_limit_puts_the_record_off_in_the_queue(
+def test_a_daily_limit_postpones_the_record_in_the_queue(
     automate: FlaskClient, vendor: DigiKeySandbox, queues: tuple[str, str], tasks_server: TasksServer
 ) -> None:
     vendor.faults({"kind": "rate_limited", "limit": "daily", "seconds": 3600, "path": "/products"})

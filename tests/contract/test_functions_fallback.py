@@ -1,4 +1,4 @@
-"""`fallback` as it ships: dead letters become manual tasks, and the sweep finds what got lost."""
+"""The deployed `fallback`: dead letters become manual tasks, and the sweep finds lost tasks."""
 
 from uuid import UUID, uuid4
 

@@ -1,4 +1,4 @@
-"""The sweep's log line holds every figure that Terraform makes a metric of."""
+"""The sweep's log entry holds every figure that Terraform makes a metric of."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,12 @@ def test_a_sweep_logs_each_figure_of_the_metrics_as_a_number(deployment: Deploym
     opened("A")
     with logged() as log:
         assert fallback.post("/", json={"sweep": True}).status_code == 200
-    (line,) = log.lines
+    (entry,) = log.entries
     assert len(figures) >= 8
-    assert {name for name in figures if not isinstance(line.get(name), int | float)} == set()
-    assert (line["function"], line["status"], line["looked_at"], line["in_flight"]) == ("fallback", 200, 0, 1)
+    assert {name for name in figures if not isinstance(entry.get(name), int | float)} == set()
+    assert (entry["function"], entry["status"], entry["looked_at"], entry["in_flight"]) == (
+        "fallback",
+        200,
+        0,
+        1,
+    )

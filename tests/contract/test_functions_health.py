@@ -1,4 +1,4 @@
-"""`GET /health` of the functions as they ship: what it looks at, what it says, and that it only looks."""
+"""`GET /health` of the deployed functions: its checks, its answers, and that it changes nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def whole(
     database: Database,
     tmp_path: Path,
 ) -> Iterator[Deployment]:
-    """All but BigQuery and the vendors, which nobody asks."""
+    """Everything is there but BigQuery and the vendors, which are not asked."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     deployment.environment |= {
         "MIRAKL_API_BASE": nowhere,
@@ -60,9 +60,9 @@ def whole(
 @pytest.mark.parametrize("name", [name for name in CHECKS if name != "orchestrate"])
 def test_a_function_whose_dependencies_are_there_is_healthy(whole: Deployment, name: str) -> None:
     answer = whole.function(name).get("/health")
-    told = answer.get_json()
-    assert (answer.status_code, told["status"], told["function"]) == (200, "ok", name.replace("_", "-"))
-    assert {check: found["status"] for check, found in told["checks"].items()} == dict.fromkeys(
+    health = answer.get_json()
+    assert (answer.status_code, health["status"], health["function"]) == (200, "ok", name.replace("_", "-"))
+    assert {check: found["status"] for check, found in health["checks"].items()} == dict.fromkeys(
         CHECKS[name], "ok"
     )
 
@@ -74,8 +74,8 @@ def test_orchestrate_is_healthy_with_its_table_and_degraded_without(
     parts_emulator.fill(table, [part("A")], tmp_path)
     there = {"BIGQUERY_API_ENDPOINT": parts_emulator.endpoint, "BIGQUERY_TIMEOUT_SECONDS": "60"}
 
-    told = whole.function("orchestrate", BIGQUERY_TABLE=table, **there).get("/health").get_json()
-    assert {check for check, found in told["checks"].items() if found["status"] == "ok"} == CHECKS[
+    health = whole.function("orchestrate", BIGQUERY_TABLE=table, **there).get("/health").get_json()
+    assert {check for check, found in health["checks"].items() if found["status"] == "ok"} == CHECKS[
         "orchestrate"
     ]
 
@@ -95,9 +95,9 @@ def test_orchestrate_is_healthy_with_its_table_and_degraded_without(
 def test_what_cannot_be_used_is_named(
     whole: Deployment, name: str, change: dict[str, str], check: str, code: str
 ) -> None:
-    told = whole.function(name, **change).get("/health").get_json()
-    assert (told["status"], told["code"]) == (503, "degraded")
-    assert (told["checks"][check]["status"], told["checks"][check]["code"]) == ("failed", code)
+    health = whole.function(name, **change).get("/health").get_json()
+    assert (health["status"], health["code"]) == (503, "degraded")
+    assert (health["checks"][check]["status"], health["checks"][check]["code"]) == ("failed", code)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_setting_that_no_client_could_use_stops_the_start(
         whole.function(name, **{variable: value})
 
 
-def test_with_everything_away_it_says_so_and_still_answers_the_shallow_question(
+def test_with_everything_away_it_is_degraded_and_still_answers_a_shallow_request(
     deployment: Deployment, log: Log
 ) -> None:
     automate = deployment.function("automate", SUPABASE_URL=deployment.environment["DIGIKEY_API_BASE"])
@@ -127,7 +127,7 @@ def test_with_everything_away_it_says_so_and_still_answers_the_shallow_question(
         "automation_queue": "queue_unavailable",
         "dead_letter_queue": "queue_unavailable",
     }
-    assert log.lines[-1]["failed_checks"].keys() == codes.keys() - {"settings"}
+    assert log.entries[-1]["failed_checks"].keys() == codes.keys() - {"settings"}
     assert automate.get("/health?shallow=true").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""`orchestrate` as it ships, on a real source, database and queue."""
+"""The deployed `orchestrate`, on a real source, database and queue."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ DUE = {"X-CloudScheduler-ScheduleTime": "2026-11-22T12:00:00Z"}
 
 @pytest.fixture
 def source(deployment: Deployment, parts_emulator: Emulator, tmp_path: Path) -> str:
-    """A table of its own with eight parts, one row without a part number and one part twice."""
+    """A new table with eight parts, one row without a part number and one part twice."""
     table = f"{PROJECT}.parts.functions_{next(NUMBERS)}"
     rows: list[dict[str, Any]] = [
         *(part(f"P{number}", 0.9) for number in range(8)),
@@ -56,8 +56,8 @@ def test_a_run_opens_enqueues_and_accounts_for_every_row(
     assert rows.execute("select count(*) from automation_tasks where enqueued_at is not null").fetchone() == (
         8,
     )
-    (line,) = log.lines
-    assert (line["read"], line["batch_id"], line["status"]) == (10, "b", 200)
+    (entry,) = log.entries
+    assert (entry["read"], entry["batch_id"], entry["status"]) == (10, "b", 200)
 
 
 def test_the_same_batch_twice_starts_nothing(orchestrate: FlaskClient, rows: psycopg.Connection) -> None:
@@ -76,7 +76,7 @@ def test_a_firing_of_the_scheduler_is_one_batch_however_often_it_comes(orchestra
     assert second["status"]["trigger"] == "scheduler"
 
 
-def test_calls_by_hand_are_batches_of_their_own(orchestrate: FlaskClient) -> None:
+def test_each_call_by_hand_is_a_new_batch(orchestrate: FlaskClient) -> None:
     first, second = (orchestrate.post("/", json={"limit": 1}).get_json() for _ in range(2))
     assert first["batch_id"] != second["batch_id"]
     assert (first["opened"], second["opened"]) == (1, 1)
@@ -111,7 +111,7 @@ def test_the_settings_bound_a_run(deployment: Deployment, source: str, queues: t
     assert (report["opened"], report["daily_limit_reached"]) == (3, True)
 
 
-def test_a_source_that_is_away_is_503_and_uses_no_batch_name_up(
+def test_a_source_that_is_away_is_503_and_leaves_the_batch_name_free(
     deployment: Deployment, rows: psycopg.Connection
 ) -> None:
     orchestrate = deployment.function("orchestrate")

@@ -1,4 +1,4 @@
-"""Every call of enrichment can be repeated: an answer lost on the way costs nothing and doubles nothing."""
+"""Every call of enrichment can be repeated: a lost answer loses nothing and doubles nothing."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -101,8 +101,8 @@ def _manual_fail(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
 
 
 def _redrive(store: SupabaseRecordStore, _seen: dict[str, Any]) -> object:
-    told = store.redrive_dead_letters("b", "again", cause=None, limit=10, daily_limit=1000)
-    return told["redriven"] == 1
+    redriven = store.redrive_dead_letters("b", "again", cause=None, limit=10, daily_limit=1000)
+    return redriven["redriven"] == 1
 
 
 STORIES: dict[str, list[Step]] = {
@@ -134,7 +134,7 @@ EFFECTS = """
 
 
 def effects(postgres_server: PostgresServer, template: str, story: str, loss: Loss | None) -> object:
-    """What the database holds after the story, told with every answer lost once."""
+    """The content of the database after all calls, each with its first answer lost."""
     with (
         postgres_server.database(template) as database,
         serving(database.authenticator_url) as rest,

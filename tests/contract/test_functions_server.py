@@ -31,7 +31,7 @@ def process(name: str, folder: Path) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Whatever it talks to is away."""
+    """Its database is away."""
     with process("workflow", tmp_path_factory.mktemp("server")) as client:
         yield client
 
@@ -66,7 +66,7 @@ def request(first: str, headers: str = "", body: str = "") -> str:
         ("GET\r\n\r\n", 400, "request_refused"),
     ],
 )  # fmt: skip
-def test_a_request_that_is_no_proper_http_is_answered_with_a_problem(
+def test_malformed_http_is_answered_with_a_problem(
     workflow: httpx.Client, text: str, status: int, code: str
 ) -> None:
     answered, media_type, body = send(workflow, text)
@@ -96,7 +96,7 @@ def test_head_is_get_without_a_body(workflow: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
 def test_a_firing_at_a_time_that_utc_has_not_is_a_call_by_hand(tmp_path: Path, time: str) -> None:
-    """It gets as far as the store, which is away."""
+    """The call reaches the store, which is away."""
     with process("sync_messages", tmp_path) as stage:
         answer = stage.post("/", json={}, headers={"X-CloudScheduler-ScheduleTime": time})
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")

@@ -1,4 +1,4 @@
-"""A function starts without asking anybody. A wrong setting ends its process (each one: test_settings_start)."""
+"""A function starts without any call. A wrong setting ends its process (test_settings_start.py tries each one)."""
 
 import subprocess
 import sys
@@ -11,10 +11,8 @@ from tests.web_support import ROOT
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_starts_and_is_healthy_without_a_word_to_anybody(
-    deployment: Deployment, name: str
-) -> None:
-    """Everything that it would talk to is away."""
+def test_a_function_starts_and_is_healthy_without_any_call(deployment: Deployment, name: str) -> None:
+    """Everything that it uses is away."""
     away = deployment.environment["DIGIKEY_API_BASE"]
     assert deployment.function(name, SUPABASE_URL=away).get("/health?shallow=true").get_json() == {
         "status": "ok",

@@ -1,4 +1,4 @@
-"""The functions' way to the database: what is tried again, and what is told at once."""
+"""The functions' calls of the database: some failures are retried, the others are raised at once."""
 
 import socket
 import threading
@@ -20,7 +20,7 @@ from tests.rest_support import Rest
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What would have been waited between two tries."""
+    """The pauses between tries, which nobody waits for."""
     waited: list[float] = []
     monkeypatch.setattr(time, "sleep", waited.append)
     return waited
@@ -105,7 +105,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("answer", DOWN, ids=[f"{status}-{index}" for index, (status, *_) in enumerate(DOWN)])
-def test_an_outage_is_tried_again_with_growing_pauses_and_then_told(
+def test_an_outage_is_tried_again_with_growing_pauses_and_then_raised(
     answer: tuple[int, str, bytes], pauses: list[float]
 ) -> None:
     with gateway(answer) as server, calling(server.url) as rpc:
@@ -125,7 +125,7 @@ def test_an_outage_that_passes_is_not_noticed(answer: tuple[int, str, bytes]) ->
 @pytest.mark.parametrize(
     "answer", REFUSALS, ids=[f"{status}-{index}" for index, (status, *_) in enumerate(REFUSALS)]
 )
-def test_a_refusal_is_told_at_once(answer: tuple[int, str, bytes]) -> None:
+def test_a_refusal_is_raised_at_once(answer: tuple[int, str, bytes]) -> None:
     with gateway(answer) as server, calling(server.url) as rpc:
         with pytest.raises(StoreRefused, match=r"^work: "):
             rpc.call("work", {})
@@ -133,7 +133,7 @@ def test_a_refusal_is_told_at_once(answer: tuple[int, str, bytes]) -> None:
 
 
 @pytest.mark.parametrize(("code", "error"), [("PT404", NotFound), ("PT409", Conflict)])
-def test_what_a_function_says_is_passed_on(code: str, error: type[Exception]) -> None:
+def test_an_error_of_a_sql_function_is_passed_on(code: str, error: type[Exception]) -> None:
     body = f'{{"code": "{code}", "message": "claimed by Ada"}}'.encode()
     with (
         gateway((int(code[2:]), JSON, body)) as server,
@@ -153,14 +153,14 @@ def test_an_answer_is_given_as_it_is(body: bytes, value: object) -> None:
 
 
 @pytest.mark.parametrize("argument", [float("nan"), float("inf"), "\ud800"])
-def test_arguments_that_no_json_can_hold_are_refused_unsent(argument: object) -> None:
+def test_arguments_that_json_cannot_hold_are_refused_unsent(argument: object) -> None:
     with gateway((200, JSON, b"1")) as server, calling(server.url) as rpc:
         with pytest.raises(StoreRefused, match="cannot be sent"):
             rpc.call("work", {"a": argument})
         assert server.calls == []
 
 
-def test_nobody_there_is_an_outage() -> None:
+def test_an_address_without_a_server_is_an_outage() -> None:
     with (
         calling(f"http://127.0.0.1:{free_port()}") as rpc,
         pytest.raises(StoreUnavailable, match="ConnectError"),
@@ -168,7 +168,7 @@ def test_nobody_there_is_an_outage() -> None:
         rpc.call("work", {})
 
 
-def test_an_address_that_is_none_is_refused() -> None:
+def test_a_malformed_address_is_refused() -> None:
     with calling("http://a:b") as rpc, pytest.raises(StoreRefused, match="address"):
         rpc.call("work", {})
 
@@ -185,7 +185,7 @@ def test_a_client_that_was_never_used_can_be_closed() -> None:
     SupabaseRpc("http://a", "key", timeout=1).close()
 
 
-def test_lost_answers_are_tried_again_until_it_is_told(rest_server: Rest) -> None:
+def test_lost_answers_are_tried_again_until_one_arrives(rest_server: Rest) -> None:
     faults = {"seed": 1, "faults": [{"kind": "lost_answer", "path": "/rest"}]}
     httpx.put(f"{rest_server.url}/_control/faults", json=faults).raise_for_status()
     with (

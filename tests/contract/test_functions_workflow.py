@@ -1,4 +1,4 @@
-"""`workflow` as it ships, on the real database: people's work and reports."""
+"""The deployed `workflow`, on the real database: people's work and reports."""
 
 from uuid import UUID
 
@@ -33,14 +33,16 @@ def test_a_manual_task_is_claimed_completed_and_its_edits_are_in_the_product(
     assert rows.execute("select name, value from product_attributes").fetchall() == [("Voltage", "5 V")]
 
 
-def test_of_two_people_one_wins_and_the_other_learns_who_it_is(workflow: FlaskClient, log: Log) -> None:
+def test_one_of_two_people_gets_a_task_and_the_other_learns_who_holds_it(
+    workflow: FlaskClient, log: Log
+) -> None:
     task = manual("A")
     assert act(workflow, task, "claim", **ADA).status_code == 200
     for action, more in (("claim", {}), ("release", {}), ("complete", {}), ("fail", {"note": "n"})):
         refused = act(workflow, task, action, **BOB, **more)
         assert (refused.status_code, refused.headers["Content-Type"]) == (409, PROBLEM)
         assert "Ada Lovelace" in refused.get_json()["detail"]
-    assert len(log.lines) == 5
+    assert len(log.entries) == 5
     assert "Ada" not in log.text
 
 
@@ -94,7 +96,7 @@ def test_a_completion_is_validated(
     assert contents(rows) == before
 
 
-def test_a_batch_tells_its_state(workflow: FlaskClient) -> None:
+def test_a_batch_answers_its_state(workflow: FlaskClient) -> None:
     opened("A", batch="b:1")
     status = workflow.get("/batches/b:1").get_json()
     assert (status["state"], status["automation"], status["taken"]) == ("in_progress", {"initialized": 1}, 1)
@@ -107,7 +109,7 @@ def test_an_unknown_batch_is_not_found(workflow: FlaskClient, name: str) -> None
     assert workflow.get(f"/batches/{name}").status_code == 404
 
 
-def test_the_books_balance(workflow: FlaskClient) -> None:
+def test_the_equation_balances(workflow: FlaskClient) -> None:
     opened("A")
     sides = workflow.get("/reconcile?batch=batch-of-A").get_json()
     assert sides["balanced"]
@@ -132,7 +134,7 @@ def test_a_reconciliation_is_of_either_a_batch_or_a_day(workflow: FlaskClient, q
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "priority=urgent", "prioritty=high"])
-def test_a_list_of_tasks_is_asked_for_within_bounds(workflow: FlaskClient, query: str) -> None:
+def test_the_limit_of_a_list_of_tasks_is_bounded(workflow: FlaskClient, query: str) -> None:
     assert workflow.get(f"/manual-tasks?{query}").status_code == 422
 
 
@@ -145,23 +147,23 @@ def test_the_configuration_is_shown_without_its_secrets(deployment: Deployment) 
     assert deployment.environment["SUPABASE_SERVICE_ROLE_KEY"].encode() not in answer.data
 
 
-def test_while_the_database_is_away_callers_are_told_to_come_again(deployment: Deployment, log: Log) -> None:
+def test_while_the_database_is_away_callers_get_a_time_to_retry(deployment: Deployment, log: Log) -> None:
     workflow = deployment.function("workflow", SUPABASE_URL=deployment.environment["DIGIKEY_API_BASE"])
     answer = workflow.get("/manual-tasks")
     assert (answer.status_code, answer.headers["Content-Type"]) == (503, PROBLEM)
     assert answer.get_json()["code"] == "store_unavailable"
     assert int(answer.headers["Retry-After"]) > 0
-    assert log.lines[0]["severity"] == "WARNING"
+    assert log.entries[0]["severity"] == "WARNING"
     assert workflow.get("/health").status_code == 503
     assert workflow.get("/health?shallow=true").status_code == 200
 
 
-def test_a_key_that_the_database_refuses_is_our_fault_and_told_to_the_log_alone(
+def test_a_key_that_the_database_refuses_is_our_fault_and_only_in_the_log(
     deployment: Deployment, log: Log
 ) -> None:
     workflow = deployment.function("workflow", SUPABASE_SERVICE_ROLE_KEY="not-a-key")
     answer = workflow.get("/manual-tasks")
     assert (answer.status_code, answer.get_json()["code"]) == (500, "store_refused")
-    assert "stack_trace" in log.lines[0]
+    assert "stack_trace" in log.entries[0]
     assert b"not-a-key" not in answer.data
     assert "not-a-key" not in log.text

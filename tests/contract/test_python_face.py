@@ -48,7 +48,7 @@ def workflow(store: SupabaseRecordStore, queue: InMemoryTaskQueue) -> WorkflowOr
     return WorkflowOrchestrator(source=InMemoryRecordSource(ROWS), store=store, queue=queue)
 
 
-def test_a_run_is_seen_by_all_the_others(workflow: WorkflowOrchestrator, queue: InMemoryTaskQueue) -> None:
+def test_every_call_sees_a_run(workflow: WorkflowOrchestrator, queue: InMemoryTaskQueue) -> None:
     async def everything() -> tuple[dict[str, Any], ...]:
         automated = await workflow.run(3, batch_id="b1")
         manual = await workflow.run(2, force="manual")
@@ -91,7 +91,7 @@ def test_a_dry_run_explains_and_changes_nothing(
     assert asyncio.run(workflow.reconcile(day=datetime.now(UTC).date()))["taken"] == 0
 
 
-def test_the_least_score_is_the_configurations_unless_the_call_says_more(
+def test_the_least_score_is_the_configurations_unless_the_call_names_one(
     store: SupabaseRecordStore, queue: InMemoryTaskQueue
 ) -> None:
     config = WorkflowConfig(manual_priority_threshold=0.9)
@@ -125,7 +125,7 @@ def test_the_least_score_is_the_configurations_unless_the_call_says_more(
         ({"policy": "unknown"}, "policy"),
     ],
 )
-def test_a_wrong_order_is_refused_by_field(
+def test_a_wrong_request_is_refused_by_field(
     workflow: WorkflowOrchestrator, arguments: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refusal:
@@ -134,7 +134,7 @@ def test_a_wrong_order_is_refused_by_field(
     assert [error.field for error in refusal.value.fields] == [field]
 
 
-def test_wrong_questions_are_refused(workflow: WorkflowOrchestrator) -> None:
+def test_wrong_arguments_are_refused(workflow: WorkflowOrchestrator) -> None:
     with pytest.raises(InvalidRequest):
         asyncio.run(workflow.pending_manual_tasks(1001))
     with pytest.raises(InvalidRequest):
@@ -146,7 +146,7 @@ def test_wrong_questions_are_refused(workflow: WorkflowOrchestrator) -> None:
 
 
 class HeldQueue(InMemoryTaskQueue):
-    """Holds what is to be enqueued until it is let go."""
+    """Holds tasks back until the test lets them into the queue."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ def test_a_cancelled_run_returns_at_once_and_goes_on_to_its_end(store: SupabaseR
 
 @pytest.fixture
 def wired(monkeypatch: pytest.MonkeyPatch, rest_server: Rest) -> Iterator[None]:
-    """The environment of a deployed function, with the real database and nobody at the other addresses."""
+    """The environment of a deployed function, with the real database and no server at the other addresses."""
     for name, value in {
         "SUPABASE_URL": rest_server.url,
         "SUPABASE_SERVICE_ROLE_KEY": rest_server.service_key,
@@ -220,7 +220,7 @@ def test_without_parts_the_environment_decides(queue: InMemoryTaskQueue) -> None
 
 
 @pytest.mark.usefixtures("wired")
-def test_a_configuration_that_is_given_beats_the_environments(queue: InMemoryTaskQueue) -> None:
+def test_a_given_configuration_replaces_the_environments(queue: InMemoryTaskQueue) -> None:
     config = WorkflowConfig(manual_priority_threshold=0.7)
     workflow = WorkflowOrchestrator(config, source=InMemoryRecordSource(ROWS), queue=queue)
 
@@ -228,13 +228,13 @@ def test_a_configuration_that_is_given_beats_the_environments(queue: InMemoryTas
 
 
 @pytest.mark.usefixtures("wired")
-def test_run_workflow_checks_its_order_before_it_reaches_for_anything() -> None:
+def test_run_workflow_checks_its_arguments_before_it_builds_anything() -> None:
     with pytest.raises(InvalidRequest):
         asyncio.run(face.run_workflow(0, config=WorkflowConfig()))
 
 
 @pytest.mark.usefixtures("wired")
-def test_orders_have_the_bounds_of_the_deployed_functions() -> None:
+def test_arguments_have_the_bounds_of_the_deployed_functions() -> None:
     functions = importlib.import_module("functions.orchestrate")  # needs the environment's settings to load
 
     def bounds(model: type[BaseModel], field: str) -> list[object]:

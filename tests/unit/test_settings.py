@@ -1,4 +1,4 @@
-"""The settings are read as they are described, and docs/configuration.md describes each of them."""
+"""Settings are read as they are described, and docs/configuration.md describes each one."""
 
 import re
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_group_needs_only_what_has_no_default(group: type[Settings]) -> None:
     ("group", "variable"), [(group, name) for group in GROUPS for name in minimal(group)]
 )
 @pytest.mark.parametrize("value", [None, ""])
-def test_what_is_missing_is_named_and_described(
+def test_a_missing_variable_is_named_and_described(
     group: type[Settings], variable: str, value: str | None
 ) -> None:
     environment = minimal(group) | ({variable: value} if value is not None else {})
@@ -72,7 +72,7 @@ def test_what_is_missing_is_named_and_described(
         group.from_environment(environment)
 
 
-def test_everything_that_is_missing_is_named_at_once() -> None:
+def test_all_missing_variables_are_named_at_once() -> None:
     with pytest.raises(SettingsInvalid) as refused:
         StoreSettings.from_environment({})
     assert "SUPABASE_URL is missing" in refused.value.detail
@@ -166,7 +166,7 @@ def documented() -> dict[str, tuple[str, ...]]:
 
 
 def test_the_page_lists_every_variable_with_its_default_range_and_meaning() -> None:
-    """`python -m infra.function_settings` writes the tables; these are some of each kind."""
+    """`python -m infra.function_settings` writes the tables; SAMPLES has some rows of each kind."""
     rows = documented()
     assert rows.keys() == set(FIELDS)
     assert {name: cells[2] for name, cells in rows.items()} == {n: f.description for n, f in FIELDS.items()}

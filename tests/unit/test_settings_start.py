@@ -1,4 +1,4 @@
-"""A function refuses to start with a wrong value of any variable that it could ever read, and of no other."""
+"""A wrong value stops the start of each function that could read it, and of no other."""
 
 import re
 import sys
@@ -31,7 +31,7 @@ Start = Callable[..., HttpFunction]
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a function anew in this process, on a right environment with some changes."""
+    """Starts a function again in this process, on a right environment with some changes."""
 
     def start(function: str, **changes: str) -> HttpFunction:
         end_connections()
@@ -54,7 +54,7 @@ def could_read(function: str) -> set[str]:
 
 
 def refused(variable: str) -> list[str]:
-    """The wrong values that the variable's group does not take."""
+    """The wrong values that the variable's group refuses."""
     if variable.startswith("WORKFLOW_"):
         return [BLANK, "no such value"]
     group = next(each for each in GROUPS if variable in each.variables())
@@ -105,7 +105,7 @@ def test_a_misspelt_variable_of_enrichment_stops_the_start_of_its_functions_alon
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_whatever_a_function_builds_reads_no_variable_but_those(start: Start, function: str) -> None:
+def test_the_parts_of_a_function_read_no_other_variable(start: Start, function: str) -> None:
     started = start(function, **dict.fromkeys(set(ALL) - could_read(function), BLANK))
     for route in started.routes:
         for supply in route.supplies:

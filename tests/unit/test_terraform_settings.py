@@ -22,18 +22,18 @@ def text(path: Path | str) -> str:
 
 
 def headings(page: str) -> set[str]:
-    """As a browser is led to them: `Alert: dead letters` is `alert-dead-letters`."""
+    """Headings as anchors of links: `Alert: dead letters` is `alert-dead-letters`."""
     found = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
     return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-def test_the_file_for_terraform_and_the_page_are_what_the_code_declares() -> None:
+def test_the_file_for_terraform_and_the_page_match_the_code() -> None:
     assert FILE.read_text(encoding="utf-8") == written(), "run `python -m infra.function_settings`"
     assert PAGE.read_text(encoding="utf-8") == page(PAGE.read_text(encoding="utf-8")), "the same"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_starts_with_what_terraform_must_give_it(name: str) -> None:
+def test_a_function_starts_with_the_variables_that_terraform_must_give_it(name: str) -> None:
     listed = settings_of(name)
     given = {variable: COMPLETE[variable] for variable in listed["required"] + listed["secret"]}
     started = subprocess.run(
@@ -48,7 +48,7 @@ def test_a_function_starts_with_what_terraform_must_give_it(name: str) -> None:
     assert (started.returncode, started.stderr) == (0, "")
 
 
-def test_a_function_that_stores_tasks_reads_the_times_that_they_get() -> None:
+def test_a_function_that_stores_tasks_reads_their_times() -> None:
     for name in ("orchestrate", "automate", "fallback", "workflow"):
         assert {"MANUAL_DUE_SECONDS_HIGH", "SWEEP_PATIENCE_SECONDS"} <= set(settings_of(name)["optional"])
     assert "DIGIKEY_TIMEOUT_SECONDS" not in settings_of("orchestrate")["optional"]
@@ -76,12 +76,12 @@ def test_code_terraform_and_documentation_have_and_require_the_same_settings() -
     assert {name for name, default in rows.items() if default == "required"} == required
 
 
-def test_what_is_only_for_the_laptop_is_not_deployed() -> None:
+def test_variables_for_the_laptop_are_not_deployed() -> None:
     local = {name for name, field in FIELDS.items() if "only for a local" in (field.description or "")}
     assert local == LOCAL_ONLY
 
 
-def test_a_field_that_a_metric_is_made_of_is_a_documented_log_field() -> None:
+def test_a_field_that_a_metric_uses_is_a_documented_log_field() -> None:
     page = text("docs/operations.md").split("## Log fields\n")[1].split("\n## ")[0]
     written_fields = set(re.findall(r"`(\w+)`", page))
     read = set(re.findall(r"jsonPayload\.([a-z_]+)", text(TERRAFORM / "metrics.tf")))
@@ -89,7 +89,7 @@ def test_a_field_that_a_metric_is_made_of_is_a_documented_log_field() -> None:
     assert read - written_fields == set()
 
 
-def test_each_alert_has_a_section_that_says_what_to_do_and_no_section_is_left_over() -> None:
+def test_each_alert_has_a_section_with_instructions_and_no_section_is_left_over() -> None:
     alerts = re.findall(r"^ {4}([a-z-]+) = \{\n {6}title ", text(TERRAFORM / "alerts.tf"), re.MULTILINE)
     assert len(alerts) >= 10
     sections = {heading for heading in headings(text("docs/operations.md")) if heading.startswith("alert-")}

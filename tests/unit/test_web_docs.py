@@ -1,4 +1,4 @@
-"""docs/api.md tells every endpoint of every function, every field of its request, and every error code."""
+"""docs/api.md documents every endpoint of every function, every field of its request, and every error code."""
 
 import inspect
 import re
@@ -23,7 +23,7 @@ GENERAL = "Every function"
 
 
 def sections(text: str, marks: str) -> dict[str, str]:
-    """What stands below each heading of one level."""
+    """Headings of one level, and the text below each."""
     parts = re.split(rf"^{marks} (.+)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -60,12 +60,12 @@ def test_the_page_has_a_chapter_for_every_function() -> None:
 
 
 @pytest.mark.parametrize(("name", "routes"), [(name, name) for name in FUNCTIONS], indirect=["routes"])
-def test_every_endpoint_is_told_with_its_fields_and_a_call(name: str, routes: list[Route]) -> None:
+def test_every_endpoint_is_documented_with_its_fields_and_a_call(name: str, routes: list[Route]) -> None:
     chapters = sections(PAGE, "##")
-    told = sections(chapters[GENERAL], "###") | sections(chapters[name.replace("_", "-")], "###")
-    assert set(told) == {f"{route.method} {route.template}" for route in routes}
+    documented = sections(chapters[GENERAL], "###") | sections(chapters[name.replace("_", "-")], "###")
+    assert set(documented) == {f"{route.method} {route.template}" for route in routes}
     for route in routes:
-        text = told[f"{route.method} {route.template}"]
+        text = documented[f"{route.method} {route.template}"]
         assert documented_fields(text) == fields(route.model)
         (call,) = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
         assert call.startswith("curl -sS ")
@@ -76,12 +76,12 @@ def test_every_endpoint_is_told_with_its_fields_and_a_call(name: str, routes: li
         )
 
 
-def test_every_error_code_is_told_with_its_status() -> None:
+def test_every_error_code_is_documented_with_its_status() -> None:
     raised = {
         (str(kind.status), kind.code)
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, SwitchyardError) and not kind.__subclasses__()
     }
     chapter = sections(PAGE, "##")[GENERAL]
-    told = set(re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", chapter, re.MULTILINE))
-    assert told == raised | {(str(kind.status), kind.code) for kind in (SwitchyardError, RetryLater)}
+    documented = set(re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", chapter, re.MULTILINE))
+    assert documented == raised | {(str(kind.status), kind.code) for kind in (SwitchyardError, RetryLater)}

@@ -1,4 +1,4 @@
-"""The manners that every function has: statuses, problems, correlation and the log line."""
+"""The HTTP edge of every function: statuses, problems, correlation and the log entry."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def log() -> Iterator[Log]:
 
 
 @pytest.fixture
-def client(log: Log) -> FlaskClient:  # noqa: ARG001 - in place before the function starts its own log
+def client(log: Log) -> FlaskClient:  # noqa: ARG001 - must exist before the function starts its own log
     return served("edge", SOURCE)
 
 
@@ -55,10 +55,10 @@ def test_a_handler_may_set_status_and_headers(client: FlaskClient) -> None:
     assert (answer.status_code, answer.headers["X-Own"], answer.get_json()) == (201, "yes", {"id": "a b"})
 
 
-def test_every_function_tells_its_health(client: FlaskClient) -> None:
-    told = {"status": "ok", "function": "edge", "version": "unpackaged"}
-    assert client.get("/health?shallow=true").get_json() == told
-    assert client.get("/health").get_json() == told | {"checks": {}}
+def test_every_function_answers_its_health(client: FlaskClient) -> None:
+    healthy = {"status": "ok", "function": "edge", "version": "unpackaged"}
+    assert client.get("/health?shallow=true").get_json() == healthy
+    assert client.get("/health").get_json() == healthy | {"checks": {}}
 
 
 @pytest.mark.parametrize("path", ["/things", "/things/"])
@@ -87,7 +87,7 @@ def test_an_unknown_path_is_not_found(client: FlaskClient, path: str) -> None:
         ("BREW", "/things", "GET, HEAD, POST"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_ones(
+def test_a_wrong_method_is_answered_with_the_right_ones(
     client: FlaskClient, method: str, path: str, allowed: str
 ) -> None:
     answer = client.open(path, method=method)
@@ -108,7 +108,7 @@ def test_a_body_that_is_not_declared_json_is_refused(client: FlaskClient, media_
 @pytest.mark.parametrize(
     "media_type", ["application/json", "APPLICATION/JSON; charset=utf-8", "application/merge-patch+json"]
 )
-def test_json_goes_by_several_media_types(client: FlaskClient, media_type: str) -> None:
+def test_json_has_several_media_types(client: FlaskClient, media_type: str) -> None:
     assert client.post("/", data=b'{"name": "a"}', content_type=media_type).status_code == 200
 
 
@@ -168,7 +168,7 @@ def test_a_value_of_another_type_is_not_converted(client: FlaskClient, count: ob
     assert fields(client.post("/", json={"name": "a", "count": count})).keys() == {"count"}
 
 
-def test_the_number_and_length_of_told_errors_is_bounded(client: FlaskClient) -> None:
+def test_the_number_and_length_of_the_named_errors_is_bounded(client: FlaskClient) -> None:
     wrong = fields(client.post("/", json={"x" * 1000 + str(number): 1 for number in range(500)}))
     assert len(wrong) <= MOST_ERRORS
     assert max(map(len, wrong)) <= 200
@@ -182,7 +182,7 @@ def test_a_query_is_validated_like_a_body(client: FlaskClient) -> None:
     assert fields(client.get("/things?limit=1&limit=2")) == {"limit": "was given more than once"}
 
 
-def test_an_option_in_the_address_of_a_post_is_not_passed_over(client: FlaskClient) -> None:
+def test_an_option_in_the_address_of_a_post_is_refused(client: FlaskClient) -> None:
     assert fields(client.post("/?count=3", json={"name": "a"})) == {"count": "belongs in the body"}
 
 
@@ -193,7 +193,7 @@ def test_a_refusal_says_what_is_wrong(client: FlaskClient, kind: str, status: in
 
 
 @pytest.mark.parametrize(("kind", "seconds"), [("store_unavailable", "3"), ("queue_unavailable", "1")])
-def test_a_dependency_that_is_down_is_503_with_a_time_to_come_again(
+def test_a_dependency_that_is_down_is_503_with_a_time_to_retry(
     client: FlaskClient, kind: str, seconds: str
 ) -> None:
     answer = client.post(f"/fail/{kind}")
@@ -205,17 +205,17 @@ def test_a_dependency_that_is_down_is_503_with_a_time_to_come_again(
     ("kind", "code"),
     [("store_refused", "store_refused"), ("settings_invalid", "settings_invalid"), ("bug", "internal")],
 )
-def test_a_fault_of_ours_is_500_without_its_inside_and_logged_with_it(
+def test_a_fault_of_ours_is_500_without_details_and_logged_with_them(
     client: FlaskClient, log: Log, kind: str, code: str
 ) -> None:
     answer = client.post(f"/fail/{kind}", headers={"X-Correlation-Id": "abc"})
     problem(answer, 500, code)
     assert SECRET.encode() not in answer.data
     assert b"Traceback" not in answer.data
-    (line,) = log.lines
-    assert (line["severity"], line["status"], line["correlation_id"]) == ("ERROR", 500, "abc")
-    assert "edge_function.py" in line["stack_trace"]
-    assert SECRET in line["stack_trace"]
+    (entry,) = log.entries
+    assert (entry["severity"], entry["status"], entry["correlation_id"]) == ("ERROR", 500, "abc")
+    assert "edge_function.py" in entry["stack_trace"]
+    assert SECRET in entry["stack_trace"]
 
 
 def test_an_answer_that_refuses_is_a_problem_by_its_media_type(client: FlaskClient) -> None:
@@ -227,7 +227,7 @@ def test_an_answer_that_refuses_is_a_problem_by_its_media_type(client: FlaskClie
 def test_a_callers_correlation_id_comes_back_and_is_logged(client: FlaskClient, log: Log, given: str) -> None:
     answer = client.post("/", json={"name": "a"}, headers={"X-Correlation-Id": given})
     assert (answer.headers["X-Correlation-Id"], answer.get_json()["id"]) == (given, given)
-    assert log.lines[0]["correlation_id"] == given
+    assert log.entries[0]["correlation_id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "ünï", '"; drop', "a\tb"])
@@ -247,11 +247,11 @@ def test_without_one_the_platforms_trace_is_the_correlation_id(client: FlaskClie
     assert client.get("/health", headers=both).headers["X-Correlation-Id"] == "mine"
 
 
-def test_each_request_writes_one_line(client: FlaskClient, log: Log) -> None:
+def test_each_request_writes_one_log_entry(client: FlaskClient, log: Log) -> None:
     client.get("/things/7")
     client.get("/nothing")
     client.post("/", json={})
-    good, lost, wrong = log.lines
+    good, lost, wrong = log.entries
     assert good.pop("duration_ms") >= 0
     assert good.pop("correlation_id")
     assert good == {
@@ -273,19 +273,19 @@ def test_the_log_does_not_hold_what_was_sent(client: FlaskClient, log: Log) -> N
     client.post("/", json={"name": "Ada Lovelace"}, headers={"Authorization": "Bearer hunter2"})
     client.get("/things?limit=hunter2")
     client.post("/fail/conflict")
-    assert len(log.lines) == 3
+    assert len(log.entries) == 3
     for private in ("Ada", "Lovelace", "hunter2"):
         assert private not in log.text
 
 
-def test_lines_below_the_level_are_not_logged(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_below_the_level_are_not_logged(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "error")
     client = served("edge", SOURCE)
     client.get("/health")
     client.get("/nothing")
-    assert log.lines == []
+    assert log.entries == []
     client.post("/fail/bug")
-    assert [line["severity"] for line in log.lines] == ["ERROR"]
+    assert [entry["severity"] for entry in log.entries] == ["ERROR"]
 
 
 def test_a_wrong_log_level_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

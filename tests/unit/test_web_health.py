@@ -1,4 +1,4 @@
-"""What `GET /health` makes of its checks."""
+"""`GET /health` reports its checks."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ from shared.web.call import Answer, Call
 from shared.web.health import Check, Health, HealthRequest
 
 SECRET = "hunter2"
-CALL = Call(headers=None, path={}, correlation_id="x")  # type: ignore[arg-type]  # health looks at no header
+CALL = Call(headers=None, path={}, correlation_id="x")  # type: ignore[arg-type]  # health reads no header
 
 
 @pytest.fixture(autouse=True)
@@ -69,14 +69,14 @@ def test_one_failed_check_is_named_beside_those_that_passed() -> None:
 @pytest.mark.parametrize(
     ("check", "code"), [(wrong, "settings_invalid"), (broken, "internal")], ids=["setting", "bug"]
 )
-def test_the_inside_of_a_failure_goes_to_the_log_alone(check: Check, code: str) -> None:
+def test_the_details_of_a_failure_go_to_the_log_only(check: Check, code: str) -> None:
     answer = ask({"inner": check})
     assert answer.body["checks"]["inner"]["code"] == code
     assert SECRET not in json.dumps(answer.body)
     assert SECRET in answer.logged["failed_checks"]["inner"]
 
 
-def test_a_shallow_question_runs_no_check() -> None:
+def test_a_shallow_request_runs_no_check() -> None:
     answer = ask({"a": broken}, shallow=True)
     assert (answer.status, dict(answer.body)) == (
         200,

@@ -1,4 +1,4 @@
-"""What Cloud Tasks, Cloud Scheduler and the log of the platform say and hear."""
+"""The headers of Cloud Tasks and Cloud Scheduler, and the log that the platform reads."""
 
 import json
 import logging
@@ -58,17 +58,17 @@ def test_a_firing_says_when_it_was_due(text: str) -> None:
         "0001-01-01T00:00:00+14:00",
     ],
 )
-def test_what_is_no_moment_with_a_zone_is_no_firing(text: str) -> None:
+def test_a_text_that_is_no_time_in_utc_is_no_firing(text: str) -> None:
     assert schedule_time(call(X_CloudScheduler_ScheduleTime=text)) is None
     assert schedule_time(call()) is None
 
 
-def test_a_log_line_is_one_json_object_whatever_it_holds() -> None:
+def test_a_log_entry_is_one_json_object_with_any_content() -> None:
     with logged() as written:
         LOGGER.setLevel(logging.INFO)
         log(logging.INFO, "two\nlines %s", moment=datetime(2026, 1, 1, tzinfo=UTC), text="ü\n\x00")
-    (line,) = written.lines
-    assert line == {
+    (entry,) = written.entries
+    assert entry == {
         "severity": "INFO",
         "message": "two\nlines %s",
         "moment": "2026-01-01 00:00:00+00:00",
@@ -76,7 +76,7 @@ def test_a_log_line_is_one_json_object_whatever_it_holds() -> None:
     }
 
 
-def test_starting_the_log_twice_writes_each_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_starting_the_log_twice_writes_each_entry_once(capsys: pytest.CaptureFixture[str]) -> None:
     with logged():
         LOGGER.handlers.clear()
         start_logging("WARNING")

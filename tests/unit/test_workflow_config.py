@@ -22,7 +22,7 @@ def test_without_variables_every_setting_has_its_default() -> None:
     assert WorkflowConfig().model_dump() == DEFAULTS
 
 
-def test_variables_of_other_programs_are_no_concern() -> None:
+def test_variables_of_other_programs_are_ignored() -> None:
     assert WorkflowConfig.from_environment({"PATH": "/bin", "MAX_BATCH_SIZE": "7"}) == WorkflowConfig()
 
 
@@ -80,7 +80,7 @@ def test_a_misspelt_variable_is_refused_and_the_nearest_is_named() -> None:
     assert refused.value.detail.endswith("WORKFLOW_MAX_BATCH_SIZE?")
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
+def test_all_wrong_variables_are_named_at_once() -> None:
     with pytest.raises(SettingsInvalid) as refused:
         WorkflowConfig.from_environment(
             {"WORKFLOW_X": "1", "WORKFLOW_MAX_BATCH_SIZE": "0", "WORKFLOW_MAX_DAILY_TASKS": "x"}
@@ -92,7 +92,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 @pytest.mark.parametrize(
     "keywords", [{"max_batch_size": 0}, {"manual_batch_size": "x"}, {"max_batchsize": 1}]
 )
-def test_a_refused_keyword_is_an_error_of_the_caller(keywords: dict[str, object]) -> None:
+def test_a_wrong_keyword_is_a_validation_error(keywords: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         WorkflowConfig.model_validate(keywords)
 
@@ -103,7 +103,7 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize("field", DEFAULTS)
-def test_every_field_says_what_it_is_and_what_it_takes(field: str) -> None:
+def test_every_field_has_a_description_and_a_range(field: str) -> None:
     assert WorkflowConfig.model_fields[field].description
     assert allowed_values(field)
     assert variable_of(field) == f"WORKFLOW_{field.upper()}"
