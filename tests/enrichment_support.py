@@ -1,4 +1,4 @@
-"""Enrichment on in-memory ports: what stands around the use cases, for tests that need no database."""
+"""Enrichment on in-memory ports, for tests without a database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,7 +71,7 @@ class Enrichment:
         return Sweeper(self.store, self.queue, self.config).sweep(limit)
 
     def opened(self, *outcomes: LookUp, **fields: object) -> Task:
-        """One task, opened by a run and in the queue; the vendor will answer it with `outcomes`, then well."""
+        """One task that a run has opened and enqueued. The vendor answers with `outcomes`, then with the part."""
         self.source.rows[:] = [part("A", **fields)]
         self.catalogue.parts = {"A": ANSWER}
         self.catalogue.planned = list(outcomes)

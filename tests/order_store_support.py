@@ -52,7 +52,7 @@ def conversation(
 
 
 def moving(store: OrderStore, from_state: OrderState, to_state: OrderState, order_id: str = "A") -> bool:
-    """Whether the order moved."""
+    """True when the order moved."""
     move = Move(order_id, from_state, to_state, f"to {to_state}")
     return list(store.move_orders([move], "a stage")) == [order_id]
 

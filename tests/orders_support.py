@@ -1,4 +1,4 @@
-"""Fulfillment on the vendors' sandboxes and a real database, in virtual time: what its tests do to it and ask."""
+"""Fulfillment on the vendors' sandboxes and a real database, in virtual time, with actions and checks."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ import sys, functions_framework
 name = sys.argv[1]
 functions_framework.create_app(name, f"functions/{name}.py").test_client().post("/", json={"cycle": sys.argv[2]})
 """
-"""A deployed function in a process of its own, that serves one request."""
+"""A deployed function in its own process, which serves one request."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def running_vendors(folder: Path) -> Iterator[Vendors]:
 
 @dataclass
 class RunningFulfillment:
-    """Everything in one process but the vendors; `carrier` is on `backend`, which is json or xml."""
+    """All parts but the vendors are in this process. `carrier` uses `backend`, json or xml."""
 
     vendors: Vendors
     rest: Rest
@@ -104,13 +104,13 @@ class RunningFulfillment:
     # --- time -----------------------------------------------------------------------------------------------
 
     def at(self, now: datetime) -> None:
-        """One time for the stages, the database and both vendors."""
+        """Sets the time of the stages, the database and both vendors."""
         self.clock.now = now
         for vendor in (self.market, self.post):
             vendor.control("PUT", "clock", {"now": now.isoformat()})
 
     def at_the_real_time(self) -> None:
-        """A deployed function goes by no other."""
+        """Deployed functions know only the real time."""
         self.at(system_clock())
 
     def advance(self, seconds: float) -> None:
@@ -134,12 +134,12 @@ class RunningFulfillment:
     def fire(
         self, stage: str, *, limit: int = 1000, firing: Firing | None = None, clock: Clock | None = None
     ) -> Json:
-        """By hand, in a cycle of its own, unless said otherwise. Raises what the stage raises."""
+        """Runs a stage, by default by hand in a new cycle. Raises the stage's errors."""
         runner = StageRunner(self.store, PIPELINE, clock or self.clock, self.advance)
         return runner.run(stage, firing or Firing(f"by-hand-{next(self.numbers)}"), limit, self.work(stage))
 
     def cycle(self) -> dict[str, Json]:
-        """The next scheduled cycle, each stage at its minute; a stage that fails appears by its error."""
+        """Runs the next scheduled cycle, each stage at its minute. The answer of a failed stage is its error."""
         begin = PIPELINE.cycle_begin(self.clock.now) + CYCLE
         answers: dict[str, Json] = {}
         for stage in PIPELINE.stages:
@@ -152,7 +152,7 @@ class RunningFulfillment:
         return answers
 
     def cycle_until_settled(self, *order_ids: str, cycles: int = 20) -> None:
-        """Until each order has ended or is with a person."""
+        """Runs cycles until each order has ended or is with a person."""
         for _ in range(cycles):
             if all(self.is_settled(order_id) for order_id in order_ids):
                 return
@@ -162,11 +162,11 @@ class RunningFulfillment:
     # --- orders ---------------------------------------------------------------------------------------------
 
     def waiting(self, number: int = 1, **spec: object) -> list[str]:
-        """New orders at the marketplace, which we have not seen."""
+        """New orders at the marketplace that no stage has seen."""
         return list(self.market.control("POST", "orders", {"orders": [spec] * number})["order_ids"])
 
     def accepted(self, number: int = 1, **spec: object) -> list[str]:
-        """Orders that wait for their labels, here and at the marketplace."""
+        """Accepted orders without labels, here and at the marketplace."""
         order_ids = self.waiting(number, **({"state": "SHIPPING"} | spec))
         self.see(order_ids)
         states = OrderState.PENDING_ACCEPTANCE, OrderState.ACCEPTED
@@ -174,7 +174,7 @@ class RunningFulfillment:
         return order_ids
 
     def labelled(self, number: int = 1) -> list[str]:
-        """Orders that have their labels and wait to be shipped."""
+        """Orders with labels that are not shipped yet."""
         order_ids = self.accepted(number)
         self.fire(LABEL)
         assert {self.state(each) for each in order_ids} <= {"label_created"}
@@ -187,7 +187,7 @@ class RunningFulfillment:
         return str(self.status(order_id)["state"])
 
     def path(self, order_id: str) -> list[str]:
-        """The states that the order passed."""
+        """The states of the order, in sequence."""
         return [str(move["to_state"]) for move in self.status(order_id)["history"]]
 
     def is_with_a_person(self, order_id: str) -> bool:
@@ -201,7 +201,7 @@ class RunningFulfillment:
         return status["state"] in ENDS or status["attention"]
 
     def see(self, order_ids: Sequence[str]) -> None:
-        """What `accept-orders` does first."""
+        """Stores new orders, as `accept-orders` does first."""
         self.store.store_orders(self.marketplace.orders(order_ids).orders, ACCEPT)
 
     # --- faults ---------------------------------------------------------------------------------------------
@@ -210,17 +210,17 @@ class RunningFulfillment:
         return {"market": self.market.url, "post": self.post.url, "rest": self.rest.url}[part]
 
     def disturb(self, part: str, *faults: Mapping[str, object], seed: int = 1) -> None:
-        """Of `market`, `post` or `rest`, as `laptop/faults.py` names them; none undisturbs it."""
+        """Sets faults of `market`, `post` or `rest` as in `laptop/faults.py`; without one, removes them."""
         order = {"seed": seed, "faults": faults}
         self.http.put(f"{self._url(part)}/_control/faults", json=order).raise_for_status()
 
     def struck(self, part: str) -> int:
-        """How many requests the part's faults have struck."""
+        """The number of requests that the part's faults have struck."""
         report = self.http.get(f"{self._url(part)}/_control/faults").raise_for_status().json()
         return sum(fault["struck"] for fault in report["faults"])
 
     def kill_while_held(self, function: str, part: str, fault: Mapping[str, object]) -> None:
-        """Runs the deployed function in a process of its own, which dies by SIGKILL while the fault holds it."""
+        """Runs the deployed function in its own process and kills it by SIGKILL while the fault holds it."""
         self.disturb(part, fault)
         process = subprocess.Popen(
             [sys.executable, "-c", ONE_STAGE, function, f"killed-{next(self.numbers)}"],
@@ -238,7 +238,7 @@ class RunningFulfillment:
             self.at_the_real_time()
 
     def outlive_the_lease(self, stage: str) -> None:
-        """Of a stage that was killed just now, and blocks its next firing until then."""
+        """Waits for the lease of a killed stage, which blocks its next firing."""
         with pytest.raises(Conflict):
             self.fire(stage)
         self.advance(LEASE.total_seconds())
@@ -260,11 +260,11 @@ class RunningFulfillment:
     # --- what is there afterwards ---------------------------------------------------------------------------
 
     def sold(self, order_id: str) -> int:
-        """Labels that the carrier sold for an order, by its own ledger."""
+        """The labels that the carrier sold for an order, by its ledger."""
         return int(self.post.books(reference=order_id)["labels_sold"])
 
     def reads(self) -> int:
-        """Calls of the marketplace that only read orders."""
+        """The marketplace's calls that only read orders."""
         return len(self.market.calls("OR11"))
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -272,7 +272,7 @@ class RunningFulfillment:
             return connection.execute(query, values).fetchall()
 
     def assert_balanced(self) -> Json:
-        """Each order has one place, and the carrier has sold what we know of."""
+        """Each order has one place, and the carrier sold exactly the labels that we know."""
         sides = self.store.reconcile_orders(None)
         assert sides["balanced"], sides
         ours = {order_id for (order_id,) in self.rows("select order_id from orders")}
@@ -283,7 +283,7 @@ class RunningFulfillment:
         return sides
 
     def assert_shipped_with_one_label(self, *order_ids: str) -> None:
-        """Here, at the carrier and at the marketplace."""
+        """Checks our database, the carrier and the marketplace."""
         for order_id in order_ids:
             status = self.status(order_id)
             assert (status["state"], status["attention"]) == ("shipped", False), status

@@ -1,4 +1,4 @@
-"""Enrichment on a laptop cloud of its own: what scenario tests do to it and what they ask of it afterwards."""
+"""Enrichment on its own laptop cloud, with the actions and the checks of scenario tests."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ WAITS: Mapping[str, str] = {
     "BIGQUERY_TIMEOUT_SECONDS": "6",
     "WORKFLOW_MAX_DAILY_TASKS": "1000000",
 }
-"""What is minutes in the cloud is seconds here. A held call outlasts the test's look at it, a lease hardly."""
+"""Minutes in the cloud are seconds here. A held call lasts longer than the test looks at it, a lease hardly."""
 
 LOOK_UPS = "/products/v4/search"
 MAKER = "Murata Electronics"
@@ -57,7 +57,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """Where one record of a batch is, by the tables that a user reads."""
+    """The place of one record of a batch, by the tables that a user reads."""
 
     pn: str
     state: str
@@ -80,11 +80,11 @@ class RunningEnrichment:
     # --- records --------------------------------------------------------------------------------------------
 
     def fresh_parts(self, count: int) -> list[str]:
-        """Part numbers that the vendor knows and no test has used."""
+        """Unused part numbers that the vendor knows."""
         return [self.catalogue[next(self.numbers)] for _ in range(count)]
 
     def offer(self, rows: Sequence[Mapping[str, object] | str]) -> LoadReport:
-        """Makes these the source's only rows, through the real loader; a text is a line as it stands in the file."""
+        """Replaces the source's rows, with the real loader. A text is written to the file unchanged."""
         path = self.folder / "offer.jsonl"
         path.write_text(
             "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),
@@ -100,7 +100,7 @@ class RunningEnrichment:
         return parts
 
     def batch(self) -> str:
-        """A name for a batch that no test has used."""
+        """An unused name for a batch."""
         return f"scenario-{next(self.numbers)}"
 
     # --- calls ----------------------------------------------------------------------------------------------
@@ -117,11 +117,11 @@ class RunningEnrichment:
         )
 
     def begin(self, batch: str) -> Future[httpx.Response]:
-        """An `orchestrate` that is going on; what becomes of its answer is the caller's."""
+        """Starts `orchestrate`; the caller handles its answer."""
         return self.background.submit(self.orchestrate, batch)
 
     def started(self, parts: int) -> str:
-        """A batch of fresh parts that `orchestrate` has taken in."""
+        """A batch of unused parts that `orchestrate` has taken in."""
         self.offer_parts(parts)
         batch = self.batch()
         report = self.orchestrate(batch).raise_for_status().json()
@@ -129,7 +129,7 @@ class RunningEnrichment:
         return batch
 
     def take_all(self, batches: list[str]) -> None:
-        """Scheduler's part: a firing that fails is repeated once, the next one is another batch; names go to `batches`.
+        """Fires as Scheduler does: a failed firing is repeated once, the next is another batch. Names go to `batches`.
 
         Ends when a run has met the end of the source.
         """
@@ -149,11 +149,11 @@ class RunningEnrichment:
         wait_until(taken)
 
     def begun(self, batches: Sequence[str]) -> list[str]:
-        """Those that the database knows."""
+        """The batches that the database knows."""
         return [each["id"] for each in self.rows("select id from batches where id = any (%s)", list(batches))]
 
     def sweep(self) -> Json | None:
-        """One firing of Scheduler; None when the function could not do it now."""
+        """One firing of Scheduler; None when the function failed."""
         try:
             answer = self.post("fallback", {"sweep": True})
         except httpx.TransportError:
@@ -166,7 +166,7 @@ class RunningEnrichment:
         return cast("Json", answer.raise_for_status().json())
 
     def drain(self, *batches: str) -> None:
-        """Fires the sweep as Scheduler does, until every record has an end and both queues are empty."""
+        """Fires the sweep as Scheduler does, until every record has ended and both queues are empty."""
 
         def drained() -> bool:
             self.sweep()
@@ -186,7 +186,7 @@ class RunningEnrichment:
             self.stack.restart(part)
 
     def disturb(self, part: str, *faults: Mapping[str, object], seed: int = 1) -> None:
-        """Of `rest` and `digikey`, as `laptop/faults.py` names them; of `tasks`, as its own `faults.py` does."""
+        """Sets faults: of `rest` and `digikey` as in `laptop/faults.py`, of `tasks` as in its own `faults.py`."""
         order = {"seed": seed, "faults": faults}
         if part == "tasks":
             self.http.post(f"{self.control}/faults", json=order).raise_for_status()
@@ -194,7 +194,7 @@ class RunningEnrichment:
             self.http.put(f"{self.url(part)}/_control/faults", json=order).raise_for_status()
 
     def struck(self, part: str) -> int:
-        """How many requests the faults of the part have struck."""
+        """The number of requests that the part's faults have struck."""
         place = f"{self.control}/faults" if part == "tasks" else f"{self.url(part)}/_control/faults"
         report = self.http.get(place).raise_for_status().json()
         return sum(fault["struck"] for fault in report["faults"])
@@ -208,7 +208,7 @@ class RunningEnrichment:
         return cast("Json", answer.raise_for_status().json())
 
     def calm(self) -> None:
-        """Everything runs, nothing is disturbed, limited, paused or left over."""
+        """Starts every part and removes all faults, limits, pauses and remaining work."""
         self.stack.start()
         self.undisturb("rest", "digikey", "tasks")
         self.vendor_limits(burst=1_000_000, daily=1_000_000, reset_day=True)
@@ -219,7 +219,7 @@ class RunningEnrichment:
 
     @contextmanager
     def deployed(self, *functions: str, **environment: str) -> Iterator[None]:
-        """These functions with other settings."""
+        """Restarts these functions with other settings."""
         changed = LocalStack(self.folder / "stack", environment={**WAITS, **environment})
         for function in functions:
             changed.restart(function)
@@ -272,7 +272,7 @@ class RunningEnrichment:
         return self.count("automation_tasks where batch_id = %s and state::text = %s", batch, state)
 
     def places(self, *batches: str) -> list[Place]:
-        """Every record of the batches that was to be automated."""
+        """The automation records of the batches."""
         found = self.rows(
             """
             select
@@ -287,17 +287,17 @@ class RunningEnrichment:
         return [Place(**each) for each in found]
 
     def calls(self, pn: str) -> list[Json]:
-        """What DigiKey's books hold on one part, in order."""
+        """DigiKey's log of one part, in order."""
         books = self.http.get(f"{self.url('digikey')}/_control/books", params={"pn": pn})
         return cast("list[Json]", books.raise_for_status().json()["calls"])
 
     def looked_up(self) -> Mapping[str, int]:
-        """Successful look-ups by part number, as DigiKey's books have them."""
+        """Successful look-ups by part number, from DigiKey's log."""
         books = self.http.get(f"{self.url('digikey')}/_control/books").raise_for_status().json()
         return cast("Mapping[str, int]", books["looked_up"])
 
     def assert_accounted_for(self, batches: Sequence[str], parts: Sequence[str]) -> list[Place]:
-        """Each part entered once and has exactly one end; the vendor was never asked about what was saved."""
+        """Each part entered once and has exactly one end; the vendor was never asked for a saved answer again."""
         equations = [self.reconcile(batch) for batch in batches]
         assert all(equation["balanced"] for equation in equations), equations
         assert sum(equation["taken"] for equation in equations) == len(parts), equations

@@ -279,12 +279,12 @@ class Enrichment(ServiceConnection):
     # --- where a test begins
 
     def automation(self, pn: str = "LM317T", *, batch: str = "b1", fields: Json | None = None) -> UUID:
-        """An opened automation task; the batch is begun when it is not there."""
+        """An opened automation task; begins the batch if needed."""
         self.begin(batch)
         return UUID(self.open([item(pn, **(fields or {}))], batch=batch)["automation"][0]["id"])
 
     def person(self, pn: str = "LM317T", *, batch: str = "b1", fields: Json | None = None) -> UUID:
-        """An opened manual task; the batch is begun when it is not there."""
+        """An opened manual task; begins the batch if needed."""
         self.begin(batch)
         assert self.open([item(pn, "manual", **(fields or {}))], batch=batch)["manual"] >= 1
         found = self.one("select id from manual_tasks where pn = %s order by created_at desc limit 1", pn)
@@ -317,7 +317,7 @@ class Enrichment(ServiceConnection):
 
 @contextmanager
 def callers(database: Database, number: int) -> Iterator[list[Enrichment]]:
-    """As many callers, each with a connection of its own."""
+    """`number` callers with one connection each."""
     with ExitStack() as stack:
         yield [Enrichment(stack.enter_context(database.connect(role="service_role"))) for _ in range(number)]
 
@@ -325,5 +325,5 @@ def callers(database: Database, number: int) -> Iterator[list[Enrichment]]:
 def at_once(
     database: Database, calls: Sequence[Callable[[Enrichment], Answer]]
 ) -> list[Answer | psycopg.Error]:
-    """What each call answers or is refused with, when all are let go at the same moment."""
+    """The answer or the error of each call, all started at the same moment."""
     return let_go_at_once(database, calls, Enrichment)

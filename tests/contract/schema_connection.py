@@ -31,7 +31,7 @@ class ServiceConnection:
         return replace(self, now=self.now + timedelta(**duration))
 
     def call(self, function: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON, or what the function returns
-        """Without `p_now` when `now_` is given as None: for functions that know no time."""
+        """`now_=None` leaves `p_now` out, for functions without a time."""
         if arguments.pop("now_", True):
             arguments["now"] = self.now
         named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(f"p_{n}")) for n in arguments)
@@ -52,7 +52,7 @@ class ServiceConnection:
 def let_go_at_once(
     database: Database, calls: Sequence[Callable[[Caller], Answer]], kind: type[Caller]
 ) -> list[Answer | psycopg.Error]:
-    """What each call answers or is refused with, each made over a connection of its own at the same moment."""
+    """The answer or the error of each call, all started at the same moment, each over its own connection."""
     gate = threading.Barrier(len(calls))
 
     def answer(call: Callable[[Caller], Answer], caller: Caller) -> Answer | psycopg.Error:

@@ -1,4 +1,4 @@
-"""How Postgres went about what was asked of it."""
+"""The query plans that Postgres chose."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from tests.contract.schema_rows import Json
 
 
 class Plans:
-    """Those of every statement that is run over a connection, also inside of functions and constraints.
+    """The plans of every statement over a connection, also inside functions and constraints.
 
     `big` tables must not be read from end to end.
     """
@@ -34,7 +34,7 @@ class Plans:
             self.found.append(json.loads(text.split("plan:\n", 1)[1]))
 
     def nodes(self) -> list[Json]:
-        """Each with its statement's text."""
+        """The nodes of all plans, each with its statement's text."""
         return [
             node | {"statement": plan["Query Text"]} for plan in self.found for node in _below(plan["Plan"])
         ]
@@ -47,7 +47,7 @@ class Plans:
         ]
 
     def indexes(self) -> set[str]:
-        """Those that rows were looked up by, also to find out whether they are there already."""
+        """The indexes of all look-ups, also those for `on conflict`."""
         nodes = self.nodes()
         looked_up = {node["Index Name"] for node in nodes if "Index Name" in node}
         return looked_up.union(*(node.get("Conflict Arbiter Indexes", ()) for node in nodes))

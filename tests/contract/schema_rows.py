@@ -1,4 +1,4 @@
-"""What the tests of the schema open and store, with defaults for what a test does not care about."""
+"""Rows for the tests of the schema, with defaults for irrelevant fields."""
 
 import uuid
 from datetime import UTC, datetime

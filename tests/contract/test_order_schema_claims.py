@@ -1,4 +1,4 @@
-"""No two callers ever believe that they may call the carrier, and no caller who asks twice is taken for two."""
+"""Only one caller may call the carrier, and a caller that asks twice counts as one."""
 
 import uuid
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Every stage at once, and people too: nobody waits in a circle, and everything stays accounted for."""
+"""All stages and people at once: no deadlock, and the account still balances."""
 
 import random
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def reading(seed: int, fulfillment: Fulfillment) -> None:
 
 
 def attempt(call: Callable[..., Json], *arguments: object) -> Json | None:
-    """None when it is refused, as a late caller is; anything else is a fault."""
+    """None for a refused late caller; any other error fails the test."""
     try:
         return call(*arguments)
     except psycopg.Error as refusal:
@@ -47,7 +47,7 @@ def attempt(call: Callable[..., Json], *arguments: object) -> Json | None:
 
 
 def buying(seed: int, fulfillment: Fulfillment) -> None:
-    """Takes up accepted orders' labels and tells one of the things that become of them."""
+    """Opens labels of accepted orders and reports one of the possible outcomes."""
     chance = random.Random(seed)
     for name in chance.sample(NAMES, len(NAMES)):
         shipment = attempt(fulfillment.open, name)
@@ -136,7 +136,7 @@ WAITING = "select from pg_stat_activity where datname = current_database() and w
 def test_whoever_touches_a_shipment_waits_for_its_order_first(
     database: Database, fulfillment: Fulfillment, name: str
 ) -> None:
-    """A caller that waits for the order holds no shipment: whoever holds the order can take that too."""
+    """A caller that waits for the order holds no shipment, so the holder of the order can lock it too."""
     shipment = fulfillment.open(fulfillment.accepted())
     with (
         database.connect() as onlooker,
@@ -181,7 +181,7 @@ BULK: dict[str, tuple[str, str, Callable[[Fulfillment, list[str]], Any]]] = {
 def test_a_call_of_many_rows_takes_them_in_the_order_of_their_ids(
     database: Database, fulfillment: Fulfillment, name: str
 ) -> None:
-    """A caller that waits for the first holds none of the others, in whatever order it was given them."""
+    """A caller that waits for the first row holds no other, in any order of its arguments."""
     table, key, make = BULK[name]
     names = list("ABCDEF")
     fulfillment.store(*[order(name) for name in names])

@@ -1,4 +1,4 @@
-"""The table of situations in which a stage may or may not begin, one test for each."""
+"""A stage may or may not begin: one test for each situation."""
 
 from collections import Counter
 from functools import partial

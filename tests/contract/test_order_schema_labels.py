@@ -1,4 +1,4 @@
-"""Whatever becomes of a call and of its order, and in whatever order we hear of it: nothing paid for is forgotten."""
+"""No paid label is forgotten, whatever the outcomes of call and order, and in whatever order they are reported."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the marketplace says is kept as it was read last, whatever it says and in whatever order it arrives."""
+"""The stored facts are those of the last reading, whatever they are and in whatever order they arrive."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

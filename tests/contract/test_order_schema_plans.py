@@ -1,4 +1,4 @@
-"""With a hundred thousand orders behind it, no call of a stage reads a big table from end to end."""
+"""With a history of 100,000 orders, no call of a stage reads a whole big table."""
 
 import hashlib
 from collections.abc import Callable, Iterator

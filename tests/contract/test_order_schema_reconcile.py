@@ -1,4 +1,4 @@
-"""The equations of orders and labels: each place is counted, and what got lost makes them fail."""
+"""The equations of orders and labels: each place is counted, and a lost one makes them fail."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An answer that got lost is asked for again with the same arguments: the same answer, and no second effect."""
+"""A call that is repeated after a lost answer gives the same answer and has no second effect."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Every pair of states, past the functions: what the triggers let through and what they refuse."""
+"""Every pair of states, written without the functions: the triggers accept the arrows and refuse the rest."""
 
 from itertools import product
 from typing import Any
@@ -49,13 +49,13 @@ def pairs(states: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def write(connection: psycopg.Connection, table: str, columns: Json) -> None:
-    """To the only row of a table."""
+    """Updates the only row of a table."""
     assigned = ", ".join(f"{column} = %s" for column in columns)
     assert connection.execute(f"update {table} set {assigned}".encode(), [*columns.values()]).rowcount == 1
 
 
 def arrange(database: Database, table: str, columns: Json) -> None:
-    """Past the triggers, as only the database's owner can."""
+    """Writes without the triggers, as only the database's owner can."""
     with database.connect() as owner:
         owner.execute("set session_replication_role = replica")
         write(owner, table, columns)

@@ -53,7 +53,7 @@ def begin(store: Store, stage: str = STAGE, cycle: str = CYCLE, before: Before |
 
 
 def state_of(store: Store, order_id: str = "A") -> tuple[str, bool]:
-    """The order's state, and whether it asks for a person."""
+    """The order's state and `attention`."""
     status = store.order_status(order_id)
     return status["state"], status["attention"]
 

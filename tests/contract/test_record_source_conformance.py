@@ -1,4 +1,4 @@
-"""What every RecordSource does, held against BigQuery's adapter and the in-memory one alike."""
+"""BigQuery's adapter and the in-memory source keep the same promises."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence

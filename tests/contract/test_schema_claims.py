@@ -1,4 +1,4 @@
-"""Every claim is held against 32 callers who are let go at the same moment."""
+"""Every claim against 32 callers at the same moment."""
 
 import uuid
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Everything at once: whoever locks what, nobody waits in a circle."""
+"""All calls at once, with any locks: no deadlock."""
 
 import random
 import uuid
@@ -21,14 +21,14 @@ MAKERS = ("TI", "Bosch", "Vishay")
 
 
 def opened(enrichment: Enrichment, batch: str, *, content: str = "") -> list[UUID]:
-    """Sixty automation tasks of few manufacturers; `content` changes what the rows say."""
+    """Sixty automation tasks of few manufacturers; `content` changes the rows."""
     enrichment.begin(batch)
     items = [item(f"P{n}", manufacturer=MAKERS[n % 3], content_hash=f"P{n}{content}") for n in range(60)]
     return [UUID(task["id"]) for task in enrichment.open(items, batch=batch)["automation"]]
 
 
 def life(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
-    """Brings some tasks to an end, each in one of five ways, with new manufacturers in every order."""
+    """Ends some tasks, each in one of five ways, with new manufacturers in any order."""
     chance = random.Random(seed)
     for task in tasks:
         owner = uuid.uuid4()
@@ -53,7 +53,7 @@ def life(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
 
 
 def orchestration(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
-    """Opens what others have finished, tells what is enqueued and what the ledger knows, in any order."""
+    """Opens records that others have finished, and notes queue tasks and ledger rows, in any order."""
     batch = f"other-{seed}"
     begun = enrichment.begin(batch, ledger_limit=100)
     shuffled = random.Random(seed).sample(tasks, len(tasks))
@@ -112,7 +112,7 @@ def test_two_tasks_with_each_other_s_new_manufacturers_both_finish(database: Dat
 def test_a_transaction_that_ends_a_task_locks_the_shared_manufacturer_last(
     database: Database, end: str
 ) -> None:
-    """Whoever waits for the manufacturer has done all else: nothing that it holds is wanted by who it waits for."""
+    """A caller locks the manufacturer last, so the caller that it waits for needs none of its locks."""
     with callers(database, 1) as (enrichment,), database.connect(autocommit=False) as holder:
         first, second = enrichment.saved("P1"), enrichment.saved("P2")
         enrichment.finish(first)

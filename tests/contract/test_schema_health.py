@@ -1,4 +1,4 @@
-"""The figures that alerts are made of, each moved by what it is about and by nothing else."""
+"""The figures of alerts: each changes with its subject and with nothing else."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Supabase's `postgres` owns the database and is no superuser: what the migrations do must be within its rights."""
+"""Supabase's `postgres` owns the database and is no superuser: the migrations need no further rights."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -17,7 +17,7 @@ GIVEN_AWAY = ("tables", "functions", "sequences")
 
 @pytest.fixture
 def owned(bare_database: Database) -> Iterator[Database]:
-    """As a new Supabase project: what its owner makes in `public` is given to the API's roles."""
+    """A new Supabase project: objects that its owner creates in `public` are granted to the API's roles."""
     role = sql.Identifier(f"owner_of_{bare_database.name}")
     with bare_database.connect() as admin:
         admin.execute(sql.SQL("create role {} nosuperuser createrole createdb bypassrls").format(role))

@@ -1,4 +1,4 @@
-"""A call that touches many rows waits for the first of them before it holds any other: so no two wait in a circle."""
+"""A call for many rows waits for the first before it holds another, so no deadlock is possible."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ WAITING = "select from pg_stat_activity where pid = %s and wait_event_type = 'Lo
 def waiting_for(
     database: Database, held: tuple[str, object], enrichment: Enrichment, call: Callable[[Enrichment], object]
 ) -> Iterator[psycopg.Connection]:
-    """While `call` waits for what the holder's statement took. Yields the holder, whose transaction then ends."""
+    """Yields the holder while `call` waits for its locks. Then the holder's transaction ends."""
     pid = enrichment.connection.info.backend_pid
     with (
         database.connect(autocommit=False) as holder,
@@ -42,7 +42,7 @@ def waiting_for(
 
 
 def free(holder: psycopg.Connection, table: str) -> int:
-    """How many rows nobody but the holder has locked."""
+    """The number of rows that no other transaction has locked."""
     return len(holder.execute(f"select from {table} for update skip locked".encode()).fetchall())
 
 

@@ -38,7 +38,7 @@ NEWER_THAN_15 = {
     r"\bwithout overlaps\b": 18,
     r"\bnot enforced\b": 18,
 }
-"""Words, and the Postgres that first knows them: Supabase runs 15 in older projects."""
+"""Words with the first Postgres version that has them. Older Supabase projects run 15."""
 
 
 def everything(connection: psycopg.Connection) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""With a hundred thousand records behind it, no call reads a big table from end to end."""
+"""With a history of 100,000 records, no call reads a whole big table."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ def named(name: str) -> UUID:
 
 
 def known_items(count: int = 100) -> list[Json]:
-    """Half of them finished long ago, half never seen."""
+    """Records: half finished long ago, half never seen."""
     old = [
         item(f"P{n}", manufacturer=f"Maker {n % 20000}", content_hash="new")
         for n in range(1000, 1000 + count // 2)

@@ -13,7 +13,7 @@ DAY = "2026-03-02"
 def sides(
     enrichment: Enrichment, batch: str | None = "b1", day: str | None = None
 ) -> tuple[int, dict[str, int], bool]:
-    """Taken, the places that are not empty, and whether they balance; the sum is made here once more."""
+    """Returns `taken`, the places that are not empty, and the balance, which is computed here again."""
     found = enrichment.reconcile(batch, day)
     places = {place: found[place] for place in PLACES if found[place]}
     balanced = found["taken"] == sum(places.values()) and "lost" not in places

@@ -11,7 +11,7 @@ KEY = "P1|texas instruments"
 
 
 def skip(enrichment: Enrichment, **fields: str) -> str | None:
-    """Why P1 would not be opened, and whether `open_tasks` sees it the same way."""
+    """The reason not to open P1; checks that `open_tasks` agrees."""
     asked = item("P1", **fields)
     reason: str | None = enrichment.known(asked)["records"].get(KEY, {}).get("skip")
     enrichment.begin("probe")

@@ -1,4 +1,4 @@
-"""An answer that got lost is asked for again with the same arguments: the same answer, and no second effect."""
+"""A call that is repeated after a lost answer gives the same answer and has no second effect."""
 
 import uuid
 from collections.abc import Callable
@@ -31,7 +31,7 @@ TABLES = (
 
 
 def everything(enrichment: Enrichment) -> Json:
-    """All that the database holds, but for a replaced product's numbering."""
+    """The whole content of the database, without the ids of a replaced product."""
     return {table: enrichment.all(f"select t.* from {table} as t order by t::text") for table in TABLES}
 
 

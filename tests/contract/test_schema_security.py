@@ -1,4 +1,4 @@
-"""Asked of the database's own catalogue, so that a new table or function is covered the day it is made."""
+"""Reads the database's catalogue, so that every new table and function is covered."""
 
 from collections.abc import Iterator
 

@@ -31,7 +31,7 @@ def pairs(states: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def automation_row(state: str) -> Json:
-    """All columns that the constraints tie to the state, so that nothing but the arrow can be wrong."""
+    """All columns that constraints tie to the state, so that only the arrow can be wrong."""
     ended = state in {"completed", "failed"}
     return {
         "state": state,
@@ -57,7 +57,7 @@ def write(connection: psycopg.Connection, table: str, task: UUID, columns: Json)
 
 
 def arrange(database: Database, table: str, task: UUID, columns: Json) -> None:
-    """Past the triggers, as only the database's owner can."""
+    """Writes without the triggers, as only the database's owner can."""
     with database.connect() as owner:
         owner.execute("set session_replication_role = replica")
         write(owner, table, task, columns)

@@ -10,7 +10,7 @@ from tests.contract.schema_rows import GRACE, LEASE, NOW, OTHER, OWNER, PATIENCE
 
 
 def due_after(enrichment: Enrichment, task: UUID) -> float:
-    """Seconds from now at which the sweep first sees the task; it is checked to be exactly then."""
+    """The seconds until the sweep first sees the task, checked to be exact."""
     sweep_after = enrichment.task(task)["sweep_after"]
     seconds = (sweep_after - enrichment.now).total_seconds()
     seen = [

@@ -6,7 +6,7 @@ from shared.enrichment.ports import ErrorCategory, Found, JsonObject, LookUp, Pr
 
 @dataclass
 class InMemoryCatalogue:
-    """PartCatalogue over a map of answers. `planned` outcomes come first; `asked` keeps the books."""
+    """PartCatalogue over a map of answers. `planned` outcomes come first; `asked` lists the calls."""
 
     parts: Mapping[str, JsonObject] = field(default_factory=dict)
     planned: list[LookUp] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What people ask of the in-memory order store."""
+"""The reports of the in-memory order store."""
 
 from collections import Counter
 from datetime import date

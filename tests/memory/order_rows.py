@@ -1,4 +1,4 @@
-"""What the in-memory order store keeps."""
+"""The rows of the in-memory order store."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

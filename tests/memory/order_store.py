@@ -1,4 +1,4 @@
-"""The store of fulfillment without a database: what the SQL functions promise, for one caller at a time."""
+"""The store of fulfillment without a database: the promises of the SQL functions, for one caller at a time."""
 
 import uuid
 from collections.abc import Sequence
@@ -212,7 +212,7 @@ class InMemoryOrderStore:
         raise NotFound(f"no shipment {shipment_id}")
 
     def _called(self, facts: ShipmentFacts) -> tuple[Order, Shipment | None]:
-        """The shipment, when its last call is the one that `facts` stands for and its outcome is open."""
+        """The shipment if its last call is that of `facts` and its outcome is open."""
         order, shipment = self._shipment(facts.id)
         is_open = shipment.state in ("requested", "unknown") and shipment.call_id == facts.call_id
         return order, shipment if is_open else None

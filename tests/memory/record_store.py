@@ -1,4 +1,4 @@
-"""The store of enrichment without a database: what the SQL functions promise, for one caller at a time."""
+"""The store of enrichment without a database: the promises of the SQL functions, for one caller at a time."""
 
 import uuid
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the in-memory record store keeps."""
+"""The rows of the in-memory record store."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -13,7 +13,7 @@ class InMemoryTaskQueue:
     used: set[str] = field(default_factory=set)
     down: bool = False
     capacity: int | None = None
-    """How many more tasks it takes before it fails; None: all."""
+    """The number of tasks that it takes before it fails; None: all."""
 
     def enqueue(self, tasks: Sequence[QueueTask]) -> Sequence[EnqueueFailure]:
         failures = []
@@ -36,7 +36,7 @@ class InMemoryTaskQueue:
         return next(iter(self.tasks.values()))
 
     def drop(self, name: str) -> None:
-        """What success and exhaustion do alike."""
+        """Removes the task, as success and exhaustion do."""
         del self.tasks[name]
 
     @property

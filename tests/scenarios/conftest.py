@@ -23,7 +23,7 @@ def shared_enrichment() -> Iterator[RunningEnrichment]:
 
 @pytest.fixture
 def enrichment(shared_enrichment: RunningEnrichment) -> Iterator[RunningEnrichment]:
-    """Everything running and undisturbed, whatever the test before did to it."""
+    """All parts run without faults, whatever the last test did."""
     shared_enrichment.calm()
     yield shared_enrichment
     shared_enrichment.calm()
@@ -38,7 +38,7 @@ def vendors() -> Iterator[Vendors]:
 
 @pytest.fixture
 def backend() -> str:
-    """Which of the carrier's APIs; parametrised where it matters."""
+    """The carrier's API; parametrised where it matters."""
     return "json"
 
 
@@ -46,7 +46,7 @@ def backend() -> str:
 def fulfillment(
     vendors: Vendors, database: Database, backend: str, tmp_path: Path
 ) -> Iterator[RunningFulfillment]:
-    """At noon, without orders, undisturbed."""
+    """Fulfillment at noon, without orders or faults."""
     folder = Folder(tmp_path / "shelf", ["labels"])
     with (
         serving(database.authenticator_url, folder=folder) as rest,
@@ -59,7 +59,7 @@ def fulfillment(
 def deployed(
     fulfillment: RunningFulfillment, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], FlaskClient]]:
-    """Starts a stage as it is deployed, which goes by the real time."""
+    """Starts a stage as it is deployed, in real time."""
     fulfillment.at_the_real_time()
     environment = environment_on(fulfillment.rest) | fulfillment.environment()
     with logged():

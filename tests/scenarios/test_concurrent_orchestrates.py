@@ -10,7 +10,7 @@ PATIENT = {"BIGQUERY_TIMEOUT_SECONDS": "60", "SUPABASE_TIMEOUT_SECONDS": "60"}
 
 
 def reports(enrichment: RunningEnrichment, batches: list[str]) -> list[dict[str, Any]]:
-    """Of concurrent calls, one for each name."""
+    """The reports of concurrent calls, one for each name."""
     calls = [enrichment.begin(batch) for batch in batches]
     return [call.result().raise_for_status().json() for call in calls]
 

@@ -8,7 +8,7 @@ from tests.waiting import wait_until
 
 
 def deliver(enrichment: RunningEnrichment, task_id: str, failures: int = 0) -> int:
-    """As Cloud Tasks does; returns the status."""
+    """Delivers as Cloud Tasks does; returns the status."""
     headers = {"X-CloudTasks-TaskRetryCount": str(failures)}
     return enrichment.post("automate", {"automation_task_id": task_id}, headers).status_code
 
@@ -78,7 +78,7 @@ def test_32_concurrent_dead_letters_of_one_task_make_one_manual_task(enrichment:
 def test_a_delivery_after_the_dead_letter_and_its_success_change_nothing(
     enrichment: RunningEnrichment,
 ) -> None:
-    """The worker holds the vendor's answer when the sweep, which thinks the task lost, gives the record to a person."""
+    """The sweep thinks the task lost and gives the record to a person while the worker holds the vendor's answer."""
     with enrichment.deployed("automate", SUPABASE_TIMEOUT_SECONDS="60"):
         enrichment.disturb("rest", {"kind": "latency", "path": rpc("save_vendor_answer"), "seconds": 12})
         batch = enrichment.started(1)
@@ -138,7 +138,7 @@ def test_the_last_delivery_leaves_nothing_to_the_queue(enrichment: RunningEnrich
 
 
 def test_a_worker_that_never_answers_is_followed_by_another_delivery(enrichment: RunningEnrichment) -> None:
-    """The queue's deadline passes while the handler goes on: the next delivery finds a live lease, then the end."""
+    """The queue's deadline ends while the handler runs: the next delivery finds a live lease, then the end."""
     enrichment.disturb("digikey", {"kind": "latency", "path": LOOK_UPS, "seconds": 1, "times": 5})
     enrichment.disturb("tasks", {"kind": "lost_answer", "queue": "automation", "times": 5})
     batch = enrichment.started(10)

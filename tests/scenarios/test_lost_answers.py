@@ -26,7 +26,7 @@ CALLS = (
 def test_answers_of_the_database_that_get_lost_change_nothing(
     enrichment: RunningEnrichment, function: str
 ) -> None:
-    """The first answer is lost, then each second one; DigiKey and the queue fail, so that each function is called."""
+    """The first and then every second answer is lost. DigiKey and the queue fail, so that every function is called."""
     enrichment.disturb(
         "digikey",
         {"kind": "rate_limited", "limit": "daily", "seconds": 1, "path": LOOK_UPS, "times": 5},

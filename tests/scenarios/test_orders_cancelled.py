@@ -14,7 +14,7 @@ def cancel(fulfillment: RunningFulfillment, order: str) -> None:
 
 
 def refuse(fulfillment: RunningFulfillment, order: str) -> None:
-    """As a person does at the marketplace's own site."""
+    """Cancels as a person does at the marketplace's site."""
     lines = [
         {"id": each.line_id, "accepted": False}
         for each in fulfillment.marketplace.orders([order]).orders[0].lines
@@ -72,7 +72,7 @@ def test_an_order_cancelled_between_accept_and_label_gets_no_label(fulfillment: 
 
 @pytest.mark.parametrize("stage", [ACCEPT, TRACK])
 def test_an_order_cancelled_after_its_label(fulfillment: RunningFulfillment, stage: str) -> None:
-    """Whichever stage notices it first."""
+    """Any stage can notice it first."""
     (order,) = fulfillment.labelled()
     cancel(fulfillment, order)
     fulfillment.fire(stage)

@@ -1,4 +1,4 @@
-"""The carrier sells a second label for a repeated request id, and its look-ups are late: the worst there is."""
+"""The carrier sells a second label for a repeated request id, and its look-ups are late: the worst case."""
 
 import itertools
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ PURCHASE: Mapping[str, Fault] = {
     "a 429": {"kind": "rate_limited"},
 }
 UNSOLD = ("a timeout before it sells", "a 500 before it sells", "a 429")
-"""After these there is a second try."""
+"""Faults that lead to a second try."""
 
 LOOK_UP: Mapping[str, Fault] = {
     "a look-up that times out": {"kind": "timeout", "effect": "none", "seconds": 0.1},
@@ -31,7 +31,7 @@ LOOK_UP: Mapping[str, Fault] = {
     "a look-up that is throttled": {"kind": "rate_limited"},
 }
 TRIES = 3
-"""Of one look-up, so that all of it fails."""
+"""The requests of one look-up, so that all of it fails."""
 
 
 @pytest.fixture(params=BACKENDS)
@@ -41,7 +41,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=["none", "not_found"])
 def fulfillment(fulfillment: RunningFulfillment, request: pytest.FixtureRequest) -> RunningFulfillment:
-    """What is sold is shown only four minutes later; hidden shipments are no hits, or a 404."""
+    """The carrier shows a sale only four minutes later; until then a look-up finds nothing, or gets a 404."""
     fulfillment.post.behave(visibility_delay=240, hidden_as=request.param, duplicates="sell")
     return fulfillment
 
@@ -55,7 +55,7 @@ def looking_up(fulfillment: RunningFulfillment, fault: Fault) -> Fault:
 
 
 def look_too_early(fulfillment: RunningFulfillment) -> None:
-    """While what was sold is not shown yet."""
+    """Runs a cycle while the carrier does not show the sale yet."""
     fulfillment.advance(60)
     fulfillment.fire(LABEL)
 
@@ -105,7 +105,7 @@ def test_a_purchase_and_its_look_up_that_meet(
 
 
 def test_a_carrier_slower_than_our_patience(fulfillment: RunningFulfillment) -> None:
-    """The only case in which our own clock ends the call, while the sale goes on."""
+    """The only case in which our timeout ends the call while the sale continues."""
     (order,) = fulfillment.accepted()
     fulfillment.disturb("post", buying(fulfillment, {"kind": "latency", "seconds": 1.5}))
     with carrier_client(

@@ -1,4 +1,4 @@
-"""A whole day in virtual time: 96 cycles of four stages, orders arriving, and everything going wrong now and then."""
+"""A day in virtual time: 96 cycles of four stages with new orders and occasional faults everywhere."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ def test_a_day_of_orders_balances(fulfillment: RunningFulfillment, backend: str)
 
 
 def undisturbed(fulfillment: RunningFulfillment) -> None:
-    """Three calm cycles bring home what is on its way."""
+    """Three cycles without faults settle every order."""
     for part in ("market", "post", "rest"):
         fulfillment.disturb(part)
     for _ in range(3):
@@ -83,7 +83,7 @@ def undisturbed(fulfillment: RunningFulfillment) -> None:
 
 
 def report(fulfillment: RunningFulfillment, sides: dict[str, object], stage_errors: Counter[str]) -> None:
-    """For whoever runs it with `-s`."""
+    """Printed for a run with `-s`."""
     runs = fulfillment.rows(
         "select count(*), sum(tries), count(*) filter (where state = 'failed') from stage_runs"
     )

@@ -1,4 +1,4 @@
-"""docs/orders.md says how a stage is added; this does it, in a copy of the project."""
+"""Adds a stage as docs/orders.md says, in a copy of the project."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def block(language: str) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The project with the stage of the page."""
+    """A copy of the project with the page's stage."""
     place = tmp_path / "project"
     for folder in ("shared", "functions", "infra", "laptop"):
         shutil.copytree(

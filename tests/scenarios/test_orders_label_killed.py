@@ -1,4 +1,4 @@
-"""The deployed `create_labels` in a process of its own, killed at each point that costs money."""
+"""The deployed `create_labels` in its own process, killed at each point that costs money."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""More orders than a page, a limit, a stage's time or a vendor's patience."""
+"""More orders than a page, a limit, a stage's time or a vendor allows."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Repeats and lost answers of OR21, OR23 and OR24 never change what becomes of an order."""
+"""Repeats and lost answers of OR21, OR23 and OR24 never change an order's end."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -31,7 +31,7 @@ def on(order: str, action: str, fault: Fault, times: int = 1) -> Fault:
 
 
 def done(fulfillment: RunningFulfillment, order: str, action: str) -> int:
-    """How often the marketplace did it, by its books."""
+    """The number of such changes in the marketplace's log."""
     return int(fulfillment.market.control("GET", "books")["orders"][order][action]["done"])
 
 
@@ -47,7 +47,7 @@ def test_one_call_that_meets(fulfillment: RunningFulfillment, action: str, fault
 
 @pytest.mark.parametrize(("first", "second"), list(product(CHANGE, CHANGE)))
 def test_two_calls_in_a_row_that_meet(fulfillment: RunningFulfillment, first: str, second: str) -> None:
-    """Of each action, where the first leaves a second to be made."""
+    """Pairs of faults for each action whose first leads to a second try."""
     (order,) = fulfillment.waiting()
     faults = [on(order, action, CHANGE[each]) for action in PUSHES for each in (first, second)]
     fulfillment.disturb("market", *faults)

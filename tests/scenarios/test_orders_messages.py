@@ -1,4 +1,4 @@
-"""Messages: stored by id, with their text, and the cursor moves only when everything up to it is stored."""
+"""Messages are stored by id with their text; the cursor moves only when everything before it is stored."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -116,7 +116,7 @@ def test_a_thread_that_cannot_be_read_is_told_and_hides_no_other(fulfillment: Ru
 def test_a_thread_dated_in_the_future_does_not_carry_the_cursor_with_it(
     fulfillment: RunningFulfillment,
 ) -> None:
-    """Otherwise whatever is written until then would never be read."""
+    """Else messages written until then would never be read."""
     year = (fulfillment.clock.now + timedelta(days=365)).isoformat()
     write(
         fulfillment,

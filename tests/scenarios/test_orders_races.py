@@ -1,4 +1,4 @@
-"""Something happens to an order between the stage's look at it and what the stage does."""
+"""An order changes between the stage's reading and its action."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ Purchase = Bought | Refused | Unclear | NotSent
 
 
 def before_the_first_purchase(fulfillment: RunningFulfillment, happens: Callable[[], object]) -> None:
-    """The carrier is the real client; something else happens just before it is called once."""
+    """Calls `happens` once, just before the real client's first purchase."""
     usual = fulfillment.carrier.buy
 
     def buy(request: LabelRequest) -> Purchase:

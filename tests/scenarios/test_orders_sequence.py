@@ -1,4 +1,4 @@
-"""The guard before each stage, over HTTP, on the functions as they ship."""
+"""The guard before each stage, over HTTP, with the functions as deployed."""
 
 import uuid
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def cycle_of(at: datetime) -> str:
 
 
 def begin(fulfillment: RunningFulfillment, stage: str, cycle: str) -> uuid.UUID:
-    """A run of the stage that goes on elsewhere."""
+    """A run of the stage that continues elsewhere."""
     owner = uuid.uuid4()
     fulfillment.at_the_real_time()
     begun = fulfillment.store.begin_stage(cycle, stage, owner, trigger="scheduler", lease=LEASE, before=None)
@@ -150,7 +150,7 @@ def test_a_killed_stage_holds_up_no_other_and_goes_on_when_its_lease_has_ended(
 
 
 def test_a_stage_that_lost_its_lease_stops_before_the_next_order(fulfillment: RunningFulfillment) -> None:
-    """It was suspended for longer than its lease, and another firing has taken over."""
+    """The stage was suspended for longer than its lease, and another run has begun."""
     orders = fulfillment.accepted(3)
     usual = fulfillment.carrier.buy
 

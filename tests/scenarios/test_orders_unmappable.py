@@ -1,4 +1,4 @@
-"""An order whose address or parcel the carrier would not take waits for a person, and nobody else waits for it."""
+"""An order with an impossible address or parcel waits for a person and delays no other order."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ ABROAD = {"country_iso_code": "USA", "zip_code": "90210"}
 
 
 def mend(fulfillment: RunningFulfillment, order: str, **address: object) -> None:
-    """As the marketplace shows it from now on."""
+    """Sets the address that the marketplace shows from now on."""
     shown = fulfillment.market.truth(order)["shown"]["customer"]["shipping_address"]
     body = {"overrides": {"customer": {"shipping_address": shown | address}}}
     fulfillment.market.control("PUT", f"orders/{order}/overrides", body)

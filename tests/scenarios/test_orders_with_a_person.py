@@ -1,4 +1,4 @@
-"""What fulfillment cannot finish is with a person, with the reason, and goes on when the person says so."""
+"""An order that fulfillment cannot finish goes to a person with the reason, and continues after a retry."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_a_label_that_the_carrier_has_suspended(fulfillment: RunningFulfillment)
 
 
 def test_a_label_sold_twice_by_a_carrier_that_was_called_by_hand(fulfillment: RunningFulfillment) -> None:
-    """Somebody bought it again on the carrier's site while we did not know what we had."""
+    """A person bought it again on the carrier's site while our outcome was unknown."""
     (order,) = fulfillment.accepted()
     path = SHIPMENTS[fulfillment.backend]
     fulfillment.disturb("post", {"kind": "lost_answer", "path": path, "method": "POST"})

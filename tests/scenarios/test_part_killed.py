@@ -94,7 +94,7 @@ def test_fallback_killed_in_a_sweep(enrichment: RunningEnrichment, held: Held, f
 
 
 def _sweep_until_held(enrichment: RunningEnrichment) -> None:
-    """A sweep does nothing before the grace is over; the one that does something is held and dies."""
+    """Sweeps do nothing before the grace ends; the first that acts is held and killed."""
     wait_until(lambda: enrichment.sweep() is None)
 
 

@@ -5,7 +5,7 @@ RECORDS = 20
 
 
 def queued(enrichment: RunningEnrichment, parts: int = RECORDS) -> str:
-    """A batch whose tasks wait in a queue that stands still."""
+    """A batch whose tasks wait in a paused queue."""
     enrichment.pause()
     batch = enrichment.started(parts)
     assert enrichment.depth() == parts

@@ -38,6 +38,6 @@ def test_any_part_killed_at_any_moment_of_a_run_of_200_loses_and_doubles_nothing
 
 
 def slow_down(enrichment: RunningEnrichment, *parts: str) -> None:
-    """So that a run outlasts many deaths; a part that died has forgotten it."""
+    """Slows the parts so that a run lasts for many kills; a killed part forgets it."""
     for part in {"rest", "digikey"}.intersection(parts):
         enrichment.disturb(part, {"kind": "latency", "seconds": 0.05})

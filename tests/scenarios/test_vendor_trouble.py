@@ -104,7 +104,7 @@ def test_the_daily_limit_reached_in_a_run_lets_the_rest_wait_and_spends_nobodys_
 def test_tasks_that_wait_for_the_reset_and_are_run_by_hand_before_it_wait_on(
     enrichment: RunningEnrichment,
 ) -> None:
-    """Also what happens when the queue's clock is ahead of the database's."""
+    """The same happens when the queue's clock is ahead of the database's."""
     enrichment.vendor_limits(daily=0, reset_day=True, resets_in=8)
     batch = enrichment.started(5)
     wait_until(

@@ -45,14 +45,14 @@ OUTCOMES: dict[str, LookUp] = {
 COSTLY = {"well", "unknown", "slow", "unreadable"}
 outcomes = st.sampled_from([*OUTCOMES, "enough for today"])
 crashes = st.one_of(st.none(), st.tuples(st.integers(1, 5), st.booleans()))
-"""None, or the number of the store call at which the process dies: after it, else before."""
+"""None, or the number of the store call at which the process dies, and whether it dies after the call."""
 
 
 picks = st.integers(0, 4)
 
 
 def picked(things: Sequence[T], pick: int) -> Sequence[T]:
-    """One of them, or none when there are none."""
+    """At most one of the things."""
     return things[pick % len(things) :][:1] if things else ()
 
 
@@ -99,7 +99,7 @@ class Counting(InMemoryRecordStore):
 
 @dataclass
 class Vendor(InMemoryCatalogue):
-    """Something may happen while it is asked."""
+    """A catalogue during whose answer something may happen."""
 
     meanwhile: Callable[[], object] | None = None
 
@@ -167,7 +167,7 @@ class RandomEnrichment(RuleBasedStateMachine):
 
     @rule(pick=picks, wait=st.sampled_from([0, TIMES.lease + 1]), outcome=outcomes)
     def deliver_once_more(self, *, pick: int, wait: float, outcome: str) -> None:
-        """A duplicate, whenever it comes."""
+        """Delivers a duplicate at any time."""
         self.enrichment.clock.advance(seconds=wait)
         for task_id in picked(list(self.store.tasks), pick):
             self.ask(task_id, outcome, None)
@@ -267,7 +267,7 @@ class RandomEnrichment(RuleBasedStateMachine):
         )
 
     def teardown(self) -> None:
-        """Once everything works again, every record comes to its end."""
+        """When everything works again, every record ends."""
         if not hasattr(self, "enrichment"):
             return
         self.enrichment.queue.down = self.enrichment.dead_letters.down = False

@@ -1,4 +1,4 @@
-"""What one delivery of an automation task does, for every outcome that the vendor can have."""
+"""One delivery of an automation task, for every outcome of the vendor."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -30,7 +30,7 @@ TOO_FAST = BurstLimited("too fast", 2.5)
 
 
 def handed_over(enrichment: Enrichment, task: Task) -> list[ErrorCategory | None]:
-    """What the dead-letter queue's task makes of it, delivered twice."""
+    """The causes of the manual tasks after the dead letter was delivered twice."""
     assert enrichment.dead_letters.task_ids == [str(task.id)]
     for _ in range(2):
         enrichment.store.create_fallback_task(task.id)

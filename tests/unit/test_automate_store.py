@@ -1,4 +1,4 @@
-"""The worker when the store refuses, is away, or has gone on without it."""
+"""The worker when the store refuses, is away, or has another owner for the task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ UNSUPPORTED = StoreRefused("22P05: unsupported text")
 
 @dataclass
 class Faulty(InMemoryRecordStore):
-    """Raises `error` instead of doing the named call, `times` times."""
+    """Raises `error` instead of the named call, `times` times."""
 
     call: str = ""
     error: Exception = UNSUPPORTED
@@ -114,7 +114,7 @@ def test_a_dead_letter_that_was_never_sent_is_found_by_the_sweep() -> None:
 
 @dataclass
 class Slow(InMemoryCatalogue):
-    """While the vendor is asked, the lease ends and something else happens."""
+    """The lease ends and something else happens while the vendor is asked."""
 
     meanwhile: Callable[[], object] = lambda: None
 

@@ -74,7 +74,7 @@ def test_a_burst_limit_that_outlasts_every_queue_task_allowed_ends_automation() 
 
 @pytest.mark.parametrize("attempt", [4, 11])
 def test_more_attempts_than_the_budget_are_spent_too(attempt: int) -> None:
-    """The budget may have been lowered while the task was under way."""
+    """The budget may have been lowered during the task."""
     step = next_step(UNAVAILABLE, attempt=attempt, budget=3, last_delivery=False, renewable=True)
     assert step == DeadLetter(TIMEOUT, f"slow (attempt {attempt} of 3)", {"status": 504})
 

@@ -50,7 +50,7 @@ def test_each_generation_and_the_dead_letter_have_a_name_of_their_own() -> None:
 
 
 def test_names_do_not_follow_the_order_of_the_ids() -> None:
-    """Cloud Tasks asks for names that do not start alike."""
+    """Cloud Tasks needs names with different beginnings."""
     names = [automation_task_name(UUID(int=number), 0) for number in range(20)]
     assert names != sorted(names)
     assert len({name[0] for name in names}) > 5

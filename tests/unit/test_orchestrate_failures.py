@@ -1,4 +1,4 @@
-"""A run that something fails under loses nothing and doubles nothing; what is left is the sweep's."""
+"""A run with failures loses and doubles nothing; the sweep does the rest."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tests.memory.record_store import TIMES, InMemoryRecordStore
 
 
 class Failing(InMemoryRecordSource):
-    """Answers so many pages, then no more; and its ledger may be out of order."""
+    """A source that fails after some pages, and whose ledger may fail."""
 
     good_pages = 0
     ledger_down = False
@@ -191,7 +191,7 @@ def test_a_store_that_fails_midway_leaves_a_closed_batch_that_is_worked_on(error
 
 @dataclass
 class Forgetful(InMemoryRecordStore):
-    """The note of progress gets lost, as after a crash."""
+    """Loses the note of progress, as a crash does."""
 
     def note_progress(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - whatever was to be noted
         raise StoreUnavailable("the database is away")

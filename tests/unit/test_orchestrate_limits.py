@@ -1,4 +1,4 @@
-"""How many records a run opens: its own limit, chunks, and the day's quota."""
+"""The number of records that a run opens: its limit, chunks, and the day's quota."""
 
 import pytest
 

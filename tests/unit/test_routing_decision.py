@@ -1,4 +1,4 @@
-"""How any policy is evaluated, shown with small ones."""
+"""The evaluation of policies, with small ones."""
 
 import json
 

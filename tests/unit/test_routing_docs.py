@@ -1,4 +1,4 @@
-"""docs/routing.md does what it says and leaves nothing out."""
+"""docs/routing.md is complete and its examples work."""
 
 import doctest
 import re

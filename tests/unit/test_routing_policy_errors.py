@@ -1,4 +1,4 @@
-"""Each way in which a policy file can be wrong, and the message for its author."""
+"""Every error in a policy file, and its message."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from shared.errors import PolicyInvalid
 
 
 def rule(name: str = "x", **changed: str) -> str:
-    """A rule that takes everything, changed; a value of "" leaves the key out."""
+    """A rule for everything, with changes; "" removes the key."""
     keys = {
         "name": name,
         "route": "manual",

@@ -1,4 +1,4 @@
-"""What holds for every record, whatever is in it."""
+"""Properties that hold for every record."""
 
 import json
 from random import Random

@@ -1,4 +1,4 @@
-"""The 5,000 real parts, against the table of rules written down a second time, in whole numbers."""
+"""The 5,000 real parts against a second version of the table of rules, in whole numbers."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ WEIGHTS = {
 
 
 def expected(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Without history reliability is .5 and nothing failed: thousandths of everything are whole."""
+    """Without history reliability is .5 and nothing has failed, so all features are whole thousandths."""
     score = round(row["priority_score"]["score"] * 1000)
     hundredths = sum(weight for field, weight in WEIGHTS.items() if row[field])
     raised = score >= 800 or 5 * score + 3 * 500 + 2 * hundredths * 10 >= 7000

@@ -1,4 +1,4 @@
-"""The policy by worth alone, at every boundary."""
+"""The policy `score`, at every boundary."""
 
 import pytest
 

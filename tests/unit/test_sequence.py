@@ -46,7 +46,7 @@ class Stages:
         return self.runner.run(stage, firing, 100, work)
 
     def answer(self) -> dict[str, Any]:
-        """What the reports show of the scheduled run."""
+        """The scheduled run's answer in the reports."""
         return self.store.runs[SCHEDULED.cycle, ACCEPT].result or {}
 
 

@@ -1,4 +1,4 @@
-"""The sweep finds what nobody would come back to, and does no harm to what is on its way."""
+"""The sweep finds lost tasks and leaves all others alone."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -203,7 +203,7 @@ def test_a_sweep_is_bounded() -> None:
 
 @dataclass
 class Meanwhile(InMemoryRecordStore):
-    """A worker comes back to each task after the sweep has looked at it, and before the sweep acts."""
+    """A worker works on each task between the sweep's look and its action."""
 
     enrichment: Enrichment | None = None
 
