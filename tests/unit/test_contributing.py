@@ -92,12 +92,3 @@ def test_the_checks_use_nothing_outside_the_repository() -> None:
 
     assert re.findall(r"\.\./\S+", script) == []
     assert set(re.findall(r"^ *step make ([a-z-]+)", script, re.MULTILINE)) <= make_targets()
-
-
-def test_every_path_that_contributing_names_exists() -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    code = re.findall(r"(?<!`)`([^`\n]+)`", page) + re.findall(r"\btests/[\w./]+", page)
-    paths = [name for name in code if re.fullmatch(r"\.?[a-z][\w.-]*(/[\w.-]*)+", name)]
-
-    assert len(paths) > 10
-    assert [path for path in paths if not (ROOT / path).exists()] == []
