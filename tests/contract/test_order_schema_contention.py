@@ -133,7 +133,7 @@ WAITING = "select from pg_stat_activity where datname = current_database() and w
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_whoever_touches_a_shipment_waits_for_its_order_first(
+def test_a_caller_locks_the_order_before_its_shipment(
     database: Database, fulfillment: Fulfillment, name: str
 ) -> None:
     """A caller that waits for the order holds no shipment, so the holder of the order can lock it too."""

@@ -34,7 +34,7 @@ def test_the_first_stage_of_a_cycle_runs(fulfillment: Fulfillment) -> None:
     }
 
 
-def test_a_duplicate_firing_of_a_finished_stage_is_told_what_it_answered(fulfillment: Fulfillment) -> None:
+def test_a_duplicate_firing_of_a_finished_stage_gets_the_first_answer(fulfillment: Fulfillment) -> None:
     fulfillment.begin_stage(owner=OWNER)
     fulfillment.end_stage(OWNER, result={"done": 3, "errors": []})
     again = fulfillment.later(minutes=1).begin_stage()
@@ -89,7 +89,7 @@ def test_a_renewed_lease_keeps_others_out(fulfillment: Fulfillment) -> None:
     assert fulfillment.later(seconds=2 * STAGE_LEASE - 1).begin_stage()["outcome"] == "run"
 
 
-def test_a_lease_that_ran_out_can_be_renewed_while_nobody_has_taken_over(fulfillment: Fulfillment) -> None:
+def test_a_lease_that_ran_out_can_be_renewed_until_another_run_begins(fulfillment: Fulfillment) -> None:
     fulfillment.begin_stage(owner=OWNER)
     late = fulfillment.later(seconds=2 * STAGE_LEASE)
     assert late.renew_stage(OWNER)
@@ -136,7 +136,7 @@ def test_a_stage_runs_out_of_order_when_the_one_before_it_died(fulfillment: Fulf
     assert late.begin_stage(before="accept-orders", due=NOW)["out_of_order"]
 
 
-def test_what_runs_in_another_cycle_is_not_the_stage_before(fulfillment: Fulfillment) -> None:
+def test_a_run_in_another_cycle_is_not_the_stage_before(fulfillment: Fulfillment) -> None:
     fulfillment.begin_stage("accept-orders", OWNER, cycle=NEXT_CYCLE)
     late = fulfillment.later(seconds=STAGE_GRACE)
     assert late.begin_stage(before="accept-orders", due=NOW)["outcome"] == "run"

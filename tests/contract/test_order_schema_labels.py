@@ -141,7 +141,7 @@ def test_money_that_is_open_keeps_asking_for_a_person_until_one_has_seen_to_it(
     assert fulfillment.order()["attention"], "a further one"
 
 
-def test_seeing_to_the_money_leaves_what_else_a_person_must_look_at(fulfillment: Fulfillment) -> None:
+def test_undoing_a_purchase_keeps_the_order_s_other_reasons_for_a_person(fulfillment: Fulfillment) -> None:
     shipment = requested(fulfillment)
     fulfillment.refuse(shipment)
     fulfillment.buy(shipment)
@@ -170,7 +170,7 @@ def test_a_call_of_an_ended_order_that_stays_unclear_reaches_a_person_too(fulfil
     assert (fulfillment.order()["attention"], fulfillment.order()["state"]) == (True, CANCELLED)
 
 
-def test_what_is_settled_first_is_what_nobody_looked_at_for_longest(fulfillment: Fulfillment) -> None:
+def test_the_longest_untouched_shipment_is_settled_first(fulfillment: Fulfillment) -> None:
     first, second = fulfillment.open(fulfillment.accepted("A")), fulfillment.open(fulfillment.accepted("B"))
     cancel(fulfillment, "A")
     cancel(fulfillment.later(seconds=1), "B")
@@ -179,7 +179,7 @@ def test_what_is_settled_first_is_what_nobody_looked_at_for_longest(fulfillment:
     assert ids(fulfillment.to_settle(1)) == [second["id"]]
 
 
-def test_what_is_said_of_an_earlier_call_does_not_end_a_later_one(fulfillment: Fulfillment) -> None:
+def test_a_report_about_an_earlier_call_does_not_end_a_later_one(fulfillment: Fulfillment) -> None:
     first = requested(fulfillment)
     second = fulfillment.call_again(first)
     assert second is not None
@@ -202,7 +202,7 @@ def test_a_call_that_was_not_made_after_an_unclear_one_settles_all_the_same(fulf
     )
 
 
-def test_news_that_come_late_do_not_undo_what_is_known(fulfillment: Fulfillment) -> None:
+def test_late_news_do_not_overwrite_newer_facts(fulfillment: Fulfillment) -> None:
     shipment = fulfillment.labelled()
     assert fulfillment.unknown(shipment) == 0
     fulfillment.refuse(shipment)

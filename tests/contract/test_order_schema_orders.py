@@ -20,7 +20,7 @@ def order_line(line_id: str = "A-1", quantity: int = 2, price: str = "9.99") -> 
     return {"line_id": line_id, "sku": "SKU-1", "quantity": quantity, "title": "Cable", "price": price}
 
 
-def test_an_order_is_kept_with_all_that_is_told(fulfillment: Fulfillment) -> None:
+def test_an_order_is_stored_with_all_its_facts(fulfillment: Fulfillment) -> None:
     sent = order(address={"name": "Ana"}, ship_before=at(60), can_ship=True, total="1234567890.12345678")
     assert fulfillment.store(sent) == 1
     (kept,) = fulfillment.orders_in("pending_acceptance")
@@ -34,7 +34,7 @@ def test_an_order_is_kept_with_all_that_is_told(fulfillment: Fulfillment) -> Non
     )
 
 
-def test_an_order_told_twice_in_one_page_is_stored_as_it_was_told_last(fulfillment: Fulfillment) -> None:
+def test_of_an_order_twice_in_one_page_the_last_is_stored(fulfillment: Fulfillment) -> None:
     pages = (order(marketplace_updated_at=at(0), marketplace_state="SHIPPING"), order())
     for sent in (pages, pages[::-1]):
         fulfillment.store(*sent)
@@ -56,7 +56,7 @@ def test_older_news_change_nothing_and_the_same_news_write_nothing(fulfillment: 
     assert fulfillment.order() == kept
 
 
-def test_an_address_that_is_not_told_any_more_is_kept(fulfillment: Fulfillment) -> None:
+def test_a_stored_address_is_kept_when_the_marketplace_stops_showing_it(fulfillment: Fulfillment) -> None:
     fulfillment.store(order(address={"name": "Ana"}))
     fulfillment.store(order(marketplace_updated_at=at(1), marketplace_state="SHIPPED"))
     assert (fulfillment.order()["address"], fulfillment.order()["marketplace_state"]) == (
@@ -95,7 +95,7 @@ def test_a_piece_s_size_comes_with_the_line_and_stays_within_what_the_carrier_ta
             fulfillment.connection.execute(f"insert into parcel_sizes values ('SKU-2', {size})".encode())
 
 
-def test_pages_follow_time_and_then_id_and_miss_nobody(fulfillment: Fulfillment) -> None:
+def test_pages_follow_time_and_then_id_and_miss_no_order(fulfillment: Fulfillment) -> None:
     expected = [(number // 3, f"O{number:02}") for number in range(20)]
     fulfillment.store(*[order(name, ordered_at=at(minute)) for minute, name in reversed(expected)])
     fulfillment.move(*[move(name, "pending_acceptance", "accepted") for _, name in expected[::2]])

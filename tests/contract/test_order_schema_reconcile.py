@@ -108,9 +108,7 @@ def test_an_order_that_moved_past_its_history_is_lost(database: Database, fulfil
     assert (sides["lost"], sides["shipped"], sides["balanced"]) == (1, 0, False)
 
 
-def test_an_order_that_nobody_saw_coming_does_not_balance(
-    database: Database, fulfillment: Fulfillment
-) -> None:
+def test_an_order_without_a_history_does_not_balance(database: Database, fulfillment: Fulfillment) -> None:
     fulfillment.store(order("A"))
     past_the_triggers(database, "delete from order_status_history where order_id = 'A'")
     sides = fulfillment.reconcile()

@@ -188,7 +188,7 @@ def test_whatever_the_marketplace_shows_calls_for_a_legal_arrow_or_none(
     assert called_for is None or (str(state), str(called_for.to_state)) in ORDER_ARROWS
 
 
-def test_the_history_of_a_whole_life_says_what_moved_it_when_and_why(fulfillment: Fulfillment) -> None:
+def test_the_history_shows_each_move_with_its_stage_time_and_reason(fulfillment: Fulfillment) -> None:
     fulfillment.accepted()
     shipment = fulfillment.later(minutes=3).open()
     fulfillment.later(minutes=3).unknown(shipment)
@@ -208,7 +208,7 @@ def test_the_history_of_a_whole_life_says_what_moved_it_when_and_why(fulfillment
 @pytest.mark.parametrize(
     "rewriting", ["update order_status_history set reason = 'x'", "delete from order_status_history"]
 )
-def test_nobody_rewrites_the_history_and_not_even_its_owner_empties_it(
+def test_the_history_cannot_be_rewritten_or_emptied_even_by_its_owner(
     database: Database, fulfillment: Fulfillment, rewriting: str
 ) -> None:
     fulfillment.accepted()

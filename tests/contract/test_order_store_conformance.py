@@ -67,7 +67,7 @@ def shipment_of(store: Store, order_id: str = "A") -> ShipmentFacts:
 # --- stages
 
 
-def test_a_stage_runs_once_in_a_cycle_and_then_tells_what_it_answered(store: Store) -> None:
+def test_a_stage_runs_once_in_a_cycle_and_then_repeats_its_answer(store: Store) -> None:
     owner = uuid4()
     begun = store.begin_stage(CYCLE, STAGE, owner, trigger="scheduler", lease=LEASE, before=None)
     assert (begun.outcome, begun.out_of_order) == ("run", False)
@@ -87,7 +87,7 @@ def test_a_stage_runs_in_one_cycle_at_a_time(store: Store, clock: SettableClock)
     assert begin(store, cycle="2026-11-22T12:15Z").outcome == "run"
 
 
-def test_a_renewed_lease_holds_on_and_a_lost_one_is_told(store: Store, clock: SettableClock) -> None:
+def test_a_renewed_lease_holds_and_a_lost_one_is_reported(store: Store, clock: SettableClock) -> None:
     owner = uuid4()
     store.begin_stage(CYCLE, STAGE, owner, trigger="scheduler", lease=LEASE, before=None)
     clock.advance(seconds=100)
@@ -152,7 +152,7 @@ def test_a_failed_stage_begins_again_in_its_cycle_and_a_run_that_ended_does_not(
 # --- orders
 
 
-def test_an_order_is_new_once_and_is_told_as_it_was_read(store: Store) -> None:
+def test_an_order_is_new_once_and_is_shown_as_it_was_read(store: Store) -> None:
     assert store.store_orders([order("A"), order("B")], "accept-orders") == 2
     assert store.store_orders([order("A")], "accept-orders") == 0
     known, _ = store.orders_in([S.PENDING_ACCEPTANCE], 10)

@@ -174,7 +174,7 @@ def test_a_changed_field_gives_another_hash_so_the_row_is_offered_again(
     assert len(shelf.read()) == 1
 
 
-def test_a_row_that_is_only_ranked_anew_stays_finished(shelf: Shelf) -> None:
+def test_a_row_with_only_a_new_rank_stays_finished(shelf: Shelf) -> None:
     shelf.put([part("A", 0.5, specs={"a": 1, "b": 2})])
     shelf.finish("A")
     shelf.put([part("A", 0.9, specs={"b": 2, "a": 1}), part("B", 0.9)])

@@ -285,7 +285,7 @@ def test_an_unknown_task_is_not_found(store: Store, call: str) -> None:
         getattr(store, call)(*arguments)
 
 
-def test_the_sweep_finds_what_never_reached_the_queue(store: Store, clock: SettableClock) -> None:
+def test_the_sweep_finds_a_task_that_never_reached_the_queue(store: Store, clock: SettableClock) -> None:
     task = opened_one(store)
     assert store.sweep_candidates(10) == []
     clock.advance(seconds=TIMES.grace)
@@ -295,7 +295,7 @@ def test_the_sweep_finds_what_never_reached_the_queue(store: Store, clock: Setta
     assert store.sweep_candidates(10) == []
 
 
-def test_the_sweep_finds_what_was_silent_for_too_long(store: Store, clock: SettableClock) -> None:
+def test_the_sweep_finds_a_task_that_is_silent_for_too_long(store: Store, clock: SettableClock) -> None:
     task = opened_one(store)
     store.note_progress("batch-of-A", enqueued=[task], counts={}, ledgered=[], closed=True)
     clock.advance(seconds=TIMES.patience)

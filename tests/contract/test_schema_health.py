@@ -74,7 +74,7 @@ def test_manual_tasks_are_overdue_by_their_own_time_and_until_they_end(enrichmen
     assert figures(later) == {"manual_open": 1, "daily_share": 0.002}
 
 
-def test_the_share_of_a_day_begins_anew_at_midnight(enrichment: Enrichment) -> None:
+def test_the_share_of_a_day_starts_again_at_midnight(enrichment: Enrichment) -> None:
     enrichment.begin()
     enrichment.open([item("A", "manual")], daily_limit=2)
     later = replace(enrichment, now=NOW.replace(hour=0) + timedelta(days=1))

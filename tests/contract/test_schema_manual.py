@@ -34,7 +34,7 @@ def stored(enrichment: Enrichment) -> Json:
     return found
 
 
-def test_a_manual_task_begins_due_by_its_priority_and_with_nobody(enrichment: Enrichment) -> None:
+def test_a_manual_task_begins_without_a_person_and_due_by_its_priority(enrichment: Enrichment) -> None:
     for priority, seconds in DUE.items():
         row = enrichment.manual(enrichment.person(f"P {priority}", fields={"priority": priority}))
         assert row["due_at"] == NOW + timedelta(seconds=seconds)
@@ -76,7 +76,7 @@ def test_another_person_gets_the_task_exactly_when_the_claim_ends(enrichment: En
         later.complete(task, "ana")
 
 
-def test_who_let_a_claim_run_out_may_still_complete_when_nobody_took_it(enrichment: Enrichment) -> None:
+def test_a_person_whose_claim_ran_out_may_complete_until_another_takes_it(enrichment: Enrichment) -> None:
     task = enrichment.person()
     enrichment.take(task)
     assert enrichment.later(days=2).complete(task)["state"] == "completed"

@@ -44,7 +44,7 @@ def test_many_runs_at_once_open_exactly_the_day_s_quota_between_them(
     assert (tasks(enrichment), used(enrichment)) == (QUOTA, QUOTA)
 
 
-def test_what_does_not_fit_is_the_end_of_the_list_and_stays_unclaimed(enrichment: Enrichment) -> None:
+def test_records_beyond_the_quota_are_the_end_of_the_list_and_stay_unclaimed(enrichment: Enrichment) -> None:
     enrichment.begin()
     opened = enrichment.open([item(f"P{place}") for place in range(5)], daily_limit=3)
     assert [task["record_key"][:2] for task in opened["automation"]] == ["P0", "P1", "P2"]
@@ -52,7 +52,7 @@ def test_what_does_not_fit_is_the_end_of_the_list_and_stays_unclaimed(enrichment
     assert enrichment.all("select pn from records order by pn") == [{"pn": pn} for pn in ("P0", "P1", "P2")]
 
 
-def test_a_new_day_in_utc_has_a_quota_of_its_own(enrichment: Enrichment) -> None:
+def test_a_new_day_in_utc_has_a_new_quota(enrichment: Enrichment) -> None:
     late = Enrichment(enrichment.connection, datetime(2026, 3, 2, 23, 59, 59, tzinfo=UTC))
     late.begin()
     assert late.open([item("P1"), item("P2")], daily_limit=1)["over_limit"] == 1

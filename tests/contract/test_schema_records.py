@@ -99,7 +99,7 @@ def automation_completed(enrichment: Enrichment) -> None:
         (automation_completed, "recently_completed", False),
     ],
 )
-def test_a_record_is_claimed_exactly_while_somebody_works_on_it(
+def test_a_record_is_claimed_exactly_while_a_task_is_open(
     enrichment: Enrichment, arrange: Callable[[Enrichment], None], reason: str | None, is_open: object
 ) -> None:
     arrange(enrichment)

@@ -144,7 +144,7 @@ def test_a_fallback_task_is_made_once_and_named_both_times(enrichment: Enrichmen
     assert everything(enrichment) == after
 
 
-def test_a_release_is_no_repetition_once_somebody_else_has_claimed(enrichment: Enrichment) -> None:
+def test_a_release_is_no_repetition_once_another_person_has_claimed(enrichment: Enrichment) -> None:
     task = claimed(enrichment)
     assert enrichment.release(task)
     enrichment.claim(task, uuid.UUID(int=9))
@@ -161,7 +161,7 @@ def test_completing_twice_with_other_fields_is_refused(enrichment: Enrichment) -
     assert refusal.value.sqlstate == "PT409"
 
 
-def test_completing_as_somebody_else_what_is_completed_is_refused(enrichment: Enrichment) -> None:
+def test_completing_another_person_s_completed_task_is_refused(enrichment: Enrichment) -> None:
     task = taken(enrichment)
     enrichment.complete(task)
     with pytest.raises(psycopg.Error, match="is already completed"):

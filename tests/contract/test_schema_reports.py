@@ -131,7 +131,7 @@ def test_counts_of_a_closed_batch_stay_as_they_are(enrichment: Enrichment) -> No
     assert enrichment.status()["counts"] == {"read": 1}
 
 
-def test_the_latest_products_come_first_beside_what_the_source_said(enrichment: Enrichment) -> None:
+def test_the_latest_products_come_first_with_their_source_rows(enrichment: Enrichment) -> None:
     for minute in range(4):
         enrichment.later(minutes=minute).completed(f"P{minute}")
     enrichment.person("P9")

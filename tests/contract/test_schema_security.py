@@ -131,7 +131,7 @@ def test_no_function_runs_with_its_owner_s_rights(owner: psycopg.Connection) -> 
     assert column(owner, query) == []
 
 
-def test_a_table_that_somebody_puts_in_the_way_is_not_used(database: Database) -> None:
+def test_a_temporary_table_with_the_same_name_is_not_used(database: Database) -> None:
     with database.connect() as connection:
         connection.execute("create temporary table daily_usage (day date, used integer, quota integer)")
         connection.execute("insert into pg_temp.daily_usage values (current_date, 99, 99)")

@@ -186,7 +186,7 @@ def test_events_of_people_name_them_when_they_claim_release_and_take_over(enrich
 
 
 @pytest.mark.parametrize("rewriting", ["update task_events set to_state = 'x'", "delete from task_events"])
-def test_nobody_rewrites_the_audit_and_not_even_its_owner_empties_it(
+def test_the_audit_cannot_be_rewritten_or_emptied_even_by_its_owner(
     database: Database, enrichment: Enrichment, rewriting: str
 ) -> None:
     enrichment.automation()

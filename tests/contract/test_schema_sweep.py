@@ -90,7 +90,7 @@ def test_a_dead_letter_is_due_after_the_grace_until_a_person_has_it(enrichment: 
     assert enrichment.later(days=365).candidates() == []
 
 
-def test_what_ended_is_never_due(enrichment: Enrichment) -> None:
+def test_an_ended_task_is_never_due(enrichment: Enrichment) -> None:
     enrichment.completed("P1")
     enrichment.failed("P2", to_manual=False)
     enrichment.person("P3")
@@ -136,7 +136,7 @@ def test_renewing_takes_the_lease_from_a_worker_that_is_gone(enrichment: Enrichm
     assert later.claim(task, OTHER)["outcome"] == "claimed"
 
 
-def test_a_renewed_task_that_is_enqueued_anew_is_told_by_its_generation(enrichment: Enrichment) -> None:
+def test_a_renewed_task_is_noted_as_enqueued_by_its_generation(enrichment: Enrichment) -> None:
     task = enrichment.automation()
     later = enrichment.later(hours=1)
     later.progress(task)

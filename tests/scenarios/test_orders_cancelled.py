@@ -108,7 +108,7 @@ def test_an_order_cancelled_while_the_carrier_does_not_say_what_it_sold(
     assert fulfillment.sold(order) == 1
 
 
-def test_an_order_cancelled_after_a_purchase_that_came_to_nothing_needs_nobody(
+def test_an_order_cancelled_after_a_failed_purchase_needs_no_person(
     fulfillment: RunningFulfillment,
 ) -> None:
     (order,) = fulfillment.accepted()

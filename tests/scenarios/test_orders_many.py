@@ -44,7 +44,7 @@ def test_a_thousand_waiting_orders_are_shipped_in_one_cycle_with_the_fewest_call
 
 
 @pytest.mark.parametrize(("stage", "before"), [(ACCEPT, "waiting"), (LABEL, "accepted"), (TRACK, "labelled")])
-def test_a_limit_bounds_a_run_and_the_rest_is_said_to_be_left(
+def test_a_limit_bounds_a_run_and_the_rest_is_reported_as_left(
     fulfillment: RunningFulfillment, stage: str, before: str
 ) -> None:
     getattr(fulfillment, before)(7)

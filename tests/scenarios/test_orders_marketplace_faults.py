@@ -72,7 +72,7 @@ def test_reads_that_all_fail_end_the_stage_and_the_next_firing_goes_on(
     fulfillment.assert_shipped_with_one_label(order)
 
 
-def test_what_was_done_by_hand_is_followed(fulfillment: RunningFulfillment) -> None:
+def test_changes_by_hand_are_followed(fulfillment: RunningFulfillment) -> None:
     """Somebody accepted one order, shipped another, and set the tracking number of a third at the marketplace."""
     by_hand, shipped, tracked = (*fulfillment.waiting(1), *fulfillment.labelled(1), *fulfillment.labelled(1))
     fulfillment.see([by_hand])

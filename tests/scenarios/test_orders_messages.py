@@ -104,7 +104,7 @@ def test_sync_messages_killed_loses_nothing(fulfillment: RunningFulfillment, par
     assert stored(fulfillment) == {thread: number for thread, number in there.items() if number}
 
 
-def test_a_thread_that_cannot_be_read_is_told_and_hides_no_other(fulfillment: RunningFulfillment) -> None:
+def test_a_thread_that_cannot_be_read_is_reported_and_hides_no_other(fulfillment: RunningFulfillment) -> None:
     good, bad = {"thread_id": "T-1", "messages": [{"body": "Hello"}]}, {"thread_id": "T-2"}
     write(fulfillment, good, bad | {"overrides": {"id": None}})
     answer = fulfillment.fire(MESSAGES)

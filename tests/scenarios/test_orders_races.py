@@ -150,7 +150,7 @@ def test_a_limit_bounds_the_pdfs_that_are_asked_for_again(fulfillment: RunningFu
     assert (answer["done"], answer["left"], answer["label_pending"]) == (0, 3, 3)
 
 
-def test_what_the_store_refuses_of_an_ended_order_keeps_no_other_waiting(
+def test_an_ended_order_that_the_store_refuses_delays_no_other(
     fulfillment: RunningFulfillment,
 ) -> None:
     ended, other = fulfillment.accepted(2)

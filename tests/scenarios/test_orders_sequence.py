@@ -37,7 +37,7 @@ def end(fulfillment: RunningFulfillment, stage: str, cycle: str, owner: uuid.UUI
     assert fulfillment.store.end_stage(cycle, stage, owner, finished=finished, result={"done": 0})
 
 
-def test_a_duplicate_firing_is_answered_with_what_the_first_one_did(
+def test_a_duplicate_firing_gets_the_answer_of_the_first(
     fulfillment: RunningFulfillment, deployed: Start
 ) -> None:
     fulfillment.waiting(2)
@@ -168,7 +168,7 @@ def test_a_stage_that_lost_its_lease_stops_before_the_next_order(fulfillment: Ru
 
 
 @pytest.mark.parametrize("function", ["accept_orders", "create_labels", "update_tracking", "sync_messages"])
-def test_a_dry_run_tells_what_would_be_done_and_changes_nothing(
+def test_a_dry_run_previews_the_run_and_changes_nothing(
     fulfillment: RunningFulfillment, deployed: Start, function: str
 ) -> None:
     labelled, waiting, accepted = fulfillment.labelled(3), fulfillment.waiting(3), fulfillment.accepted(3)

@@ -40,7 +40,7 @@ def test_an_address_that_does_not_fit_is_set_aside_with_the_reason(
     assert (fulfillment.sold(bad), fulfillment.state(good)) == (0, "label_created")
 
 
-def test_a_person_mends_the_address_and_says_so_over_http(
+def test_a_person_corrects_the_address_and_retries_over_http(
     fulfillment: RunningFulfillment, deployed: Start
 ) -> None:
     (order,) = fulfillment.accepted(address=ABROAD)
@@ -57,7 +57,9 @@ def test_a_person_mends_the_address_and_says_so_over_http(
     assert fulfillment.status(order)["shipment"]["request"]["destination"]["postal_code"] == "H2X1Y4"
 
 
-def test_without_a_mended_address_the_order_is_set_aside_again(fulfillment: RunningFulfillment) -> None:
+def test_with_the_same_wrong_address_the_order_goes_to_a_person_again(
+    fulfillment: RunningFulfillment,
+) -> None:
     (order,) = fulfillment.accepted(address=ABROAD)
     fulfillment.fire(LABEL)
     fulfillment.store.retry_order(order, "please")

@@ -201,7 +201,7 @@ def test_a_postponement_that_the_queue_does_not_take_is_tried_again_by_the_queue
     assert len(enrichment.catalogue.asked) == 1
 
 
-def test_a_delivery_while_another_is_at_work_is_told_to_come_again() -> None:
+def test_a_delivery_during_another_is_asked_to_come_again() -> None:
     enrichment = Enrichment()
     task = enrichment.opened()
     enrichment.store.claim_automation_task(task.id, uuid4())
@@ -259,7 +259,7 @@ def test_an_answer_that_nothing_can_be_made_of_goes_to_a_person() -> None:
     assert handed_over(enrichment, task) == [ErrorCategory.INVALID_RESPONSE]
 
 
-def test_a_task_that_nobody_knows_is_not_found() -> None:
+def test_an_unknown_task_is_not_found() -> None:
     with pytest.raises(NotFound):
         Enrichment().worker().work(Delivery(uuid4(), 1, last=False))
 

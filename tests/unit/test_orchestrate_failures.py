@@ -61,7 +61,7 @@ def test_a_source_that_goes_down_later_leaves_a_closed_batch_that_is_worked_on()
     assert counts_of(enrichment.run("next"))["opened"] == 1
 
 
-def test_what_a_queue_that_is_down_does_not_take_is_reported_and_left_to_the_sweep() -> None:
+def test_tasks_that_a_queue_does_not_take_are_reported_and_left_to_the_sweep() -> None:
     enrichment = Enrichment(parts(3))
     enrichment.queue.down = True
     report = enrichment.run()
@@ -142,7 +142,7 @@ def test_a_preview_of_nothing_is_empty() -> None:
     assert Enrichment().orchestrator.preview(order(force=Route.MANUAL)) == []
 
 
-def test_finished_rows_are_told_to_the_ledger_once() -> None:
+def test_finished_rows_are_written_to_the_ledger_once() -> None:
     enrichment = Enrichment()
     task = enrichment.opened()
     enrichment.work(task)

@@ -47,11 +47,11 @@ def test_the_table_above_leaves_no_state_out() -> None:
 
 
 @pytest.mark.parametrize("state", UNSHIPPED)
-def test_a_state_that_nobody_knows_calls_for_nothing(state: OrderState) -> None:
+def test_an_unknown_state_calls_for_no_move(state: OrderState) -> None:
     assert follow("A-1", state, "INCIDENT_OPEN") is None
 
 
-def test_a_move_is_told_with_its_reason_and_whether_a_person_must_look() -> None:
+def test_a_move_as_json_has_its_reason_and_its_attention() -> None:
     move = Move("A-1", OrderState.ACCEPTED, OrderState.LABEL_FAILED, "no street", attention=True)
     assert move.to_json() == {
         "order_id": "A-1",

@@ -57,7 +57,7 @@ def test_a_stage_knows_the_one_before_it() -> None:
     assert PIPELINE.before("accept-orders") is None
 
 
-def test_a_stage_that_is_not_listed_is_told_with_those_that_are() -> None:
+def test_an_unknown_stage_is_refused_with_the_list_of_stages() -> None:
     with pytest.raises(
         SettingsInvalid, match=r"pipeline\.json has no stage paint-parcels; it has accept-orders, "
     ):
@@ -129,7 +129,7 @@ def test_a_good_list_of_ones_own_is_taken(tmp_path: Path) -> None:
     assert pipeline.stage("first-stage").entry_point == "first_stage"
 
 
-def test_a_file_that_is_no_json_or_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_one_that_is_no_json_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match=r"^pipeline.json: "):
         load_pipeline(written(tmp_path, "{"))
     with pytest.raises(SettingsInvalid, match=r"^gone.json: "):

@@ -192,7 +192,7 @@ def test_priorities_sort_by_urgency() -> None:
     assert sorted(TaskPriority, key=lambda priority: priority.rank) == ["high", "medium", "low"]
 
 
-def test_the_reason_says_what_of_the_row_could_not_be_used() -> None:
+def test_the_reason_names_the_parts_of_the_row_that_could_not_be_used() -> None:
     odd = read_record({"pn": "LM317T", "docs": "https://a/b.pdf", "priority_score": {"score": "0.9"}})
     assert isinstance(odd, PartRecord)
     reason = decide(odd, History(), asking("{priority: {lt: 1}}"), WorkflowConfig()).reason

@@ -196,7 +196,7 @@ def test_a_wrong_policy_is_refused_with_its_file_and_rule(case: str) -> None:
     assert refused.value.detail.startswith(f"mine.yaml: {message}")
 
 
-def test_several_faults_are_told_at_once() -> None:
+def test_several_errors_are_reported_at_once() -> None:
     with pytest.raises(PolicyInvalid) as refused:
         parse_policy("mine", policy(rule(route="robot", priority="urgent")))
     assert "route: expected" in refused.value.detail

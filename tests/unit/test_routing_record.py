@@ -71,7 +71,7 @@ def test_a_row_without_a_part_number_is_rejected_with_the_reason(row: object, re
     assert rejected.reason == reason
 
 
-def test_a_rejected_row_keeps_what_there_was() -> None:
+def test_a_rejected_row_keeps_its_content() -> None:
     rejected = read_record({"pn": "", "description": "a\x00b", "priority_score": {"score": 0.9}})
     assert isinstance(rejected, Rejected)
     assert rejected.to_json()["description"] == "ab"
@@ -149,7 +149,7 @@ def test_a_description_of_two_megabytes_is_cut_and_noted() -> None:
     assert len(json.dumps(record.to_json())) < 70_000
 
 
-def test_columns_that_nobody_asked_for_are_left_out() -> None:
+def test_other_columns_are_left_out() -> None:
     assert read(secret="s", extra=[1]).to_json().keys() == set(COLUMNS)
 
 

@@ -66,7 +66,7 @@ def test_schedulers_firing_belongs_to_its_interval() -> None:
     assert firing_of(DUE, None, PIPELINE).trigger == "scheduler"
 
 
-def test_a_call_by_hand_is_a_cycle_of_its_own() -> None:
+def test_a_call_by_hand_gets_a_new_cycle() -> None:
     firings = [firing_of(None, None, PIPELINE) for _ in range(2)]
     assert firings[0].cycle != firings[1].cycle
     assert firings[0].cycle.startswith("manual-")
@@ -116,7 +116,7 @@ def test_a_stage_waits_out_the_grace_of_one_that_has_not_begun(stages: Stages) -
     assert stages.run(LABEL, SCHEDULED)["out_of_order"] is True
 
 
-def test_by_hand_no_stage_waits_for_one_that_nobody_fired(stages: Stages) -> None:
+def test_by_hand_no_stage_waits_for_one_that_was_not_fired(stages: Stages) -> None:
     assert stages.run(LABEL, Firing("by-curl"))["out_of_order"] is True
 
 
@@ -181,7 +181,7 @@ def test_the_time_that_is_kept_covers_a_purchase_and_the_fetching_of_its_label()
     assert MARGIN.total_seconds() >= 2 * CanadaPostBounds().total
 
 
-def test_a_run_whose_lease_somebody_else_has_may_not_go_on_and_does_not_end_theirs(stages: Stages) -> None:
+def test_a_run_that_lost_its_lease_stops_and_does_not_end_the_other_run(stages: Stages) -> None:
     def work(run: StageRun) -> None:
         stages.clock.advance(seconds=LEASE.total_seconds())
         theirs = stages.store.begin_stage(

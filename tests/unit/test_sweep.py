@@ -67,7 +67,7 @@ def test_a_line_in_good_order_needs_no_sweep() -> None:
     assert enrichment.sweep() == NOTHING
 
 
-def test_what_the_queue_did_not_take_is_enqueued_once_it_can() -> None:
+def test_a_task_that_the_queue_did_not_take_is_enqueued_later() -> None:
     enrichment = Enrichment()
     enrichment.queue.down = True
     task = enrichment.opened()
@@ -115,7 +115,7 @@ def test_a_task_that_is_lost_again_and_again_goes_to_a_person() -> None:
     assert [manual.automation for manual in enrichment.manual] == [task]
 
 
-def test_a_task_that_is_lost_after_a_delivery_goes_to_a_person_with_what_was_known() -> None:
+def test_a_task_lost_after_a_delivery_goes_to_a_person_with_its_last_error() -> None:
     enrichment = Enrichment()
     task = enrichment.opened(Unavailable(ErrorCategory.TIMEOUT, "slow"))
     assert enrichment.work(task).status == 503
