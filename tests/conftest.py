@@ -1,5 +1,7 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import certifi
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +27,19 @@ default_signals_for_children()
 def nothing_left() -> Iterator[None]:
     """Set up before all else, so that it looks after all else has ended."""
     with reaping():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Each httpx.Client reads all of certifi's authorities, which takes 26 ms; no test speaks TLS, so one is enough."""
+    end = "-----END CERTIFICATE-----\n"
+    file = tmp_path_factory.mktemp("tls") / "authority.pem"
+    file.write_text(
+        Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end, encoding="utf-8"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(file))
         yield
 
 
