@@ -42,6 +42,7 @@ class Difference(StrEnum):
 
     EMPTY_TOKEN = "an empty bearer token"
     HINT = "hint for an unknown function"
+    LOST_CONNECTION = "connection lost during a call"
     NOT_NULL = "filter `is.not_null`"
     OPEN_QUOTE = "quote without an end in `in.(...)`"
     PROXY_STATUS = "header `Proxy-Status` of an error"
