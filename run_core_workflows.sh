@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the stages of fulfillment once, in order, with curl; goes on after a failed one.
+# Runs the stages of fulfillment once, in order, with curl; continues after a failed one.
 #
 #   ./run_core_workflows.sh [--cycle NAME] [--limit N] [--dry-run]
 #

@@ -51,14 +51,14 @@ def read_answer(reply: Reply, address: Address) -> dict[str, Any]:
         return reply.json
     if reply.problem:
         raise Refused(f"{address.function} refused: {_detail(reply, reply.problem)}")
-    said = f"{address.function} at {address.url} answered {reply.status} {_phrase(reply.status)}"
+    message = f"{address.function} at {address.url} answered {reply.status} {_phrase(reply.status)}"
     if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise Refused(f"{said}; {_IDENTITY}")
+        raise Refused(f"{message}; {_IDENTITY}")
     if reply.status in _SERVER_ERRORS:
-        raise Refused(f"{said}; its log says why")
+        raise Refused(f"{message}; its log says why")
     if reply.status in _REDIRECTS:
-        said += f", pointing to {reply.headers.get('Location', 'nowhere')}"
-    raise NotReached(f"{said}: this is not the function; is the address right?")
+        message += f", pointing to {reply.headers.get('Location', 'nowhere')}"
+    raise NotReached(f"{message}: this is not the function; is the address right?")
 
 
 def _detail(reply: Reply, problem: Mapping[str, Any]) -> str:

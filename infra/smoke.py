@@ -140,8 +140,8 @@ def attempt(client: httpx.Client, url: str, trial: Trial) -> Outcome:
     passed = reply.status == trial.status
     what = str(reply.status)
     if reply.status != httpx.codes.OK:
-        meant = ", as expected" if passed else ""
-        what = f"{reply.status}{meant}: {reply.body.get('code')}: {reply.body.get('detail')}"
+        note = ", as expected" if passed else ""
+        what = f"{reply.status}{note}: {reply.body.get('code')}: {reply.body.get('detail')}"
     return Outcome(passed, what[:LONGEST], reply.seconds)
 
 

@@ -19,7 +19,7 @@ def started(
     stop: signal.Signals | None = None,
     **options: Any,  # noqa: ANN401 - those of Popen
 ) -> Iterator[subprocess.Popen[str]]:
-    """The running program, in a session of its own.
+    """The running program, in its own session.
 
     When the `with` ends well, `stop` is sent and the program gets 30 s for it: coverage is written only then. What
     still runs, and after an exception everything, is killed together with its process group.

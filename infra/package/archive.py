@@ -1,4 +1,4 @@
-"""The archive of one function: the same bytes for the same content, whoever builds it and when."""
+"""The archive of one function. The same content gives the same bytes, on any machine and at any time."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from infra.package.reach import data_files, reach
 from infra.package.requirements import Pins
 
 BUILD_FILE = "build.json"
-"""`shared/web/health.py` tells its content."""
+"""`shared/web/health.py` reads it."""
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o100644 << 16

@@ -107,7 +107,7 @@ def _imports(node: ast.AST) -> Iterator[Import]:
     elif isinstance(node, ast.ImportFrom):
         if node.level or node.module is None or node.names[0].name == "*":
             raise ValueError(
-                f"line {node.lineno}: relative and star imports are not followed; name what is meant"
+                f"line {node.lineno}: relative and star imports are not followed; import names instead"
             )
         for alias in node.names:
             yield Import(node.module, alias.name, alias.asname or alias.name)

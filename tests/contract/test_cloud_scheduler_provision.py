@@ -13,6 +13,7 @@ from shared.errors import SettingsInvalid
 from shared.fulfillment.pipeline import load_pipeline
 from tests.laptop.google.scheduler_support import LOCATION, Schedule
 from tests.ports import free_port
+from tests.processes import PROJECT
 
 STAGES = [stage.name for stage in load_pipeline().stages]
 State = scheduler_v1.Job.State
@@ -145,8 +146,28 @@ def test_a_schedule_for_orchestrate_needs_its_url() -> None:
         job_definitions(load_pipeline(), Place("demo", "here", {}), "0 6 * * *")
 
 
+def test_schedules_and_retries_are_those_of_terraform() -> None:
+    terraform = (PROJECT / "infra" / "terraform" / "scheduler.tf").read_text()
+    numbers = re.findall(r"\{ count = (\d+), min = (\d+), max = (\d+), doublings = (\d+) \}", terraform)
+    urls = dict.fromkeys((STAGES[0], "orchestrate", "fallback"), "https://here")
+    definitions = job_definitions(load_pipeline(), Place("demo", "here", urls), "0 6 * * *")
+    by_name = {job.name.rpartition("/")[2]: job for job in definitions}
+    retries = [by_name[name].retry_config for name in (STAGES[0], "orchestrate", SWEEP)]
+
+    assert [tuple(map(int, each)) for each in numbers] == [
+        (
+            retry.retry_count,
+            retry.min_backoff_duration.seconds,
+            retry.max_backoff_duration.seconds,
+            retry.max_doublings,
+        )
+        for retry in retries
+    ]
+    assert f'schedule = "{by_name[SWEEP].schedule}"' in terraform
+
+
 def test_every_option_is_documented_and_every_documented_option_exists() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "cloud-scheduler.md").read_text()
+    page = (PROJECT / "docs" / "cloud-scheduler.md").read_text()
     section = page.partition("## The jobs")[2].partition("\n## ")[0]
     existing = {option for option in parser()._option_string_actions if option.startswith("--")} - {"--help"}
     rows = "".join(re.findall(r"^\| (`--[^|]*)\|", section, re.MULTILINE))

@@ -227,13 +227,13 @@ def _say_goodbye(screen: Screen, stage: Stage, seconds: float, *, kept: bool) ->
     if kept:
         here = f"LOCAL_STATE_DIR={shlex.quote(str(stage.state_dir))} .venv/bin/python -m infra.local"
         screen.line(
-            f"\nEverything took {seconds:.1f} s. The stack goes on; to look at it, and to end it:",
+            f"\nEverything took {seconds:.1f} s. The stack runs on. To see its state, and to stop it:",
             style="bold",
         )
         screen.line(f"  {here} status\n  {here} down --purge")
     else:
         screen.line("  done: no process, no data, no port is left")
-        screen.line(f"\nEverything took {seconds:.1f} s. To go on:", style="bold")
+        screen.line(f"\nEverything took {seconds:.1f} s. What to do next:", style="bold")
     for command, what in (
         ("make up", "the same stack, to stay, with curl lines to try"),
         (".venv/bin/python run_workflow.py --help", "run, watch, pending, claim, reconcile"),
