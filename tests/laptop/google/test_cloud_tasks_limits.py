@@ -1,7 +1,6 @@
 """How fast and how many at once a queue dispatches."""
 
 from collections.abc import Callable
-from itertools import pairwise
 from threading import Event
 
 import pytest
@@ -14,29 +13,15 @@ QueueOf = Callable[..., TestQueue]
 
 
 def test_after_the_burst_tasks_leave_at_the_queue_s_rate(tasks_queue_of: QueueOf) -> None:
+    """The server really waits; `test_tasks_rate.py` has the exact times."""
     queue = tasks_queue_of(rate_limits={"max_dispatches_per_second": 20})
     queue.client.pause_queue(name=queue.name)
-    tasks = [queue.add() for _ in range(40)]
+    tasks = [queue.add() for _ in range(25)]
     queue.client.resume_queue(name=queue.name)
     times = sorted(queue.ended(task)[0]["dispatched"] for task in tasks)
-    for earlier, later in zip(
-        times, times[20:], strict=False
-    ):  # 20 more than any burst need a second of refill
+    for earlier, later in zip(times, times[20:], strict=False):  # 20 more than the burst
         assert later - earlier >= 0.9 * (1 / 20)
-    assert times[39] - times[0] >= 0.95
-    assert times[19] - times[0] < times[39] - times[20]
-
-
-def test_a_rate_below_one_a_second_lets_single_tasks_through(tasks_queue_of: QueueOf) -> None:
-    queue = tasks_queue_of(rate_limits={"max_dispatches_per_second": 0.8})
-    times = sorted(queue.ended(task)[0]["dispatched"] for task in [queue.add(), queue.add()])
-    assert times[1] - times[0] >= 1.2
-
-
-def test_a_retry_needs_a_token_as_a_first_attempt_does(tasks_queue_of: QueueOf) -> None:
-    queue = tasks_queue_of(rate_limits={"max_dispatches_per_second": 4})
-    rows = queue.ended(queue.add(*[Answer(500)] * 6, Answer(200)))
-    assert rows[6]["dispatched"] - rows[0]["dispatched"] >= 0.7
+    assert times[24] - times[0] >= 0.95 * (5 / 20)
 
 
 def test_never_more_than_max_concurrent_dispatches_are_in_flight(tasks_queue_of: QueueOf) -> None:
@@ -81,17 +66,6 @@ def test_an_overloaded_worker_lowers_the_queue_s_effective_rate(tasks_queue: Tes
 def test_other_failures_leave_the_rate_alone(tasks_queue: TestQueue, status: int) -> None:
     tasks_queue.ended(tasks_queue.add(Answer(status), Answer(200)))
     assert tasks_queue.server.summary(tasks_queue.name)["effective_rate"] == 500
-
-
-def test_a_lowered_rate_slows_the_whole_queue(tasks_queue_of: QueueOf) -> None:
-    queue = tasks_queue_of(rate_limits={"max_dispatches_per_second": 2, "max_concurrent_dispatches": 1})
-    overloaded = queue.add(Answer(429), Answer(200))
-    queue.deliveries(overloaded, 1)
-    times = sorted(queue.ended(task)[-1]["dispatched"] for task in [queue.add(), overloaded, queue.add()])
-    assert [later - earlier >= 0.65 for earlier, later in pairwise(times)] == [
-        True,
-        True,
-    ]  # 0.5 at the full rate
 
 
 def test_one_queue_does_not_wait_for_another(tasks_queue_of: QueueOf) -> None:

@@ -1,15 +1,12 @@
 """Named tasks are created once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from google.api_core.exceptions import AlreadyExists, FailedPrecondition
+from google.api_core.exceptions import AlreadyExists
 
-from tests.laptop.google.server import running
-from tests.laptop.google.tasks_support import LOCATION, TasksServer, TestQueue, create_queue
+from tests.laptop.google.tasks_support import TestQueue, create_queue
 from tests.laptop.google.worker import Worker
-from tests.waiting import wait_until
 
 
 def test_a_name_in_use_is_refused(tasks_queue: TestQueue) -> None:
@@ -57,28 +54,3 @@ def test_unnamed_tasks_get_different_names(tasks_queue: TestQueue) -> None:
     assert len(names) == 5
     assert all(name.startswith(f"{tasks_queue.name}/tasks/") for name in names)
     tasks_queue.worker.calls("unnamed", 5)
-
-
-def test_names_are_free_again_when_their_time_is_over(tmp_path: Path, tasks_worker: Worker) -> None:
-    windows = ("--task-tombstone", "0.6", "--queue-tombstone", "0.6")
-    with running(TasksServer, tmp_path / "tasks.db", *windows) as server:
-        queue = create_queue(server, tasks_worker)
-        queue.ended(queue.add(task="again"))
-        with pytest.raises(AlreadyExists):
-            queue.add(task="again")
-
-        def created(create: object) -> bool:
-            try:
-                assert callable(create)
-                create()
-            except (AlreadyExists, FailedPrecondition):
-                return False
-            return True
-
-        wait_until(lambda: created(lambda: queue.add(task="again")))
-        queue.client.delete_queue(name=queue.name)
-        with pytest.raises(FailedPrecondition):
-            queue.client.create_queue(parent=LOCATION, queue={"name": queue.name})
-        wait_until(
-            lambda: created(lambda: queue.client.create_queue(parent=LOCATION, queue={"name": queue.name}))
-        )

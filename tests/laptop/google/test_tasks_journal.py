@@ -116,6 +116,28 @@ def test_a_task_older_than_31_days_is_forgotten_and_its_name_is_free_later(journ
     asyncio.run(live())
 
 
+def test_names_are_free_again_when_their_time_is_over(journal: Journal) -> None:
+    clock = Clock()
+    registry = Registry(journal, Settings(task_tombstone=60, queue_tombstone=600), clock)
+
+    async def live() -> None:
+        queue = await registry.create_queue(new_queue(LOCATION, Queue(name=NAME)))
+        registry.end_task(queue, await registry.create_task(queue, a_task()))
+        clock.now += 59
+        with pytest.raises(Refused, match="already exists"):
+            await registry.create_task(queue, a_task())
+        clock.now += 1
+        await registry.create_task(queue, a_task())
+        await registry.delete_queue(NAME)
+        clock.now += 599
+        with pytest.raises(Refused, match="existed too recently"):
+            await registry.create_queue(new_queue(LOCATION, Queue(name=NAME)))
+        clock.now += 1
+        await registry.create_queue(new_queue(LOCATION, Queue(name=NAME)))
+
+    asyncio.run(live())
+
+
 def test_a_task_that_could_not_be_written_is_not_there(journal: Journal) -> None:
     registry = Registry(journal, Settings(), Clock())
 

@@ -1,6 +1,13 @@
+"""How fast a queue dispatches, in virtual time."""
+
 import pytest
 
-from laptop.google.tasks.queues import LOWEST, Throttle, TokenBucket, burst_size
+from laptop.google.tasks.messages import Queue, Task
+from laptop.google.tasks.progress import Progress
+from laptop.google.tasks.queues import LOWEST, LiveQueue, LiveTask, Throttle, TokenBucket, burst_size
+from laptop.google.tasks.validation import new_queue
+
+LOCATION = "projects/p/locations/l"
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(0.1, 1), (1, 1), (1.5, 2), (500, 500)])
@@ -92,3 +99,50 @@ def test_ten_quiet_seconds_give_the_whole_rate_back() -> None:
     throttle.answered(429, 0)
     assert throttle.factor(9.9) == 0.5
     assert throttle.factor(10) == 1
+
+
+def queue_of(rate: float) -> LiveQueue:
+    limits = {"max_dispatches_per_second": rate}
+    return LiveQueue(new_queue(LOCATION, Queue(name=f"{LOCATION}/queues/q", rate_limits=limits)), now=0)
+
+
+def dispatch_times(queue: LiveQueue, count: int, *, one_task: bool = False) -> list[float]:
+    """The moments of `count` dispatches: of as many tasks that are due at 0, or of one that fails at once each time."""
+    tasks = [
+        LiveTask(Task(name=f"t{number}"), Progress(0, 0), number)
+        for number in range(1 if one_task else count)
+    ]
+    for task in tasks:
+        queue.schedule(task, 0)
+    now = 0.0
+    times: list[float] = []
+    while len(times) < count:
+        found = queue.next(now)
+        if isinstance(found, LiveTask):
+            times.append(now)
+            if one_task:
+                queue.schedule(found, now)
+        else:
+            assert found, "nothing would ever be dispatched"
+            now += max(found, 1e-6)  # rounding must not stop the time
+    return times
+
+
+def test_after_the_burst_tasks_leave_at_the_queue_s_rate() -> None:
+    expected = [0.0] * 20 + [number / 20 for number in range(1, 21)]
+    assert dispatch_times(queue_of(20), 40) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_rate_below_one_a_second_lets_single_tasks_through() -> None:
+    assert dispatch_times(queue_of(0.8), 3) == pytest.approx([0, 1.25, 2.5], abs=1e-4)
+
+
+def test_a_retry_needs_a_token_as_a_first_attempt_does() -> None:
+    expected = [0, 0, 0, 0, 0.25, 0.5, 0.75]
+    assert dispatch_times(queue_of(4), 7, one_task=True) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_lowered_rate_slows_the_whole_queue() -> None:
+    queue = queue_of(2)
+    queue.throttle.answered(429, 0)
+    assert dispatch_times(queue, 3) == pytest.approx([0, 1, 2], abs=1e-4)  # at the full rate: 0, 0, 0.5
