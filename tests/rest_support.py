@@ -1,9 +1,12 @@
 """The local Supabase REST server in a thread of the test process: it starts in some tens of milliseconds."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -13,6 +16,7 @@ from laptop.faults import DroppableProtocol
 from laptop.supabase.rest.app import PREFIX, RestServer, listening
 from laptop.supabase.rest.tokens import ANONYMOUS, SERVICE, api_key
 from laptop.supabase.storage.folder import Folder
+from tests.processes import started
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 
@@ -67,3 +71,10 @@ def serving(database_url: str, *, pool: int = 10, folder: Folder | None = None) 
         finally:
             server.should_exit = True
             thread.join()
+
+
+def program(*arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """The server in a process, started by its command line."""
+    command = [sys.executable, "-m", "laptop.supabase.rest", *arguments]
+    environment = {**os.environ, "SUPABASE_JWT_SECRET": SECRET}
+    return started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)

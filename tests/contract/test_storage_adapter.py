@@ -17,12 +17,11 @@ from laptop.supabase.rest.tokens import api_key
 from laptop.supabase.storage.folder import Folder
 from shared.cloud.storage import SupabaseLabelShelf
 from shared.cloud.supabase import RETRIES
-from shared.errors import NotFound, StoreRefused, StoreUnavailable
-from shared.fulfillment.ports import LabelShelf
+from shared.errors import StoreRefused, StoreUnavailable
 from shared.wiring import common, fulfillment
 from tests.ports import free_port
-from tests.processes import PROJECT, started
-from tests.rest_support import SECRET, Rest, serving
+from tests.processes import PROJECT
+from tests.rest_support import SECRET, Rest, program, serving
 
 PDF = b"%PDF-1.7 a label"
 NO_DATABASE = "postgresql://127.0.0.1:1/none"
@@ -43,31 +42,9 @@ def shelf_at(
         yield made
 
 
-@pytest.fixture
-def shelf(server: Rest) -> Iterator[SupabaseLabelShelf]:
-    with shelf_at(server.url, server.service_key) as made:
-        yield made
-
-
 def inject(server: Rest, *faults: dict[str, object]) -> None:
     order = {"faults": [{"path": STORAGE} | fault for fault in faults]}
     httpx.put(f"{server.url}/_control/faults", json=order).raise_for_status()
-
-
-def test_a_label_is_stored_and_fetched(shelf: LabelShelf) -> None:
-    shelf.put("orders/A-1.pdf", PDF)
-    assert shelf.get("orders/A-1.pdf") == PDF
-
-
-def test_storing_it_again_replaces_it(shelf: LabelShelf) -> None:
-    shelf.put("A-1.pdf", b"%PDF- old")
-    shelf.put("A-1.pdf", PDF)
-    assert shelf.get("A-1.pdf") == PDF
-
-
-def test_a_label_that_was_never_stored_is_not_found(shelf: LabelShelf) -> None:
-    with pytest.raises(NotFound):
-        shelf.get("A-1.pdf")
 
 
 @pytest.mark.parametrize(
@@ -184,10 +161,8 @@ def test_closing_an_unused_shelf_does_nothing() -> None:
 
 @contextmanager
 def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The server, started as the local stack starts it."""
-    arguments = ["--port", "0", "--database-url", NO_DATABASE, "--jwt-secret", SECRET]
-    command = [sys.executable, "-m", "laptop.supabase.rest", *arguments, "--storage-dir", str(folder)]
-    with started(command, stdout=subprocess.PIPE) as server:
+    arguments = ("--port=0", f"--database-url={NO_DATABASE}", f"--storage-dir={folder}")
+    with program(*arguments) as server:
         assert server.stdout
         yield server, server.stdout.readline().split()[-1].removesuffix("/rest/v1")
 

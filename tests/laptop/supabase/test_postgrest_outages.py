@@ -1,13 +1,10 @@
 """The REST server while Postgres is killed, frozen or crowded; its command line; injected faults."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -21,8 +18,7 @@ from tests.laptop.supabase import postgrest_12
 from tests.laptop.supabase.postgrest_12 import Difference, expected
 from tests.ports import free_port
 from tests.postgres_support import Cluster, Database, own_cluster
-from tests.processes import started
-from tests.rest_support import SECRET, Rest, serving
+from tests.rest_support import SECRET, Rest, program, serving
 from tests.waiting import wait_until
 
 SCHEMA = Path(__file__).with_name("postgrest_schema.sql")
@@ -151,18 +147,10 @@ def test_injected_faults_strike_before_or_after_the_effect(stand_in: Rest) -> No
         assert client.post("/rpc/bounds").status_code == 429
 
 
-@contextmanager
-def command(*more: str) -> Iterator["subprocess.Popen[str]"]:
-    environment = {**os.environ, "SUPABASE_JWT_SECRET": SECRET}
-    arguments = [sys.executable, "-m", "laptop.supabase.rest", *more]
-    with started(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
-        yield process
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_serves_until_a_stop_signal(bare_database: Database, number: signal.Signals) -> None:
     port = free_port()
-    with command(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
+    with program(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
         assert process.stdout is not None
         url = f"http://127.0.0.1:{port}/rest/v1"
         assert process.stdout.readline() == f"rest ready: {url}\n"
@@ -175,7 +163,7 @@ def test_the_command_serves_until_a_stop_signal(bare_database: Database, number:
 
 def test_a_taken_port_is_one_clear_message(bare_database: Database, stand_in: Rest) -> None:
     port = stand_in.url.rsplit(":", 1)[1]
-    with command(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
+    with program(f"--port={port}", f"--database-url={bare_database.authenticator_url}") as process:
         assert process.wait() == 1
         assert process.stderr is not None
         assert process.stderr.read() == f"rest: port {port} on 127.0.0.1: Address already in use\n"
@@ -186,7 +174,7 @@ def test_a_taken_port_is_one_clear_message(bare_database: Database, stand_in: Re
     [((), "give --database-url"), (("--database-url=x", "--jwt-secret=short"), "at least 32 characters")],
 )
 def test_a_missing_or_weak_setting_is_refused(more: tuple[str, ...], named: str) -> None:
-    with command("--port=0", *more) as process:
+    with program("--port=0", *more) as process:
         assert process.wait() == 2
         assert process.stderr is not None
         assert named in process.stderr.read()
