@@ -10,7 +10,7 @@ from uuid import uuid4
 from rich.console import Console
 
 from infra.bench import cold_start, deciding, orchestrating, staging, working
-from infra.bench.laboratory import Laboratory, laboratory, order
+from infra.bench.laboratory import Laboratory, laboratory, request
 from infra.bench.table import Row, render, write
 from infra.local.functions import STAGES
 from infra.local.settings import ROOT
@@ -24,7 +24,7 @@ def cold_starts(lab: Laboratory, folder: Path) -> list[Row]:
     lab.forget()
     with orchestrating.paused_queue(lab):
         source = lab.source()
-        lab.orchestrator(source).run(order("cold", 20))
+        lab.orchestrator(source).run(request("cold", 20))
         source.close()
         task = str(lab.queue.tasks[0].body["automation_task_id"])
         delivered = {"automation_task_id": task}

@@ -93,7 +93,7 @@ class Laboratory:
         self.queries.clear()
 
 
-def order(name: str, limit: int) -> OrchestrateRequest:
+def request(name: str, limit: int) -> OrchestrateRequest:
     return OrchestrateRequest(name, "manual", limit, 0.0, load_policy())
 
 

@@ -17,7 +17,7 @@ from google.cloud import bigquery
 from google.cloud.tasks_v2 import HttpMethod, HttpRequest, Task
 from postgrest import SyncPostgrestClient
 
-from infra.bench.laboratory import Laboratory, bare_tasks_client, order
+from infra.bench.laboratory import Laboratory, bare_tasks_client, request
 from infra.bench.table import Row, alternately, at_most
 from infra.local.parts import intake_schema
 from infra.local.settings import ROOT
@@ -58,7 +58,7 @@ def measure_few(lab: Laboratory) -> list[Row]:
     def ours(turn: int) -> float:
         lab.forget()
         begun = time.perf_counter()
-        orchestrator.run(order(f"ours-{turn}", FEW))
+        orchestrator.run(request(f"ours-{turn}", FEW))
         taken = time.perf_counter() - begun
         counts.append((len(lab.queries), len(lab.rpc.calls), len(lab.queue.tasks)))
         return taken
@@ -145,7 +145,7 @@ def measure_many(lab: Laboratory) -> list[Row]:
     def run(limit: int, turn: int) -> float:
         lab.forget()
         begun = time.perf_counter()
-        report = orchestrator.run(order(f"run-{limit}-{turn}", limit))
+        report = orchestrator.run(request(f"run-{limit}-{turn}", limit))
         taken = time.perf_counter() - begun
         assert report.tally is not None
         assert report.tally.opened == limit, report
@@ -181,7 +181,7 @@ def measure_history(lab: Laboratory) -> list[Row]:
         def run(turn: int) -> float:
             lab.forget()
             begun = time.perf_counter()
-            lab.orchestrator(source).run(order(f"{name}-{turn}", FEW))
+            lab.orchestrator(source).run(request(f"{name}-{turn}", FEW))
             return time.perf_counter() - begun
 
         return run

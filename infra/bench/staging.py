@@ -11,7 +11,7 @@ from infra.local.functions import STAGES
 
 ORDERS = 100
 READS = {"accept-orders": 3, "create-labels": 1, "update-tracking": 2}
-"""Most reads of a stage: what waits, the confirmation, the refresh; before buying; before and after pushing."""
+"""Most reads of a stage: the waiting orders, the confirmation, the refresh; before buying; before and after pushing."""
 
 ACTIONS = ("accept", "tracking", "ship")
 

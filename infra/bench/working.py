@@ -1,4 +1,4 @@
-"""One delivery to the deployed worker, beside the vendor call that it cannot do without."""
+"""One delivery to the deployed worker, compared with the vendor call that it must make."""
 
 import time
 from statistics import median
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 
-from infra.bench.laboratory import TIMES, Laboratory, order
+from infra.bench.laboratory import TIMES, Laboratory, request
 from infra.bench.orchestrating import paused_queue
 from infra.bench.table import Row
 from shared import settings
@@ -41,14 +41,14 @@ def measure(lab: Laboratory) -> list[Row]:
     lab.forget()
     with paused_queue(lab):
         source = lab.source()
-        lab.orchestrator(source).run(order("work", RECORDS * 2))
+        lab.orchestrator(source).run(request("work", RECORDS * 2))
         source.close()
         ids = [str(task.body["automation_task_id"]) for task in lab.queue.tasks][: RECORDS * 2]
         return [*in_process(lab, ids[:RECORDS]), *over_http(lab, ids[RECORDS:])]
 
 
 def in_process(lab: Laboratory, ids: list[str]) -> list[Row]:
-    """Where calls can be counted."""
+    """Measures in this process, where calls can be counted."""
     vendor = settings.CatalogueSettings.from_environment(lab.environment)
     catalogue = DigiKeyCatalogue(
         DigiKeyCredentials(vendor.client_id, vendor.client_secret.get_secret_value()),

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Whoever reads meanwhile gets the old archive or the new one, never half of it."""
+    """Replaces the file at once: a reader gets the old archive or the new one, never half of one."""
     fresh = path.with_suffix(".zip.new")
     fresh.write_bytes(content)
     fresh.replace(path)
@@ -45,11 +45,13 @@ def _listing(path: Path, archive: Archive, *, whole: bool) -> str:
 
 
 def _one_of(names: Sequence[str]) -> Callable[[str], str]:
-    """Not by argparse's `choices`: with those it refuses that none is given."""
+    """A parser for a function's name. argparse's `choices` would refuse an empty list of names."""
 
     def function(text: str) -> str:
         if text not in names:
-            raise argparse.ArgumentTypeError(f"there is no {text}; there are {', '.join(names)}")
+            raise argparse.ArgumentTypeError(
+                f"there is no function {text}; the functions are {', '.join(names)}"
+            )
         return text
 
     return function

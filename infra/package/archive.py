@@ -23,7 +23,7 @@ _UNIX = 3
 
 @dataclass(frozen=True)
 class Archive:
-    """`entries` leads from a path in the archive to its content."""
+    """`entries`: path in the archive to content."""
 
     function: str
     entries: Mapping[str, bytes]
@@ -34,7 +34,7 @@ class Archive:
 
     @cached_property
     def content(self) -> bytes:
-        """Stored, not deflated: other versions of zlib make other bytes, and Terraform would see a change in each."""
+        """The zip file, not compressed: the bytes of zlib differ by version, and Terraform would see a change."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
             for path in sorted(self.entries):
@@ -50,7 +50,7 @@ def functions(root: Path) -> tuple[str, ...]:
 
 
 def build(root: Path, function: str, pins: Pins) -> Archive:
-    """Raises FileNotFoundError and RequirementsUnclear for what is imported and is not there."""
+    """Raises FileNotFoundError and RequirementsUnclear when something imported is missing."""
     entry_point = function.replace("-", "_")
     reached = reach(root, f"functions.{entry_point}")
     files = reached.files | data_files(root, reached.files)

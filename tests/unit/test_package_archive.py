@@ -109,7 +109,7 @@ def test_only_named_functions_are_written_and_listed(
 def test_an_unknown_function_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         package.main(["nothing"])
-    assert "there is no nothing; there are accept-orders," in capsys.readouterr().err
+    assert "there is no function nothing; the functions are accept-orders," in capsys.readouterr().err
 
 
 # --- requirements

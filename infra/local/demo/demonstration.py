@@ -78,9 +78,8 @@ def demonstrate(request: DemoRequest, settings: LocalSettings, environment: Mapp
     """Raises StackError, SettingsInvalid, and KeyboardInterrupt after all is stopped again."""
     begun = time.monotonic()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a record's text must not fail in an encoding such as ASCII
+        # a record's text must not fail in an encoding such as ASCII
+        sys.stdout.reconfigure(errors="backslashreplace")
     screen = Screen(sys.stdout)
     threshold = WorkflowConfig.from_environment(environment).manual_priority_threshold
     inputs = check_inputs(
@@ -106,7 +105,7 @@ def demonstrate(request: DemoRequest, settings: LocalSettings, environment: Mapp
         raise DemoFailed(f"{failure}\nThe logs: {_near(stage.logs)}") from failure
     except DemoFailed as failure:
         raise DemoFailed(f"{failure}\nThe logs: {_near(stage.logs)}") from failure
-    _say_goodbye(screen, stage, time.monotonic() - begun, kept=request.keep)
+    _show_next_steps(screen, stage, time.monotonic() - begun, kept=request.keep)
     return 0
 
 
@@ -137,13 +136,13 @@ class Demonstration:
 
     def _take_in(self, functions: Functions) -> str:
         report.heading(self.screen, "Taking records in")
-        order = {"limit": self.limit}
-        body = shlex.quote(json.dumps(order))
+        request = {"limit": self.limit}
+        body = shlex.quote(json.dumps(request))
         self.screen.line(
             f"  curl -X POST -H 'Content-Type: application/json' -d {body} {self.stack.url('orchestrate')}"
         )
         begun = time.monotonic()
-        run = parsed(RunReport, functions.run(order))
+        run = parsed(RunReport, functions.run(request))
         self.screen.line(
             f"  {run.read} records read, {run.opened} opened in {time.monotonic() - begun:.1f} s:"
             f" {run.automation} for automation, {run.manual} for people, {run.rejected} rejected"
@@ -202,7 +201,7 @@ def _introduce(screen: Screen, request: DemoRequest, inputs: Inputs, threshold: 
         f"  {inputs.records:,} records   {_near(inputs.intake)},"
         f" {inputs.eligible:,} of them with a score of {threshold:g} or more"
     )
-    screen.line(f"  {inputs.parts:,} parts     {_near(inputs.catalogue)}, what the DigiKey sandbox knows")
+    screen.line(f"  {inputs.parts:,} parts     {_near(inputs.catalogue)}, known to the DigiKey sandbox")
     if {inputs.intake, inputs.catalogue} & {INTAKE, CATALOGUE}:
         screen.line("  real parts, from the KiCad symbol libraries (CC BY-SA 4.0; data/README.md)")
     for warning in inputs.warnings:
@@ -223,7 +222,7 @@ def _near(path: Path) -> str:
     return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
 
 
-def _say_goodbye(screen: Screen, stage: Stage, seconds: float, *, kept: bool) -> None:
+def _show_next_steps(screen: Screen, stage: Stage, seconds: float, *, kept: bool) -> None:
     if kept:
         here = f"LOCAL_STATE_DIR={shlex.quote(str(stage.state_dir))} .venv/bin/python -m infra.local"
         screen.line(
@@ -235,9 +234,9 @@ def _say_goodbye(screen: Screen, stage: Stage, seconds: float, *, kept: bool) ->
         screen.line("  done: no process, no data, no port is left")
         screen.line(f"\nEverything took {seconds:.1f} s. What to do next:", style="bold")
     for command, what in (
-        ("make up", "the same stack, to stay, with curl lines to try"),
+        ("make up", "the same stack, left running, with curl commands to try"),
         (".venv/bin/python run_workflow.py --help", "run, watch, pending, claim, reconcile"),
         ("make demo INTAKE=mine.jsonl CATALOG=theirs.jsonl", "your own data; shapes: data/README.md"),
-        ("docs/architecture.md, docs/operations.md", "how it works, and what to do when it does not"),
+        ("docs/architecture.md, docs/operations.md", "how it works, and how to repair it"),
     ):
         screen.line(f"  {command:<50} {what}")
