@@ -1,4 +1,4 @@
--- Access: the service role alone.
+-- Access, for enrichment and fulfillment: the service role alone may write, and nobody rewrites history.
 
 -- Gives only the service role rights on every table, sequence and function. Row level security is on without a policy, so no
 -- other role sees a row. Each migration that adds a table or a function ends with a call.
@@ -23,5 +23,13 @@ begin
     revoke all on all sequences in schema public from public, anon, authenticated, service_role;
     grant usage on all sequences in schema public to service_role;
     grant usage on schema public to service_role;
+end
+$$;
+
+-- The trigger of append-only tables.
+create function refuse_rewriting() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    raise exception '% is append-only', tg_table_name using errcode = 'insufficient_privilege';
 end
 $$;

@@ -106,13 +106,6 @@ for each row when (new.state <> old.state and new.state in ('completed', 'failed
 execute function close_record();
 
 -- The audit is append-only.
-create function refuse_rewriting() returns trigger
-language plpgsql set search_path = public, pg_temp as $$
-begin
-    raise exception '% is append-only', tg_table_name using errcode = 'insufficient_privilege';
-end
-$$;
-
 create trigger task_events_append_only before update or delete on task_events
 for each row execute function refuse_rewriting();
 create trigger task_events_are_kept before truncate on task_events

@@ -50,6 +50,8 @@ create table orders (
 );
 create index orders_by_state on orders (state, ordered_at, order_id);
 create index orders_by_day on orders (first_seen_at);
+create index orders_for_person on orders (updated_at)
+where attention or state in ('acceptance_failed', 'label_failed', 'tracking_failed');
 
 create table order_lines (
     order_id text not null references orders (order_id) on delete cascade,
@@ -108,6 +110,7 @@ create table shipments (
     check ((label_path is null) = (label_sha256 is null))
 );
 create unique index one_live_shipment_per_order on shipments (order_id) where state in ('requested', 'unknown', 'bought');
+create index shipments_unsettled on shipments (created_at) where state in ('requested', 'unknown') and called_at is not null;
 create index shipments_not_wanted on shipments (updated_at) where not wanted and state in ('requested', 'unknown', 'bought');
 
 -- Size of one piece, by the seller's SKU. The settings hold the default for any other SKU.

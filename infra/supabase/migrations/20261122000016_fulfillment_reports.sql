@@ -115,4 +115,19 @@ return (
     from (select * from stage_runs order by begun_at desc, stage limit p_limit) as r
 );
 
+-- The numbers of alerts and the dashboard (infra/terraform/metrics.tf), which every sweep logs. The age in seconds, 0 when there
+-- is none; a label is unknown from the call to the carrier until its outcome is stored.
+create function fulfillment_figures(p_now timestamptz default clock_timestamp()) returns jsonb
+language sql stable set search_path = public, pg_temp as $$
+    select jsonb_build_object(
+        'labels_unknown', count(*),
+        'oldest_label_unknown_seconds', coalesce(extract(epoch from p_now - min(created_at))::bigint, 0),
+        'orders_for_person', (
+            select count(*) from orders
+            where attention or state in ('acceptance_failed', 'label_failed', 'tracking_failed')
+        )
+    )
+    from shipments where state in ('requested', 'unknown') and called_at is not null
+$$;
+
 select restrict_access();
