@@ -66,7 +66,7 @@ class RestServer:
                 Route(
                     "/{rest:path}",
                     self.anything_else,
-                    methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+                    methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
                 ),
             ],
             exception_handlers={ApiError: _error_answer, StorageError: error_answer},

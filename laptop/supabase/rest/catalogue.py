@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from laptop.supabase.rest.errors import AMBIGUOUS, NOT_FOUND, ApiError, connection_lost
+from laptop.supabase.rest.errors import AMBIGUOUS, NOT_FOUND, ApiError, connection_lost, not_imitated
 from laptop.supabase.rest.pool import Pool
 
 SCHEMA = "public"
@@ -57,6 +57,8 @@ class Catalogue:
         overloads = self.functions.get(name, ())
         fitting = [function for function in overloads if function.takes(arguments)]
         if not fitting:
+            if any([parameter.name for parameter in each.parameters] == [""] for each in overloads):
+                raise not_imitated("a function with a single unnamed parameter")
             raise self._no_function(name, sorted(arguments), overloads)
         if len(fitting) > 1:
             raise _ambiguous(fitting)

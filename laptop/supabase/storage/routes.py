@@ -60,7 +60,7 @@ class StorageRoutes:
             Route(
                 f"{PREFIX}/{{rest:path}}",
                 self.anything_else,
-                methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+                methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             ),
         ]
 
@@ -172,9 +172,11 @@ def _moment(found: StoredObject) -> str:
 
 def uploaded_file(content_type: str, body: bytes) -> bytes:
     """The first file of a form, which is how `storage3` uploads. Raises StorageError."""
+    if not content_type.startswith("multipart/form-data"):
+        raise errors.not_imitated("an upload that is not a form")
     boundary = _header("content-type", content_type).get_param("boundary")
-    if not content_type.startswith("multipart/form-data") or not isinstance(boundary, str):
-        raise errors.bad_request("a multipart/form-data body is needed")
+    if not isinstance(boundary, str):
+        raise errors.bad_request("the form has no boundary")
     delimiter = _NEWLINE + b"--" + boundary.encode()
     parts = (_NEWLINE + body).split(delimiter)
     if not parts[-1].startswith(b"--"):

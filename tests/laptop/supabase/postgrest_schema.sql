@@ -61,6 +61,8 @@ create function one_inout(inout low integer) language sql immutable as 'select l
 
 create function one_column() returns table (low integer) language sql immutable as 'select generate_series(1, 2)';
 
+create function unnamed(json) returns json language sql immutable as 'select $1';
+
 create function twice(value integer) returns integer language sql immutable return value * 2;
 
 create function twice(value text) returns text language sql immutable return value || value;
