@@ -33,14 +33,14 @@ DESCRIPTION = (
 EPILOG = """\
 examples:
   python run_workflow.py run --limit 50                     take 50 records in
-  python run_workflow.py run --limit 5 --dry-run            show what would be decided, change nothing
-  python run_workflow.py watch batch_1790000000_1a2b        live progress, until automation has nothing left to do
+  python run_workflow.py run --limit 5 --dry-run            show the decisions, change nothing
+  python run_workflow.py watch batch_1790000000_1a2b        live progress, until automation has finished
   python run_workflow.py status batch_1790000000_1a2b --output status.json
   python run_workflow.py pending --priority high --limit 10
   python run_workflow.py claim TASK --as ana
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
   python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
-  python run_workflow.py reconcile --day 2026-11-22         without --day: today's records
+  python run_workflow.py reconcile --day 2026-11-22         default: today
   python run_workflow.py config --show
   python run_workflow.py schedule list                      also: pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
@@ -48,9 +48,9 @@ examples:
 
 exit status:
   0    done
-  1    the answer is bad news: the batch failed, or the equation does not balance
+  1    the batch failed, or the equation does not balance
   2    wrong usage, found before any call; or the --output file cannot be written
-  3    no answer: the function is not there, too slow, or not available now
+  3    no answer: the function does not exist, is too slow, or is not available now
   4    the function refused: unknown batch or task, claimed by somebody else, not allowed, invalid
   130  interrupted with Ctrl+C
 
@@ -76,18 +76,20 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _run(_command(commands, "run", "take records in: decide each one, and start the work"))
-    status = _command(commands, "status", "where a batch stands")
+    status = _command(commands, "status", "show the state of a batch")
     status.add_argument("batch", metavar="BATCH", type=known_batch_id)
-    _pending(_command(commands, "pending", "manual tasks that nobody holds, most urgent first"))
-    config = _command(commands, "config", "the configuration in force, without secrets")
+    _pending(_command(commands, "pending", "list manual tasks that nobody has claimed, most urgent first"))
+    config = _command(commands, "config", "show the configuration in force, without secrets")
     config.add_argument("--show", action="store_true", help="show it (the default)")
     _reconcile(_command(commands, "reconcile", "account for every record: an equation that must balance"))
-    _watch(_command(commands, "watch", "live progress of a batch"))
+    _watch(_command(commands, "watch", "show live progress of a batch"))
     _manual_tasks(commands)
     _redrive(
-        _command(commands, "redrive", "give a batch's dead letters that nobody holds back to automation")
+        _command(
+            commands, "redrive", "give a batch's dead letters that nobody has claimed back to automation"
+        )
     )
-    _schedule(_command(commands, "schedule", "see and change what Cloud Scheduler fires"))
+    _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
     return top
 
 
@@ -150,7 +152,7 @@ def _run(run: argparse.ArgumentParser) -> None:
         "--priority-threshold",
         metavar="SCORE",
         type=share,
-        help="least score of a record, 0 to 1 (default: the function's configuration)",
+        help="lowest score of a record, 0 to 1 (default: the function's configuration)",
     )
     run.add_argument(
         "--policy", type=policy_name, help="decide by this policy, such as flow or score (default: flow)"

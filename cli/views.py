@@ -165,7 +165,7 @@ def show_redriven(screen: Screen, redriven: Redriven) -> None:
         )
         screen.line("  the next sweep puts them into the queue")
     else:
-        screen.line(f"{screen.symbol('done')} no dead letter that nobody holds is given back")
+        screen.line(f"{screen.symbol('done')} no unclaimed dead letter is given back")
     if redriven.left:
         why = "the day's quota is spent" if redriven.daily_limit_reached else "a further call takes more"
         screen.line(f"  {redriven.left} are left: {why}")

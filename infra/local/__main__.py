@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.set_defaults(run=lambda do, given: do.up(given.intake, given.catalogue))
 
-    demo = commands.add_parser("demo", help="a batch of records and some orders, on a separate stack")
+    demo = commands.add_parser("demo", help="run a batch of records and some orders on a separate stack")
     demo.add_argument("--limit", type=whole(1, 100_000), default=200, help="records (default: 200)")
     demo.add_argument("--intake", type=Path, help="as for up")
     demo.add_argument("--catalogue", type=Path, help="as for up")
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--purge", action="store_true", help="remove all data and logs too")
     down.set_defaults(run=lambda do, given: do.down(purge=given.purge))
 
-    status = commands.add_parser("status", help="what runs; exit status 0: all, 1: partly, 3: nothing")
+    status = commands.add_parser("status", help="show what runs; exit status 0: all, 1: some, 3: nothing")
     status.add_argument("--json", action="store_true")
     status.set_defaults(run=lambda do, given: do.status(as_json=given.json))
 
@@ -113,13 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--once", action="store_true", help="one cycle, without the waits between the stages")
     scheduler.set_defaults(run=_scheduler)
 
-    logs = commands.add_parser("logs", help="the last lines of one part's log")
+    logs = commands.add_parser("logs", help="show the last lines of one part's log")
     logs.add_argument("part")
     logs.add_argument("--lines", "-n", type=int, default=100)
     logs.add_argument("--follow", "-f", action="store_true")
     logs.set_defaults(run=lambda do, given: do.logs(given.part, given.lines, follow=given.follow))
 
-    environment = commands.add_parser("env", help="the environment variables with which the functions run")
+    environment = commands.add_parser("env", help="print the environment variables of the functions")
     environment.set_defaults(run=lambda do, _: do.environment())
     return parser
 

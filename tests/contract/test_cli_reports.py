@@ -174,7 +174,7 @@ def test_reconcile_without_options_is_about_today(cli: CommandLine, functions: F
         ),
         (
             redriven(redriven=0, left=4, daily_limit_reached=True),
-            ["[ok] no dead letter that nobody holds is given back", "  4 are left: the day's quota is spent"],
+            ["[ok] no unclaimed dead letter is given back", "  4 are left: the day's quota is spent"],
         ),
         (
             redriven(redriven=1, left=2),
