@@ -78,6 +78,24 @@ def http_function(
     used = (*(supply for route in routes for supply in route.supplies), *checks.values())
     require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
+    serve = _server(name, table)
+    prepare_server(serve)
+    function = cast("HttpFunction", serve)
+    function.routes, function.settings = table, (LogSettings, *settings_of(used))
+    return function
+
+
+def endpoint(
+    model: type[RequestModel], checks: Mapping[str, Check], *supplies: Supply
+) -> Callable[[Handler], HttpFunction]:
+    """Makes a handler the function's one endpoint: POST to its root."""
+    return lambda handler: http_function(
+        handler.__name__.replace("_", "-"), [Route("POST", "/", model, handler, supplies)], checks
+    )
+
+
+def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flask.Response]:
+    """Answers a request by its route, or with a problem, and writes the log entry."""
 
     def serve(request: flask.Request) -> flask.Response:
         begun = time.perf_counter()
@@ -115,19 +133,7 @@ def http_function(
         )
         return response
 
-    prepare_server(serve)
-    function = cast("HttpFunction", serve)
-    function.routes, function.settings = table, (LogSettings, *settings_of(used))
-    return function
-
-
-def endpoint(
-    model: type[RequestModel], checks: Mapping[str, Check], *supplies: Supply
-) -> Callable[[Handler], HttpFunction]:
-    """Makes a handler the function's one endpoint: POST to its root."""
-    return lambda handler: http_function(
-        handler.__name__.replace("_", "-"), [Route("POST", "/", model, handler, supplies)], checks
-    )
+    return serve
 
 
 def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer:

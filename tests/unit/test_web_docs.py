@@ -1,6 +1,5 @@
 """docs/api.md documents every endpoint of every function, every field of its request, and every error code."""
 
-import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ def routes(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> I
     with logged():
         monkeypatch.delitem(sys.modules, f"functions.{name}", raising=False)
         function = getattr(import_module(f"functions.{name}"), name)
-        yield list(inspect.getclosurevars(function).nonlocals["table"])
+        yield list(function.routes)
     sys.modules.pop(f"functions.{name}", None)
 
 
