@@ -31,7 +31,7 @@ def emulator(parts_emulator: Emulator) -> Emulator:
 
 
 class Place:
-    """A source table and a ledger of its own, with as many sources on them as a test asks for."""
+    """A new source table and ledger, and the sources that a test opens on them."""
 
     def __init__(self, emulator: Emulator, folder: Path) -> None:
         number = next(_numbers)
@@ -83,7 +83,7 @@ def test_a_source_larger_than_a_window_is_read_whole_and_in_order(place: Place, 
     assert part_numbers(place.source(first_window=first_window)) == [row["pn"] for row in expected]
 
 
-def test_rows_that_are_all_alike_are_each_offered_once_across_windows(place: Place) -> None:
+def test_equal_rows_are_each_offered_once_across_windows(place: Place) -> None:
     place.put(part("FIRST", 0.9), *[part("SAME")] * 9, part("Z"))
     assert part_numbers(place.source(first_window=1)) == ["FIRST", *["SAME"] * 9, "Z"]
 
@@ -162,7 +162,7 @@ def test_many_finished_rows_are_remembered_in_bounded_batches(
     assert emulator.rows(f"SELECT COUNT(DISTINCT content_hash) AS n FROM `{place.ledger}`") == [{"n": 10}]
 
 
-def test_without_a_ledger_nothing_is_left_out(place: Place) -> None:
+def test_without_a_ledger_no_row_is_skipped(place: Place) -> None:
     place.put(part("A"))
     source = place.source(ledger_table=None)
     source.remember([FinishedRow(read(source)[0].content_hash, NOW)])
@@ -201,7 +201,7 @@ def test_a_name_that_could_leave_its_quotes_never_enters_the_query(name: str) ->
         BigQuerySource("a.b.c", project=PROJECT, ledger_table=name)
 
 
-def test_a_source_that_cannot_be_reached_says_so_within_its_timeout() -> None:
+def test_an_unreachable_source_is_unavailable_within_its_timeout() -> None:
     source = BigQuerySource(
         "a.b.c",
         project="a",
@@ -216,7 +216,7 @@ def test_a_source_that_cannot_be_reached_says_so_within_its_timeout() -> None:
     source.close()
 
 
-def test_a_source_that_goes_away_while_it_is_read_says_so(tmp_path: Path) -> None:
+def test_a_source_that_stops_while_it_is_read_is_unavailable(tmp_path: Path) -> None:
     with running_emulator(tmp_path / "data") as mortal:
         place = Place(mortal, tmp_path)
         place.put(*(part(f"P{number}") for number in range(9)))
@@ -233,7 +233,7 @@ def test_a_source_that_goes_away_while_it_is_read_says_so(tmp_path: Path) -> Non
         place.close()
 
 
-def test_a_source_that_was_closed_opens_again_when_it_is_asked(place: Place) -> None:
+def test_a_closed_source_opens_again_when_it_is_read(place: Place) -> None:
     place.put(part("A"))
     source = place.source()
     source.close()

@@ -1,4 +1,4 @@
-"""The adapter for whoever looks after the schedule, against the local server."""
+"""The scheduler's adapter against the local server."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def short(job: str) -> str:
     return job.rpartition("/")[2]
 
 
-def test_jobs_are_listed_by_name_with_how_they_stand(schedule: Schedule, jobs: CloudSchedulerJobs) -> None:
+def test_jobs_are_listed_by_name_with_their_state(schedule: Schedule, jobs: CloudSchedulerJobs) -> None:
     names = sorted(
         short(schedule.add(answer, time_zone="America/Toronto")) for answer in (Answer(200), Answer(404))
     )
@@ -60,7 +60,7 @@ def test_a_pause_and_a_resumption_can_be_repeated(schedule: Schedule, jobs: Clou
     assert [jobs.resume(name).state for _ in range(2)] == ["ENABLED", "ENABLED"]
 
 
-def test_a_run_is_fired_once_each_time_it_is_asked_for(schedule: Schedule, jobs: CloudSchedulerJobs) -> None:
+def test_each_request_to_run_fires_the_job_once(schedule: Schedule, jobs: CloudSchedulerJobs) -> None:
     job = schedule.add()
     jobs.pause(short(job))
     jobs.run(short(job))
@@ -70,12 +70,12 @@ def test_a_run_is_fired_once_each_time_it_is_asked_for(schedule: Schedule, jobs:
 
 
 @pytest.mark.parametrize("method", ["pause", "resume", "run"])
-def test_a_job_that_is_not_there_is_named(jobs: CloudSchedulerJobs, method: str) -> None:
+def test_a_missing_job_is_named(jobs: CloudSchedulerJobs, method: str) -> None:
     with pytest.raises(NotFound, match="nobody"):
         getattr(jobs, method)("nobody")
 
 
-def test_a_name_that_cannot_be_is_refused(jobs: CloudSchedulerJobs) -> None:
+def test_an_invalid_job_name_is_refused(jobs: CloudSchedulerJobs) -> None:
     with pytest.raises(RequestRefused, match="Job name must be formatted"):
         jobs.run("a b")
 
@@ -83,7 +83,7 @@ def test_a_name_that_cannot_be_is_refused(jobs: CloudSchedulerJobs) -> None:
 @pytest.mark.parametrize(
     "call", [lambda jobs: jobs.jobs(), lambda jobs: jobs.pause("a"), lambda jobs: jobs.run("a")]
 )
-def test_nobody_there_is_told_within_the_time(call: Any) -> None:  # noqa: ANN401  # a function of the parameter
+def test_an_unreachable_server_is_reported_within_the_timeout(call: Any) -> None:  # noqa: ANN401  # a function of the parameter
     with adapter(f"127.0.0.1:{free_port()}", timeout=0.5) as jobs, pytest.raises(RetryLater):
         call(jobs)
 
@@ -91,12 +91,12 @@ def test_nobody_there_is_told_within_the_time(call: Any) -> None:  # noqa: ANN40
 @contextmanager
 def refusing(method: str, codes: list[grpc.StatusCode]) -> Iterator[tuple[str, list[str]]]:
     """A bare server that answers one method with each code in turn, then with an empty job."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ANN401  # messages
-        asked.append(request.name)
-        if len(asked) <= len(codes):
-            context.abort(codes[len(asked) - 1], "scripted")
+        requests.append(request.name)
+        if len(requests) <= len(codes):
+            context.abort(codes[len(requests) - 1], "scripted")
         return types.Job(name=request.name, state=types.Job.State.ENABLED)
 
     request: Any = {"GetJob": types.GetJobRequest, "RunJob": types.RunJobRequest}[method]
@@ -110,20 +110,20 @@ def refusing(method: str, codes: list[grpc.StatusCode]) -> Iterator[tuple[str, l
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        yield f"127.0.0.1:{port}", asked
+        yield f"127.0.0.1:{port}", requests
     finally:
         server.stop(0).wait()
 
 
-def test_a_look_is_repeated_after_an_outage_and_a_run_never() -> None:
+def test_reading_is_retried_after_an_outage_and_running_is_not() -> None:
     outage = [grpc.StatusCode.UNAVAILABLE]
-    with refusing("GetJob", outage) as (endpoint, asked), adapter(endpoint) as jobs:
+    with refusing("GetJob", outage) as (endpoint, requests), adapter(endpoint) as jobs:
         assert jobs.resume("a").state == "ENABLED"
-        assert len(asked) == 2
-    with refusing("RunJob", outage) as (endpoint, asked), adapter(endpoint) as jobs:
+        assert len(requests) == 2
+    with refusing("RunJob", outage) as (endpoint, requests), adapter(endpoint) as jobs:
         with pytest.raises(RetryLater):
             jobs.run("a")
-        assert len(asked) == 1
+        assert len(requests) == 1
 
 
 def test_missing_rights_are_a_refusal() -> None:
@@ -136,7 +136,7 @@ def test_missing_rights_are_a_refusal() -> None:
         jobs.run("a")
 
 
-def test_without_credentials_the_real_service_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_the_real_service_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/at/all.json")
     with closing(CloudSchedulerJobs(SchedulerAddress("demo", "here"))) as jobs, pytest.raises(RetryLater):
         jobs.jobs()

@@ -50,7 +50,7 @@ def queue(tasks_queue: TestQueue) -> Iterator[CloudTasksQueue]:
 
 
 @pytest.fixture
-def strike(tasks_queue: TestQueue) -> Iterator[TestQueue]:
+def outage(tasks_queue: TestQueue) -> Iterator[TestQueue]:
     yield tasks_queue
     tasks_queue.server.control("DELETE", "/faults")
 
@@ -75,7 +75,7 @@ def test_a_name_that_is_taken_counts_as_created(tasks_queue: TestQueue, queue: C
     assert len(tasks_queue.worker.calls(tasks_queue.name.rpartition("/")[2], 3)) == 3
 
 
-def test_nothing_to_enqueue_is_no_failure(queue: CloudTasksQueue) -> None:
+def test_enqueueing_no_tasks_succeeds(queue: CloudTasksQueue) -> None:
     assert queue.enqueue([]) == []
 
 
@@ -86,7 +86,7 @@ def test_the_schedule_time_is_kept(tasks_queue: TestQueue, queue: CloudTasksQueu
 
 
 @pytest.mark.parametrize("audience", [None, "https://automate.example"])
-def test_identity_and_deadline_are_put_on_the_task(tasks_queue: TestQueue, audience: str | None) -> None:
+def test_a_task_carries_identity_and_deadline(tasks_queue: TestQueue, audience: str | None) -> None:
     plain = address(tasks_queue)
     tasks_queue.client.pause_queue(name=tasks_queue.name)
     who = "queue@demo.iam.gserviceaccount.com"
@@ -103,14 +103,14 @@ def test_tasks_are_started_in_the_given_order(tasks_queue: TestQueue, queue: Clo
     queue.enqueue(tasks(200))
     listed = [task.name.rpartition("-")[2] for task in tasks_queue.client.list_tasks(parent=tasks_queue.name)]
     out_of_place = [abs(int(number) - place) for place, number in enumerate(listed)]
-    assert max(out_of_place) <= 64  # what was in flight together may change places
+    assert max(out_of_place) <= 64  # calls in flight together may overtake each other
 
 
 def test_at_least_32_calls_are_in_flight_at_once() -> None:
     together = threading.Barrier(32)
 
     def meet(request: types.CreateTaskRequest, _: grpc.ServicerContext) -> types.Task:
-        together.wait(10)  # breaks, and fails the call, when fewer than 32 come
+        together.wait(10)  # fails the call when fewer than 32 arrive
         return request.task
 
     with answering(meet) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
@@ -118,17 +118,19 @@ def test_at_least_32_calls_are_in_flight_at_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["call_refused", "call_lost"])
-def test_a_short_outage_is_ridden_out(strike: TestQueue, queue: CloudTasksQueue, kind: str) -> None:
-    strike.server.inject({"kind": kind, "queue": strike.name.rpartition("/")[2], "times": 20})
+def test_tasks_are_created_despite_a_short_outage(
+    outage: TestQueue, queue: CloudTasksQueue, kind: str
+) -> None:
+    outage.server.inject({"kind": kind, "queue": outage.name.rpartition("/")[2], "times": 20})
     assert queue.enqueue(tasks(30)) == []
-    strike.worker.calls(strike.name.rpartition("/")[2], 30)
+    outage.worker.calls(outage.name.rpartition("/")[2], 30)
 
 
-def test_retries_are_bounded_and_what_failed_is_said(strike: TestQueue, queue: CloudTasksQueue) -> None:
-    strike.server.inject({"kind": "call_refused", "queue": strike.name.rpartition("/")[2]})
+def test_retries_are_bounded_and_failures_are_reported(outage: TestQueue, queue: CloudTasksQueue) -> None:
+    outage.server.inject({"kind": "call_refused", "queue": outage.name.rpartition("/")[2]})
     expected = "Cloud Tasks answered UNAVAILABLE: Injected fault: nothing was created."
     assert queue.enqueue(tasks(2)) == [EnqueueFailure("task-0", expected), EnqueueFailure("task-1", expected)]
-    assert strike.server.control("GET", "/faults")["faults"][0]["struck"] == 2 * RETRIES.tries
+    assert outage.server.control("GET", "/faults")["faults"][0]["struck"] == 2 * RETRIES.tries
 
 
 def test_the_pauses_between_attempts_double() -> None:
@@ -147,13 +149,13 @@ def test_one_bad_task_does_not_hold_up_the_others(tasks_queue: TestQueue, queue:
     tasks_queue.worker.calls(tasks_queue.name.rpartition("/")[2], 2)
 
 
-def test_a_call_that_hangs_is_given_up_after_its_timeout_and_tried_again() -> None:
-    asked: list[str] = []
+def test_a_call_that_hangs_is_retried_after_its_timeout() -> None:
+    requests: list[str] = []
     over = threading.Event()
 
     def hang_once(request: types.CreateTaskRequest, _: grpc.ServicerContext) -> types.Task:
-        asked.append(request.task.name)
-        if len(asked) == 1:
+        requests.append(request.task.name)
+        if len(requests) == 1:
             over.wait(10)
         return request.task
 
@@ -163,23 +165,23 @@ def test_a_call_that_hangs_is_given_up_after_its_timeout_and_tried_again() -> No
     ):
         assert queue.enqueue(tasks(1)) == []
         over.set()
-    assert asked == [f"{NOWHERE.path}/tasks/task-0"] * 2
+    assert requests == [f"{NOWHERE.path}/tasks/task-0"] * 2
 
 
-def test_a_refusal_that_will_last_is_not_tried_again() -> None:
-    asked: list[str] = []
+def test_a_lasting_refusal_is_not_retried() -> None:
+    requests: list[str] = []
 
     def forbid(request: types.CreateTaskRequest, context: grpc.ServicerContext) -> NoReturn:
-        asked.append(request.task.name)
+        requests.append(request.task.name)
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
 
     with answering(forbid) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
         expected = EnqueueFailure("task-0", "Cloud Tasks answered PERMISSION_DENIED: not yours")
         assert queue.enqueue(tasks(1)) == [expected]
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
-def test_a_missing_queue_is_said_for_each_task(tasks_queue: TestQueue) -> None:
+def test_a_missing_queue_is_reported_for_each_task(tasks_queue: TestQueue) -> None:
     with adapter(replace(address(tasks_queue), queue="missing")) as queue:
         failures = queue.enqueue(tasks(2))
     assert [failure.message.startswith("Cloud Tasks answered NOT_FOUND: Queue") for failure in failures] == [
@@ -198,7 +200,7 @@ def test_exists_tells_whether_the_queue_still_holds_the_task(
     assert not queue.exists("task-0")
 
 
-def test_a_queue_that_cannot_be_asked_says_so() -> None:
+def test_a_queue_that_does_not_answer_is_unavailable() -> None:
     with (
         adapter(replace(NOWHERE, api_endpoint=f"127.0.0.1:{free_port()}"), timeout=0.5) as queue,
         pytest.raises(QueueUnavailable, match="could not say whether task task-0 exists"),
@@ -206,14 +208,14 @@ def test_a_queue_that_cannot_be_asked_says_so() -> None:
         queue.exists("task-0")
 
 
-def test_a_check_passes_where_tasks_may_be_put_and_puts_none(
+def test_a_check_passes_where_tasks_may_be_created_and_creates_none(
     tasks_queue: TestQueue, queue: CloudTasksQueue
 ) -> None:
     queue.check()
     assert list(tasks_queue.client.list_tasks(parent=tasks_queue.name)) == []
 
 
-def test_a_check_tells_a_missing_queue_from_a_service_that_is_away(tasks_queue: TestQueue) -> None:
+def test_a_check_distinguishes_a_missing_queue_from_an_unreachable_service(tasks_queue: TestQueue) -> None:
     missing = replace(address(tasks_queue), queue="missing")
     with adapter(missing) as queue, pytest.raises(SettingsInvalid, match="queues/missing does not exist"):
         queue.check()
@@ -222,7 +224,7 @@ def test_a_check_tells_a_missing_queue_from_a_service_that_is_away(tasks_queue: 
         queue.check()
 
 
-def test_a_server_that_was_restarted_is_reached_again(tmp_path: Path, tasks_worker: Worker) -> None:
+def test_the_adapter_reconnects_to_a_restarted_server(tmp_path: Path, tasks_worker: Worker) -> None:
     with running(TasksServer, tmp_path / "tasks.db") as server:
         made = create_queue(server, tasks_worker)
         port = int(server.endpoint.rpartition(":")[2])
@@ -241,7 +243,7 @@ def test_a_closed_adapter_opens_a_new_connection_when_it_is_used_again(queue: Cl
     assert queue.enqueue(tasks(1)) == []
 
 
-def test_without_credentials_the_real_service_s_failures_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_every_task_fails_with_that_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file.json")
     with adapter(NOWHERE) as queue:
         (failure,) = queue.enqueue(tasks(1))

@@ -97,7 +97,7 @@ def test_a_row_arrives_with_all_its_fields(shelf: Shelf) -> None:
     assert [dict(read.values) for read in shelf.read()] == [row]
 
 
-def test_a_row_of_nothing_but_its_part_number_reads_as_empty(shelf: Shelf) -> None:
+def test_a_row_with_only_a_part_number_has_empty_fields(shelf: Shelf) -> None:
     shelf.put([{"pn": "BARE"}])
     values = shelf.read()[0].values
     assert (values["pn"], values["manufacturer"], values["specs"]) == ("BARE", None, None)
@@ -109,7 +109,7 @@ def test_a_row_without_a_part_number_is_offered(shelf: Shelf) -> None:
     assert shelf.part_numbers() == [None, "A"]
 
 
-def test_pages_hold_at_most_the_page_size_and_leave_nothing_out(shelf: Shelf) -> None:
+def test_pages_hold_at_most_the_page_size_and_skip_no_row(shelf: Shelf) -> None:
     shelf.put([part(f"P{number:02}") for number in range(25)])
     pages = list(shelf.source.pages(threshold=0, page_size=10, finished_after=MONTH_AGO))
     assert [len(page) for page in pages] == [10, 10, 5]
@@ -121,12 +121,12 @@ def test_a_source_without_matching_rows_has_no_pages(shelf: Shelf) -> None:
     assert list(shelf.source.pages(threshold=0.9, page_size=10, finished_after=MONTH_AGO)) == []
 
 
-def test_a_repeated_row_is_offered_as_often_as_it_stands_there(shelf: Shelf) -> None:
+def test_a_repeated_row_is_offered_each_time(shelf: Shelf) -> None:
     shelf.put([part("A"), part("A"), part("B")])
     assert shelf.part_numbers() == ["A", "A", "B"]
 
 
-def test_a_finished_row_is_left_out_until_it_is_old(shelf: Shelf) -> None:
+def test_a_finished_row_is_skipped_until_it_is_old(shelf: Shelf) -> None:
     shelf.put([part("A"), part("B")])
     shelf.finish("A", at=NOW)
     assert shelf.part_numbers(finished_after=NOW - timedelta(seconds=1)) == ["B"]
@@ -181,7 +181,7 @@ def test_a_row_with_only_a_new_rank_stays_finished(shelf: Shelf) -> None:
     assert shelf.part_numbers() == ["B"]
 
 
-def test_the_same_row_has_the_same_hash_wherever_it_stands(shelf: Shelf) -> None:
+def test_equal_rows_have_the_same_hash(shelf: Shelf) -> None:
     row = part("A", description="x", specs={"v": 1.5}, docs=["d"])
     shelf.put([row, part("B")])
     first = {read.values["pn"]: read.content_hash for read in shelf.read()}

@@ -89,7 +89,7 @@ class HttpCaller:
     """
 
     def __init__(self, *, follow_redirects: bool = False, keep: int = 0) -> None:
-        """`keep` is the number of bytes kept of each answer."""
+        """Keeps the first `keep` bytes of each answer."""
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._follow = follow_redirects
         self._keep = keep

@@ -29,7 +29,7 @@ def has_host_and_port(url: str) -> bool:
 
 
 def caller_headers(given: Mapping[str, str], reserved: str) -> dict[str, str]:
-    """Leaves out the headers that the service replaces or ignores; `reserved` is the prefix of its own.
+    """Leaves out the headers that the service replaces or ignores; `reserved` is the prefix of the service's headers.
 
     Source: the docstrings of the two target types.
     """

@@ -57,16 +57,16 @@ class JobDispatcher(Dispatcher[Fault]):
         self._registry.save_run(job, run)
         scope = short_id(job.name)
         lost = self._faults.draw(FaultKind.LOST_ANSWER, scope)
-        twin = self._faults.draw(FaultKind.DUPLICATE_FIRING, scope)
+        duplicate = self._faults.draw(FaultKind.DUPLICATE_FIRING, scope)
         target = job.message.http_target
         headers = attempt_headers(job.name, target, run.schedule_time, now)
         call = Call(HttpMethod(target.http_method).name, target.uri, headers, target.body)
         number = self._log_sent(job, run, now, lost)
         self._in_flight(1)
         self._start(self._send(job, run, call, number, answer_lost=lost is not None))
-        if twin:
+        if duplicate:
             self._in_flight(1)
-            self._start(self._send_again(job, run, call, twin))
+            self._start(self._send_again(job, run, call, duplicate))
 
     def _in_flight(self, change: int) -> None:
         self._outstanding += change
@@ -94,11 +94,11 @@ class JobDispatcher(Dispatcher[Fault]):
         self._in_flight(-1)
         self.wake()
 
-    async def _send_again(self, job: LiveJob, run: Run, call: Call, twin: Fault) -> None:
+    async def _send_again(self, job: LiveJob, run: Run, call: Call, duplicate: Fault) -> None:
         """Sends the same request once more. Its outcome changes nothing."""
-        number = self._log_sent(job, run, self._clock(), twin)
+        number = self._log_sent(job, run, self._clock(), duplicate)
         await self._registry.flush()
-        await asyncio.sleep(twin.seconds)
+        await asyncio.sleep(duplicate.seconds)
         outcome = await self._make(call, job.deadline, short_id(job.name))
         self._log_ended(number, outcome, "duplicate", self._clock())
         self._in_flight(-1)

@@ -7,20 +7,20 @@ CREATE TABLE IF NOT EXISTS jobs (
     due REAL
 ) STRICT;
 
--- executions that have not come to their end: a restart takes them up with the same schedule time
+-- executions that have not ended: a restart continues them with the same schedule time
 CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY,
     job TEXT NOT NULL,
     progress TEXT NOT NULL
 ) STRICT;
 
--- how the server's clock goes, when it is not the real one
+-- the state of the server's clock, when it is not the real one
 CREATE TABLE IF NOT EXISTS clock (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     pace TEXT NOT NULL
 ) STRICT;
 
--- the books: one row per request sent; the later columns come when it has ended
+-- the log: one row per request sent; the later columns are set when it has ended
 CREATE TABLE IF NOT EXISTS firings (
     id INTEGER PRIMARY KEY,
     job TEXT NOT NULL,

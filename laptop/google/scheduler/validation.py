@@ -103,9 +103,9 @@ def changed_job(
     merged.name = current.name
     for field in _OUTPUT_ONLY:
         merged.ClearField(field)
-    kept = Job()
-    FieldMask(paths=_OUTPUT_ONLY).MergeMessage(current, kept)
-    merged.MergeFrom(kept)
+    output_only = Job()
+    FieldMask(paths=_OUTPUT_ONLY).MergeMessage(current, output_only)
+    merged.MergeFrom(output_only)
     return _checked(merged, now, settings, zero_doublings=_EXPLICIT_ZERO in mask.paths)
 
 

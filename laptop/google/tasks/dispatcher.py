@@ -53,7 +53,7 @@ class TaskDispatcher(Dispatcher[Fault]):
         request = task.definition.http_request
         headers = delivery_headers(task.name, request, task.progress, now)
         call = Call(HttpMethod(request.http_method).name, request.url, headers, request.body)
-        twin = self._faults.draw(FaultKind.DUPLICATE_DELIVERY, short_id(queue.name))
+        duplicate = self._faults.draw(FaultKind.DUPLICATE_DELIVERY, short_id(queue.name))
         lost = self._faults.draw(FaultKind.LOST_ANSWER, short_id(queue.name))
         task.progress = dispatched(task.progress, now)
         self._registry.save_progress(task)
@@ -61,8 +61,8 @@ class TaskDispatcher(Dispatcher[Fault]):
         queue.counts["dispatched"] += 1
         number = self._log_sent(queue, task, now, lost)
         self._start(self._deliver(queue, task, call, number, answer_lost=lost is not None))
-        if twin:
-            self._start(self._deliver_again(queue, task, call, twin))
+        if duplicate:
+            self._start(self._deliver_again(queue, task, call, duplicate))
 
     def _log_sent(self, queue: LiveQueue, task: LiveTask, now: float, fault: Fault | None) -> int:
         return self._log.sent(
@@ -84,10 +84,10 @@ class TaskDispatcher(Dispatcher[Fault]):
         self._settle(queue, task, DEADLINE_PASSED if answer_lost else outcome, number)
         self.wake()
 
-    async def _deliver_again(self, queue: LiveQueue, task: LiveTask, call: Call, twin: Fault) -> None:
+    async def _deliver_again(self, queue: LiveQueue, task: LiveTask, call: Call, duplicate: Fault) -> None:
         """Sends the same request once more. Its outcome changes nothing."""
-        await asyncio.sleep(twin.seconds)
-        number = self._log_sent(queue, task, self._registry.clock(), twin)
+        await asyncio.sleep(duplicate.seconds)
+        number = self._log_sent(queue, task, self._registry.clock(), duplicate)
         outcome = await self._make(call, task.deadline, short_id(queue.name))
         self._log.ended(number, answered=self._registry.clock(), status=outcome.status, verdict="duplicate")
 

@@ -107,7 +107,7 @@ class Registry:
         except sqlite3.Error:
             queue.remove(task)
             raise
-        if not task.ended:  # the queue may have been purged meanwhile
+        if not task.ended:  # the queue may have been purged during the write
             queue.schedule(task, scheduled)
         return task
 

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS queues (
     message BLOB NOT NULL
 ) STRICT;
 
--- definition: a google.cloud.tasks.v2.Task as accepted; progress: what has happened to it since, as JSON
+-- definition: a google.cloud.tasks.v2.Task as accepted; progress: its deliveries so far, as JSON
 CREATE TABLE IF NOT EXISTS tasks (
     seq INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -17,13 +17,13 @@ CREATE TABLE IF NOT EXISTS tasks (
 
 CREATE INDEX IF NOT EXISTS tasks_by_queue ON tasks (queue);
 
--- names of queues and tasks that ended and cannot be used again yet
+-- names of ended queues and tasks that stay taken for a while
 CREATE TABLE IF NOT EXISTS tombstones (
     name TEXT PRIMARY KEY,
     ended REAL NOT NULL
 ) STRICT;
 
--- the books: one row per request sent; status, answered, verdict and delay come when it has ended
+-- the log: one row per request sent; status, answered, verdict and delay are set when it has ended
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY,
     queue TEXT NOT NULL,

@@ -29,9 +29,9 @@ class Emulator:
         return int(self.endpoint.rpartition(":")[2])
 
     def client(self) -> bigquery.Client:
-        nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no types here
+        anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no types here
         options = {"api_endpoint": self.endpoint}
-        return bigquery.Client(project=PROJECT, credentials=nobody, client_options=options)
+        return bigquery.Client(project=PROJECT, credentials=anonymous, client_options=options)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         with self.client() as client:

@@ -16,7 +16,7 @@ from tests.processes import started
 PATIENCE = 20.0
 
 Client = Any
-"""An official client, whose types do not know the dicts and datetimes that it takes and gives."""
+"""An official client, whose types omit the dicts and datetimes that it accepts and returns."""
 
 
 class LocalServer:

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 LOCATION = "projects/demo/locations/here"
 Field = Any
-"""A value for a field of a protobuf message: what the client library takes."""
+"""A value of a protobuf field, in any form that the client library accepts."""
 CreateTask = Callable[[Any, grpc.ServicerContext], Any]
 FAST = {"min_backoff": 0.01, "max_backoff": 0.01}
 

@@ -81,7 +81,7 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "moved"),
+    ("module", "name", "changed"),
     [
         ("bqemulator.jobs.executor", "JOB_RESULTS", None),
         ("bqemulator.api.routes.jobs", "JOB_RESULTS", {}),
@@ -89,14 +89,14 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         ("bqemulator.storage.engine", "DuckDBEngine", type("DuckDBEngine", (), {})),
     ],
 )
-def test_a_correction_whose_subject_moved_stops_the_start(
+def test_a_correction_of_a_changed_internal_stops_the_start(
     monkeypatch: pytest.MonkeyPatch,
     module: str,
     name: str,
-    moved: Any,  # noqa: ANN401 - stands for any internal
+    changed: Any,  # noqa: ANN401 - stands for any internal
 ) -> None:
     correct_emulator()
-    monkeypatch.setattr(importlib.import_module(module), name, moved)
+    monkeypatch.setattr(importlib.import_module(module), name, changed)
     with pytest.raises(EmulatorChanged):
         correct_emulator()
 

@@ -28,23 +28,23 @@ def test_a_day_of_four_jobs_a_quarter_of_an_hour_is_96_cycles_in_their_order(sch
     assert len(schedule.calls(jobs["first"])) == 95
 
 
-def test_the_hours_of_a_clock_change_have_all_their_cycles(schedule: Schedule) -> None:
+def test_a_clock_change_skips_and_repeats_no_cycle(schedule: Schedule) -> None:
     schedule.server.clock(now=datetime(2026, 11, 1, 3, 59, tzinfo=UTC))
     hourly = schedule.add(schedule="0 * * * *", time_zone="America/Toronto")
     daily = schedule.add(schedule="30 1 * * *", time_zone="America/Toronto")
     schedule.server.advance(minutes=25 * 60)
-    assert len(schedule.calls(hourly)) == 25  # from midnight to midnight the day has 25 hours
+    assert len(schedule.calls(hourly)) == 25  # the day has 25 hours
     assert schedule.schedule_times(daily) == ["2026-11-01T05:30:00Z"]
 
 
-def test_a_clock_that_stands_fires_nothing(schedule: Schedule) -> None:
+def test_a_stopped_clock_fires_no_scheduled_run(schedule: Schedule) -> None:
     job = schedule.add(schedule="* * * * *")
-    schedule.client.run_job(name=job)  # this is answered, though
+    schedule.client.run_job(name=job)  # a forced run is fired
     schedule.ended(job, 1)
     assert shown(schedule) == START
 
 
-def test_setting_the_clock_skips_what_lies_between(schedule: Schedule) -> None:
+def test_setting_the_clock_skips_the_runs_in_between(schedule: Schedule) -> None:
     job = schedule.add()
     schedule.server.clock(now=START + timedelta(days=3))
     assert schedule.calls(job) == []
@@ -53,7 +53,7 @@ def test_setting_the_clock_skips_what_lies_between(schedule: Schedule) -> None:
     assert schedule.client.get_job(name=job).schedule_time == START - timedelta(days=3, minutes=-15)
 
 
-def test_a_wait_for_a_retry_stays_as_long_when_the_clock_is_set(schedule: Schedule) -> None:
+def test_setting_the_clock_does_not_change_the_wait_for_a_retry(schedule: Schedule) -> None:
     config = retry_config(retry_count=1, min_backoff_duration=30)
     job = schedule.add(Answer(503), retry_config=config)
     schedule.server.advance(minutes=15)
@@ -64,7 +64,7 @@ def test_a_wait_for_a_retry_stays_as_long_when_the_clock_is_set(schedule: Schedu
     assert schedule.schedule_times(job) == ["2026-11-22T12:15:00Z"] * 2
 
 
-def test_a_faster_clock_fires_what_becomes_due(schedule: Schedule) -> None:
+def test_a_faster_clock_fires_the_runs_that_become_due(schedule: Schedule) -> None:
     job = schedule.add()
     answer = schedule.server.clock(rate=9_000)  # a cycle in a tenth of a second
     assert (answer["running"], answer["rate"]) == (True, 9_000)
@@ -74,7 +74,7 @@ def test_a_faster_clock_fires_what_becomes_due(schedule: Schedule) -> None:
     assert times == sorted(set(times))
 
 
-def test_time_that_is_made_to_pass_leaves_the_clock_going_or_standing_as_it_was(schedule: Schedule) -> None:
+def test_an_advance_leaves_the_clock_running_or_stopped_as_it_was(schedule: Schedule) -> None:
     schedule.server.advance(minutes=1)
     assert shown(schedule) == START + timedelta(minutes=1)
     schedule.server.clock(running=True)
@@ -83,7 +83,7 @@ def test_time_that_is_made_to_pass_leaves_the_clock_going_or_standing_as_it_was(
     wait_until(lambda: shown(schedule) > passed)
 
 
-def test_the_real_time_can_be_had_back(schedule: Schedule) -> None:
+def test_the_clock_can_return_to_the_real_time(schedule: Schedule) -> None:
     job = schedule.add()
     schedule.server.control("DELETE", "/clock")
     assert abs(shown(schedule).timestamp() - time.time()) < 60
@@ -104,6 +104,6 @@ def test_the_real_time_can_be_had_back(schedule: Schedule) -> None:
         "now",
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(schedule: Schedule, order: str) -> None:
+def test_a_contradictory_order_is_refused(schedule: Schedule, order: str) -> None:
     assert schedule.server.ask("PUT", "/clock", order).status_code == 422
     assert shown(schedule) == START

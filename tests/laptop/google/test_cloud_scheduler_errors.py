@@ -1,4 +1,4 @@
-"""What the server refuses. The texts in REPORTED are those that callers of the real service report."""
+"""The server's refusals. Callers of the real service report the texts in REPORTED."""
 
 from datetime import timedelta
 from typing import Any
@@ -48,7 +48,7 @@ REPORTED = {
         ({"http": {"headers": {"X-Big": "a" * 82_000}}}, "80KB"),
     ],
 )
-def test_a_job_that_cannot_be_is_refused_and_not_made(
+def test_an_invalid_job_is_refused_and_not_created(
     schedule: Schedule, fields: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(InvalidArgument) as refused:
@@ -66,7 +66,9 @@ def test_a_job_that_cannot_be_is_refused_and_not_made(
     ],
     ids=["English-like", "Pub/Sub", "App Engine"],
 )
-def test_what_is_not_imitated_says_so(schedule: Schedule, fields: dict[str, Any]) -> None:
+def test_a_feature_that_is_not_imitated_is_refused_as_such(
+    schedule: Schedule, fields: dict[str, Any]
+) -> None:
     message = schedule.message(schedule=fields.pop("schedule", "* * * * *"))
     for name, value in fields.items():
         setattr(message, name, value)
@@ -74,7 +76,7 @@ def test_what_is_not_imitated_says_so(schedule: Schedule, fields: dict[str, Any]
         schedule.client.create_job(parent=LOCATION, job=message)
 
 
-def test_a_name_in_use_cannot_be_made_again(schedule: Schedule) -> None:
+def test_a_job_name_in_use_is_refused(schedule: Schedule) -> None:
     message = schedule.message()
     schedule.client.create_job(parent=LOCATION, job=message)
     with pytest.raises(AlreadyExists, match=message.name):
@@ -82,7 +84,7 @@ def test_a_name_in_use_cannot_be_made_again(schedule: Schedule) -> None:
 
 
 @pytest.mark.parametrize("method", ["get_job", "delete_job", "pause_job", "resume_job", "run_job"])
-def test_a_job_that_is_not_there_is_not_found(schedule: Schedule, method: str) -> None:
+def test_a_missing_job_is_not_found(schedule: Schedule, method: str) -> None:
     with pytest.raises(NotFound):
         getattr(schedule.client, method)(name=f"{LOCATION}/jobs/nobody")
     with pytest.raises(InvalidArgument) as malformed:
@@ -90,7 +92,7 @@ def test_a_job_that_is_not_there_is_not_found(schedule: Schedule, method: str) -
     assert malformed.value.message == REPORTED["name"]
 
 
-def test_an_update_of_a_job_that_is_not_there_is_not_found(schedule: Schedule) -> None:
+def test_an_update_of_a_missing_job_is_not_found(schedule: Schedule) -> None:
     with pytest.raises(NotFound):
         schedule.client.update_job(job=schedule.message())
 
@@ -108,6 +110,6 @@ def test_a_refused_update_changes_nothing(schedule: Schedule) -> None:
 
 
 @pytest.mark.parametrize("request_", [{"parent": "demo"}, {"parent": LOCATION, "page_size": -1}], ids=str)
-def test_a_list_that_cannot_be_is_refused(schedule: Schedule, request_: dict[str, Any]) -> None:
+def test_an_invalid_list_request_is_refused(schedule: Schedule, request_: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument):
         schedule.client.list_jobs(request=request_)

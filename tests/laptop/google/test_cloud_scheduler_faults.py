@@ -1,4 +1,4 @@
-"""Seeded faults of the scheduler itself."""
+"""Seeded faults of the scheduler, counted at the target."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def test_a_late_duplicate_comes_after_the_first_was_answered(schedule: Schedule)
     assert second.arrived - first.arrived > 0.1
 
 
-def test_an_answer_that_is_lost_makes_the_scheduler_try_again(schedule: Schedule) -> None:
+def test_a_lost_answer_makes_the_scheduler_retry(schedule: Schedule) -> None:
     schedule.server.inject({"kind": "lost_answer", "times": 1})
     job = schedule.add(retry_config=retry_config(retry_count=1))
     schedule.server.advance(minutes=16)
@@ -43,7 +43,7 @@ def test_latency_counts_within_the_deadline(schedule: Schedule) -> None:
     assert schedule.calls(job) == []
 
 
-def test_a_fault_strikes_its_job_alone_and_is_counted(schedule: Schedule) -> None:
+def test_a_fault_applies_only_to_its_job_and_is_counted(schedule: Schedule) -> None:
     struck, spared = schedule.add(), schedule.add()
     schedule.server.inject({"kind": "lost_answer", "job": struck.rpartition("/")[2]})
     schedule.server.advance(minutes=15)
@@ -55,5 +55,5 @@ def test_a_fault_strikes_its_job_alone_and_is_counted(schedule: Schedule) -> Non
 @pytest.mark.parametrize(
     "order", ['{"faults": [{"kind": "rain"}]}', '{"faults": [{"kind": "latency", "seconds": -1}]}', "{"]
 )
-def test_an_order_that_makes_no_sense_is_refused(schedule: Schedule, order: str) -> None:
+def test_a_contradictory_order_is_refused(schedule: Schedule, order: str) -> None:
     assert schedule.server.ask("POST", "/faults", order).status_code == 422

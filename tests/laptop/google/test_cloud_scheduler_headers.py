@@ -1,4 +1,4 @@
-"""Every header of a firing, as the client's docstrings give them."""
+"""All headers of a firing, as the client's docstrings describe them."""
 
 import base64
 import json
@@ -34,14 +34,14 @@ def test_a_firing_has_these_headers_and_no_others(schedule: Schedule) -> None:
     assert (call.method, call.body) == ("POST", b"{}")
 
 
-def test_the_job_s_own_headers_arrive_in_their_casing(schedule: Schedule) -> None:
+def test_the_job_s_headers_keep_their_casing(schedule: Schedule) -> None:
     own = {"content-TYPE": "application/json", "X-Trace": "a,b"}
     headers = fire(schedule, headers=own).headers
     assert {name: headers[name] for name in own} == own
     assert "Content-Type" not in headers
 
 
-def test_headers_that_the_service_keeps_for_itself_are_replaced_or_left_out(schedule: Schedule) -> None:
+def test_headers_reserved_by_the_scheduler_are_replaced_or_left_out(schedule: Schedule) -> None:
     headers = fire(
         schedule,
         headers={

@@ -1,4 +1,4 @@
-"""Jobs as the API keeps and shows them."""
+"""The API stores, lists, updates, pauses and deletes jobs."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def test_a_new_job_has_the_service_s_defaults(schedule: Schedule) -> None:
     assert (job.last_attempt_time, job.user_update_time) == (None, START)
 
 
-def test_what_only_the_service_may_say_is_not_taken_from_the_caller(schedule: Schedule) -> None:
+def test_output_only_fields_of_the_caller_are_ignored(schedule: Schedule) -> None:
     job = schedule.add(state=State.PAUSED, last_attempt_time=START, status={"code": 3})
     found = schedule.client.get_job(name=job)
     assert (found.state, found.last_attempt_time, found.status.code) == (State.ENABLED, None, 0)
@@ -40,7 +40,7 @@ def test_a_job_without_a_name_gets_one(schedule: Schedule) -> None:
     assert schedule.exists(name)
 
 
-def test_a_zero_that_is_meant_is_kept_by_an_update(schedule: Schedule) -> None:
+def test_an_update_can_set_an_explicit_zero(schedule: Schedule) -> None:
     job = schedule.client.get_job(name=schedule.add(retry_config=retry_config(max_doublings=3)))
     job.retry_config.max_doublings = 0
     mask = FieldMask(paths=["retry_config.max_doublings"])
@@ -54,7 +54,7 @@ def test_jobs_are_listed_page_by_page_and_only_those_of_the_location(schedule: S
     assert list(schedule.client.list_jobs(parent="projects/demo/locations/elsewhere")) == []
 
 
-def test_an_update_changes_what_the_mask_names_and_reschedules(schedule: Schedule) -> None:
+def test_an_update_changes_the_masked_fields_and_reschedules(schedule: Schedule) -> None:
     name = schedule.add(description="before")
     changed = schedule.message(schedule="0 13 * * *", description="after")
     changed.name = name
@@ -75,7 +75,7 @@ def test_an_update_without_a_mask_replaces_all_but_the_state(schedule: Schedule)
     assert (found.state, found.schedule_time) == (State.PAUSED, None)
 
 
-def test_an_update_keeps_what_is_known_of_the_last_attempt(schedule: Schedule) -> None:
+def test_an_update_keeps_the_time_and_status_of_the_last_attempt(schedule: Schedule) -> None:
     name = schedule.add(Answer(404))
     schedule.server.advance(minutes=15)
     changed = schedule.message(schedule="0 13 * * *")

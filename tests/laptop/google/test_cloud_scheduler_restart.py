@@ -1,4 +1,4 @@
-"""The server's process ends, by SIGKILL or SIGTERM, and is started again on the same file."""
+"""The server is ended by SIGKILL or SIGTERM and started again on the same file."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ def restart(request: pytest.FixtureRequest, tmp_path: Path, tasks_worker: Worker
         yield start
 
 
-def test_jobs_states_and_the_clock_are_there_again(restart: Restart) -> None:
+def test_jobs_states_and_the_clock_survive_a_restart(restart: Restart) -> None:
     schedule = restart(None)
     jobs = [schedule.add(), schedule.add(Answer(404)), schedule.add(time_zone="America/Toronto")]
     schedule.client.pause_job(name=jobs[0])
@@ -64,7 +64,7 @@ def test_a_run_in_progress_is_fired_again_with_the_same_schedule_time(restart: R
     assert len({row["run"] for row in rows}) == 1
 
 
-def test_a_wait_for_a_retry_goes_on(restart: Restart) -> None:
+def test_a_wait_for_a_retry_continues_after_a_restart(restart: Restart) -> None:
     schedule = restart(None)
     config = retry_config(retry_count=3, min_backoff_duration=60)
     job = schedule.add(Answer(503), Answer(503), Answer(200), retry_config=config)
@@ -74,9 +74,7 @@ def test_a_wait_for_a_retry_goes_on(restart: Restart) -> None:
     assert [row["sent"] for row in schedule.firings(job)] == [at(12, 15), at(12, 16), at(12, 18)]
 
 
-def test_of_the_times_that_passed_meanwhile_the_last_is_made_up_for(
-    tmp_path: Path, tasks_worker: Worker
-) -> None:
+def test_only_the_last_time_missed_while_stopped_is_fired(tmp_path: Path, tasks_worker: Worker) -> None:
     file = tmp_path / "scheduler.db"
     with running(SchedulerServer, file) as server:
         server.clock(now=START)
@@ -92,7 +90,7 @@ def test_of_the_times_that_passed_meanwhile_the_last_is_made_up_for(
         assert schedule.schedule_times(job) == ["2026-11-22T14:00:00Z", "2026-11-22T14:01:00Z"]
 
 
-def test_a_job_that_was_deleted_stays_so(restart: Restart) -> None:
+def test_a_deleted_job_stays_deleted_after_a_restart(restart: Restart) -> None:
     schedule = restart(None)
     job = schedule.add(Answer(503), retry_config=retry_config(retry_count=5))
     schedule.server.advance(minutes=15)

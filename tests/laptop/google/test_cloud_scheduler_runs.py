@@ -1,4 +1,4 @@
-"""What a job's target sees, and when: schedules, retries, deadlines, overlap, forced runs."""
+"""The requests that a job's target receives: schedules, retries, deadlines, overlap, forced runs."""
 
 from datetime import timedelta
 from threading import Event
@@ -21,7 +21,7 @@ def test_a_job_is_fired_at_each_of_its_times_and_at_no_other(schedule: Schedule)
     assert [row["sent"] for row in schedule.firings(job)] == [at(12, 15), at(12, 30), at(12, 45), at(13)]
 
 
-def test_the_time_zone_of_the_job_counts(schedule: Schedule) -> None:
+def test_the_job_s_time_zone_applies(schedule: Schedule) -> None:
     job = schedule.add(schedule="0 9 * * *", time_zone="America/Toronto")
     schedule.server.advance(minutes=60 * 24)
     assert schedule.schedule_times(job) == ["2026-11-22T14:00:00Z"]
@@ -104,13 +104,13 @@ def test_an_attempt_past_its_deadline_has_failed_while_the_target_goes_on(schedu
     assert (status.code, status.message) == (4, "DEADLINE_EXCEEDED(4): HTTP status code 504")
 
 
-def test_a_target_that_is_not_there_is_a_failed_attempt(schedule: Schedule) -> None:
+def test_an_unreachable_target_is_a_failed_attempt(schedule: Schedule) -> None:
     job = schedule.add(http={"uri": "http://127.0.0.1:1/"})
     schedule.server.advance(minutes=16)
     assert [row["status"] for row in schedule.firings(job)] == [503]
 
 
-def test_what_a_redirect_leads_to_is_the_answer(schedule: Schedule) -> None:
+def test_a_redirect_is_followed_and_its_answer_counts(schedule: Schedule) -> None:
     there = schedule.add(schedule="0 0 1 1 *")
     elsewhere = schedule.worker.url(there.rpartition("/")[2])
     job = schedule.add(Answer(307, {"Location": elsewhere}))
@@ -120,7 +120,7 @@ def test_what_a_redirect_leads_to_is_the_answer(schedule: Schedule) -> None:
     assert (call.method, call.body, call.headers["X-CloudScheduler"]) == ("POST", b"{}", "true")
 
 
-def test_redirects_without_end_are_a_failed_attempt(schedule: Schedule) -> None:
+def test_endless_redirects_are_a_failed_attempt(schedule: Schedule) -> None:
     job = schedule.add()
     key = job.rpartition("/")[2]
     schedule.worker.script(key, Answer(302, {"Location": schedule.worker.url(key)}))
@@ -128,7 +128,7 @@ def test_redirects_without_end_are_a_failed_attempt(schedule: Schedule) -> None:
     assert [row["verdict"] for row in schedule.firings(job)] == ["failed"]
 
 
-def test_a_forced_run_comes_at_once_with_the_schedule_time_of_the_next(schedule: Schedule) -> None:
+def test_a_forced_run_is_sent_at_once_with_the_schedule_time_of_the_next(schedule: Schedule) -> None:
     job = schedule.add()
     schedule.client.run_job(name=job)
     (row,) = schedule.ended(job, 1)
@@ -178,7 +178,7 @@ def test_a_pause_ends_the_retries_and_skips_the_times_in_it(schedule: Schedule) 
     assert schedule.schedule_times(job) == ["2026-11-22T12:15:00Z", "2026-11-22T13:30:00Z"]
 
 
-def test_a_pause_lets_the_running_attempt_end_and_makes_no_other(schedule: Schedule) -> None:
+def test_a_pause_lets_the_running_attempt_end_without_a_retry(schedule: Schedule) -> None:
     release = Event()
     job = schedule.add(Answer(503, until=release), retry_config=retry_config(retry_count=5))
     schedule.client.run_job(name=job)
@@ -188,7 +188,7 @@ def test_a_pause_lets_the_running_attempt_end_and_makes_no_other(schedule: Sched
     assert [row["verdict"] for row in schedule.ended(job, 1)] == ["failed"]
 
 
-def test_the_answer_to_a_job_that_was_deleted_meanwhile_changes_nothing(schedule: Schedule) -> None:
+def test_an_answer_for_a_deleted_job_changes_nothing(schedule: Schedule) -> None:
     release = Event()
     job = schedule.add(Answer(503, until=release), retry_config=retry_config(retry_count=5))
     schedule.client.run_job(name=job)

@@ -1,4 +1,4 @@
-"""How often a task is delivered, and what ends it."""
+"""The number of deliveries of a task, and the answers that end it."""
 
 from collections.abc import Callable
 from threading import Event
@@ -43,7 +43,7 @@ def test_an_unreachable_worker_is_a_failed_delivery(tasks_queue_of: QueueOf) -> 
     "url",
     ["http://exa mple.invalid/", f"http://{'a' * 64}.invalid/", "https://127.0.0.1:1/", "http://x\x01y/"],
 )
-def test_a_url_that_leads_nowhere_is_a_failed_delivery(tasks_queue_of: QueueOf, url: str) -> None:
+def test_a_url_that_cannot_be_resolved_is_a_failed_delivery(tasks_queue_of: QueueOf, url: str) -> None:
     queue = tasks_queue_of(retry_config=retry_config(max_attempts=1))
     assert [row["verdict"] for row in queue.ended(queue.add(http={"url": url}))] == ["exhausted"]
 
@@ -54,12 +54,12 @@ def test_a_header_that_cannot_be_sent_is_a_failed_delivery(tasks_queue_of: Queue
     assert [row["verdict"] for row in queue.ended(task)] == ["exhausted"]
 
 
-def test_an_answer_that_claims_a_wrong_encoding_is_an_answer(tasks_queue: TestQueue) -> None:
+def test_an_answer_with_a_wrong_content_encoding_counts_as_an_answer(tasks_queue: TestQueue) -> None:
     task = tasks_queue.add(Answer(200, {"Content-Encoding": "gzip"}))
     assert [row["verdict"] for row in tasks_queue.ended(task)] == ["succeeded"]
 
 
-def test_an_exhausted_task_is_deleted_without_a_word(tasks_queue_of: QueueOf) -> None:
+def test_an_exhausted_task_is_deleted_silently(tasks_queue_of: QueueOf) -> None:
     queue = tasks_queue_of(retry_config=retry_config(max_attempts=3, **FAST))
     task = queue.add(Answer(500))
     assert [row["verdict"] for row in queue.ended(task)] == ["retried", "retried", "exhausted"]
@@ -100,7 +100,7 @@ def test_many_attempts_outlast_the_duration(tasks_queue_of: QueueOf) -> None:
     assert len(queue.ended(task)) == 8
 
 
-def test_a_task_of_its_own_retry_config_follows_that(tasks_queue_of: QueueOf) -> None:
+def test_a_task_follows_its_own_retry_config(tasks_queue_of: QueueOf) -> None:
     queue = tasks_queue_of(retry_config=retry_config(max_attempts=5, **FAST))
     task = queue.add(
         Answer(500), retry_config=retry_config(max_attempts=2, min_backoff=0.02, max_backoff=0.02)
@@ -125,7 +125,7 @@ def test_a_deleted_task_is_not_delivered(tasks_queue: TestQueue) -> None:
     assert tasks_queue.calls(gone) == []
 
 
-def test_a_failure_that_comes_back_after_the_task_was_deleted_is_discarded(tasks_queue: TestQueue) -> None:
+def test_a_failure_reported_after_the_task_was_deleted_is_discarded(tasks_queue: TestQueue) -> None:
     release = Event()
     task = tasks_queue.add(Answer(500, until=release))
     tasks_queue.calls(task, 1)

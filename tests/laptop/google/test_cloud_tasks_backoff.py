@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again: the delays the server recorded, and that none came early."""
+"""The delays before retries, as the server logged them and as the worker saw them."""
 
 from collections.abc import Callable
 from email.utils import formatdate
@@ -74,6 +74,6 @@ def test_a_retry_after_can_be_a_date(tasks_queue: TestQueue) -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["soon", "-5", "0"])
-def test_a_retry_after_that_asks_for_nothing_changes_nothing(tasks_queue: TestQueue, nonsense: str) -> None:
+def test_an_unusable_retry_after_changes_nothing(tasks_queue: TestQueue, nonsense: str) -> None:
     task = tasks_queue.add(Answer(503, {"Retry-After": nonsense}), Answer(200))
     assert tasks_queue.deliveries(task, 1)[0]["delay"] == 0.01

@@ -1,4 +1,4 @@
-"""Each refusal's code and text, case by case as recorded from the real service, and those that have no recording.
+"""The code and text of each refusal: as recorded from the real service, or ours where there is no recording.
 
 The recordings and the measured size limit come from github.com/aertje/cloud-tasks-emulator (MIT, 2026).
 """
@@ -153,13 +153,13 @@ RECORDED: dict[tuple[str, str], tuple[list[Case], tuple[str, str]]] = {
 }
 
 UNRECORDED: dict[str, tuple[Case, str, str]] = {
-    "a task name that is none": (lambda q: create_task(q, name="t"), "INVALID_ARGUMENT", "Task name must be"),
+    "a malformed task name": (lambda q: create_task(q, name="t"), "INVALID_ARGUMENT", "Task name must be"),
     "a character that a task id cannot have": (
         lambda q: create_task(q, name=q.path("a.b")),
         "INVALID_ARGUMENT",
         "Task name must be",
     ),
-    "a queue name that is none": (
+    "a malformed queue name": (
         lambda q: q.client.get_queue(name="projects/p/queues/q"),
         "INVALID_ARGUMENT",
         "Queue name must be",
@@ -199,7 +199,7 @@ UNRECORDED: dict[str, tuple[Case, str, str]] = {
         "INVALID_ARGUMENT",
         "page size",
     ),
-    "a page token of nobody's": (
+    "an invalid page token": (
         lambda q: q.client.list_tasks(request={"parent": q.name, "page_token": "x"}),
         "INVALID_ARGUMENT",
         "page token",
@@ -284,7 +284,7 @@ def test_a_refusal_without_a_recording_says_what_is_wrong(
 @pytest.mark.parametrize(
     "url", ["http://", "http:///path", "http://[::1", "http://example.com:99999/", "http://example.com:0/"]
 )
-def test_a_url_that_cannot_be_reached_by_anybody_is_refused(tasks_queue: TestQueue, url: str) -> None:
+def test_a_url_without_a_possible_host_or_port_is_refused(tasks_queue: TestQueue, url: str) -> None:
     text = "HttpRequest.url must name a host and a port that can exist."
     assert refusal(lambda q: create_task(q, http_request={"url": url}), tasks_queue) == (
         "INVALID_ARGUMENT",
@@ -293,7 +293,7 @@ def test_a_url_that_cannot_be_reached_by_anybody_is_refused(tasks_queue: TestQue
 
 
 def test_a_task_may_be_as_large_as_was_measured_on_the_real_service(tasks_queue: TestQueue) -> None:
-    """A name and a url of these lengths, times of whole seconds: the body may have 1,048,368 bytes."""
+    """With a name and a url of these lengths and times in whole seconds, the body may have 1,048,368 bytes."""
     parent = "projects/cloudtasksemu/locations/us-central1"
     queue = f"{parent}/queues/cte-probe-{uuid.uuid4().hex[:10]}-http"
     tasks_queue.client.create_queue(parent=parent, queue={"name": queue})

@@ -1,4 +1,4 @@
-"""Seeded faults: what the queue does wrong on request, counted at the worker."""
+"""Seeded faults of the queue, counted at the worker."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def test_a_late_delivery_keeps_its_eta(queue: TestQueue) -> None:
     assert row["dispatched"] - row["scheduled"] >= 0.4
 
 
-def test_a_lost_answer_is_taken_as_a_passed_deadline(queue: TestQueue) -> None:
+def test_a_lost_answer_counts_as_a_passed_deadline(queue: TestQueue) -> None:
     queue.server.inject(fault(queue, "lost_answer", times=1))
     task = queue.add(Answer(200))
     assert [(row["status"], row["fault"]) for row in queue.ended(task)] == [(504, "lost_answer"), (200, None)]
@@ -49,7 +49,7 @@ def test_a_lost_answer_is_taken_as_a_passed_deadline(queue: TestQueue) -> None:
     assert second.headers["X-CloudTasks-TaskPreviousResponse"] == "504"
 
 
-def test_latency_lengthens_the_way_to_the_worker(queue: TestQueue) -> None:
+def test_latency_delays_the_request(queue: TestQueue) -> None:
     queue.server.inject(fault(queue, "latency", seconds=0.3))
     (row,) = queue.ended(task := queue.add())
     assert queue.calls(task)[0].arrived - row["dispatched"] >= 0.29
@@ -79,7 +79,7 @@ def test_a_lost_call_has_created_the_task(queue: TestQueue) -> None:
     assert len(queue.ended(queue.path("lost"))) == 1
 
 
-def test_a_fault_strikes_only_its_queue_and_is_counted(queue: TestQueue) -> None:
+def test_a_fault_applies_only_to_its_queue_and_is_counted(queue: TestQueue) -> None:
     elsewhere = {"kind": "lost_answer", "queue": "elsewhere"}
     queue.server.inject(
         elsewhere, fault(queue, "lost_answer", probability=0), fault(queue, "lost_answer", times=1)
@@ -92,9 +92,7 @@ def test_a_fault_strikes_only_its_queue_and_is_counted(queue: TestQueue) -> None
     "order",
     ["not json", '{"faults": [{"kind": "gremlins"}]}', '{"faults": [{"kind": "latency", "seconds": -1}]}'],
 )
-def test_an_order_that_makes_no_sense_is_refused_and_changes_nothing(
-    tasks_server: TasksServer, order: str
-) -> None:
+def test_an_invalid_fault_order_is_refused_and_changes_nothing(tasks_server: TasksServer, order: str) -> None:
     before = tasks_server.control("GET", "/faults")
     assert tasks_server.ask("POST", "/faults", order).status_code == 422
     assert tasks_server.control("GET", "/faults") == before

@@ -45,9 +45,9 @@ def expected(row: tuple[int | None, str, str, str | None], queue: str, task: str
 
 def received(queue: TestQueue, task: str, rows: list[Any]) -> None:
     calls = queue.calls(task, len(rows))
-    books = queue.ended(task)
+    logged = queue.ended(task)
     short_queue, short_task = queue.name.rpartition("/")[2], task.rpartition("/")[2]
-    for row, call, delivery in zip(rows, calls, books, strict=True):
+    for row, call, delivery in zip(rows, calls, logged, strict=True):
         own = {name: value for name, value in call.headers.items() if name not in SENT_BY_ANY_CLIENT}
         assert own == expected(row, short_queue, short_task, f"{delivery['scheduled']:.6f}")
 
@@ -64,7 +64,7 @@ def test_after_a_passed_deadline_the_previous_response_is_504(tasks_queue: TestQ
     never.set()
 
 
-def test_the_task_s_own_headers_arrive_in_their_casing(tasks_queue: TestQueue) -> None:
+def test_the_task_s_headers_keep_their_casing(tasks_queue: TestQueue) -> None:
     own = {"X-Correlation-ID": "abc", "content-TYPE": "text/plain", "X-Latin": "café"}
     call = tasks_queue.calls(tasks_queue.add(http={"headers": own}), 1)[0]
     assert {name: call.headers.get(name) for name in ("X-Correlation-ID", "content-TYPE")} == {
@@ -74,12 +74,12 @@ def test_the_task_s_own_headers_arrive_in_their_casing(tasks_queue: TestQueue) -
     assert "X-Latin" in call.headers
 
 
-def test_without_a_content_type_of_the_task_there_is_none(tasks_queue: TestQueue) -> None:
+def test_a_task_without_a_content_type_is_sent_without_one(tasks_queue: TestQueue) -> None:
     call = tasks_queue.calls(tasks_queue.add(), 1)[0]
     assert "content-type" not in {name.lower() for name in call.headers}
 
 
-def test_headers_that_belong_to_the_service_are_replaced_or_left_out(tasks_queue: TestQueue) -> None:
+def test_headers_reserved_by_the_service_are_replaced_or_left_out(tasks_queue: TestQueue) -> None:
     forged = {
         "Host": "elsewhere",
         "User-Agent": "me",

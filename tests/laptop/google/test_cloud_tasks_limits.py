@@ -1,4 +1,4 @@
-"""How fast and how many at once a queue dispatches."""
+"""The rate and the concurrency of a queue's dispatches."""
 
 from collections.abc import Callable
 from threading import Event
@@ -13,7 +13,7 @@ QueueOf = Callable[..., TestQueue]
 
 
 def test_after_the_burst_tasks_leave_at_the_queue_s_rate(tasks_queue_of: QueueOf) -> None:
-    """The server really waits; `test_tasks_rate.py` has the exact times."""
+    """The server waits in real time; `test_tasks_rate.py` checks the exact times."""
     queue = tasks_queue_of(rate_limits={"max_dispatches_per_second": 20})
     queue.client.pause_queue(name=queue.name)
     tasks = [queue.add() for _ in range(25)]
@@ -63,7 +63,7 @@ def test_an_overloaded_worker_lowers_the_queue_s_effective_rate(tasks_queue: Tes
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_other_failures_leave_the_rate_alone(tasks_queue: TestQueue, status: int) -> None:
+def test_other_failures_do_not_change_the_rate(tasks_queue: TestQueue, status: int) -> None:
     tasks_queue.ended(tasks_queue.add(Answer(status), Answer(200)))
     assert tasks_queue.server.summary(tasks_queue.name)["effective_rate"] == 500
 

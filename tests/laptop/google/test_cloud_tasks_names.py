@@ -34,7 +34,7 @@ def test_the_same_name_is_free_in_another_queue(tasks_queue: TestQueue, tasks_wo
     assert tasks_queue.add(task="shared") != other.add(task="shared")
 
 
-def test_of_many_creators_of_one_name_exactly_one_wins(tasks_queue: TestQueue) -> None:
+def test_exactly_one_of_many_creators_of_one_name_succeeds(tasks_queue: TestQueue) -> None:
     def create(_: int) -> bool:
         try:
             tasks_queue.add(task="contested")

@@ -87,7 +87,7 @@ def test_a_paused_queue_takes_tasks_and_delivers_none_until_resumed(tasks_queue:
         tasks_queue.ended(task)
 
 
-def test_a_pause_lets_what_is_in_flight_come_to_its_end(tasks_queue: TestQueue) -> None:
+def test_a_pause_lets_a_delivery_in_flight_end(tasks_queue: TestQueue) -> None:
     release = Event()
     task = tasks_queue.add(Answer(500, until=release), Answer(200))
     tasks_queue.calls(task, 1)
@@ -99,7 +99,7 @@ def test_a_pause_lets_what_is_in_flight_come_to_its_end(tasks_queue: TestQueue) 
     assert len(tasks_queue.ended(task)) == 2
 
 
-def test_a_purge_removes_what_was_created_before_and_keeps_what_comes_after(tasks_queue: TestQueue) -> None:
+def test_a_purge_removes_earlier_tasks_and_keeps_later_ones(tasks_queue: TestQueue) -> None:
     tasks_queue.client.pause_queue(name=tasks_queue.name)
     purged = [tasks_queue.add() for _ in range(3)]
     before = datetime.now(UTC) - timedelta(milliseconds=1)
@@ -129,7 +129,7 @@ def test_a_purged_task_in_flight_is_not_retried(tasks_queue: TestQueue) -> None:
     assert not tasks_queue.exists(task)
 
 
-def test_a_deleted_queue_takes_its_tasks_with_it(tasks_queue: TestQueue) -> None:
+def test_a_deleted_queue_loses_its_tasks(tasks_queue: TestQueue) -> None:
     tasks_queue.client.pause_queue(name=tasks_queue.name)
     task = tasks_queue.add()
     tasks_queue.client.delete_queue(name=tasks_queue.name)

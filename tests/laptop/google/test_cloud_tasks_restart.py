@@ -1,4 +1,4 @@
-"""The server's process ends, by SIGKILL or SIGTERM, and is started again on the same file."""
+"""The server is ended by SIGKILL or SIGTERM and started again on the same file."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ ENDS: dict[str, Callable[[TasksServer], object]] = {
 def restart(
     request: pytest.FixtureRequest, tmp_path: Path, tasks_worker: Worker
 ) -> Iterator[Callable[[TestQueue | None], TestQueue]]:
-    """Called without a queue, starts a server and makes one; called with it, ends and starts that server again."""
+    """Called without a queue, starts a server and creates one; called with it, ends and starts that server again."""
     with ExitStack() as servers:
 
         def start(queue: TestQueue | None) -> TestQueue:
@@ -42,7 +42,7 @@ def restart(
 Restart = Callable[[TestQueue | None], TestQueue]
 
 
-def test_waiting_tasks_and_settings_are_there_again(restart: Restart) -> None:
+def test_waiting_tasks_and_settings_survive_a_restart(restart: Restart) -> None:
     queue = restart(None)
     queue.client.pause_queue(name=queue.name)
     tasks = {queue.add(http={"body": b"kept"}) for _ in range(5)}
@@ -93,7 +93,7 @@ def test_names_of_ended_tasks_stay_taken(restart: Restart) -> None:
         queue.add(task="ended")
 
 
-def test_a_schedule_time_that_passed_meanwhile_is_made_up_for(restart: Restart) -> None:
+def test_a_task_that_became_due_while_stopped_is_delivered(restart: Restart) -> None:
     queue = restart(None)
     task = queue.add(schedule_time=datetime.now(UTC) + timedelta(seconds=0.5))
     queue = restart(queue)

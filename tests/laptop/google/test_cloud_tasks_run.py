@@ -1,4 +1,4 @@
-"""RunTask: a delivery by hand, past schedule, rate, concurrency and pause."""
+"""RunTask delivers at once, whatever schedule, rate, concurrency or pause."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def test_a_failed_run_is_retried_after_the_usual_delay(tasks_queue_of: Callable[
     assert [row["delay"] for row in queue.ended(task)] == [0.05, None]
 
 
-def test_a_run_needs_no_free_slot_even_for_a_task_in_flight(
+def test_run_task_ignores_the_concurrency_limit_even_for_a_task_in_flight(
     tasks_queue_of: Callable[..., TestQueue],
 ) -> None:
     queue = tasks_queue_of(rate_limits={"max_concurrent_dispatches": 1})

@@ -1,4 +1,4 @@
-"""When a task is first delivered, and how long a delivery may take."""
+"""The time of a first delivery, and the deadline of each."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -44,19 +44,19 @@ def test_thirty_days_ahead_is_the_furthest(tasks_queue: TestQueue) -> None:
         tasks_queue.add(schedule_time=now() + timedelta(days=30, seconds=10))
 
 
-def test_past_the_deadline_the_delivery_failed_while_the_handler_goes_on(tasks_queue: TestQueue) -> None:
+def test_a_delivery_past_its_deadline_has_failed_although_the_handler_goes_on(tasks_queue: TestQueue) -> None:
     release = Event()
     task = tasks_queue.add(Answer(until=release), Answer(200), dispatch_deadline={"nanos": 200_000_000})
     late, retried = tasks_queue.ended(task)
     assert (late["status"], late["verdict"], retried["status"]) == (504, "retried", 200)
     assert late["answered"] - late["dispatched"] >= 0.2
     first = tasks_queue.calls(task, 2)[0]
-    assert not first.answered.is_set()  # still at work, though the task has ended
+    assert not first.answered.is_set()  # still working, although the task has ended
     release.set()
     assert first.answered.wait(5)
 
 
-def test_without_a_deadline_of_its_own_a_task_has_ten_minutes(tasks_queue: TestQueue) -> None:
+def test_the_default_deadline_is_ten_minutes(tasks_queue: TestQueue) -> None:
     task = tasks_queue.add(schedule_time=now() + timedelta(minutes=5))
     assert tasks_queue.client.get_task(name=task).dispatch_deadline == timedelta(minutes=10)
 

@@ -1,4 +1,4 @@
-"""What the API shows of a task: views, lists, and the fields that tell of its attempts."""
+"""Views and lists of tasks, and the fields about their attempts."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -35,7 +35,7 @@ def test_only_the_full_view_shows_the_body_and_both_show_the_headers(
 
 
 @pytest.mark.parametrize(("view", "body"), [(View.BASIC, b""), (View.FULL, b"secret")])
-def test_create_answers_in_the_view_that_was_asked_for(paused: TestQueue, view: View, body: bytes) -> None:
+def test_create_answers_in_the_requested_view(paused: TestQueue, view: View, body: bytes) -> None:
     task = {"http_request": {"url": "http://127.0.0.1:1/", "body": b"secret"}}
     request = {"parent": paused.name, "task": task, "response_view": view}
     assert paused.client.create_task(request=request).http_request.body == body

@@ -1,4 +1,4 @@
-"""The two servers as programs: their options, their ready line, how they end, and the control address."""
+"""The two servers as programs: options, ready line, exit status, control address."""
 
 import signal
 import socket

@@ -8,7 +8,7 @@ from laptop.google.scheduler.messages import RETRY
 
 
 def tries(policy: RetryPolicy, *, next_start: float | None = None, each_takes: float = 0) -> list[float]:
-    """When the retries of a run that begins at 0 and never succeeds are made."""
+    """The times of the retries of a run that begins at 0 and never succeeds."""
     found: list[float] = []
     now = each_takes
     while (
@@ -24,9 +24,12 @@ def tries(policy: RetryPolicy, *, next_start: float | None = None, each_takes: f
     ("policy", "moments"),
     [
         (RETRY.default, []),
-        (replace(RETRY.default, max_retry_duration=600), []),  # a count of 0 means: not before the next time
+        (
+            replace(RETRY.default, max_retry_duration=600),
+            [],
+        ),  # a count of 0 means no retry before the next run
         (replace(RETRY.default, limit=3), [5, 15, 35]),  # 5, + 10, + 20
-        (RetryPolicy(5, 0, 30, 120, 2), [30, 90, 210, 330, 450]),  # as the stages have it
+        (RetryPolicy(5, 0, 30, 120, 2), [30, 90, 210, 330, 450]),  # doubling, then linear growth
         (RetryPolicy(1, 60, 10, 10, 0), [10, 20, 30, 40, 50, 60]),  # both limits must be reached
         (RetryPolicy(5, 20, 10, 10, 0), [10, 20, 30, 40, 50]),
     ],

@@ -37,12 +37,16 @@ def following(cron: str, zone: str, after: str, count: int) -> list[str]:
         ("0 6 * * 0", "2026-11-20T07:00", ["2026-11-22T06:00"]),
         ("0 6 * * 7", "2026-11-20T07:00", ["2026-11-22T06:00"]),
         ("0 0 1 jan,Jul *", "2026-11-22T00:00", ["2027-01-01T00:00", "2027-07-01T00:00"]),
-        ("0 0 1 * SAT", "2026-11-27T00:00", ["2026-11-28T00:00", "2026-12-01T00:00"]),  # either day will do
+        (
+            "0 0 1 * SAT",
+            "2026-11-27T00:00",
+            ["2026-11-28T00:00", "2026-12-01T00:00"],
+        ),  # either field may match
         ("  0   0  29 2   *  ", "2026-11-22T00:00", ["2028-02-29T00:00"]),
         ("0 0 29 2 */7", "2068-11-22T00:00", ["2088-02-29T00:00", "2128-02-29T00:00"]),  # a Sunday
     ],
 )
-def test_unix_cron_is_read_as_the_service_documents_it(cron: str, after: str, times: list[str]) -> None:
+def test_unix_cron_is_read_as_documented(cron: str, after: str, times: list[str]) -> None:
     assert following(cron, "UTC", after, len(times)) == times
 
 
@@ -67,7 +71,7 @@ def test_unix_cron_is_read_as_the_service_documents_it(cron: str, after: str, ti
         ("0 9 * * *", "", "2026-11-22T00:00", ["2026-11-22T09:00"]),
     ],
 )
-def test_a_time_zone_counts_with_its_clock_changes(
+def test_a_time_zone_applies_with_its_clock_changes(
     cron: str, zone: str, after: str, times: list[str]
 ) -> None:
     assert following(cron, zone, after, len(times)) == times
@@ -97,10 +101,10 @@ def test_no_time_is_skipped_or_doubled_when_the_clocks_change(minutes: str, day:
             "2026-03-08T07:00:00",
             "2026-03-08T07:00:30",
             "2026-03-08T07:00",
-        ),  # in no ordinary place
+        ),  # the end of the gap
     ],
 )
-def test_of_times_that_were_missed_the_last_one_counts(cron: str, due: str, now: str, latest: str) -> None:
+def test_the_last_of_several_missed_times_is_used(cron: str, due: str, now: str, latest: str) -> None:
     zone = "America/Toronto" if cron.startswith("30") else "UTC"
     assert read_schedule(cron, zone).latest(seconds(due), seconds(now)) == seconds(latest)
 
@@ -113,7 +117,7 @@ def test_of_times_that_were_missed_the_last_one_counts(cron: str, due: str, now:
         "@daily", "every 5 minutes", "MON * * * *", "0 0 31 2 *", "a b c d e", "0 0 * JANUARY *", "٣ * * * *",
     ],
 )  # fmt: skip
-def test_what_is_no_unix_cron_is_refused(cron: str) -> None:
+def test_a_schedule_that_is_not_unix_cron_is_refused(cron: str) -> None:
     with pytest.raises(NoSchedule):
         read_schedule(cron, "UTC")
 
@@ -121,6 +125,6 @@ def test_what_is_no_unix_cron_is_refused(cron: str) -> None:
 @pytest.mark.parametrize(
     "zone", ["Toronto", "America", "/etc/localtime", "../etc/passwd", "EST5EDT4", "\x00"]
 )
-def test_what_is_no_time_zone_is_refused(zone: str) -> None:
+def test_an_unknown_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(NoSchedule):
         read_schedule("* * * * *", zone)

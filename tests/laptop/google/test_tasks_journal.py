@@ -31,7 +31,7 @@ def journal(data_file: Path) -> Iterator[Journal]:
     made.close()
 
 
-def test_what_was_written_or_posted_is_there_after_a_restart(data_file: Path) -> None:
+def test_written_and_posted_rows_survive_a_restart(data_file: Path) -> None:
     first = Journal(data_file, SCHEMA)
     asyncio.run(first.write((BURY, ("a", 1.0))))
     first.post((BURY, ("b", 2.0)))
@@ -49,7 +49,7 @@ def test_many_writers_share_commits_and_all_are_answered(journal: Journal) -> No
     assert asyncio.run(journal.read(COUNT)) == [(1_200,)]
 
 
-def test_a_statement_that_fails_is_told_and_leaves_nothing_behind(journal: Journal) -> None:
+def test_a_failing_statement_raises_and_changes_nothing(journal: Journal) -> None:
     async def write() -> None:
         await journal.write((BURY, ("a", 1.0)), ("INSERT INTO no_such_table VALUES (1)", ()))
 
@@ -64,7 +64,7 @@ def test_a_posted_statement_that_fails_does_not_stop_the_journal(journal: Journa
     assert asyncio.run(journal.read(COUNT)) == [(1,)]
 
 
-def test_a_writer_that_gave_up_waiting_disturbs_nobody(journal: Journal) -> None:
+def test_a_cancelled_writer_does_not_disturb_others(journal: Journal) -> None:
     async def give_up() -> None:
         writing = asyncio.create_task(journal.write((BURY, ("a", 1.0))))
         await asyncio.sleep(0)

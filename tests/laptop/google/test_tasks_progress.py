@@ -56,11 +56,11 @@ def test_server_errors_and_silence_are_failures_but_no_executions(
     assert after.previous_response == outcome.status
 
 
-def test_a_failure_of_a_delivery_that_was_not_noted_is_counted_all_the_same() -> None:
+def test_a_failure_without_a_recorded_dispatch_is_counted() -> None:
     assert failed(NEW, Outcome(500), 12).last == Attempt(10, 12, 12, 500)
 
 
-def test_the_previous_response_stands_while_the_next_delivery_is_under_way() -> None:
+def test_the_previous_response_is_kept_during_the_next_delivery() -> None:
     assert dispatched(NEW, 11).previous_response is None
     again = dispatched(failed(dispatched(NEW, 11), Outcome(404), 12), 13)
     assert again.previous_response == 404

@@ -1,4 +1,4 @@
-"""How fast a queue dispatches, in virtual time."""
+"""The rate at which a queue dispatches, in virtual time."""
 
 import pytest
 
@@ -33,20 +33,20 @@ def test_a_bucket_with_a_token_needs_no_wait() -> None:
     assert TokenBucket(rate=1, burst=1, now=0).wait(0) == 0
 
 
-def test_a_clock_that_goes_back_takes_nothing_away() -> None:
+def test_a_clock_that_goes_back_removes_no_tokens() -> None:
     bucket = TokenBucket(rate=1, burst=2, now=100)
     assert bucket.take(50)
     assert bucket.take(50)
 
 
-def test_a_lowered_limit_drops_what_is_above_the_new_burst() -> None:
+def test_a_lowered_limit_drops_the_tokens_above_the_new_burst() -> None:
     bucket = TokenBucket(rate=10, burst=10, now=0)
     bucket.limit(rate=1, burst=2, now=0)
     assert [bucket.take(0) for _ in range(3)] == [True, True, False]
     assert bucket.wait(0) == 1
 
 
-def test_a_raised_limit_fills_from_where_it_stood() -> None:
+def test_a_raised_limit_keeps_the_tokens_that_were_there() -> None:
     bucket = TokenBucket(rate=1, burst=1, now=0)
     assert bucket.take(0)
     bucket.limit(rate=10, burst=10, now=0)
@@ -84,7 +84,7 @@ def test_the_rate_never_falls_below_a_tenth() -> None:
     assert throttle.factor(20) == LOWEST
 
 
-def test_each_good_answer_gives_a_tenth_back_up_to_the_whole() -> None:
+def test_each_good_answer_gives_a_tenth_back_up_to_the_full_rate() -> None:
     throttle = Throttle()
     throttle.answered(429, 0)
     factors = []
@@ -94,7 +94,7 @@ def test_each_good_answer_gives_a_tenth_back_up_to_the_whole() -> None:
     assert factors == [0.6, 0.7, 0.8, 0.9, 1, 1]
 
 
-def test_ten_quiet_seconds_give_the_whole_rate_back() -> None:
+def test_ten_quiet_seconds_give_the_full_rate_back() -> None:
     throttle = Throttle()
     throttle.answered(429, 0)
     assert throttle.factor(9.9) == 0.5
@@ -107,7 +107,7 @@ def queue_of(rate: float) -> LiveQueue:
 
 
 def dispatch_times(queue: LiveQueue, count: int, *, one_task: bool = False) -> list[float]:
-    """The moments of `count` dispatches: of as many tasks that are due at 0, or of one that fails at once each time."""
+    """The times of `count` dispatches: of as many tasks that are due at 0, or of one that always fails at once."""
     tasks = [
         LiveTask(Task(name=f"t{number}"), Progress(0, 0), number)
         for number in range(1 if one_task else count)
@@ -124,7 +124,7 @@ def dispatch_times(queue: LiveQueue, count: int, *, one_task: bool = False) -> l
                 queue.schedule(found, now)
         else:
             assert found, "nothing would ever be dispatched"
-            now += max(found, 1e-6)  # rounding must not stop the time
+            now += max(found, 1e-6)  # a rounded 0 would stop the time
     return times
 
 

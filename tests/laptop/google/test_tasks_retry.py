@@ -34,7 +34,7 @@ def test_a_task_that_failed_for_weeks_still_has_a_wait() -> None:
     ("attempts", "duration", "failures", "elapsed", "over"),
     [
         (3, 0, 2, 9_999, False),
-        (3, 0, 3, 0, True),  # a duration of 0 limits nothing and asks for nothing
+        (3, 0, 3, 0, True),  # a duration of 0 limits nothing
         (3, 60, 3, 59, False),  # both limits must be reached
         (3, 60, 2, 61, False),
         (3, 60, 3, 60, True),
