@@ -1,35 +1,19 @@
 """Records, batches and products for tests of enrichment."""
 
-from typing import Any
 from uuid import uuid4
 
 from shared.enrichment.store import Opened, OpenedTask, OpeningStore
+from tests.contract import schema_rows
 
 
 def item(
-    pn: str, *, route: str = "automation", priority: str = "medium", **changes: object
-) -> dict[str, Any]:
-    """One decided record, as `open_tasks` takes it."""
-    return {
-        "record_key": f"{pn}|TI",
-        "pn": pn,
-        "manufacturer": "TI",
-        "manufacturer_key": "TI",
-        "content_hash": f"hash of {pn}",
-        "source_record": {"pn": pn, "manufacturer": "TI"},
-        "route": route,
-        "priority": priority,
-        "rule": "sparse",
-        "reason": "because",
-        "confidence": 0.8,
-        "features": {},
-        "comparisons": [],
-        "policy": "flow",
-        "policy_version": "1",
-    } | changes
+    pn: str, *, route: str = "automation", manufacturer: str | None = "TI", **changes: object
+) -> schema_rows.Json:
+    """One decided record, in the form that `open_tasks` takes."""
+    return schema_rows.item(pn, route, manufacturer=manufacturer, **changes)
 
 
-def refusal(content_hash: str) -> dict[str, Any]:
+def refusal(content_hash: str) -> schema_rows.Json:
     return {
         "pn": None,
         "manufacturer": "TI",
@@ -45,16 +29,8 @@ def begin(store: OpeningStore, batch_id: str) -> bool:
     ).started
 
 
-def product(pn: str) -> dict[str, Any]:
-    return {
-        "pn": pn,
-        "manufacturer": "TI",
-        "manufacturer_key": "TI",
-        "category": "Logic",
-        "attributes": [],
-        "media": [],
-        "extras": {},
-    }
+def product(pn: str) -> schema_rows.Json:
+    return schema_rows.product(pn=pn)
 
 
 def only(opened: Opened) -> OpenedTask:

@@ -181,7 +181,6 @@ class SupabaseRecordStore:
         return Claim(
             outcome=ClaimOutcome(answer["outcome"]),
             state=answer["state"],
-            batch_id=answer["batch_id"],
             pn=answer["pn"],
             manufacturer=answer["manufacturer"],
             attempts=answer["attempts"],

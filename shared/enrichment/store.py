@@ -138,7 +138,6 @@ class Claim:
 
     outcome: ClaimOutcome
     state: str
-    batch_id: str
     pn: str
     manufacturer: str | None
     attempts: int

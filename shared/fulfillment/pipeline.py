@@ -22,11 +22,6 @@ class Stage(BaseModel):
     offset_minutes: int = Field(ge=0, lt=60)
     timeout_seconds: int = Field(ge=30, le=1800)
 
-    @property
-    def entry_point(self) -> str:
-        """The function's entry point, and the name of its file in `functions/`."""
-        return self.name.replace("-", "_")
-
 
 class Pipeline(BaseModel):
     """Only the schedulers use `time_zone`: a stage must start without a time zone database."""

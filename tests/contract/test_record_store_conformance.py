@@ -45,7 +45,7 @@ def open_in(store: Store, batch_id: str, *items: dict[str, object], daily_limit:
 
 
 def known_of(store: Store, *pns: str, rejected: tuple[str, ...] = ()) -> Known:
-    asked = [Identity(f"{pn}|TI", "TI", f"hash of {pn}") for pn in pns]
+    asked = [Identity(f"{pn}|ti", "ti", f"hash of {pn}") for pn in pns]
     return store.read_known(asked, rejected, completed_after=MONTH_AGO, failed_after=WEEK_AGO)
 
 
@@ -88,14 +88,14 @@ def test_tasks_are_handed_back_in_priority_order(store: Store) -> None:
     opened = open_in(
         store, "b", item("A", priority="medium"), item("B", priority="high"), item("C", priority="medium")
     )
-    assert [task.record_key for task in opened.automation] == ["B|TI", "A|TI", "C|TI"]
+    assert [task.record_key for task in opened.automation] == ["B|ti", "A|ti", "C|ti"]
 
 
 def test_an_open_record_is_in_flight_and_is_not_opened_again(store: Store) -> None:
     open_in(store, "b", item("A"))
-    assert known_of(store, "A", "never seen").records["A|TI"].skip == "in_flight"
+    assert known_of(store, "A", "never seen").records["A|ti"].skip == "in_flight"
     again = open_in(store, "c", item("A"), item("B"))
-    assert [task.record_key for task in again.automation] == ["B|TI"]
+    assert [task.record_key for task in again.automation] == ["B|ti"]
     assert again.claimed_elsewhere == 1
 
 
@@ -108,7 +108,7 @@ def test_repeating_an_opening_opens_nothing_more_and_returns_the_same(store: Sto
 def test_an_open_manual_task_is_known_as_such(store: Store) -> None:
     opened = open_in(store, "b", *(item(pn, route="manual") for pn in "ABCDE"))
     assert (opened.manual, opened.automation) == (5, [])
-    assert known_of(store, "A").records["A|TI"].skip == "open_manual_task"
+    assert known_of(store, "A").records["A|ti"].skip == "open_manual_task"
 
 
 def test_the_daily_limit_ends_the_opening(store: Store) -> None:
@@ -142,7 +142,7 @@ def test_a_rejected_row_is_counted_once_and_known_afterwards(store: Store) -> No
 
 def test_a_completed_record_is_skipped_until_its_content_changes(store: Store) -> None:
     complete(store, opened_one(store))
-    assert known_of(store, "A").records["A|TI"].skip == "recently_completed"
+    assert known_of(store, "A").records["A|ti"].skip == "recently_completed"
     assert open_in(store, "c", item("A")).claimed_elsewhere == 1
     assert len(open_in(store, "d", item("A", content_hash="changed")).automation) == 1
 
@@ -163,13 +163,13 @@ def test_a_completed_row_is_due_for_the_ledger_until_it_was_noted(store: Store) 
 def test_a_manufacturer_has_a_history_of_finished_tasks(store: Store) -> None:
     complete(store, opened_one(store, "A"), "A")
     fail(store, opened_one(store, "B"))
-    counts = known_of(store, "C").manufacturers["TI"]
+    counts = known_of(store, "C").manufacturers["ti"]
     assert (counts.attempts, counts.successes) == (2, 1)
 
 
 def test_failures_of_a_part_are_counted_for_a_while(store: Store) -> None:
     fail(store, opened_one(store), to_manual=False)
-    known = known_of(store, "A").records["A|TI"]
+    known = known_of(store, "A").records["A|ti"]
     assert (known.skip, known.recent_failures) == (None, 1)
 
 
@@ -268,7 +268,7 @@ def test_a_dead_letter_makes_one_manual_task_and_keeps_the_record_claimed(store:
     assert (first.outcome, second.outcome) == ("created", "exists")
     assert first.manual_task_id == second.manual_task_id
     assert not store.claim_automation_task(task, uuid4()).dead_letter_due
-    assert known_of(store, "A").records["A|TI"].skip == "open_manual_task"
+    assert known_of(store, "A").records["A|ti"].skip == "open_manual_task"
 
 
 def test_failures_that_are_not_handed_over_stay_failed(store: Store) -> None:

@@ -210,7 +210,6 @@ class InMemoryRecordStore:
         return Claim(
             outcome=outcome,
             state=task.state,
-            batch_id=task.batch_id,
             pn=task.item["pn"],
             manufacturer=task.item["manufacturer"],
             attempts=task.attempts,

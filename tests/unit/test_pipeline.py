@@ -43,7 +43,7 @@ def test_the_shipped_time_zone_is_one_of_the_tz_database() -> None:
 def test_each_stage_has_its_function(subtests: pytest.Subtests) -> None:
     for stage in PIPELINE.stages:
         with subtests.test(stage.name):
-            assert (FILE.parents[1] / "functions" / f"{stage.entry_point}.py").is_file()
+            assert (FILE.parents[1] / "functions" / f"{stage.name.replace('-', '_')}.py").is_file()
 
 
 def test_each_stage_ends_before_the_same_stage_is_fired_again() -> None:
@@ -124,9 +124,9 @@ def test_a_list_that_cannot_be_is_refused_with_the_file_and_the_field(
         load_pipeline(written(tmp_path, json.dumps(GOOD | changes)))
 
 
-def test_a_good_list_of_ones_own_is_taken(tmp_path: Path) -> None:
+def test_another_good_list_is_read(tmp_path: Path) -> None:
     pipeline = load_pipeline(written(tmp_path, json.dumps(GOOD)))
-    assert pipeline.stage("first-stage").entry_point == "first_stage"
+    assert pipeline.stage("first-stage").name == "first-stage"
 
 
 def test_a_missing_file_and_one_that_is_no_json_are_refused(tmp_path: Path) -> None:
