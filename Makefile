@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.complete
 UV_VENV := build/uv
 # The tests wait now and then, so one process more than there are cores, and no more than fit into 8 GB.
 PROCESSES ?= $(shell $(BIN)/python -c 'import os; print(min(6, 1 + (os.cpu_count() or 1)))' 2>/dev/null)
-PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
+PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 PURE   := shared/enrichment/routing/*,shared/fulfillment/orders.py,shared/vendors/*/*mapper.py
 LOCAL  := $(BIN)/python -m infra.local
 TERRAFORM := terraform -chdir=infra/terraform
