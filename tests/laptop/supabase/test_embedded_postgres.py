@@ -281,7 +281,7 @@ def test_a_start_gives_up_when_the_process_that_holds_the_lock_cannot_be_ended(
     held = occupy(tmp_path / "lock", tmp_path)
     (tmp_path / "lock").write_text(str(_dead_pid()))
     try:
-        with pytest.raises(AlreadyRunning, match="processes of a former server"):
+        with pytest.raises(AlreadyRunning, match="processes of an earlier server"):
             occupy(tmp_path / "lock", tmp_path)
     finally:
         os.close(held)
