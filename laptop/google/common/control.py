@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from laptop.google.common.faults import F, FaultOrder, SeededFaults
+from laptop.google.common.faults import F, FaultSettings, SeededFaults
 
 _MOST_ROWS = 10_000
 
@@ -24,13 +24,13 @@ class Unprocessable(Exception):
         self.fields = fields
 
 
-def control_app(faults: SeededFaults[F], order: type[FaultOrder[F]], routes: Sequence[Route]) -> Starlette:
+def control_app(faults: SeededFaults[F], shape: type[FaultSettings[F]], routes: Sequence[Route]) -> Starlette:
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def change_faults(request: Request) -> Response:
         if request.method == "POST":
-            given = await order_of(request, order)
+            given = await order_of(request, shape)
             faults.replace(given.seed, given.faults)
         elif request.method == "DELETE":
             faults.replace(0, ())

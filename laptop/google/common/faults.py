@@ -29,7 +29,7 @@ class SeededFault(BaseModel):
 F = TypeVar("F", bound=SeededFault)
 
 
-class FaultOrder(BaseModel, Generic[F]):
+class FaultSettings(BaseModel, Generic[F]):
     """The body of `POST /faults`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from laptop.google.common.control import control_app, order_of, row_limit, whole_number
-from laptop.google.common.faults import FaultOrder, SeededFault, SeededFaults
+from laptop.google.common.faults import FaultSettings, SeededFault, SeededFaults
 from laptop.google.common.journal import Journal
 from laptop.google.common.log import RequestLog
 from laptop.google.common.times import rfc3339
@@ -76,7 +76,7 @@ def control(registry: Registry, log: RequestLog, faults: Faults, timekeeper: Tim
         Route("/firings", firings),
         Route("/clock", clock, methods=["GET", "PUT", "DELETE"]),
     )
-    return control_app(faults, FaultOrder[Fault], routes)
+    return control_app(faults, FaultSettings[Fault], routes)
 
 
 def _summary(job: LiveJob) -> dict[str, Any]:

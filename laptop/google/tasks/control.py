@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from laptop.google.common.control import control_app, row_limit
-from laptop.google.common.faults import FaultOrder, SeededFault, SeededFaults
+from laptop.google.common.faults import FaultSettings, SeededFault, SeededFaults
 from laptop.google.common.journal import Journal
 from laptop.google.common.log import RequestLog
 from laptop.google.tasks.messages import PAUSED
@@ -75,7 +75,7 @@ def control(registry: Registry, log: RequestLog, faults: Faults) -> Starlette:
         return JSONResponse({"deliveries": rows})
 
     routes = (Route("/queues", queues), Route("/deliveries", deliveries))
-    return control_app(faults, FaultOrder[Fault], routes)
+    return control_app(faults, FaultSettings[Fault], routes)
 
 
 def _summary(queue: LiveQueue, now: float) -> dict[str, Any]:
