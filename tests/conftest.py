@@ -1,3 +1,5 @@
+import gc
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +23,25 @@ settings.register_profile("switchyard", deadline=None, suppress_health_check=[He
 settings.load_profile("switchyard")
 
 default_signals_for_children()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", metavar="SEED", help="run the tests in an order that the seed decides")
+
+
+def pytest_collection() -> None:
+    gc.disable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if seed := config.getoption("--shuffle"):
+        random.Random(seed).shuffle(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end, so no garbage collection needs to visit it."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
