@@ -181,7 +181,7 @@ class Orchestrator:
         tally = Tally()
         pages = self._pages(request)
         for intake in self._intakes(next(pages, []), pages, tally):
-            known = self._known(intake)
+            known = self._read_known(intake)
             for candidate, decision in self._choose(
                 intake, known, request, request.limit - len(decisions), tally
             ).items:
@@ -215,7 +215,7 @@ class Orchestrator:
 
         Continues with the rest of the chunk when other runs claimed some of the chosen records.
         """
-        known = self._known(intake)
+        known = self._read_known(intake)
         room = min(request.limit - tally.opened, self.config.max_daily_tasks - known.daily_used)
         chosen = self._choose(intake, known, request, room, tally)
         refusals = [
@@ -245,7 +245,7 @@ class Orchestrator:
             enqueued += self._take(Intake(chosen.rest, (), 0), request, tally)
         return enqueued
 
-    def _known(self, intake: Intake) -> Known:
+    def _read_known(self, intake: Intake) -> Known:
         return self.store.read_known(
             [candidate.identity for candidate in intake.candidates],
             [refusal.content_hash for refusal in intake.refusals],

@@ -31,7 +31,7 @@ def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
         return Rescue.ENQUEUE
     if queued:
         return Rescue.WAIT
-    # a call that the vendor's limit refused is no attempt: a task that waits for the reset has deliveries all the same
+    # a call that the vendor's limit refused is no attempt, so a task that waits for the reset has deliveries
     unspent = candidate.attempts == 0 or candidate.answered
     return Rescue.RENEW if unspent and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
 
@@ -65,7 +65,7 @@ class Sweeper:
             plan[rescue].append(candidate)
         if waiting := plan[Rescue.WAIT]:
             self.store.extend_patience([candidate.id for candidate in waiting])
-        renewed = self._renewed(plan[Rescue.RENEW])
+        renewed = self._renew(plan[Rescue.RENEW])
         plan[Rescue.LEAVE] += [candidate for candidate in plan[Rescue.RENEW] if candidate not in renewed]
         plan[Rescue.RENEW] = list(renewed)
         never_enqueued = {candidate: candidate.generation for candidate in plan[Rescue.ENQUEUE]}
@@ -85,9 +85,9 @@ class Sweeper:
         """Gives the task to a person if that is its rescue. False: the task has changed meanwhile."""
         if rescue is Rescue.HAND_OVER:
             self.store.create_fallback_task(candidate.id)
-        return rescue is not Rescue.DEAD_LETTER or self._dead_lettered(candidate)
+        return rescue is not Rescue.DEAD_LETTER or self._dead_letter(candidate)
 
-    def _dead_lettered(self, candidate: SweepCandidate) -> bool:
+    def _dead_letter(self, candidate: SweepCandidate) -> bool:
         to_manual = self.config.automation_failure_to_manual
         message = f"the queue lost the task after delivery {candidate.deliveries}"
         failed = self.store.fail_lost_task(candidate.id, candidate.generation, message, to_manual=to_manual)
@@ -95,7 +95,7 @@ class Sweeper:
             self.store.create_fallback_task(candidate.id)
         return failed
 
-    def _renewed(self, lost: Sequence[SweepCandidate]) -> dict[SweepCandidate, int]:
+    def _renew(self, lost: Sequence[SweepCandidate]) -> dict[SweepCandidate, int]:
         """The tasks that have not changed meanwhile, each with its new generation."""
         renewed: dict[SweepCandidate, int] = {}
         for candidate in lost:

@@ -82,7 +82,7 @@ class Acceptance:
                 self.pause(self.seconds_between_looks)
             pending = self._look(run, pending)
         for each in pending:
-            self._unconfirmed(run, each)
+            self._report_unconfirmed(run, each)
 
     def _look(self, run: StageRun, pending: Sequence[Asked]) -> list[Asked]:
         unsettled: list[Asked] = []
@@ -97,7 +97,7 @@ class Acceptance:
                     run.counts["done"] += 1
         return unsettled
 
-    def _unconfirmed(self, run: StageRun, asked: Asked) -> None:
+    def _report_unconfirmed(self, run: StageRun, asked: Asked) -> None:
         order = asked.order
         if asked.refusal is None:
             run.counts["unconfirmed"] += 1

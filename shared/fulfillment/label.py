@@ -170,12 +170,12 @@ class LabelPurchase:
         answer = NotSent("the process slept before its call") if slept else self.carrier.buy(request)
         match answer:
             case Bought():
-                self._bought(run, order_id, shipment, answer)
+                self._note_bought(run, order_id, shipment, answer)
             case Refused(message, _):
                 self.store.note_label_refused(shipment, message)
                 run.failed(order_id, message)
             case Unclear(message):
-                self._unknown(run, order_id, shipment.id, message)
+                self._note_unknown(run, order_id, shipment.id, message)
             case NotSent(message, retry_after):
                 self.store.note_label_not_sent(shipment, message)
                 if tries > 1 and retry_after is not None and run.wait(retry_after):
@@ -190,24 +190,24 @@ class LabelPurchase:
         match found:
             case Bought():
                 run.counts["adopted"] += 1
-                self._bought(run, order_id, shipment, found)
+                self._note_bought(run, order_id, shipment, found)
             case Unknown() if may_buy and self._settled(shipment):
                 self._call_again(run, order_id, shipment)
             case Unknown():
-                self._unknown(run, order_id, shipment.id, "the carrier does not know the request yet")
+                self._note_unknown(run, order_id, shipment.id, "the carrier does not know the request yet")
             case Unclear(message):
-                self._unknown(run, order_id, shipment.id, message)
+                self._note_unknown(run, order_id, shipment.id, message)
 
     def _settled(self, shipment: ShipmentFacts) -> bool:
         return shipment.called_at is not None and self.clock() - shipment.called_at >= SETTLING
 
-    def _unknown(self, run: StageRun, order_id: str, shipment_id: str, message: str) -> None:
+    def _note_unknown(self, run: StageRun, order_id: str, shipment_id: str, message: str) -> None:
         cycles = self.store.note_label_unknown(shipment_id, message, ATTENTION_AFTER, run.cycle)
         run.counts["unknown"] += 1
         if cycles >= ATTENTION_AFTER:
             run.failed(order_id, f"unknown for {cycles} cycles: {message}")
 
-    def _bought(self, run: StageRun, order_id: str, shipment: ShipmentFacts, bought: Bought) -> None:
+    def _note_bought(self, run: StageRun, order_id: str, shipment: ShipmentFacts, bought: Bought) -> None:
         """A label that cannot be used is stored without its link, so that no later run fetches it."""
         link = bought.label_link if bought.usable else None
         kept = replace(bought, label_link=link)
@@ -286,11 +286,13 @@ class LabelPurchase:
     def _settle(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
         found = self.carrier.find(shipment.request_id)
         if isinstance(found, Bought):
-            self._bought(run, order_id, shipment, found)
+            self._note_bought(run, order_id, shipment, found)
         elif isinstance(found, Unknown) and (shipment.called_at is None or self._settled(shipment)):
             self.store.note_label_refused(shipment, "never bought, and the order has ended")
         else:
-            self._unknown(run, order_id, shipment.id, "the order has ended, its label's outcome is not known")
+            self._note_unknown(
+                run, order_id, shipment.id, "the order has ended, its label's outcome is not known"
+            )
 
 
 @contextmanager

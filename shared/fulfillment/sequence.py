@@ -20,7 +20,7 @@ MARGIN = timedelta(seconds=120)
 """Reserved from a stage's time for its last order and its answer: two of the longest calls, at most half."""
 
 LONGEST_WAIT = 60.0
-"""Seconds. A vendor's window of calls ends within this time; after a longer wait the next cycle goes on."""
+"""Seconds. A vendor's window of calls ends within this time; a longer wait is left to the next cycle."""
 
 MOST_ERRORS = 50
 
@@ -132,7 +132,7 @@ class StageRun:
             self.errors.append({"order_id": what, "message": message})
 
     def report(self, problems: Sequence[Malformed]) -> None:
-        """Reports what could not be read; the rest goes on."""
+        """Reports orders and threads that could not be read."""
         for problem in problems:
             self.failed(problem.ident or "?", problem.problem)
 
