@@ -1,4 +1,8 @@
+import pytest
+
 from tests.scenarios_support import RunningEnrichment, row
+
+pytestmark = pytest.mark.kills
 
 OFF = {"WORKFLOW_AUTOMATION_FAILURE_TO_MANUAL": "false"}
 

@@ -3,6 +3,8 @@ import pytest
 from tests.scenarios_support import LOOK_UPS, RunningEnrichment
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.kills
+
 RECORDS = 30
 
 
