@@ -117,9 +117,9 @@ def listed(enrichment: Enrichment) -> None:
 
 
 CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
-    "begin_batch": (lambda enrichment: enrichment.begin("now", ledger_limit=2000), {"records_ledger_due"}),
+    "begin_batch": (lambda db: db.begin("now", ledger_limit=2000), {"records_ledger_due"}),
     "read_known": (
-        lambda enrichment: enrichment.known(*known_items(), rejected=["rejected 7"]),
+        lambda db: db.known(*known_items(), rejected=["rejected 7"]),
         {
             "records_pkey",
             "automation_failures_by_record",
@@ -137,20 +137,17 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
     "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
     "batch_status": (
-        lambda enrichment: enrichment.status("b990"),
+        lambda db: db.status("b990"),
         {"automation_tasks_by_batch", "manual_tasks_by_batch", "decisions_by_batch", "batches_by_parent"},
     ),
     "reconcile of a batch": (
-        lambda enrichment: enrichment.reconcile("b990"),
+        lambda db: db.reconcile("b990"),
         {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
     ),
-    "reconcile of a day": (lambda enrichment: enrichment.reconcile(None, "2026-02-27"), {"batches_by_day"}),
-    "enrichment_figures": (
-        lambda enrichment: enrichment.call("enrichment_figures"),
-        {"one_open_automation_task_per_record"},
-    ),
+    "reconcile of a day": (lambda db: db.reconcile(None, "2026-02-27"), {"batches_by_day"}),
+    "enrichment_figures": (lambda db: db.call("enrichment_figures"), {"one_open_automation_task_per_record"}),
     "recent_products": (
-        lambda enrichment: enrichment.call("recent_products", batch_id="b980", limit=5, now_=None),
+        lambda db: db.call("recent_products", batch_id="b980", limit=5, now_=None),
         {"automation_tasks_by_batch", "products_record_key_key"},
     ),
 }

@@ -116,7 +116,7 @@ def test_a_mixed_crowd_meets_no_deadlock_and_every_order_and_label_stays_account
 
 
 CALLS: dict[str, Callable[[Fulfillment, Json], Any]] = {
-    "open_shipment": lambda fulfillment, _: fulfillment.open(),
+    "open_shipment": lambda db, _: db.open(),
     "note_label_call": Fulfillment.call_again,
     "note_label_not_sent": Fulfillment.not_sent,
     "note_label_unknown": Fulfillment.unknown,
@@ -124,8 +124,8 @@ CALLS: dict[str, Callable[[Fulfillment, Json], Any]] = {
     "note_label_stored": Fulfillment.shelve,
     "note_label_refused": Fulfillment.refuse,
     "note_undo_due": Fulfillment.undo_due,
-    "note_undone": lambda fulfillment, _: fulfillment.undone(),
-    "move_orders": lambda fulfillment, _: fulfillment.move(move("A", "accepted", "cancelled")),
+    "note_undone": lambda db, _: db.undone(),
+    "move_orders": lambda db, _: db.move(move("A", "accepted", "cancelled")),
 }
 
 
@@ -156,23 +156,17 @@ BULK: dict[str, tuple[str, str, Callable[[Fulfillment, list[str]], Any]]] = {
     "store_orders": (
         "orders",
         "order_id",
-        lambda fulfillment, names: fulfillment.store(
-            *[order(name, marketplace_updated_at="2027-01-01") for name in names]
-        ),
+        lambda db, names: db.store(*[order(name, marketplace_updated_at="2027-01-01") for name in names]),
     ),
     "move_orders": (
         "orders",
         "order_id",
-        lambda fulfillment, names: fulfillment.move(
-            *[move(name, "pending_acceptance", "accepted") for name in names]
-        ),
+        lambda db, names: db.move(*[move(name, "pending_acceptance", "accepted") for name in names]),
     ),
     "store_threads": (
         "threads",
         "thread_id",
-        lambda fulfillment, names: fulfillment.store_threads(
-            *[thread(name, updated_at="2027-01-01") for name in names]
-        ),
+        lambda db, names: db.store_threads(*[thread(name, updated_at="2027-01-01") for name in names]),
     ),
 }
 

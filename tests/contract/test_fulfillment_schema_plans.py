@@ -92,20 +92,20 @@ CALLS: dict[str, tuple[Callable[[Fulfillment], Any], set[str]]] = {
     "a label's way": (labelled, {"orders_pkey", "shipments_pkey"}),
     "what ended orders leave": (settled, {"shipments_not_wanted", "shipments_order_id_sequence_key"}),
     "order_status": (
-        lambda fulfillment: fulfillment.call("order_status", order_id="O7", now_=None),
+        lambda db: db.call("order_status", order_id="O7", now_=None),
         {"orders_pkey", "order_status_history_by_order"},
     ),
     "reconcile of a day": (
-        lambda fulfillment: fulfillment.reconcile("2026-02-27"),
+        lambda db: db.reconcile("2026-02-27"),
         {"orders_by_day", "order_status_history_beginnings", "order_status_history_by_order"},
     ),
     "messages": (messages, {"threads_pkey", "messages_pkey"}),
     "fulfillment_figures": (
-        lambda fulfillment: fulfillment.call("fulfillment_figures"),
+        lambda db: db.call("fulfillment_figures"),
         {"shipments_unsettled", "orders_for_person"},
     ),
     "recent_stage_runs": (
-        lambda fulfillment: fulfillment.call("recent_stage_runs", limit=20, now_=None),
+        lambda db: db.call("recent_stage_runs", limit=20, now_=None),
         {"stage_runs_by_time"},
     ),
 }

@@ -63,38 +63,24 @@ def undoing(fulfillment: Fulfillment) -> Json:
 
 
 STEPS: dict[str, tuple[Callable[[Fulfillment], Json], Callable[[Fulfillment, Json], Any]]] = {
-    "begin_stage": (nothing, lambda fulfillment, _: fulfillment.begin_stage(owner=OWNER)),
+    "begin_stage": (nothing, lambda db, _: db.begin_stage(owner=OWNER)),
     "begin_stage after a death": (
         begun,
-        lambda fulfillment, _: fulfillment.later(hours=1).begin_stage(owner=OTHER, cycle="another"),
+        lambda db, _: db.later(hours=1).begin_stage(owner=OTHER, cycle="another"),
     ),
-    "begin_stage again in its cycle": (
-        begun,
-        lambda fulfillment, _: fulfillment.later(hours=1).begin_stage(owner=OTHER),
-    ),
-    "renew_stage": (begun, lambda fulfillment, _: fulfillment.later(minutes=1).renew_stage(OWNER)),
-    "end_stage": (begun, lambda fulfillment, _: fulfillment.end_stage(OWNER)),
-    "end_stage, failed": (begun, lambda fulfillment, _: fulfillment.end_stage(OWNER, finished=False)),
+    "begin_stage again in its cycle": (begun, lambda db, _: db.later(hours=1).begin_stage(owner=OTHER)),
+    "renew_stage": (begun, lambda db, _: db.later(minutes=1).renew_stage(OWNER)),
+    "end_stage": (begun, lambda db, _: db.end_stage(OWNER)),
+    "end_stage, failed": (begun, lambda db, _: db.end_stage(OWNER, finished=False)),
     "move_orders": (
-        lambda fulfillment: {"new": fulfillment.store(order("A"), order("B"))},
-        lambda fulfillment, _: fulfillment.move(
-            *[move(name, "pending_acceptance", "accepted") for name in "BA"]
-        ),
+        lambda db: {"new": db.store(order("A"), order("B"))},
+        lambda db, _: db.move(*[move(name, "pending_acceptance", "accepted") for name in "BA"]),
     ),
-    "move_orders of a label on its way": (
-        opened,
-        lambda fulfillment, _: fulfillment.move(move("A", "accepted", "cancelled")),
-    ),
-    "ask_for_person": (opened, lambda fulfillment, _: fulfillment.ask()),
-    "retry_order": (failed, lambda fulfillment, _: fulfillment.retry()),
-    "open_shipment": (
-        lambda fulfillment: {"order": fulfillment.accepted()},
-        lambda fulfillment, _: fulfillment.open(call=OWNER),
-    ),
-    "note_label_call": (
-        opened,
-        lambda fulfillment, shipment: fulfillment.later(minutes=10).call_again(shipment, OTHER),
-    ),
+    "move_orders of a label on its way": (opened, lambda db, _: db.move(move("A", "accepted", "cancelled"))),
+    "ask_for_person": (opened, lambda db, _: db.ask()),
+    "retry_order": (failed, lambda db, _: db.retry()),
+    "open_shipment": (lambda db: {"order": db.accepted()}, lambda db, _: db.open(call=OWNER)),
+    "note_label_call": (opened, lambda db, shipment: db.later(minutes=10).call_again(shipment, OTHER)),
     "note_label_not_sent": (opened, Fulfillment.not_sent),
     "note_label_unknown": (opened, Fulfillment.unknown),
     "note_label_bought": (opened, Fulfillment.buy),
@@ -102,16 +88,13 @@ STEPS: dict[str, tuple[Callable[[Fulfillment], Json], Callable[[Fulfillment, Jso
     "note_label_bought, once refused": (failed, Fulfillment.buy),
     "note_label_bought, another one": (
         paid,
-        lambda fulfillment, shipment: fulfillment.buy(shipment, bought("S2", also_sold=["S3"])),
+        lambda db, shipment: db.buy(shipment, bought("S2", also_sold=["S3"])),
     ),
     "note_label_stored": (paid, Fulfillment.shelve),
     "note_label_refused": (opened, Fulfillment.refuse),
     "note_undo_due": (partial(cancelled, paid), Fulfillment.undo_due),
-    "note_undone": (undoing, lambda fulfillment, _: fulfillment.undone()),
-    "move_cursor": (
-        nothing,
-        lambda fulfillment, _: fulfillment.call("move_cursor", name="threads", value=NOW),
-    ),
+    "note_undone": (undoing, lambda db, _: db.undone()),
+    "move_cursor": (nothing, lambda db, _: db.call("move_cursor", name="threads", value=NOW)),
 }
 
 
