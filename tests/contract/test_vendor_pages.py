@@ -10,6 +10,7 @@ import pytest
 from laptop.faults import CONTROL, FaultKind, FaultPlan
 from laptop.vendors.canada_post import __main__ as canada_post
 from laptop.vendors.canada_post.post_office import Behaviour
+from laptop.vendors.common.serving import sandbox_parser
 from laptop.vendors.digikey import __main__ as digikey
 from laptop.vendors.mirakl import __main__ as mirakl
 from laptop.vendors.mirakl.control import control_routes
@@ -22,6 +23,13 @@ PAGES = {
     name: PROJECT / "docs" / f"{name.replace('_', '-')}.md" for name in ("canada_post", "digikey", "mirakl")
 }
 TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
+
+
+def options_of(parser: ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
+
+
+COMMON_OPTIONS = options_of(sandbox_parser("vendor", "vendor's"))
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
@@ -41,9 +49,14 @@ def test_every_module_of_the_client_is_documented(name: str) -> None:
     [("canada_post", canada_post.parser()), ("digikey", digikey.parser()), ("mirakl", mirakl.parser())],
 )
 def test_every_option_of_the_sandbox_is_documented(name: str, parser: ArgumentParser) -> None:
-    options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
     cells = re.findall(r"^\| (`--[^|]*)\|", TEXTS[name], flags=re.MULTILINE)
-    assert options == {option for cell in cells for option in re.findall(r"`(--[a-z-]+)`", cell)}
+    documented = {option for cell in cells for option in re.findall(r"`(--[a-z-]+)`", cell)}
+    assert documented == options_of(parser) - COMMON_OPTIONS
+
+
+def test_the_options_of_every_sandbox_are_documented_once() -> None:
+    readme = (PROJECT / "laptop" / "README.md").read_text(encoding="utf-8")
+    assert {option for option in COMMON_OPTIONS if f"`{option}`" not in readme} == set()
 
 
 def test_every_control_of_the_marketplace_is_documented_with_its_methods(tmp_path: Path) -> None:
