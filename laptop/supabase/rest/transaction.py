@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from laptop.supabase.rest.errors import connection_lost, from_database
+from laptop.supabase.rest.errors import connection_lost, from_database, not_imitated
 from laptop.supabase.rest.pool import Pool
 from laptop.supabase.rest.queries import Query
 from laptop.supabase.rest.tokens import Caller
@@ -24,7 +24,7 @@ _BEGIN = {
 # psycopg warns of each pipeline that a refused query cuts short.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
 
-_REFUSE_OWN_ANSWER = Path(__file__).with_name("own_answer.sql").read_bytes()
+_CHECK_OWN_ANSWER = Path(__file__).with_name("own_answer.sql").read_bytes()
 _SET = "set_config(%s, %s, true)"
 SEARCH_PATH = '"public", "extensions"'
 
@@ -60,6 +60,8 @@ async def run(
             raise connection_lost(problem) from problem
         except psycopg.Error as problem:
             await _roll_back(connection)
+            if "laptop.own_answer" in str(problem):
+                raise not_imitated("a function that sets response.status or response.headers") from problem
             raise from_database(problem, anonymous=caller.anonymous) from problem
 
 
@@ -76,7 +78,7 @@ async def _run(
         await connection.execute(*settings, prepare=True)
         cursor = await connection.execute(query.sql, query.values, prepare=True)
         if query.is_call:
-            await connection.execute(_REFUSE_OWN_ANSWER, prepare=False)
+            await connection.execute(_CHECK_OWN_ANSWER, prepare=True)
         await connection.execute(b"commit", prepare=False)
     row = await cursor.fetchone()
     assert row is not None
