@@ -61,8 +61,8 @@ status: venv ## show which parts of the laptop cloud run
 demo: venv ## enrich 200 real parts, fulfill 25 orders, and account for each (LIMIT=200; INTAKE, CATALOG as for up)
 	@$(LOCAL) demo $(if $(LIMIT),--limit $(LIMIT))
 
-test: venv ## the tests, in parallel, without those that kill processes (ONLY="tests/unit -k name" for some; PROCESSES=4)
-	$(PYTEST) $(or $(ONLY),-m "not kills")
+test: venv ## the tests, in parallel, without the slow ones (ONLY="tests/unit -k name" for some; PROCESSES=4)
+	$(PYTEST) $(or $(ONLY),-m "not slow")
 
 test-all: venv ## all tests, in parallel, with branch coverage
 	$(PYTEST) --cov --cov-report=term --cov-fail-under=95

@@ -117,6 +117,7 @@ def whole_environment(environment: dict[str, str], tmp_path: Path) -> Iterator[d
         }
 
 
+@pytest.mark.slow
 def test_the_archive_with_the_most_packages_runs_in_a_fresh_virtual_environment(
     whole_environment: dict[str, str], tmp_path: Path
 ) -> None:

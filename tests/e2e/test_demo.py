@@ -46,6 +46,7 @@ def test_forty_real_parts_are_accounted_for_and_nothing_is_left_behind(tmp_path:
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
@@ -84,6 +85,7 @@ def test_a_part_that_dies_fails_the_demo_which_stops_and_keeps_the_logs(tmp_path
     assert left_behind(tmp_path) == [str(tmp_path / "state")]
 
 
+@pytest.mark.slow
 def test_a_record_that_vanishes_fails_the_demo(tmp_path: Path) -> None:
     state_dir = tmp_path / "state" / "demo" / "stack"
     with running_demo(tmp_path) as running:
@@ -102,6 +104,7 @@ def test_a_record_that_vanishes_fails_the_demo(tmp_path: Path) -> None:
     assert f"The logs: {state_dir}/logs" in complaints
 
 
+@pytest.mark.slow
 def test_the_demo_ends_quietly_when_its_reader_has_gone(tmp_path: Path) -> None:
     with running_demo(tmp_path) as running:
         assert running.stdout is not None
@@ -122,6 +125,7 @@ def test_a_missing_intake_file_is_named_before_anything_is_started(tmp_path: Pat
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_other_records_and_another_catalogue_are_used_and_bad_lines_are_named(tmp_path: Path) -> None:
     score = {"priority_score": {"score": 0.9}}
     intake = tmp_path / "records.jsonl"

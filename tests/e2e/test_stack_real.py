@@ -44,6 +44,7 @@ def decisions(stack: LocalStack) -> list[str]:
         return sorted(decision["pn"] for decision in json.load(response)["decisions"])
 
 
+@pytest.mark.slow
 def test_the_whole_stack_decides_on_the_given_records_and_survives_the_death_of_any_part(
     folder: Path, intake: Path
 ) -> None:

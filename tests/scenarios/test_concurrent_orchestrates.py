@@ -4,7 +4,7 @@ import pytest
 
 from tests.scenarios_support import RunningEnrichment
 
-pytestmark = pytest.mark.kills
+pytestmark = pytest.mark.slow
 
 RECORDS = 60
 PATIENT = {"BIGQUERY_TIMEOUT_SECONDS": "60", "SUPABASE_TIMEOUT_SECONDS": "60"}

@@ -2,7 +2,7 @@ import pytest
 
 from tests.scenarios_support import RunningEnrichment, row
 
-pytestmark = pytest.mark.kills
+pytestmark = pytest.mark.slow
 
 OFF = {"WORKFLOW_AUTOMATION_FAILURE_TO_MANUAL": "false"}
 

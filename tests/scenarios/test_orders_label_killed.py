@@ -6,7 +6,7 @@ from tests.canada_post_support import ARTIFACTS, BACKENDS, SHIPMENTS
 from tests.faults import held, rpc
 from tests.orders_support import LABEL, RunningFulfillment
 
-pytestmark = pytest.mark.kills
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(params=BACKENDS)

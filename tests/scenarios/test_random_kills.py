@@ -5,7 +5,7 @@ import pytest
 
 from tests.scenarios_support import EVERY_PART, UNFINISHED, RunningEnrichment, row
 
-pytestmark = pytest.mark.kills
+pytestmark = pytest.mark.slow
 
 RECORDS = 200
 

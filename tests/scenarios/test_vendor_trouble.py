@@ -3,7 +3,7 @@ import pytest
 from tests.scenarios_support import LOOK_UPS, RunningEnrichment
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.kills
+pytestmark = pytest.mark.slow
 
 RECORDS = 30
 
