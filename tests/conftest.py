@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end, so no garbage collection needs to visit it."""
+    """Imported and collected objects stay to the end, so no garbage collection needs to visit them."""
     gc.freeze()
     gc.enable()
 

@@ -35,14 +35,14 @@ def cli(tmp_path: Path) -> CommandLine:
 
 @pytest.fixture
 def functions() -> Iterator[FunctionsStandIn]:
-    """What `orchestrate` and `workflow` answer is scripted by the test."""
+    """The test scripts the answers of `orchestrate` and `workflow`."""
     with standing_in() as stand_in:
         yield stand_in
 
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    """What the functions log."""
+    """Collects the log entries of the functions."""
     with logged() as log:
         yield log
 

@@ -23,7 +23,6 @@ CHANGE: Mapping[str, Fault] = {
     "a 429": {"kind": "rate_limited", "seconds": 1},
 }
 PUSHES = ("accept", "tracking", "ship")
-DONE_AT_THE_MARKETPLACE = {"accept": "OR21", "tracking": "OR23", "ship": "OR24"}
 
 
 def on(order: str, action: str, fault: Fault, times: int = 1) -> Fault:

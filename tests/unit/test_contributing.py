@@ -1,4 +1,4 @@
-"""What contributors and the hosted CI start from: the files parse, and what they call exists."""
+"""The files from which contributors and the hosted CI start can be parsed, and what they call exists."""
 
 import os
 import re

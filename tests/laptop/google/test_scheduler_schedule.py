@@ -1,12 +1,9 @@
 from datetime import UTC, datetime
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from laptop.google.scheduler.schedule import NoSchedule, read_schedule
-
-TORONTO = ZoneInfo("America/Toronto")
 
 
 def seconds(text: str) -> float:
