@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.fulfillment.accept import Acceptance
     from shared.fulfillment.label import LabelPurchase
     from shared.fulfillment.messages import MessageSync
+    from shared.fulfillment.parcels import ParcelSize
     from shared.fulfillment.ports import Carrier
     from shared.fulfillment.sequence import StageRunner
     from shared.fulfillment.track import TrackingUpdate
@@ -129,22 +130,37 @@ def acceptance(marketplace: "MiraklMarketplace", store: "SupabaseOrderStore") ->
     return Acceptance(marketplace, store, time.sleep)
 
 
-@part(marketplace, carrier, order_store, label_shelf, settings.CarrierSettings)
+@part(settings.CarrierSettings, at_start=True)
+def default_size(vendor: settings.CarrierSettings) -> "ParcelSize":
+    """Raises SettingsInvalid for a size that no parcel may have."""
+    from pydantic import ValidationError
+
+    from shared.fulfillment.parcels import ParcelSize
+
+    length, width, height = (Decimal(side) for side in vendor.parcel_size.split("x"))
+    try:
+        return ParcelSize(weight=vendor.parcel_weight, length=length, width=width, height=height)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        variable = "PARCEL_WEIGHT_KG" if wrong["loc"] == ("weight",) else "PARCEL_SIZE_CM"
+        raise SettingsInvalid(f"{variable} is wrong: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}") from None
+
+
+@part(marketplace, carrier, order_store, label_shelf, default_size, settings.CarrierSettings)
 def label_purchase(
     marketplace: "MiraklMarketplace",
     carrier: "Carrier",
     store: "SupabaseOrderStore",
     shelf: "SupabaseLabelShelf",
+    size: "ParcelSize",
     vendor: settings.CarrierSettings,
 ) -> "LabelPurchase":
     from shared.fulfillment.label import LabelPurchase, LabelTerms
-    from shared.fulfillment.parcels import ParcelSize
 
-    length, width, height = (Decimal(side) for side in vendor.parcel_size.split("x"))
     terms = LabelTerms(
         service_code=vendor.service_code,
         options=[option.strip() for option in vendor.options.split(",") if option.strip()],
-        default_size=ParcelSize(weight=vendor.parcel_weight, length=length, width=width, height=height),
+        default_size=size,
     )
     return LabelPurchase(marketplace, carrier, store, shelf, terms, system_clock, time.sleep)
 

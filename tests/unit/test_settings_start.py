@@ -120,6 +120,17 @@ def test_a_sender_that_the_carrier_would_not_take_stops_the_start(start: Start, 
         start("create-labels", CANADA_POST_SENDER=sender)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PARCEL_SIZE_CM", "0x20x10"), ("PARCEL_SIZE_CM", "30x20x200.1"), ("PARCEL_WEIGHT_KG", "0.0001")],
+)
+def test_a_default_parcel_that_cannot_be_sent_stops_the_start(
+    start: Start, variable: str, value: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=f"{variable} is wrong"):
+        start("create-labels", **{variable: value})
+
+
 def parts() -> list[Part[object]]:
     return [
         each
