@@ -7,10 +7,11 @@ from socket import socket
 import flask
 import gunicorn.util  # type: ignore[import-untyped]  # it has no types
 
-from shared.errors import RequestRefused, UnreadableBody
-from shared.web.problem import MEDIA_TYPE, problem_body
+from shared.errors import RequestRefused, SwitchyardError, UnreadableBody
+from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, problem_body
 
 LONGEST_DETAIL = 300
+FAULT = "the server failed; its log has the details"
 
 
 def prepare_server(serve: Callable[[flask.Request], flask.Response]) -> None:
@@ -35,8 +36,15 @@ def receive(request: flask.Request) -> None:
 
 
 def write_problem(sock: socket, status: int, reason: str, message: str) -> None:
-    """Replaces `gunicorn.util.write_error`, which answers malformed requests, such as one with an unknown `Expect`."""
-    body = json.dumps(problem_body(status, reason, RequestRefused.code, message[:LONGEST_DETAIL]))
+    """Replaces `gunicorn.util.write_error`, which answers malformed requests, such as one with an unknown `Expect`.
+
+    A 500 is a fault of the server itself, which it reports without a message.
+    """
+    is_ours = status == INTERNAL_ERROR
+    code, detail = (
+        (SwitchyardError.code, FAULT) if is_ours else (RequestRefused.code, message[:LONGEST_DETAIL])
+    )
+    body = json.dumps(problem_body(status, reason, code, detail))
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\n"
     answer = f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
     gunicorn.util.write_nonblock(sock, answer.encode("latin1"))

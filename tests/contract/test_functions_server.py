@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.web.server import write_problem
 from tests.archive_support import started
 from tests.settings_support import COMPLETE
 from tests.web_support import ROOT
@@ -74,6 +75,17 @@ def test_malformed_http_is_answered_with_a_problem(
     assert (answered, media_type) == (status, "application/problem+json")
     assert (problem["status"], problem["code"]) == (status, code)
     assert {"type", "title", "detail"} <= problem.keys()
+
+
+def test_a_fault_of_the_server_is_not_called_a_refusal() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        write_problem(ours, 500, "Internal Server Error", "")
+        answer = HTTPResponse(theirs)
+        answer.begin()
+        problem = json.loads(answer.read())
+    assert (answer.status, problem["status"], problem["code"]) == (500, 500, "internal")
+    assert problem["detail"]
 
 
 def test_a_proper_chunked_body_is_read(workflow: httpx.Client) -> None:
