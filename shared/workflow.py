@@ -1,7 +1,7 @@
 """Enrichment in process, for notebooks and scripts: `await run_workflow(limit=50)`.
 
-These are the use cases of the deployed functions, built from the environment's settings or from given parts. Each call
 The use cases are those of the deployed functions, built from the environment's settings or from given parts. Each call
+runs in a thread. A cancelled call returns at once and its use case continues to its end, as it does behind a deployed
 function whose caller hung up. A second call with the same `batch_id` returns the result.
 """
 
