@@ -337,7 +337,7 @@ class CarrierSettings(Settings):
     parcel_size: Annotated[
         str,
         StringConstraints(pattern=r"^\d+(\.\d)?x\d+(\.\d)?x\d+(\.\d)?$"),
-        Allowed("three numbers, as 30x20x10"),
+        Allowed("three numbers above 0 to 200, as 30x20x10"),
     ] = Field("30x20x10", alias="PARCEL_SIZE_CM", description="length x width x height of such a piece")
 
 

@@ -40,7 +40,7 @@ SAMPLES = {
     "CANADA_POST_CONTRACT_ID": ("none", "1 to 10 digits"),
     "CANADA_POST_CALLS_APART_SECONDS": ("0.25", "a number from 0 to 60"),
     "PARCEL_WEIGHT_KG": ("1.0", "a number above 0 to 30"),
-    "PARCEL_SIZE_CM": ("30x20x10", "three numbers, as 30x20x10"),
+    "PARCEL_SIZE_CM": ("30x20x10", "three numbers above 0 to 200, as 30x20x10"),
     "LOG_LEVEL": ("INFO", "DEBUG, INFO, WARNING or ERROR"),
     "WORKFLOW_MAX_BATCH_SIZE": ("100", "a whole number from 1 to 1000"),
     "WORKFLOW_AUTOMATION_FAILURE_TO_MANUAL": ("true", "true or false"),
