@@ -183,8 +183,8 @@ def uploaded_file(content_type: str, body: bytes) -> bytes:
         raise errors.bad_request("Unexpected end of form")
     files = []
     for part in parts[1:-1]:
-        head, _, content = part.removeprefix(_NEWLINE).partition(_END_OF_HEADERS)
-        disposition = _disposition(head)
+        head, blank, content = part.removeprefix(_NEWLINE).partition(_END_OF_HEADERS)
+        disposition = _disposition(head if blank else b"")
         if disposition.get_param("filename") is not None:
             files.append(content)
         elif disposition.get_param("name") == "metadata":

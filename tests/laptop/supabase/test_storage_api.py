@@ -158,9 +158,11 @@ def test_everything_else_is_501(server: Rest, storage: SyncStorageClient) -> Non
 def test_a_body_that_is_not_a_form_with_a_file_is_refused(server: Rest) -> None:
     url = f"{server.url}/storage/v1/object/labels/a.pdf"
     cut = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n%PDF-'
+    headless = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n--x--'
     form = {"content-type": "multipart/form-data; boundary=x"}
     answers = [
         httpx.post(url, headers=server.headers() | form, content=cut),
+        httpx.post(url, headers=server.headers() | form, content=headless),
         httpx.post(url, headers=server.headers(), data={"a": "b"}, files={"note": (None, "no file")}),
         httpx.post(
             url, headers=server.headers() | form, content=b"--x\r\nX-Other: 1\r\n\r\nno name\r\n--x--"
@@ -169,7 +171,7 @@ def test_a_body_that_is_not_a_form_with_a_file_is_refused(server: Rest) -> None:
     ]
     assert [(answer.status_code, answer.json()["error"]) for answer in answers] == [
         (400, "invalid_request")
-    ] * 4
+    ] * 5
     assert httpx.post(url, headers=server.headers(), content=PDF).status_code == 501
 
 
