@@ -43,6 +43,7 @@ def reaping() -> Iterator[None]:
         yield
         left, _ = reaper.communicate()
     assert not left, f"left running by the tests:\n{left}"
+    assert reaper.returncode == 0, "the reaper failed: its standard error says why"
 
 
 def marked(mark: str) -> Iterator[psutil.Process]:
