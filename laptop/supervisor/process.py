@@ -21,8 +21,16 @@ _SAME_START_SECONDS = 2.0
 _KILL_SECONDS = 10.0
 _LOG_BYTES = 5_000_000
 
-_DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
-"""A part must react to its stop signal even when nohup, cron or `&` made the supervisor ignore it."""
+_DEFAULT_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)
+"""A part must react to its stop signal even when nohup, cron or `&` made the supervisor ignore it.
+Python itself ignores SIGPIPE and SIGXFSZ."""
 
 _exit_statuses: dict[int, int | None] = {}
 """Pid to exit status of this very process's children: they must be waited for, or they stay as zombies."""
