@@ -17,9 +17,8 @@ PAGE = (LAPTOP / "README.md").read_text(encoding="utf-8")
 def test_the_supervisor_s_example_runs_outside_this_project(tmp_path: Path) -> None:
     shutil.copytree(LAPTOP, tmp_path / "laptop", ignore=shutil.ignore_patterns("__pycache__"))
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    for port in ("8093", "8094"):
-        example = example.replace(port, str(free_port()))
-    (tmp_path / "run.py").write_text(example)
+    ports = {port: str(free_port()) for port in ("8093", "8094")}
+    (tmp_path / "run.py").write_text(re.sub("|".join(ports), lambda found: ports[found[0]], example))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "run.py"]
     with started(

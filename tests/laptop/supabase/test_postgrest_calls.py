@@ -159,7 +159,7 @@ def test_a_refused_call_stores_nothing_and_leaves_its_connection_usable(sample_r
 
 
 def test_a_refused_call_breaks_no_prepared_statement_of_later_calls(sample_database: Database) -> None:
-    """Without `prepare=False`, psycopg prepares COMMIT at its sixth use, which is in the refused call."""
+    """Psycopg would prepare COMMIT at its sixth use, in the refused call; `prepare=False` or `rollback` mends it."""
     with (
         serving(sample_database.authenticator_url, pool=1) as rest,
         rest.client() as client,
