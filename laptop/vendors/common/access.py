@@ -1,7 +1,6 @@
 """Access to a sandbox: accounts, HTTP Basic and bearer tokens."""
 
 import base64
-import binascii
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,7 +31,7 @@ def basic_credentials(authorization: str) -> tuple[str, str] | None:
     scheme, _, encoded = authorization.partition(" ")
     try:
         name, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     return (name, secret) if scheme.lower() == "basic" and colon else None
 
