@@ -72,6 +72,7 @@ def test_there_is_an_archive_for_every_function() -> None:
     assert set(functions(ROOT)) == set(CALLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", functions(ROOT))
 def test_an_archive_runs_with_only_its_own_packages(
     name: str, environment: dict[str, str], tmp_path: Path

@@ -70,6 +70,7 @@ def test_an_interrupted_demo_stops_everything_and_leaves_nothing(
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_part_that_dies_fails_the_demo_which_stops_and_keeps_the_logs(tmp_path: Path) -> None:
     state_dir = tmp_path / "state" / "demo" / "stack"
     with running_demo(tmp_path) as running:
@@ -154,6 +155,7 @@ def test_a_second_demo_at_the_same_time_is_refused(tmp_path: Path) -> None:
     assert "is being changed by `demo` (pid " in output
 
 
+@pytest.mark.slow
 def test_a_kept_demo_runs_on_until_the_next_one(tmp_path: Path) -> None:
     output = demo(tmp_path, "--limit", "1", "--keep")
     state_dir = tmp_path / "state" / "demo" / "stack"

@@ -14,6 +14,14 @@ from tests.scenarios_support import RunningEnrichment, running_enrichment
 from tests.web_support import logged
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what runs on a whole laptop cloud, which takes some 20 s to start."""
+    for item in items:
+        if "shared_enrichment" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared_enrichment() -> Iterator[RunningEnrichment]:
     """One laptop cloud for each test process."""

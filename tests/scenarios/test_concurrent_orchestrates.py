@@ -4,8 +4,6 @@ import pytest
 
 from tests.scenarios_support import RunningEnrichment
 
-pytestmark = pytest.mark.slow
-
 RECORDS = 60
 PATIENT = {"BIGQUERY_TIMEOUT_SECONDS": "60", "SUPABASE_TIMEOUT_SECONDS": "60"}
 """Eight calls at once are no outage, however busy the machine is."""

@@ -1,8 +1,4 @@
-import pytest
-
 from tests.scenarios_support import RunningEnrichment, row
-
-pytestmark = pytest.mark.slow
 
 OFF = {"WORKFLOW_AUTOMATION_FAILURE_TO_MANUAL": "false"}
 

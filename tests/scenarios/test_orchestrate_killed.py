@@ -4,8 +4,6 @@ from tests.faults import held_after, held_before, rpc
 from tests.scenarios_support import RunningEnrichment
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
-
 RECORDS = 40
 
 

@@ -37,6 +37,7 @@ POST = {"error_before": 0.04, "error_after": 0.04, "timeout": 0.04, "malformed":
 REST = {"error_before": 0.004, "lost_answer": 0.004}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", SEEDS)
 def test_a_day_of_orders_balances(fulfillment: RunningFulfillment, backend: str) -> None:
     draw = Random(SEEDS[backend])

@@ -26,6 +26,7 @@ def in_state(fulfillment: RunningFulfillment, state: str) -> int:
     return int(fulfillment.rows("select count(*) from orders where state = %s", state)[0][0])
 
 
+@pytest.mark.slow
 def test_a_thousand_waiting_orders_are_shipped_in_one_cycle_with_the_fewest_calls(
     fulfillment: RunningFulfillment,
 ) -> None:

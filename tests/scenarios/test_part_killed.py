@@ -10,8 +10,6 @@ from tests.faults import held_after, held_before, rpc
 from tests.scenarios_support import LOOK_UPS, UNFINISHED, RunningEnrichment, row
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
-
 RECORDS = 60
 Held = Callable[[str], dict[str, object]]
 

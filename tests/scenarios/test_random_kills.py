@@ -5,8 +5,6 @@ import pytest
 
 from tests.scenarios_support import EVERY_PART, UNFINISHED, RunningEnrichment, row
 
-pytestmark = pytest.mark.slow
-
 RECORDS = 200
 
 

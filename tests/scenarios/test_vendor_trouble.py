@@ -3,8 +3,6 @@ import pytest
 from tests.scenarios_support import LOOK_UPS, RunningEnrichment
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
-
 RECORDS = 30
 
 

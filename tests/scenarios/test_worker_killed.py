@@ -4,8 +4,6 @@ from tests.faults import held_after, held_before, rpc
 from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
-
 AT_ONCE = 5
 RECORDS = 15
 
