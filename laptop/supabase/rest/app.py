@@ -77,6 +77,10 @@ class RestServer:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         yield
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections to the database. A server calls it by the app's lifespan."""
         await self._pool.close()
 
     async def ready(self, _request: Request) -> Response:
