@@ -51,7 +51,14 @@ Launch = Callable[[str], ProcessId]
 def launched(tmp_path: Path) -> Iterator[Launch]:
     """Starts a Python program whose output goes to tmp_path/log."""
     command, mark, log = [sys.executable, "-c"], {STACK_MARK: str(tmp_path)}, tmp_path / "log"
-    yield lambda code: launch([*command, code], mark, log, tmp_path)
+    processes: list[ProcessId] = []
+
+    def start(code: str) -> ProcessId:
+        processes.append(launch([*command, code], mark, log, tmp_path))
+        return processes[-1]
+
+    yield start
+    kill_all(processes)  # by pid too: the mark cannot be read from a process that is just being started
     kill_strays(str(tmp_path))
 
 
