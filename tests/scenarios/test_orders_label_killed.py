@@ -54,7 +54,10 @@ def test_a_killed_purchase_is_not_repeated_while_the_carrier_does_not_show_it_ye
 ) -> None:
     (order,) = fulfillment.accepted()
     fulfillment.kill_while_held(
-        "create_labels", "post", held(SHIPMENTS[fulfillment.backend], effect="before", method="POST")
+        "create_labels",
+        "post",
+        held(SHIPMENTS[fulfillment.backend], effect="before", method="POST"),
+        until=lambda: fulfillment.sold(order) == 1,
     )
     fulfillment.outlive_the_lease(LABEL)
     fulfillment.fire(LABEL)
