@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.clock import Clock, system_clock
-from shared.fulfillment.ports import LabelRequest, Parcel, Party
+from shared.fulfillment.carrier import LabelRequest, Parcel, Party
 from shared.vendors.canada_post.account import JsonCredentials, Settlement, ShippingAccount, XmlCredentials
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.json_api import CanadaPostJson

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from shared.fulfillment.carrier import Bought, UndoCall
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
-from shared.fulfillment.ports import Address, Bought, MarketplaceOrder, Message, OrderLine, Thread, UndoCall
+from shared.fulfillment.ports import Address, MarketplaceOrder, Message, OrderLine, Thread
 from shared.fulfillment.store import LabelStore, OrderStore, StoredMessageThread
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

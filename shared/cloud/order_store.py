@@ -10,9 +10,10 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.cloud.supabase import SupabaseRpc
+from shared.fulfillment.carrier import Bought, UndoCall
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import Address, Bought, JsonObject, MarketplaceOrder, UndoCall
+from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder
 from shared.fulfillment.sequence import Before, Beginning
 from shared.fulfillment.store import Json, KnownLine, KnownOrder, StoredMessageThread
 

@@ -8,7 +8,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from shared.fulfillment.ports import Address, Party
+from shared.fulfillment.carrier import Party
+from shared.fulfillment.ports import Address
 
 LINE = 44  # characters; Canada Post's limit for names, companies and address lines
 CITY = 40

@@ -14,22 +14,16 @@ from datetime import datetime, timedelta
 from shared.clock import Clock
 from shared.errors import Conflict, StoreRefused
 from shared.fulfillment.address import Unmappable, party_of
+from shared.fulfillment.carrier import Bought, Carrier, LabelRequest, LabelShelf, NotReady, Pdf, Unknown
 from shared.fulfillment.orders import LabelStep, OrderState, ShipmentFacts, label_step
 from shared.fulfillment.parcels import ParcelSize, parcel_of
 from shared.fulfillment.ports import (
-    Bought,
-    Carrier,
-    LabelRequest,
-    LabelShelf,
     Marketplace,
     MarketplaceOrder,
     MarketplaceState,
-    NotReady,
     NotSent,
-    Pdf,
     Refused,
     Unclear,
-    Unknown,
 )
 from shared.fulfillment.reading import GROUP, TRIES, ask_person_if_overdue, move_to_person, read_back
 from shared.fulfillment.request import label_request, request_from_json, request_hash, request_json

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.fulfillment.ports import Parcel
+from shared.fulfillment.carrier import Parcel
 
 HEAVIEST = Decimal(30)  # kilograms; Canada Post's limit for a parcel
 LONGEST = Decimal(200)  # centimetres of any side

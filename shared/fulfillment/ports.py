@@ -1,4 +1,4 @@
-"""The interfaces that fulfillment needs. The adapters are in `shared/vendors` and `shared/cloud`.
+"""The outcomes of vendors' calls, and the interface of the marketplace. The adapters are in `shared/vendors`.
 
 A vendor's refusal is data. Calls that change something answer with one of
 
@@ -40,12 +40,22 @@ class Unclear:
     message: str
 
 
+class Cause(StrEnum):
+    """Why nothing was done. None of these is the order's fault."""
+
+    AWAY = "away"  # no connection, an outage, a gateway's page
+    THROTTLED = "throttled"  # a limit on calls
+    ACCOUNT = "account"  # our key, rights, contract or address list: a person must mend it
+    LATE = "late"  # our own process was too slow: `not_after` had passed
+
+
 @dataclass(frozen=True)
 class NotSent:
     """`retry_after` in seconds, if the vendor gives it."""
 
     message: str
     retry_after: float | None = None
+    cause: Cause = Cause.AWAY
 
 
 # --- the marketplace ------------------------------------------------------------------------------------------
@@ -83,18 +93,33 @@ class Address:
     additional_info: str | None = None
 
 
+ENDED_LINES = frozenset({"REFUSED", "CANCELED", "REFUNDED"})
+"""States of lines that are not to be sent. Mirakl has REFUNDED for lines only."""
+
+
 @dataclass(frozen=True)
 class OrderLine:
+    """`state` is the marketplace's text; empty when it gives none."""
+
     line_id: str
     sku: str
     quantity: int
     title: str
     price: Decimal
+    state: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.quantity > 0 and self.state not in ENDED_LINES
 
 
 @dataclass(frozen=True)
 class MarketplaceOrder:
-    """`state` is the marketplace's text, see MarketplaceState. The address is None until the order ships."""
+    """`state` is the marketplace's text, see MarketplaceState. The address is None until the order ships.
+
+    `shipping_type` is the code of the service that the buyer chose; `deliver_by` the latest promised delivery;
+    `state_reason` the marketplace's code of why it is in its state; `currency` is ISO 4217.
+    """
 
     order_id: str
     commercial_id: str
@@ -110,6 +135,10 @@ class MarketplaceOrder:
     carrier_code: str | None = None
     carrier_name: str | None = None
     tracking_number: str | None = None
+    fully_refunded: bool = False
+    shipping_type: str | None = None
+    deliver_by: datetime | None = None
+    state_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +162,14 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Participant:
+    """`kind` is CUSTOMER, OPERATOR or SHOP; an OPERATOR has no id."""
+
+    kind: str
+    ident: str | None
+
+
+@dataclass(frozen=True)
 class Thread:
     """`order_ids` are the orders that it concerns; `messages` the last ones, at most 100 (M11)."""
 
@@ -143,17 +180,36 @@ class Thread:
     order_ids: Sequence[str]
     messages: Sequence[Message]
     reply_needed_since: datetime | None = None
+    participants: Sequence[Participant] = ()
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A reply that the marketplace has stored (M12)."""
+
+    message_id: str
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """The file of a message (M13)."""
+
+    content: bytes
+    media_type: str
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """An order or a thread that cannot be read; `ident` is its id if that can be read.
+    """An order, a thread or a message that cannot be read; `ident` is its id if that can be read.
 
-    `problem` names fields, never their content, so it holds no personal data.
+    `problem` names fields, never their content, so it holds no personal data. `raw` is the whole answer about it,
+    which does. A malformed message has its thread's id in `thread_id`.
     """
 
     ident: str | None
     problem: str
+    raw: JsonObject = field(default_factory=dict)
+    thread_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -173,10 +229,11 @@ class ThreadPage:
 
 
 class Marketplace(Protocol):
-    def waiting_orders(self) -> Iterator[OrderPage]:
-        """Orders that wait for acceptance, oldest first, in pages of up to 100. Raises VendorUnavailable.
+    def listed(self, states: Sequence[str], updated_since: datetime | None = None) -> Iterator[OrderPage]:
+        """All orders in these states, oldest first, in pages of up to 100 (OR11). Raises VendorUnavailable.
 
-        Read all pages before accepting: the marketplace pages over the orders that wait at that moment.
+        `updated_since` leaves out those that have not changed since. Read all pages before changing an order: the
+        marketplace pages over the orders that are in the states at that moment.
         """
         ...
 
@@ -189,6 +246,10 @@ class Marketplace(Protocol):
 
     def accept(self, order_id: str, line_ids: Sequence[str]) -> Done | Refused | Unclear | NotSent:
         """Accepts all lines of an order (OR21)."""
+        ...
+
+    def refuse(self, order_id: str, line_ids: Sequence[str]) -> Done | Refused | Unclear | NotSent:
+        """Refuses all lines of an order that waits for acceptance (OR21)."""
         ...
 
     def set_tracking(self, order_id: str, tracking: Tracking) -> Done | Refused | Unclear | NotSent:
@@ -206,120 +267,16 @@ class Marketplace(Protocol):
         """
         ...
 
-
-# --- the carrier ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Party:
-    """An address in the carrier's form: every line within its limits, `country` alpha-2, `postal_code` A1A1A1."""
-
-    name: str | None
-    company: str | None
-    phone: str | None
-    line_1: str
-    line_2: str | None
-    city: str
-    province: str
-    postal_code: str
-    country: str = "CA"
-    additional_info: str | None = None
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """Kilograms with up to 3 decimals; centimetres with up to 1."""
-
-    weight: Decimal
-    length: Decimal
-    width: Decimal
-    height: Decimal
-
-
-@dataclass(frozen=True)
-class LabelRequest:
-    """`request_id` is the idempotency key, at most 32 characters; `reference` is printed on the label (35)."""
-
-    request_id: str
-    reference: str
-    service_code: str
-    destination: Party
-    parcel: Parcel
-    options: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Bought:
-    """A label that exists at the carrier and costs `price`. `usable` is false for one that the carrier suspended.
-
-    `also_sold` are the shipment ids of further live labels of the same request: paid twice, a person voids them.
-    """
-
-    shipment_id: str
-    tracking_number: str | None
-    label_link: str | None
-    price: Decimal | None
-    usable: bool
-    status: str
-    links: Mapping[str, str] = field(default_factory=dict)
-    also_sold: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """The carrier has no shipment of that request id."""
-
-
-@dataclass(frozen=True)
-class Pdf:
-    content: bytes
-
-
-@dataclass(frozen=True)
-class NotReady:
-    """The carrier still makes the label: ask again."""
-
-    message: str = "the label is not made yet"
-
-
-@dataclass(frozen=True)
-class UndoCall:
-    """The call by which a person gets the money back. Stages prepare it and never send it."""
-
-    method: str
-    url: str
-    body: str | None
-    note: str
-
-
-class Carrier(Protocol):
-    name: str
-
-    def buy(self, request: LabelRequest) -> Bought | Refused | Unclear | NotSent:
-        """Buys one label. Never repeats by itself. After Unclear only `find` may follow."""
+    def thread(self, thread_id: str) -> Thread | None:
+        """One thread with its messages (M10); None for an unknown one. Raises VendorUnavailable."""
         ...
 
-    def find(self, request_id: str) -> Bought | Unknown | Unclear:
-        """Asks for the outcome of a request. `Unknown` can still change: the carrier may be working on it."""
+    def reply(
+        self, thread_id: str, body: str, to: Sequence[Participant]
+    ) -> Posted | Refused | Unclear | NotSent:
+        """Adds a message to a thread (M12), which has no idempotency key: after Unclear read the thread first."""
         ...
 
-    def fetch_label(self, link: str) -> Pdf | NotReady | Refused | Unclear:
-        """The label's PDF; the same one each time."""
-        ...
-
-    def undo(self, bought: Bought) -> UndoCall:
-        """The void or refund call of a shipment; pure."""
-        ...
-
-
-# --- the shelf for labels -----------------------------------------------------------------------------------------
-
-
-class LabelShelf(Protocol):
-    def put(self, path: str, content: bytes) -> None:
-        """Stores a PDF; the same path again replaces it. Raises StoreUnavailable."""
-        ...
-
-    def get(self, path: str) -> bytes:
-        """Raises NotFound and StoreUnavailable."""
+    def attachment(self, attachment_id: str) -> Attachment | Refused | Unclear | NotSent:
+        """The file of a message (M13)."""
         ...

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from shared.fulfillment.ports import JsonObject, LabelRequest, Parcel, Party
+from shared.fulfillment.carrier import LabelRequest, Parcel, Party
+from shared.fulfillment.ports import JsonObject
 
 LONGEST_ID = 32
 """Canada Post takes 35 characters, its search for them only 32."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from shared.fulfillment.carrier import Bought, UndoCall
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import Address, Bought, JsonObject, MarketplaceOrder, Thread, UndoCall
+from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder, Thread
 
 Json = dict[str, Any]
 

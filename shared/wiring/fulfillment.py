@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from shared.cloud.storage import SupabaseLabelShelf
     from shared.cloud.supabase import SupabaseRpc
     from shared.fulfillment.accept import Acceptance
+    from shared.fulfillment.carrier import Carrier
     from shared.fulfillment.label import LabelPurchase
     from shared.fulfillment.messages import MessageSync
     from shared.fulfillment.parcels import ParcelSize
-    from shared.fulfillment.ports import Carrier
     from shared.fulfillment.sequence import StageRunner
     from shared.fulfillment.track import TrackingUpdate
     from shared.vendors.canada_post.account import ShippingAccount
@@ -61,7 +61,7 @@ def marketplace(vendor: settings.MarketplaceSettings) -> "MiraklMarketplace":
 @part(settings.CarrierSettings, at_start=True)
 def shipping_account(vendor: settings.CarrierSettings) -> "ShippingAccount":
     """Raises SettingsInvalid for a sender that the carrier would never take."""
-    from shared.fulfillment.ports import Party
+    from shared.fulfillment.carrier import Party
     from shared.vendors.canada_post.account import Settlement, ShippingAccount
 
     fields = ("company", "phone", "line_1", "city", "province", "postal_code", "name", "line_2")

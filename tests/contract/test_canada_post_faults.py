@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.fulfillment.ports import Bought, NotSent, Pdf, Refused, Unclear, Unknown
+from shared.fulfillment.carrier import Bought, Pdf, Unknown
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.vendors.canada_post.carrier import CanadaPost
 from tests.canada_post_support import ARTIFACTS, BACKENDS, SECRETS, SHIPMENTS, bounds, client, label_request
 from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from shared.fulfillment.ports import Bought, Carrier, NotReady, Pdf, Refused, Unclear, Unknown
+from shared.fulfillment.carrier import Bought, Carrier, NotReady, Pdf, Unknown
+from shared.fulfillment.ports import Refused, Unclear
 from shared.vendors.canada_post.account import Settlement
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from shared.fulfillment.ports import Bought, LabelRequest
+from shared.fulfillment.carrier import Bought, LabelRequest
 from shared.vendors.canada_post.account import Settlement, ShippingAccount
 from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect
 from tests.canada_post_support import ACCOUNT, DESTINATION, SCHEMAS, XML_SHIPMENTS, client, label_request

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.fulfillment.ports import Bought, NotSent, Unclear, Unknown
+from shared.fulfillment.carrier import Bought, Unknown
+from shared.fulfillment.ports import NotSent, Unclear
 from shared.vendors.canada_post.account import JsonCredentials, XmlCredentials
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.json_api import CanadaPostJson

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from shared.fulfillment.ports import Bought, NotReady, Refused, Unclear, UndoCall
+from shared.fulfillment.carrier import Bought, NotReady, UndoCall
+from shared.fulfillment.ports import Refused, Unclear
 from shared.retries import RetryPolicy
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.transport import CanadaPostBounds

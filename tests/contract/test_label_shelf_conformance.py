@@ -9,7 +9,7 @@ import pytest
 from laptop.supabase.storage.folder import Folder
 from shared.cloud.storage import SupabaseLabelShelf
 from shared.errors import NotFound
-from shared.fulfillment.ports import LabelShelf
+from shared.fulfillment.carrier import LabelShelf
 from tests.memory.label_shelf import InMemoryShelf
 from tests.rest_support import serving
 

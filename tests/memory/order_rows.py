@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from shared.fulfillment.carrier import Bought, UndoCall
 from shared.fulfillment.orders import OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import Bought, JsonObject, MarketplaceOrder, UndoCall
+from shared.fulfillment.ports import JsonObject, MarketplaceOrder
 from shared.fulfillment.store import Json, KnownLine, KnownOrder
 
 LIVE = ("requested", "unknown", "bought")

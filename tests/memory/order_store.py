@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from shared.errors import Conflict, NotFound, StoreRefused
+from shared.fulfillment.carrier import Bought, UndoCall
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import Bought, JsonObject, MarketplaceOrder, Message, Thread, UndoCall
+from shared.fulfillment.ports import JsonObject, MarketplaceOrder, Message, Thread
 from shared.fulfillment.sequence import Before, Beginning
 from shared.fulfillment.store import KnownOrder, StoredMessageThread
 from tests.memory.clock import SettableClock

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from shared.errors import StoreRefused
+from shared.fulfillment.carrier import Bought, LabelRequest
 from shared.fulfillment.label import CALL_WITHIN, SETTLING
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
-from shared.fulfillment.ports import Bought, LabelRequest, NotSent, Refused, Unclear
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.fulfillment.sequence import LEASE
 from tests.canada_post_support import SHIPMENTS
 from tests.orders_support import LABEL, RunningFulfillment

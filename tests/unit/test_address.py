@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.fulfillment.address import CITY, LINE, PHONE, PROVINCES, Unmappable, party_of
-from shared.fulfillment.ports import Address, Party
+from shared.fulfillment.carrier import Party
+from shared.fulfillment.ports import Address
 
 GOOD = Address(
     name="Marie-Ève Lévesque",

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from shared.fulfillment.ports import Bought, NotReady, NotSent, Pdf, Refused, Unclear
+from shared.fulfillment.carrier import Bought, NotReady, Pdf
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.vendors.canada_post.answers import SearchHits
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from shared.fulfillment.ports import Bought, NotSent, Refused, Unclear
+from shared.fulfillment.carrier import Bought
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.canada_post.outcomes import Dialect, creation, label, search_result

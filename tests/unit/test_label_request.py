@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.fulfillment.ports import Parcel, Party
+from shared.fulfillment.carrier import Parcel, Party
 from shared.fulfillment.request import (
     LONGEST_ID,
     label_request,

@@ -3,8 +3,8 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from shared.fulfillment.carrier import Parcel
 from shared.fulfillment.parcels import ParcelSize, parcel_of
-from shared.fulfillment.ports import Parcel
 
 
 def size(weight: str, length: str = "30", width: str = "20", height: str = "10") -> ParcelSize:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.errors import SettingsInvalid
-from shared.fulfillment.ports import Party
+from shared.fulfillment.carrier import Party
 from shared.vendors.canada_post.limits import sender_complaint
 
 LabelFormat = Literal["4x6", "8.5x11"]

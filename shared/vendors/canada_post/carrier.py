@@ -4,17 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol, Self, TypeVar
 from urllib.parse import quote
 
-from shared.fulfillment.ports import (
-    Bought,
-    LabelRequest,
-    NotReady,
-    NotSent,
-    Pdf,
-    Refused,
-    Unclear,
-    UndoCall,
-    Unknown,
-)
+from shared.fulfillment.carrier import Bought, LabelRequest, NotReady, Pdf, UndoCall, Unknown
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.retries import Again
 from shared.vendors.canada_post.account import ShippingAccount
 from shared.vendors.canada_post.answers import Link, Shipment

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.fulfillment.ports import LabelRequest
+from shared.fulfillment.carrier import LabelRequest
 from shared.vendors.canada_post.account import ShippingAccount
 from shared.vendors.canada_post.answers import (
     Complaint,

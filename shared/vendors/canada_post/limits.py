@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
 
-from shared.fulfillment.ports import LabelRequest, Parcel, Party
+from shared.fulfillment.carrier import LabelRequest, Parcel, Party
 
 LONGEST_REQUEST_ID = 32  # creating takes 35, but the JSON API's look-up only 32
 PROVINCES = frozenset({"AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"})

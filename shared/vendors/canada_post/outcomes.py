@@ -9,15 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from shared.fulfillment.ports import (
-    Bought,
-    LabelRequest,
-    NotReady,
-    NotSent,
-    Pdf,
-    Refused,
-    Unclear,
-)
+from shared.fulfillment.carrier import Bought, LabelRequest, NotReady, Pdf
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.retries import retry_after
 from shared.vendors.canada_post.account import ShippingAccount
 from shared.vendors.canada_post.answers import Complaint, ErrorReport, SearchHits, Shipment

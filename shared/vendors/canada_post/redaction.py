@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from shared.fulfillment.ports import LabelRequest
+from shared.fulfillment.carrier import LabelRequest
 
 _SHORTEST = 3  # characters: shorter values would blot out half of every sentence
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from shared.fulfillment.ports import LabelRequest, Party
+from shared.fulfillment.carrier import LabelRequest, Party
 from shared.vendors.canada_post.account import Settlement, ShippingAccount
 
 _GRAMS, _MILLIMETRES = Decimal("0.001"), Decimal("0.1")

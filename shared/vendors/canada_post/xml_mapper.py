@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from shared.fulfillment.ports import LabelRequest
+from shared.fulfillment.carrier import LabelRequest
 from shared.vendors.canada_post.account import ShippingAccount
 from shared.vendors.canada_post.answers import (
     Complaint,
