@@ -320,13 +320,40 @@ class CarrierSettings(Settings):
         le=60,
         description="minimum time between two calls",
     )
+    label_format: Literal["4x6", "8.5x11"] = Field(
+        "4x6", alias="CANADA_POST_LABEL_FORMAT", description="format of the PDF"
+    )
+
+
+class OtherApiSettings(Settings):
+    """The carrier's API that was left: labels that were asked for there are looked up and fetched there."""
+
+    base_url: VendorUrl | None = Field(
+        None, alias="CANADA_POST_OTHER_API_BASE", description="its address, if not the usual one"
+    )
+    user: Word | None = Field(
+        None,
+        alias="CANADA_POST_OTHER_API_USER",
+        description="credentials of the carrier's other API, after a change of CANADA_POST_BACKEND",
+    )
+    password: Secret | None = Field(
+        None, alias="CANADA_POST_OTHER_API_PASSWORD", description="the other API's client secret or password"
+    )
+
+
+class ServiceSettings(Settings):
     service_code: Text = Field(
         "DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="code of the service that is bought"
     )
     options: Text = Field("DC", alias="CANADA_POST_OPTIONS", description="option codes, separated by commas")
-    label_format: Literal["4x6", "8.5x11"] = Field(
-        "4x6", alias="CANADA_POST_LABEL_FORMAT", description="format of the PDF"
+    by_shipping_type: Text = Field(
+        "{}",
+        alias="CANADA_POST_SERVICES",
+        description='services by the buyer\'s shipping type, as JSON: {"EXPRESS": "DOM.XP"}; else the one above',
     )
+
+
+class ParcelSettings(Settings):
     parcel_weight: Decimal = Field(
         Decimal("1.0"),
         alias="PARCEL_WEIGHT_KG",
@@ -367,6 +394,9 @@ GROUPS: tuple[type[Settings], ...] = (
     MarketplaceSettings,
     TrackingSettings,
     CarrierSettings,
+    OtherApiSettings,
+    ServiceSettings,
+    ParcelSettings,
     ShelfSettings,
     LogSettings,
 )

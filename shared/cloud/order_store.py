@@ -11,11 +11,12 @@ from typing import Any
 from shared.clock import Clock
 from shared.cloud.supabase import SupabaseRpc
 from shared.fulfillment.carrier import Bought, UndoCall
+from shared.fulfillment.findings import Finding, Kind
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
 from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder
-from shared.fulfillment.sequence import Before, Beginning
-from shared.fulfillment.store import Json, KnownLine, KnownOrder, StoredMessageThread
+from shared.fulfillment.sequence import Before, Beginning, Breaker, Fault
+from shared.fulfillment.store import Json, KnownLine, KnownOrder, OrderFilter, StoredMessageThread
 
 
 class SupabaseOrderStore:
@@ -66,6 +67,7 @@ class SupabaseOrderStore:
             result=answer.get("result"),
             retry_after=float(answer.get("retry_after", 10)),
             detail=details.get(answer["outcome"]) or "",
+            breaker=_breaker(answer.get("breaker")),
         )
 
     def renew_stage(self, cycle: str, stage: str, owner: uuid.UUID, lease: timedelta) -> bool:
@@ -78,7 +80,14 @@ class SupabaseOrderStore:
         )
 
     def end_stage(
-        self, cycle: str, stage: str, owner: uuid.UUID, *, finished: bool, result: dict[str, Any]
+        self,
+        cycle: str,
+        stage: str,
+        owner: uuid.UUID,
+        *,
+        finished: bool,
+        result: dict[str, Any],
+        fault: Fault | None = None,
     ) -> bool:
         ended = self._call(
             "end_stage",
@@ -87,6 +96,8 @@ class SupabaseOrderStore:
             p_owner=str(owner),
             p_finished=finished,
             p_result=result,
+            p_fault=fault
+            and {"cause": fault.cause, "reason": fault.reason, "hold_seconds": fault.hold.total_seconds()},
         )
         return ended is True
 
@@ -110,8 +121,11 @@ class SupabaseOrderStore:
         )
         return moved
 
-    def ask_for_person(self, order_id: str, reason: str) -> None:
-        self._call("ask_for_person", p_order_id=order_id, p_reason=reason)
+    def add_findings(self, findings: Sequence[Finding], stage: str) -> None:
+        self._call("add_findings", p_findings=[finding.to_json() for finding in findings], p_stage=stage)
+
+    def end_findings(self, kind: Kind, subjects: Sequence[str]) -> None:
+        self._call("end_findings", p_kind=kind, p_subjects=list(subjects))
 
     # --- labels
 
@@ -137,27 +151,24 @@ class SupabaseOrderStore:
         )
         return _shipment(row), row["opened"]
 
-    def note_label_call(self, shipment: ShipmentFacts) -> ShipmentFacts | None:
+    def note_label_call(
+        self, shipment: ShipmentFacts, request: JsonObject | None = None, request_hash: str | None = None
+    ) -> ShipmentFacts | None:
         row = self._call(
             "note_label_call",
             p_shipment=shipment.id,
             p_call_before=shipment.call_id,
             p_call=str(uuid.uuid4()),
+            p_request=request,
+            p_request_hash=request_hash,
         )
         return row and _shipment(row)
 
     def note_label_not_sent(self, shipment: ShipmentFacts, message: str) -> None:
         self._call("note_label_not_sent", p_shipment=shipment.id, p_call=shipment.call_id, p_message=message)
 
-    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int, cycle: str) -> int:
-        cycles: int = self._call(
-            "note_label_unknown",
-            p_shipment=shipment_id,
-            p_message=message,
-            p_attention_after=attention_after,
-            p_cycle=cycle,
-        )
-        return cycles
+    def note_label_unknown(self, shipment_id: str, message: str) -> bool:
+        return self._call("note_label_unknown", p_shipment=shipment_id, p_message=message) is True
 
     def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
         label = {
@@ -188,11 +199,22 @@ class SupabaseOrderStore:
             for row in self._rpc.call("shipments_to_settle", {"p_limit": limit})
         ]
 
-    def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
-        return [(row["id"], _bought(row)) for row in self._rpc.call("shipments_to_undo", {"p_limit": limit})]
+    def shipments_to_undo(self, limit: int) -> Sequence[tuple[ShipmentFacts, Bought]]:
+        rows = self._rpc.call("shipments_to_undo", {"p_limit": limit})
+        return [(_shipment(row), _bought(row)) for row in rows]
 
     def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None:
         self._call("note_undo_due", p_shipment=shipment_id, p_undo=asdict(undo))
+
+    def undos_to_send(self, limit: int) -> Sequence[tuple[ShipmentFacts, UndoCall]]:
+        rows = self._rpc.call("undos_to_send", {"p_limit": limit})
+        return [(_shipment(row), UndoCall(**row["undo"])) for row in rows]
+
+    def note_undo_sent(self, shipment_id: str, ticket: str | None, *, is_void: bool) -> None:
+        self._call("note_undo_sent", p_shipment=shipment_id, p_ticket=ticket, p_is_void=is_void)
+
+    def note_undo_refused(self, shipment_id: str, message: str) -> None:
+        self._call("note_undo_refused", p_shipment=shipment_id, p_message=message)
 
     # --- messages
 
@@ -209,28 +231,69 @@ class SupabaseOrderStore:
 
     # --- reports
 
-    def orders(self, state: OrderState | None, limit: int) -> list[Json]:
-        states = list(OrderState) if state is None else [state]
-        rows: list[Json] = self._rpc.call(
-            "orders_in", {"p_states": states, "p_limit": limit, "p_after": None}
-        )
-        return rows
+    def list_orders(self, wanted: OrderFilter, limit: int, after: Json | None) -> Json:
+        page: Json = self._call("list_orders", p_filter=wanted.to_json(), p_limit=limit, p_after=after)
+        return page
 
     def order_status(self, order_id: str) -> Json:
-        row: Json = self._rpc.call("order_status", {"p_order_id": order_id})
+        row: Json = self._call("order_status", p_order_id=order_id)
         return row
 
-    def retry_order(self, order_id: str, note: str) -> Json:
-        row: Json = self._call("retry_order", p_order_id=order_id, p_note=note)
+    def retry_order(self, order_id: str, by: str, note: str) -> Json:
+        return self._decide("retry_order", order_id, by, note)
+
+    def retry_orders(self, wanted: OrderFilter, limit: int, by: str, note: str, *, dry_run: bool) -> Json:
+        answer: Json = self._call(
+            "retry_orders",
+            p_filter=wanted.to_json(),
+            p_limit=limit,
+            p_by=by,
+            p_note=note,
+            p_dry_run=dry_run,
+        )
+        return answer
+
+    def override_address(self, order_id: str, address: Address | None, by: str, note: str) -> Json:
+        return self._decide("override_address", order_id, by, note, p_address=address and asdict(address))
+
+    def refuse_order(self, order_id: str, by: str, note: str) -> Json:
+        return self._decide("refuse_order", order_id, by, note)
+
+    def relabel_order(self, order_id: str, by: str, note: str) -> Json:
+        return self._decide("relabel_order", order_id, by, note)
+
+    def note_not_sold(self, order_id: str, by: str, note: str) -> Json:
+        return self._decide("note_not_sold", order_id, by, note)
+
+    def ask_undo(self, order_id: str, by: str, note: str) -> Json:
+        return self._decide("ask_undo", order_id, by, note)
+
+    def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
+        return self._decide("note_undone", order_id, by, note, p_outcome=outcome)
+
+    def _decide(self, decision: str, order_id: str, by: str, note: str, **more: object) -> Json:
+        row: Json = self._call(decision, p_order_id=order_id, p_by=by, p_note=note, **more)
         return row
 
-    def note_undone(self, order_id: str, note: str) -> Json:
-        row: Json = self._call("note_undone", p_order_id=order_id, p_note=note)
+    def findings(self, kind: Kind | None, limit: int, after: int) -> Json:
+        page: Json = self._rpc.call("list_findings", {"p_kind": kind, "p_limit": limit, "p_after": after})
+        return page
+
+    def close_finding(self, finding: int, by: str, note: str) -> Json:
+        row: Json = self._call("close_finding", p_finding=finding, p_by=by, p_note=note)
         return row
+
+    def guessed_skus(self, limit: int) -> list[Json]:
+        rows: list[Json] = self._rpc.call("guessed_skus", {"p_limit": limit})
+        return rows
 
     def reconcile_orders(self, day: date | None) -> Json:
-        sides: Json = self._rpc.call("reconcile_orders", {"p_day": day and day.isoformat()})
+        sides: Json = self._call("reconcile_orders", p_day=day and day.isoformat())
         return sides
+
+    def open_breakers(self) -> list[Json]:
+        rows: list[Json] = self._rpc.call("open_breakers", {})
+        return rows
 
     def figures(self) -> Json:
         """The numbers that alerts and the dashboard use."""
@@ -247,10 +310,14 @@ def _order_json(order: MarketplaceOrder) -> Json:
         "order_id": order.order_id,
         "commercial_id": order.commercial_id,
         "marketplace_state": order.state,
+        "marketplace_reason": order.state_reason,
         "ordered_at": order.created_at.isoformat(),
         "marketplace_updated_at": order.updated_at.isoformat(),
         "ship_before": order.ship_before and order.ship_before.isoformat(),
         "can_ship": order.can_ship,
+        "fully_refunded": order.fully_refunded,
+        "shipping_type": order.shipping_type,
+        "deliver_by": order.deliver_by and order.deliver_by.isoformat(),
         "currency": order.currency,
         "total": str(order.total),
         "address": order.address and asdict(order.address),
@@ -272,12 +339,27 @@ def _known(row: Json) -> KnownOrder:
         tracking_number=row["tracking_number"],
         shipment=row["shipment"] and _shipment(row["shipment"]),
         ordered_at=datetime.fromisoformat(row["ordered_at"]),
+        own_address=row["address_override"] and Address(**row["address_override"]["address"]),
+        refused=row["refusal"] is not None,
+        accept_anyway=row["accept_anyway"],
     )
 
 
 def _line(row: Json) -> KnownLine:
     size = row["size"] and ParcelSize.model_validate_json(json.dumps(row["size"]))
-    return KnownLine(row["line_id"], row["sku"], row["quantity"], size)
+    return KnownLine(row["line_id"], row["sku"], row["quantity"], size, row["state"])
+
+
+def _breaker(row: Json | None) -> Breaker | None:
+    if row is None:
+        return None
+    return Breaker(
+        cause=row["cause"],
+        reason=row["reason"],
+        opened_at=datetime.fromisoformat(row["opened_at"]),
+        tries=row["tries"],
+        retry_at=datetime.fromisoformat(row["retry_at"]),
+    )
 
 
 def _shipment(row: Json) -> ShipmentFacts:
@@ -293,6 +375,8 @@ def _shipment(row: Json) -> ShipmentFacts:
         label_path=row["label_path"],
         request=row["request"],
         call_id=row["call_id"],
+        backend=row["backend"],
+        wanted=row["wanted"],
     )
 
 

@@ -171,6 +171,21 @@ class Carrier(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Carriers:
+    """The carrier's APIs that we have credentials for. New labels are bought at `current`."""
+
+    current: Carrier
+    others: Sequence[Carrier] = ()
+
+    def all(self) -> Sequence[Carrier]:
+        return (self.current, *self.others)
+
+    def of(self, backend: str) -> Carrier | None:
+        """The API that a shipment names; None without credentials for it."""
+        return next((each for each in self.all() if each.name == backend), None)
+
+
 # --- the shelf for labels -----------------------------------------------------------------------------------------
 
 

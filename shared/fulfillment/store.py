@@ -10,16 +10,21 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from shared.fulfillment.carrier import Bought, UndoCall
+from shared.fulfillment.findings import Finding, Kind
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder, Thread
+from shared.fulfillment.ports import ENDED_LINES, Address, JsonObject, MarketplaceOrder, Thread
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class KnownOrder:
-    """A stored order: our state, the marketplace's facts of the last reading, the last shipment."""
+    """A stored order: our state, the marketplace's facts of the last reading, the last shipment.
+
+    `own_address` is a person's, used instead of the marketplace's. `refused` and `accept_anyway` are a person's
+    decisions about an order that waits for acceptance.
+    """
 
     order_id: str
     state: OrderState
@@ -30,6 +35,9 @@ class KnownOrder:
     tracking_number: str | None
     shipment: ShipmentFacts | None
     ordered_at: datetime
+    own_address: Address | None = None
+    refused: bool = False
+    accept_anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,12 @@ class KnownLine:
     sku: str
     quantity: int
     size: ParcelSize | None
+    state: str = ""
+
+    @property
+    def open_quantity(self) -> int:
+        """How many are to be sent: none of a refused or cancelled line."""
+        return 0 if self.state in ENDED_LINES else self.quantity
 
 
 @dataclass(frozen=True)
@@ -65,8 +79,12 @@ class OrderStore(Protocol):
         """At most one move for each order. Returns the ids that moved; an order in another state stays as it is."""
         ...
 
-    def ask_for_person(self, order_id: str, reason: str) -> None:
-        """Keeps the order's state and asks for a person."""
+    def add_findings(self, findings: Sequence[Finding], stage: str) -> None:
+        """Notes each once while it is open. One that a person has closed stays closed for the same reason."""
+        ...
+
+    def end_findings(self, kind: Kind, subjects: Sequence[str]) -> None:
+        """They no longer hold."""
         ...
 
 
@@ -87,20 +105,28 @@ class LabelStore(OrderStore, Protocol):
         """
         ...
 
-    def note_label_call(self, shipment: ShipmentFacts) -> ShipmentFacts | None:
-        """Needed before a repeated call. None: the shipment or its order changed meanwhile; do not call."""
+    def note_label_call(
+        self, shipment: ShipmentFacts, request: JsonObject | None = None, request_hash: str | None = None
+    ) -> ShipmentFacts | None:
+        """Needed before a repeated call. None: the shipment or its order changed meanwhile; do not call.
+
+        A request that was certainly never sent is replaced by `request`.
+        """
         ...
 
     def note_label_not_sent(self, shipment: ShipmentFacts, message: str) -> None:
         """The call that `shipment` names was not made. Changes nothing when a later call was allowed."""
         ...
 
-    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int, cycle: str) -> int:
-        """Returns the number of cycles with an unknown outcome; 0 when it is known by now."""
+    def note_label_unknown(self, shipment_id: str, message: str) -> bool:
+        """False: the outcome is known by now."""
         ...
 
     def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
-        """Returns the shipment's state: bought, or undo_due when its order no longer needs it."""
+        """Returns the shipment's state: bought, or undo_due when its order no longer needs it.
+
+        A label that is known already gets its new link, as of a suspended one that can be used now.
+        """
         ...
 
     def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool:
@@ -115,11 +141,21 @@ class LabelStore(OrderStore, Protocol):
         """Shipments of unknown outcome whose orders have ended, with the order's id; the longest untouched first."""
         ...
 
-    def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
-        """Labels that are paid for and no longer needed, with our shipment's id."""
+    def shipments_to_undo(self, limit: int) -> Sequence[tuple[ShipmentFacts, Bought]]:
+        """Labels that are paid for and no longer needed."""
         ...
 
     def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None: ...
+
+    def undos_to_send(self, limit: int) -> Sequence[tuple[ShipmentFacts, UndoCall]]:
+        """Undo calls that a person has asked for."""
+        ...
+
+    def note_undo_sent(self, shipment_id: str, ticket: str | None, *, is_void: bool) -> None:
+        """The carrier took the call. A void is done with that; a refund is decided later."""
+        ...
+
+    def note_undo_refused(self, shipment_id: str, message: str) -> None: ...
 
 
 class MessageStore(Protocol):
@@ -134,21 +170,78 @@ class MessageStore(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class OrderFilter:
+    """None and empty leave nothing out. `day` (UTC) is the day on which an order was first seen."""
+
+    states: Sequence[OrderState] = ()
+    attention: bool | None = None
+    day: date | None = None
+    ship_before: datetime | None = None
+    order_ids: Sequence[str] = ()
+
+    def to_json(self) -> Json:
+        return {
+            "states": [str(state) for state in self.states] or None,
+            "attention": self.attention,
+            "day": self.day and self.day.isoformat(),
+            "ship_before": self.ship_before and self.ship_before.isoformat(),
+            "order_ids": list(self.order_ids) or None,
+        }
+
+
 class OrderReports(Protocol):
-    def orders(self, state: OrderState | None, limit: int) -> list[Json]: ...
+    """Reports and people's decisions. A decision has the person's name (`by`) and a note, and may be repeated.
 
-    def order_status(self, order_id: str) -> Json:
-        """Raises NotFound."""
+    All that name an order raise NotFound, and decisions Conflict when they do not fit the order's state.
+    """
+
+    def list_orders(self, wanted: OrderFilter, limit: int, after: Json | None) -> Json:
+        """{total, orders, next}: the oldest deadline first. `next` is the `after` of the next page, or None."""
         ...
 
-    def retry_order(self, order_id: str, note: str) -> Json:
-        """A person lets the stages try again. Raises NotFound, and Conflict when there is nothing to retry."""
+    def order_status(self, order_id: str) -> Json: ...
+
+    def retry_order(self, order_id: str, by: str, note: str) -> Json: ...
+
+    def retry_orders(self, wanted: OrderFilter, limit: int, by: str, note: str, *, dry_run: bool) -> Json:
+        """{retried, left, dry_run}: `left` are those that could not be retried, with the reason."""
         ...
 
-    def note_undone(self, order_id: str, note: str) -> Json:
-        """A person has undone needless purchases. Raises NotFound, and Conflict when there are none."""
+    def override_address(self, order_id: str, address: Address | None, by: str, note: str) -> Json:
+        """None takes the marketplace's address again."""
+        ...
+
+    def refuse_order(self, order_id: str, by: str, note: str) -> Json: ...
+
+    def relabel_order(self, order_id: str, by: str, note: str) -> Json:
+        """Another label; the one that is paid for is to be undone."""
+        ...
+
+    def note_not_sold(self, order_id: str, by: str, note: str) -> Json:
+        """A person has seen at the carrier that an unclear call bought nothing."""
+        ...
+
+    def ask_undo(self, order_id: str, by: str, note: str) -> Json:
+        """The prepared void and refund calls of the order are to be sent."""
+        ...
+
+    def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
+        """How the order's needless labels ended: voided, refunded, or disputed."""
+        ...
+
+    def findings(self, kind: Kind | None, limit: int, after: int) -> Json:
+        """{total, findings}: the open ones, the oldest first."""
+        ...
+
+    def close_finding(self, finding: int, by: str, note: str) -> Json: ...
+
+    def guessed_skus(self, limit: int) -> list[Json]:
+        """SKUs of unshipped orders whose size is the default, the most frequent first."""
         ...
 
     def reconcile_orders(self, day: date | None) -> Json: ...
 
     def recent_stage_runs(self, limit: int) -> list[Json]: ...
+
+    def open_breakers(self) -> list[Json]: ...

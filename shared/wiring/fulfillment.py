@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from shared.cloud.storage import SupabaseLabelShelf
     from shared.cloud.supabase import SupabaseRpc
     from shared.fulfillment.accept import Acceptance
-    from shared.fulfillment.carrier import Carrier
+    from shared.fulfillment.carrier import Carrier, Carriers
     from shared.fulfillment.label import LabelPurchase
     from shared.fulfillment.messages import MessageSync
     from shared.fulfillment.parcels import ParcelSize
+    from shared.fulfillment.request import LabelTerms
     from shared.fulfillment.sequence import StageRunner
     from shared.fulfillment.track import TrackingUpdate
     from shared.vendors.canada_post.account import ShippingAccount
@@ -84,30 +85,59 @@ def shipping_account(vendor: settings.CarrierSettings) -> "ShippingAccount":
         raise SettingsInvalid(f"CANADA_POST_SENDER is wrong: {error.detail}") from error
 
 
-@part(settings.CarrierSettings, shipping_account)
-def carrier(vendor: settings.CarrierSettings, account: "ShippingAccount") -> "Carrier":
+def _carrier(
+    backend: str,
+    user: str,
+    secret: str,
+    base_url: str | None,
+    vendor: settings.CarrierSettings,
+    account: "ShippingAccount",
+) -> "Carrier":
     from shared.vendors.canada_post.account import JsonCredentials, XmlCredentials
     from shared.vendors.canada_post.json_api import JSON_ADDRESS, CanadaPostJson
     from shared.vendors.canada_post.transport import CanadaPostBounds
     from shared.vendors.canada_post.xml_api import XML_ADDRESS, CanadaPostXml
 
-    secret = vendor.password.get_secret_value()
     bounds = CanadaPostBounds(apart=vendor.apart)
-    if vendor.backend == "json":
+    if backend == "json":
         return CanadaPostJson(
-            JsonCredentials(vendor.user, secret),
+            JsonCredentials(user, secret),
             account,
-            base_url=vendor.base_url or JSON_ADDRESS,
+            base_url=base_url or JSON_ADDRESS,
             bounds=bounds,
             tls=common.tls(),
         )
     return CanadaPostXml(
-        XmlCredentials(vendor.user, secret),
+        XmlCredentials(user, secret),
         account,
-        base_url=vendor.base_url or XML_ADDRESS,
+        base_url=base_url or XML_ADDRESS,
         bounds=bounds,
         tls=common.tls(),
     )
+
+
+@part(settings.CarrierSettings, settings.OtherApiSettings, shipping_account)
+def carriers(
+    vendor: settings.CarrierSettings, other: settings.OtherApiSettings, account: "ShippingAccount"
+) -> "Carriers":
+    """The API that labels are bought at, and the other one while labels of it are open.
+
+    Raises SettingsInvalid for half of the other one's credentials.
+    """
+    from shared.fulfillment.carrier import Carriers
+
+    current = _carrier(
+        vendor.backend, vendor.user, vendor.password.get_secret_value(), vendor.base_url, vendor, account
+    )
+    if (other.user is None) != (other.password is None):
+        raise SettingsInvalid(
+            "CANADA_POST_OTHER_API_USER and CANADA_POST_OTHER_API_PASSWORD are given together or not at all"
+        )
+    if other.user is None or other.password is None:
+        return Carriers(current)
+    backend = "xml" if vendor.backend == "json" else "json"
+    secret = other.password.get_secret_value()
+    return Carriers(current, (_carrier(backend, other.user, secret, other.base_url, vendor, account),))
 
 
 @part(settings.StoreSettings, settings.ShelfSettings)
@@ -123,15 +153,8 @@ def label_shelf(store: settings.StoreSettings, shelf: settings.ShelfSettings) ->
     )
 
 
-@part(marketplace, order_store)
-def acceptance(marketplace: "MiraklMarketplace", store: "SupabaseOrderStore") -> "Acceptance":
-    from shared.fulfillment.accept import Acceptance
-
-    return Acceptance(marketplace, store, time.sleep)
-
-
-@part(settings.CarrierSettings, at_start=True)
-def default_size(vendor: settings.CarrierSettings) -> "ParcelSize":
+@part(settings.ParcelSettings, at_start=True)
+def default_size(vendor: settings.ParcelSettings) -> "ParcelSize":
     """Raises SettingsInvalid for a size that no parcel may have."""
     from pydantic import ValidationError
 
@@ -146,23 +169,47 @@ def default_size(vendor: settings.CarrierSettings) -> "ParcelSize":
         raise SettingsInvalid(f"{variable} is wrong: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}") from None
 
 
-@part(marketplace, carrier, order_store, label_shelf, default_size, settings.CarrierSettings)
+@part(marketplace, order_store, default_size)
+def acceptance(
+    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", size: "ParcelSize"
+) -> "Acceptance":
+    from shared.fulfillment.accept import Acceptance
+
+    return Acceptance(marketplace, store, size, time.sleep)
+
+
+@part(settings.ServiceSettings, default_size, at_start=True)
+def label_terms(service: settings.ServiceSettings, size: "ParcelSize") -> "LabelTerms":
+    """Raises SettingsInvalid for services that are no JSON object of texts."""
+    from shared.fulfillment.request import LabelTerms
+
+    try:
+        services = json.loads(service.by_shipping_type)
+    except ValueError:
+        services = None
+    if not isinstance(services, dict) or not all(isinstance(each, str) for each in services.values()):
+        raise SettingsInvalid('CANADA_POST_SERVICES is not a JSON object such as {"EXPRESS": "DOM.XP"}')
+    return LabelTerms(
+        service_code=service.service_code,
+        options=[option.strip() for option in service.options.split(",") if option.strip()],
+        default_size=size,
+        services=services,
+    )
+
+
+@part(marketplace, carriers, order_store, label_shelf, label_terms)
 def label_purchase(
     marketplace: "MiraklMarketplace",
-    carrier: "Carrier",
+    carriers: "Carriers",
     store: "SupabaseOrderStore",
     shelf: "SupabaseLabelShelf",
-    size: "ParcelSize",
-    vendor: settings.CarrierSettings,
+    terms: "LabelTerms",
 ) -> "LabelPurchase":
-    from shared.fulfillment.label import LabelPurchase, LabelTerms
+    from shared.fulfillment.label import LabelPurchase
+    from shared.fulfillment.shelving import Shelving
 
-    terms = LabelTerms(
-        service_code=vendor.service_code,
-        options=[option.strip() for option in vendor.options.split(",") if option.strip()],
-        default_size=size,
-    )
-    return LabelPurchase(marketplace, carrier, store, shelf, terms, system_clock, time.sleep)
+    shelving = Shelving(carriers, store, shelf, time.sleep)
+    return LabelPurchase(marketplace, carriers, store, shelving, terms, system_clock, time.sleep)
 
 
 @part(marketplace, order_store, settings.TrackingSettings)

@@ -1,0 +1,161 @@
+-- The outside: what the marketplace and the carrier list, beside what we know.
+
+-- Notes a look at `p_source`.
+create function note_outside_check(
+    p_source text, p_began_at timestamptz, p_complete boolean, p_result jsonb, p_now timestamptz default clock_timestamp()
+) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    insert into outside_checks (source, began_at, ended_at, complete, result)
+    values (p_source, p_began_at, p_now, p_complete, p_result);
+end;
+
+-- When a complete look at `p_source` began last, as {value}; null for never.
+create function last_complete_look(p_source text) returns jsonb
+language sql stable set search_path = public, pg_temp
+return jsonb_build_object('value', (select max(began_at) from outside_checks where source = p_source and complete));
+
+-- The days of the carrier's list that a look must cover: from the oldest sale that it has not confirmed yet to today, at most
+-- `p_most`, as {days: [date], backends: [text]}; `p_today` is the day of the carrier's calendar.
+create function carrier_days(p_today date, p_most integer) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select jsonb_build_object(
+        'first', greatest(p_today - p_most, least(
+            p_today - 1, (min(s.bought_at) at time zone 'America/Toronto')::date - 1
+        )),
+        'backends', coalesce(jsonb_agg(distinct s.backend), '[]')
+    )
+    from shipments as s
+    where s.bought_at is not null and not exists (
+        select from carrier_shipments as c where c.backend = s.backend and c.shipment_id = s.shipment_id and c.read_at is not null
+    )
+);
+
+-- Stores one day of the carrier's list: `p_listed` is [{shipment_id, link}]. A shipment that is no longer listed on its day has
+-- been voided, or was never sold. Returns those that must be read, [{shipment_id, link}].
+create function store_carrier_day(
+    p_backend text, p_day date, p_listed jsonb, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    insert into carrier_shipments as c (backend, shipment_id, day, link, first_listed_at, last_listed_at)
+    select p_backend, l.shipment_id, p_day, l.link, p_now, p_now
+    from jsonb_to_recordset(p_listed) as l (shipment_id text, link text)
+    order by l.shipment_id
+    on conflict (backend, shipment_id) do update set last_listed_at = p_now, link = excluded.link;
+    update carrier_shipments set status = 'not listed'
+    where backend = p_backend and day = p_day and last_listed_at < p_now and status is distinct from 'not listed';
+    return (
+        select coalesce(jsonb_agg(jsonb_build_object('shipment_id', c.shipment_id, 'link', c.link) order by c.shipment_id), '[]')
+        from carrier_shipments as c
+        where c.backend = p_backend and c.day = p_day and c.last_listed_at = p_now and c.read_at is null
+    );
+end
+$$;
+
+-- Stores what the carrier says of one shipment: `p_shipment` is {shipment_id, request_id, reference, tracking_number, price, status}.
+create function store_carrier_shipment(
+    p_backend text, p_shipment jsonb, p_now timestamptz default clock_timestamp()
+) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    update carrier_shipments as c
+    set request_id = s.request_id, reference = s.reference, tracking_number = s.tracking_number, price = s.price,
+        status = s.status, read_at = p_now
+    from jsonb_to_record(p_shipment) as s (
+        shipment_id text, request_id text, reference text, tracking_number text, price numeric, status text
+    )
+    where c.backend = p_backend and c.shipment_id = s.shipment_id;
+end;
+
+-- Matches the carrier's list of the days from `p_first` to `p_last` one to one with our labels, and notes what does not match. Only
+-- APIs of `p_backends` were asked. A label that was bought less than an hour ago, or on the list's last day, may not be listed yet.
+-- Returns the counts.
+create function match_carrier(
+    p_backends text[], p_first date, p_last date, p_stage text, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    found jsonb;
+begin
+    create temporary table if not exists unmatched (kind text, subject text, order_id text, reason text) on commit drop;
+    delete from unmatched where true;
+    with listed as (
+        select c.*, ours.order_id, ours.price as our_price, ours.tracking_number as our_number, ours.request_id as our_request,
+            ours.state as our_state, c.shipment_id = any (ours.also_sold_seen) as is_seen, c.shipment_id = any (ours.also_sold) as is_further
+        from carrier_shipments as c
+        left join lateral (
+            select s.* from shipments as s
+            where s.backend = c.backend and (s.shipment_id = c.shipment_id or c.shipment_id = any (s.also_sold))
+            order by s.shipment_id = c.shipment_id desc limit 1
+        ) as ours on true
+        where c.backend = any (p_backends) and c.day between p_first and p_last and c.status is distinct from 'not listed'
+    ),
+
+    known as (
+        select s.* from shipments as s
+        where s.backend = any (p_backends) and s.bought_at is not null and s.state not in ('voided')
+            and s.bought_at < p_now - interval '1 hour'
+            and (s.bought_at at time zone 'America/Toronto')::date between p_first + 1 and p_last - 1
+    )
+
+    insert into unmatched
+    select 'sold_unknown', l.shipment_id, o.order_id, format(
+        'the carrier sold shipment %s (request %s, tracking number %s), which we do not know', l.shipment_id,
+        coalesce(l.request_id, 'unknown'), coalesce(l.tracking_number, 'unknown')
+    )
+    from listed as l left join orders as o on o.order_id = l.reference
+    where l.order_id is null and l.read_at is not null
+    union all
+    select 'sold_twice', l.shipment_id, l.order_id, format('the carrier sold shipment %s for request %s, too', l.shipment_id, l.our_request)
+    from listed as l where l.is_further and not l.is_seen
+    union all
+    select 'price_differs', l.shipment_id, l.order_id, format(
+        'the carrier charges %s for shipment %s, we noted %s', l.price, l.shipment_id, coalesce(l.our_price::text, 'no price')
+    )
+    from listed as l
+    where l.order_id is not null and not l.is_further and l.read_at is not null and l.price is not null and l.price is distinct from l.our_price
+    union all
+    select 'number_differs', l.shipment_id, l.order_id, format(
+        'the carrier''s tracking number of shipment %s is not the one that we noted', l.shipment_id
+    )
+    from listed as l
+    where l.order_id is not null and not l.is_further and l.tracking_number is not null and not same_number(l.tracking_number, l.our_number)
+    union all
+    select 'not_sold', k.shipment_id, k.order_id, format('the carrier does not list shipment %s, which we have bought', k.shipment_id)
+    from known as k
+    where not exists (
+        select from carrier_shipments as c
+        where c.backend = k.backend and c.shipment_id = k.shipment_id and c.status is distinct from 'not listed'
+    );
+    update findings as f set closed_at = p_now
+    where f.closed_at is null and f.kind in ('sold_unknown', 'sold_twice', 'price_differs', 'number_differs', 'not_sold')
+        and not exists (select from unmatched as u where u.kind = f.kind and u.subject = f.subject)
+        and (
+            exists (
+                select from carrier_shipments as c
+                where c.shipment_id = f.subject and c.backend = any (p_backends) and c.day between p_first and p_last
+            ) or exists (
+                select from shipments as s
+                where s.shipment_id = f.subject and s.backend = any (p_backends)
+                    and (s.bought_at at time zone 'America/Toronto')::date between p_first + 1 and p_last - 1
+            )
+        );
+    perform add_finding(u.kind, u.subject, u.order_id, u.reason, p_stage, null, p_now) from unmatched as u order by u.kind, u.subject;
+    select jsonb_build_object(
+        'listed', (
+            select count(*) from carrier_shipments
+            where backend = any (p_backends) and day between p_first and p_last and status is distinct from 'not listed'
+        ),
+        'unread', (
+            select count(*) from carrier_shipments
+            where backend = any (p_backends) and day between p_first and p_last and read_at is null
+        ),
+        'unmatched', (select coalesce(jsonb_object_agg(kind, n), '{}') from (select kind, count(*) as n from unmatched group by kind) as k)
+    ) into found;
+    return found;
+end
+$$;
+
+select restrict_access();
