@@ -34,7 +34,7 @@ class Acceptance:
 
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; earlier work stays done."""
-        for page in self.marketplace.waiting_orders():
+        for page in self.marketplace.listed([MarketplaceState.WAITING_ACCEPTANCE]):
             run.counts["new"] += self.store.store_orders(page.orders, run.stage)
             run.counts["waiting"] += len(page.orders)
             run.report(page.problems)
@@ -46,7 +46,7 @@ class Acceptance:
 
     def preview(self, limit: int) -> list[str]:
         """Returns the orders that a run would accept now."""
-        waiting = [order.order_id for page in self.marketplace.waiting_orders() for order in page.orders]
+        waiting = [order.order_id for page in self.marketplace.listed([MarketplaceState.WAITING_ACCEPTANCE]) for order in page.orders]
         return waiting[:limit]
 
     def _accept_all(self, run: StageRun) -> dict[str, Asked]:

@@ -2,15 +2,15 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
 from shared.errors import SettingsInvalid, VendorUnavailable
-from shared.fulfillment.ports import Done, Malformed, Refused, Tracking
+from shared.fulfillment.ports import Done, Malformed, MarketplaceState, Refused, Tracking
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests.laptop.vendors.sandboxes import NOON, SHOP_KEY, MiraklSandbox, mirakl
 from tests.mirakl_support import Pauses, marketplace
@@ -34,12 +34,16 @@ def client(vendor: MiraklSandbox) -> Iterator[MiraklMarketplace]:
         yield made
 
 
+def listed(client: MiraklMarketplace, states: Sequence[str], since: datetime | None = None) -> list[str]:
+    return [order.order_id for page in client.listed(states, since) for order in page.orders]
+
+
 # --- orders -----------------------------------------------------------------------------------------------
 
 
 def test_a_thousand_waiting_orders_are_ten_reads(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     made = vendor.control("POST", "orders", {"count": 1000, "seed": 1})["order_ids"]
-    pages = list(client.waiting_orders())
+    pages = list(client.listed(["WAITING_ACCEPTANCE"]))
     assert [len(page.orders) for page in pages] == [100] * 10
     assert [order.order_id for page in pages for order in page.orders] == made
     assert len(vendor.calls("OR11")) == 10
@@ -47,8 +51,39 @@ def test_a_thousand_waiting_orders_are_ten_reads(vendor: MiraklSandbox, client: 
     assert len(vendor.calls("OR11")) == 20
 
 
+def test_only_orders_in_these_states_that_changed_since_are_listed(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    early = vendor.order(state="SHIPPING")
+    vendor.advance(60)
+    shipping, shipped, _closed = (vendor.order(state=state) for state in ("SHIPPING", "SHIPPED", "CLOSED"))
+    states = ["SHIPPING", "SHIPPED"]
+    since = (NOON + timedelta(seconds=60)).astimezone(timezone(timedelta(hours=-5)))
+    assert listed(client, states) == [early, shipping, shipped]
+    assert listed(client, states, since) == [shipping, shipped]
+    assert "start_update_date=2026-11-20T12%3A01%3A00.000Z" in vendor.calls("OR11")[-1]["query"]
+
+
+def test_no_state_lists_no_order_and_asks_nothing(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    vendor.order()
+    assert list(client.listed([])) == []
+    assert vendor.calls("OR11") == []
+
+
+def test_orders_that_leave_a_listing_between_two_pages_hide_as_many_until_the_next_one(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    made = vendor.control("POST", "orders", {"count": 150})["order_ids"]
+    pages = client.listed([MarketplaceState.WAITING_ACCEPTANCE])
+    first = [order.order_id for order in next(pages).orders]
+    for order_id in made[:10]:
+        vendor.control("POST", f"orders/{order_id}/cancel")
+    assert first + [order.order_id for page in pages for order in page.orders] == made[:100] + made[110:]
+    assert listed(client, [MarketplaceState.WAITING_ACCEPTANCE]) == made[10:]
+
+
 def test_no_waiting_order_is_one_empty_page(client: MiraklMarketplace) -> None:
-    assert [page.orders for page in client.waiting_orders()] == [[]]
+    assert [page.orders for page in client.listed(["WAITING_ACCEPTANCE"])] == [[]]
 
 
 def test_an_order_passes_all_its_states(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
@@ -149,7 +184,9 @@ def test_one_malformed_order_in_a_page_hides_no_other(
     broken = vendor.order(overrides={"order_lines": None, "customer": {"firstname": "Chloé"}})
     page = client.orders([*good, broken])
     assert [order.order_id for order in page.orders] == good
-    assert page.problems == [Malformed(broken, "cannot be read (order_lines: tuple_type)")]
+    [problem] = page.problems
+    assert (problem.ident, problem.problem) == (broken, "cannot be read (order_lines: tuple_type)")
+    assert problem.raw["customer"]["firstname"] == "Chloé"
 
 
 def test_an_order_that_is_shown_differently_now_is_read(
@@ -169,7 +206,7 @@ def test_an_order_that_is_shown_differently_now_is_read(
 def test_a_shop_of_several_is_named_in_every_call(vendor: MiraklSandbox) -> None:
     with marketplace(vendor.url, shop_id=2044) as client:
         order_id = vendor.order(lines=[{"sku": "A"}])
-        list(client.waiting_orders())
+        list(client.listed(["WAITING_ACCEPTANCE"]))
         client.accept(order_id, [f"{order_id}-1"])
         list(client.threads(NOON))
         client.carriers()
@@ -258,7 +295,7 @@ def test_a_marketplace_that_is_down_is_not_up(vendor: MiraklSandbox, client: Mir
 def test_a_wrong_key_is_reported_at_once_and_not_shown(vendor: MiraklSandbox) -> None:
     with marketplace(vendor.url, key="another-key") as stranger:
         with pytest.raises(VendorUnavailable, match="Mirakl answered 401: Unauthorized") as refused:
-            list(stranger.waiting_orders())
+            list(stranger.listed(["WAITING_ACCEPTANCE"]))
         outcome = stranger.ship("X-A")
     assert outcome == Refused("Mirakl answered 401: Unauthorized")
     assert refused.value.retry_after == 300
@@ -357,7 +394,7 @@ def test_a_read_that_is_refused_is_not_repeated(
 def test_a_gateways_page_is_recognised(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.faults({"kind": "html", "status": 403})
     with pytest.raises(VendorUnavailable, match=r"web page instead of JSON .*allow-list"):
-        list(client.waiting_orders())
+        list(client.listed(["WAITING_ACCEPTANCE"]))
 
 
 def test_no_name_address_or_message_reaches_a_log(

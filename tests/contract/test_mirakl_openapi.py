@@ -51,7 +51,7 @@ def test_the_calls_for_an_order_match_the_description(
     vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
     vendor.control("POST", "orders", {"count": 30, "seed": 5})
-    waiting = [order for page in client.waiting_orders() for order in page.orders]
+    waiting = [order for page in client.listed(["WAITING_ACCEPTANCE"]) for order in page.orders]
     order = waiting[0]
     ids = [each.order_id for each in waiting]
     assert client.accept(order.order_id, [line.line_id for line in order.lines]) == Done()

@@ -112,6 +112,11 @@ class LineAnswer(_Answer):
     product_title: Text = None
     quantity: Count
     price: Money
+    order_line_state: Annotated[str, BeforeValidator(lambda value: _text(value) or "")] = ""
+
+
+class DeliveryAnswer(_Answer):
+    latest: Moment = None
 
 
 class OrderAnswer(_Answer):
@@ -120,12 +125,16 @@ class OrderAnswer(_Answer):
     order_id: Ident
     commercial_id: Text = None
     order_state: State
+    order_state_reason_code: Text = None
     created_date: Moment = None
     last_updated_date: Moment = None
     currency_iso_code: Text = None
     total_price: Money
+    shipping_type_code: Text = None
     shipping_deadline: Moment = None
+    delivery_date: Annotated[DeliveryAnswer | None, BeforeValidator(_object)] = None
     can_shop_ship: Flag = False
+    fully_refunded: Flag = False
     shipping_carrier_code: Text = None
     shipping_company: Text = None
     shipping_tracking: Text = None

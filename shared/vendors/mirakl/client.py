@@ -15,7 +15,6 @@ from shared.fulfillment.ports import (
     Done,
     Malformed,
     MarketplaceOrder,
-    MarketplaceState,
     NotSent,
     OrderPage,
     Refused,
@@ -97,24 +96,27 @@ class MiraklMarketplace:
 
     # --- orders ---------------------------------------------------------------------------------------------
 
-    def waiting_orders(self) -> Iterator[OrderPage]:
-        """OR11 by state. Leaves out an order that an earlier page has shown."""
+    def listed(self, states: Sequence[str], updated_since: datetime | None = None) -> Iterator[OrderPage]:
+        """OR11 by state and date of the last change. Leaves out an order that an earlier page has shown.
+
+        Pages are offsets into the orders that match at that moment. One that leaves `states` while they are read
+        moves those behind it forward, so that the next page misses as many; a later listing shows them.
+        """
+        if not states:
+            return  # without the filter the marketplace would list every order
+        query = {"order_state_codes": ",".join(states), "sort": "dateCreated", "order": "asc"}
+        if updated_since is not None:
+            query["start_update_date"] = _shown_date(updated_since)
         shown: set[str] = set()
         for page in range(_MOST_PAGES):
-            query = {
-                "order_state_codes": MarketplaceState.WAITING_ACCEPTANCE.value,
-                "max": str(_PAGE),
-                "offset": str(page * _PAGE),
-                "sort": "dateCreated",
-                "order": "asc",
-            }
-            answer = self._read(_ORDERS, query, Orders)
+            place = {"max": str(_PAGE), "offset": str(page * _PAGE)}
+            answer = self._read(_ORDERS, query | place, Orders)
             read = order_page(answer.orders, self._clock())
             yield OrderPage([each for each in read.orders if each.order_id not in shown], read.problems)
             shown.update(each.order_id for each in read.orders)
             if not answer.orders or (page + 1) * _PAGE >= answer.total_count:
                 return
-        raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES * _PAGE} waiting orders")
+        raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES * _PAGE} orders")
 
     def orders(self, order_ids: Sequence[str]) -> OrderPage:
         """OR11 by id. A text that cannot be an id becomes a problem and is not sent."""
@@ -154,9 +156,8 @@ class MiraklMarketplace:
 
     def threads(self, updated_since: datetime) -> Iterator[ThreadPage]:
         """M11. The next page is requested by its token alone: the vendor ignores other parameters beside it."""
-        since = updated_since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         query: dict[str, str] = {
-            "updated_since": since,
+            "updated_since": _shown_date(updated_since),
             "with_messages": "true",
             "limit": str(_PAGE),
             **self._shop,
@@ -236,6 +237,10 @@ class MiraklMarketplace:
     def _send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
         response = self._transport.send(method, path, headers=self._headers, **content)
         return response if response.is_success else response.masked(self._secrets)
+
+
+def _shown_date(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_id(order_id: str) -> bool:
