@@ -46,7 +46,11 @@ class Acceptance:
 
     def preview(self, limit: int) -> list[str]:
         """Returns the orders that a run would accept now."""
-        waiting = [order.order_id for page in self.marketplace.listed([MarketplaceState.WAITING_ACCEPTANCE]) for order in page.orders]
+        waiting = [
+            order.order_id
+            for page in self.marketplace.listed([MarketplaceState.WAITING_ACCEPTANCE])
+            for order in page.orders
+        ]
         return waiting[:limit]
 
     def _accept_all(self, run: StageRun) -> dict[str, Asked]:

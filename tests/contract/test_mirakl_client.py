@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from shared.errors import SettingsInvalid, VendorUnavailable
-from shared.fulfillment.ports import Done, Malformed, MarketplaceState, Refused, Tracking
+from shared.fulfillment.ports import Cause, Done, Malformed, MarketplaceState, NotSent, Refused, Tracking
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests.laptop.vendors.sandboxes import NOON, SHOP_KEY, MiraklSandbox, mirakl
 from tests.mirakl_support import Pauses, marketplace
@@ -297,8 +297,8 @@ def test_a_wrong_key_is_reported_at_once_and_not_shown(vendor: MiraklSandbox) ->
         with pytest.raises(VendorUnavailable, match="Mirakl answered 401: Unauthorized") as refused:
             list(stranger.listed(["WAITING_ACCEPTANCE"]))
         outcome = stranger.ship("X-A")
-    assert outcome == Refused("Mirakl answered 401: Unauthorized")
-    assert refused.value.retry_after == 300
+    assert outcome == NotSent("Mirakl answered 401: Unauthorized", 300, Cause.ACCOUNT)
+    assert (refused.value.retry_after, refused.value.cause) == (300, "account")
     assert "another-key" not in f"{refused.value!r} {outcome!r}"
     assert len(vendor.calls("OR11")) == 1
 
@@ -336,7 +336,7 @@ def test_a_long_wait_is_left_to_the_caller(vendor: MiraklSandbox) -> None:
         pytest.raises(VendorUnavailable, match="Too many requests") as limited,
     ):
         client.orders(["X-A"])
-    assert (limited.value.retry_after, pauses.seconds) == (900, [])
+    assert (limited.value.retry_after, limited.value.cause, pauses.seconds) == (900, "throttled", [])
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_repeats_of_a_read_are_bounded_and_their_pauses_grow(vendor: MiraklSandb
         pytest.raises(VendorUnavailable, match="Mirakl answered 502") as gone,
     ):
         client.orders(["X-A"])
-    assert gone.value.retry_after == 30
+    assert (gone.value.retry_after, gone.value.cause) == (30, "away")
     assert len(vendor.calls("OR11")) == 5
     for pause, most in zip(pauses.seconds, (0.5, 1.0, 1.5, 1.5), strict=True):
         assert most / 2 <= pause <= most
@@ -393,8 +393,9 @@ def test_a_read_that_is_refused_is_not_repeated(
 
 def test_a_gateways_page_is_recognised(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.faults({"kind": "html", "status": 403})
-    with pytest.raises(VendorUnavailable, match=r"web page instead of JSON .*allow-list"):
+    with pytest.raises(VendorUnavailable, match=r"web page instead of JSON .*allow-list") as turned_away:
         list(client.listed(["WAITING_ACCEPTANCE"]))
+    assert turned_away.value.cause == "account"
 
 
 def test_no_name_address_or_message_reaches_a_log(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.fulfillment.ports import Done, NotSent, Refused, Tracking, Unclear
+from shared.fulfillment.ports import Cause, Done, NotSent, Refused, Tracking, Unclear
 from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
 from tests.laptop.vendors.sandboxes import SHOP_KEY, MiraklSandbox, mirakl
 from tests.mirakl_support import Pauses, marketplace
@@ -42,8 +42,8 @@ FAULTS: list[tuple[dict[str, Any], type[object], bool]] = [  # the fault, the ou
     ({"kind": "html", "status": 403}, NotSent, False),
     ({"kind": "rate_limited", "seconds": 60}, NotSent, False),
     ({"kind": "error_before", "status": 400}, Refused, False),
-    ({"kind": "error_before", "status": 401}, Refused, False),
-    ({"kind": "error_before", "status": 403}, Refused, False),
+    ({"kind": "error_before", "status": 401}, NotSent, False),
+    ({"kind": "error_before", "status": 403}, NotSent, False),
     ({"kind": "error_before", "status": 404}, Refused, False),
     ({"kind": "latency", "seconds": 0.01}, Done, True),
 ]
@@ -89,14 +89,15 @@ def test_each_change_under_each_fault_is_one_call_with_the_right_outcome(
 def test_nothing_is_sent_to_an_unreachable_marketplace(change: str) -> None:
     with marketplace(f"http://127.0.0.1:{free_port()}") as client:
         result = CHANGES[change][2](client, "X-A")
-    assert result == NotSent("Mirakl cannot be reached (ConnectError)")
+    assert result == NotSent("Mirakl cannot be reached (ConnectError)", None, Cause.AWAY)
 
 
 def test_the_wait_of_a_full_minute_is_passed_on(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     vendor.control("PUT", "limits", {"per_minute": 0})
     with marketplace(vendor.url) as client:
-        assert client.ship(order_id) == NotSent("Mirakl answered 429: Too many requests", 60)
+        limited = NotSent("Mirakl answered 429: Too many requests", 60, Cause.THROTTLED)
+        assert client.ship(order_id) == limited
     assert vendor.state(order_id) == "SHIPPING"
 
 

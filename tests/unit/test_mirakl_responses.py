@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from shared.fulfillment.ports import Done, NotSent, Refused, Unclear
+from shared.fulfillment.ports import Cause, Done, NotSent, Refused, Unclear
 from shared.retries import Again
-from shared.vendors.mirakl.responses import explanation, outcome_of, reading_of
+from shared.vendors.mirakl.responses import Unread, explanation, outcome_of, reading_of
 from shared.vendors.response import Response
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -53,18 +53,24 @@ def test_a_change_that_may_have_happened_is_unclear(response: Response) -> None:
 
 def test_a_full_minute_means_that_nothing_was_done() -> None:
     limited = answer(429, {"message": "Too many requests", "status": 429}, **{"retry-after": "42"})
-    assert outcome_of(limited, NOW) == NotSent("Mirakl answered 429: Too many requests", 42.0)
-    assert outcome_of(answer(429, PAGE, "text/html"), NOW) == NotSent(
-        explanation(answer(429, PAGE, "text/html")), None
-    )
+    text = "Mirakl answered 429: Too many requests"
+    assert outcome_of(limited, NOW) == NotSent(text, 42.0, Cause.THROTTLED)
+    page = answer(429, PAGE, "text/html")
+    assert outcome_of(page, NOW) == NotSent(explanation(page), None, Cause.THROTTLED)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 422])
+@pytest.mark.parametrize("status", [400, 404, 405, 409, 410, 422])
 def test_a_refusal_quotes_the_marketplace(status: int) -> None:
     refused = answer(status, {"message": "Order with identifier 'X-A' not found", "status": status})
     assert outcome_of(refused, NOW) == Refused(
         f"Mirakl answered {status}: Order with identifier 'X-A' not found"
     )
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_not_allowed_is_the_accounts_fault_and_not_the_orders(status: int) -> None:
+    outcome = outcome_of(answer(status, {"message": "no", "status": status}), NOW)
+    assert outcome == NotSent(f"Mirakl answered {status}: no", 300, Cause.ACCOUNT)
 
 
 def test_a_code_is_found_in_either_error_shape() -> None:
@@ -83,6 +89,7 @@ def test_a_code_is_found_in_either_error_shape() -> None:
 def test_a_gateways_refusal_never_reached_the_marketplace(status: int) -> None:
     turned_away = outcome_of(answer(status, PAGE, "text/html"), NOW)
     assert isinstance(turned_away, NotSent)
+    assert (turned_away.retry_after, turned_away.cause) == (300, Cause.ACCOUNT)
     assert "allow-list" in turned_away.message
     assert "Tremblay" not in turned_away.message
 
@@ -130,23 +137,41 @@ def test_any_type_that_is_json_is_read() -> None:
 def test_a_read_in_an_outage_is_tried_again(status: int) -> None:
     failure = reading_of(answer(status, **{"retry-after": "7"}), NOW)
     assert isinstance(failure, Again)
-    assert failure.after == 7
+    assert (failure.reason.cause, failure.after) == (Cause.AWAY, 7)
 
 
 def test_a_read_over_the_limit_is_tried_again() -> None:
-    assert reading_of(answer(429, {}), NOW) == Again("Mirakl answered 429: no explanation")
+    assert reading_of(answer(429, {}), NOW) == Again(
+        Unread("Mirakl answered 429: no explanation", Cause.THROTTLED)
+    )
 
 
-@pytest.mark.parametrize("response", [answer(200, b"{"), answer(200, PAGE, "text/html"), answer(204)])
-def test_a_read_without_a_json_object_is_tried_again(response: Response) -> None:
+@pytest.mark.parametrize(
+    ("response", "cause"),
+    [
+        (answer(200, b"{"), Cause.AWAY),
+        (answer(204), Cause.AWAY),
+        (answer(200, PAGE, "text/html"), Cause.ACCOUNT),
+        (answer(502, PAGE, "text/html"), Cause.AWAY),
+    ],
+)
+def test_a_read_without_a_json_object_is_tried_again(response: Response, cause: Cause) -> None:
     failure = reading_of(response, NOW)
     assert isinstance(failure, Again)
+    assert failure.reason.cause is cause
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 406])
+@pytest.mark.parametrize("status", [301, 400, 404, 406])
 def test_a_refused_read_is_final(status: int) -> None:
     failure = reading_of(answer(status, {"message": "no"}), NOW)
     assert failure == Refused(f"Mirakl answered {status}: no")
+
+
+@pytest.mark.parametrize(
+    "response", [answer(401, {"message": "no"}), answer(403, {"message": "no"}), answer(404, PAGE)]
+)
+def test_a_read_that_our_account_may_not_make_is_final(response: Response) -> None:
+    assert reading_of(response, NOW) == NotSent(explanation(response), 300, Cause.ACCOUNT)
 
 
 @pytest.mark.parametrize(

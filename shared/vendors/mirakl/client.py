@@ -25,7 +25,7 @@ from shared.fulfillment.ports import (
 from shared.retries import Again, RetryPolicy
 from shared.vendors.mirakl.answers import CarrierAnswer, Carriers, Orders, Shop, Threads
 from shared.vendors.mirakl.mapper import order_page, thread_page
-from shared.vendors.mirakl.responses import explanation, outcome_of, reading_of
+from shared.vendors.mirakl.responses import REFUSED_WAIT, Unread, explanation, outcome_of, reading_of
 from shared.vendors.response import Response
 from shared.vendors.transport import (
     AnswerLost,
@@ -44,7 +44,6 @@ _THREADS = "/api/inbox/threads"
 _PAGE = 100  # the most that OR11 takes, as ids and as a page
 _MOST_PAGES = 1000  # of one listing; more means that the marketplace repeats itself
 _PASSING_WAIT = 30.0  # seconds, after a failure that names no wait
-_REFUSED_WAIT = 300.0  # seconds, after a refusal that only a person can mend
 
 
 READS = RetryPolicy(tries=3, first_pause=0.5, longest_pause=15.0, spread=(0.5, 1.0))
@@ -214,25 +213,30 @@ class MiraklMarketplace:
         """Sends a GET, again while that may help. Raises VendorUnavailable."""
         read = self._bounds.retries.run(lambda: self._try_to_read(path, query, shape), self._pause)
         if isinstance(read, Again):
-            raise VendorUnavailable(read.reason, _PASSING_WAIT if read.after is None else read.after)
+            wait = _PASSING_WAIT if read.after is None else read.after
+            raise VendorUnavailable(read.reason.message, wait, read.reason.cause)
         return read
 
-    def _try_to_read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Again[str]:
+    def _try_to_read(
+        self, path: str, query: Mapping[str, str], shape: type[_Shape]
+    ) -> _Shape | Again[Unread]:
         """Raises VendorUnavailable if another try cannot help."""
         try:
             response = self._send("GET", path, params=query)
         except TransportFailure as failed:
-            return Again(str(failed))
+            return Again(Unread(str(failed)))
         read = reading_of(response, self._clock())
         if isinstance(read, Again):
             return read
+        if isinstance(read, NotSent):
+            raise VendorUnavailable(read.message, REFUSED_WAIT, read.cause)
         if isinstance(read, Refused):
-            raise VendorUnavailable(read.message, _REFUSED_WAIT)
+            raise VendorUnavailable(read.message, REFUSED_WAIT)
         try:
             return shape.model_validate(read)
         except ValidationError:
             text = f"{explanation(response)}; not the documented shape"
-            raise VendorUnavailable(text, _REFUSED_WAIT) from None
+            raise VendorUnavailable(text, REFUSED_WAIT) from None
 
     def _send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
         response = self._transport.send(method, path, headers=self._headers, **content)
