@@ -2,6 +2,7 @@
 
 import logging
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -10,7 +11,18 @@ from decimal import Decimal
 import pytest
 
 from shared.errors import SettingsInvalid, VendorUnavailable
-from shared.fulfillment.ports import Cause, Done, Malformed, MarketplaceState, NotSent, Refused, Tracking
+from shared.fulfillment.ports import (
+    Attachment,
+    Cause,
+    Done,
+    Malformed,
+    MarketplaceState,
+    NotSent,
+    Participant,
+    Posted,
+    Refused,
+    Tracking,
+)
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests.laptop.vendors.sandboxes import NOON, SHOP_KEY, MiraklSandbox, mirakl
 from tests.mirakl_support import Pauses, marketplace
@@ -141,6 +153,15 @@ def test_a_second_tracking_number_replaces_the_first(
     assert client.orders([order_id]).orders[0].tracking_number == "2"
 
 
+def test_an_order_that_is_refused_is_gone(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    order_id = vendor.order(lines=[{"sku": "A"}, {"sku": "B"}])
+    lines = [f"{order_id}-1", f"{order_id}-2"]
+    assert client.refuse(order_id, lines) == Done()
+    assert client.orders([order_id]).orders[0].state == MarketplaceState.REFUSED
+    assert isinstance(client.refuse(order_id, lines), Refused)
+    assert isinstance(client.accept(order_id, lines), Refused)
+
+
 def test_repeats_are_refused_and_change_nothing(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     lines = [f"{order_id}-1"]
@@ -265,6 +286,99 @@ def test_at_most_the_last_hundred_messages_of_a_thread_come(
     assert [message.body for message in page.threads[0].messages] == [
         str(number) for number in range(30, 130)
     ]
+
+
+def test_one_thread_is_read_with_its_people(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    order_id = vendor.order()
+    thread_id = vendor.thread({"body": "Where is it?"}, order_id=order_id)
+    thread = client.thread(thread_id)
+    assert thread is not None
+    assert (thread.thread_id, thread.order_ids) == (thread_id, (order_id,))
+    assert [message.body for message in thread.messages] == ["Where is it?"]
+    assert [each.kind for each in thread.participants] == ["SHOP", "CUSTOMER"]
+
+
+def test_an_unknown_thread_is_none(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    assert client.thread("nothing") is None
+    assert client.thread("a b") is None
+    assert len(vendor.calls("M10")) == 1
+
+
+def test_a_thread_that_cannot_be_read_is_not_taken_for_an_unknown_one(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    thread_id = vendor.thread({"body": "?"}, overrides={"id": None})
+    with pytest.raises(VendorUnavailable, match=r"thread cannot be read \(id"):
+        client.thread(thread_id)
+    vendor.faults({"kind": "error_before", "status": 403})
+    with pytest.raises(VendorUnavailable, match="403"):
+        client.thread(thread_id)
+
+
+def test_a_reply_is_stored_and_a_repeat_is_stored_again(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    thread_id = vendor.thread({"body": "Où est mon colis ?"}, order_id=vendor.order())
+    vendor.advance(60)
+    before = client.thread(thread_id)
+    assert before is not None
+    assert before.reply_needed_since == NOON
+    buyer = [each for each in before.participants if each.kind == "CUSTOMER"]
+    text = "Bonjour,\nil est parti\u00a0! 😕 <b>5 < 6</b>"
+    posted = [client.reply(thread_id, text, [*buyer, Participant("OPERATOR", None)]) for _ in range(2)]
+    after = client.thread(thread_id)
+    assert after is not None
+    assert [(each.body, each.sender_type) for each in after.messages[1:]] == [(text, "SHOP_USER")] * 2
+    assert posted == [Posted(each.message_id) for each in after.messages[1:]]
+    assert after.reply_needed_since is None
+    assert after.updated_at == NOON + timedelta(seconds=60)
+
+
+def test_a_reply_that_the_marketplace_will_not_take_is_refused(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    thread_id = vendor.thread({"body": "?"})
+    operator = [Participant("OPERATOR", None)]
+    refused = [
+        client.reply("nothing", "Hello", operator),
+        client.reply(thread_id, "", operator),
+        client.reply(thread_id, "Hello", []),
+        client.reply(thread_id, "Hello", [Participant("CUSTOMER", "somebody else")]),
+    ]
+    assert all(isinstance(each, Refused) for each in refused)
+    assert client.reply("a b", "Hello", operator) == Refused("not a thread id")
+    assert len(vendor.calls("M12")) == 4
+
+
+def test_the_file_of_a_message_is_fetched_as_it_is(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    content = bytes(range(256)) + b"\r\n--x\r\n"
+    photo = {"name": "photo é.jpg", "media_type": "image/jpeg", "base64": b64encode(content).decode()}
+    page = {"id": "f-2", "name": "a.html", "media_type": "text/html", "content": "<html>"}
+    thread = client.thread(vendor.thread({"body": "See photo", "attachments": [photo, page]}))
+    assert thread is not None
+    first, second = thread.messages[0].attachments
+    assert (first["name"], first["size"], second["id"]) == ("photo é.jpg", len(content), "f-2")
+    assert client.attachment(first["id"]) == Attachment(content, "image/jpeg")
+    assert client.attachment("f-2") == Attachment(b"<html>", "text/html")
+
+
+def test_a_file_that_is_unknown_or_not_to_be_had(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    assert isinstance(client.attachment("nothing"), Refused)
+    assert client.attachment("a b") == Refused("not an attachment id")
+    vendor.faults({"kind": "error_before", "status": 503})
+    assert client.attachment("f-1") == NotSent("Mirakl answered 503: injected by the fault plan")
+    assert len(vendor.calls("M13")) == 1 + READS.tries
+    vendor.faults({"kind": "rate_limited", "seconds": 900})
+    assert client.attachment("f-1") == NotSent("Mirakl answered 429: Too many requests", 900, Cause.THROTTLED)
+    vendor.faults({"kind": "lost_answer"})
+    assert isinstance(client.attachment("f-1"), NotSent)
+
+
+def test_a_file_over_the_largest_answer_is_refused_at_once(vendor: MiraklSandbox) -> None:
+    vendor.thread({"body": "See film", "attachments": [{"id": "f-1", "size": 3000}]})
+    with marketplace(vendor.url, bounds=MiraklBounds(largest_answer=2000)) as client:
+        assert client.attachment("f-1") == Refused("Mirakl's answer is larger than 2000 bytes")
+    assert len(vendor.calls("M13")) == 1
 
 
 def test_one_malformed_thread_hides_no_other(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:

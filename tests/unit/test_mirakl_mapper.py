@@ -14,6 +14,7 @@ from shared.fulfillment.ports import (
     MarketplaceOrder,
     OrderLine,
     OrderPage,
+    Participant,
     Thread,
     ThreadPage,
 )
@@ -318,6 +319,11 @@ THREAD = {
     ],
     "metadata": {"shop_reply_needed_since": "2026-11-21T14:05:12.330Z"},
     "messages": [MESSAGE],
+    "current_participants": [
+        {"display_name": "Acme Parts", "id": "2044", "type": "SHOP"},
+        {"display_name": "Alex T.", "id": "c-900112", "type": "CUSTOMER"},
+    ],
+    "authorized_participants": [{"display_name": "Best Buy Canada", "type": "OPERATOR"}, {"id": "?"}],
 }
 UPDATED = datetime(2026, 11, 21, 14, 5, 12, 330_000, tzinfo=UTC)
 
@@ -341,6 +347,12 @@ def test_a_thread_is_read_with_its_orders_and_messages() -> None:
     )
     assert (message.body, message.sent_at) == (MESSAGE["body"], UPDATED)
     assert list(message.attachments) == [{"id": "6f", "name": "photo.jpg", "size": 48_213}]
+
+
+def test_the_people_of_a_thread_are_the_current_ones_or_else_those_who_may_be() -> None:
+    assert thread().participants == (Participant("SHOP", "2044"), Participant("CUSTOMER", "c-900112"))
+    assert thread(current_participants=[]).participants == (Participant("OPERATOR", None),)
+    assert thread(current_participants="none", authorized_participants=None).participants == ()
 
 
 def test_a_thread_of_nulls_is_still_a_thread() -> None:

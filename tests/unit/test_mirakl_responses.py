@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from shared.fulfillment.ports import Cause, Done, NotSent, Refused, Unclear
+from shared.fulfillment.ports import Attachment, Cause, Done, NotSent, Posted, Refused, Unclear
 from shared.retries import Again
-from shared.vendors.mirakl.responses import Unread, explanation, outcome_of, reading_of
+from shared.vendors.mirakl.responses import explanation, file_of, outcome_of, posted_of, reading_of
 from shared.vendors.response import Response
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -119,6 +119,52 @@ def test_long_words_are_cut_and_plain_text_is_not_quoted() -> None:
     assert explanation(Response(400, {}, b"x")) == "Mirakl answered 400: nothing readable (1 bytes, no type)"
 
 
+# --- replies and files -------------------------------------------------------------------------------------
+
+
+def test_a_stored_reply_has_an_id() -> None:
+    assert posted_of(answer(201, {"message_id": "m-1", "thread_id": "t-1"}), NOW) == Posted("m-1")
+
+
+@pytest.mark.parametrize(
+    "response", [answer(201), answer(201, {"thread_id": "t-1"}), answer(201, PAGE, "text/html"), answer(503)]
+)
+def test_a_reply_without_a_readable_id_is_unclear(response: Response) -> None:
+    assert posted_of(response, NOW) == Unclear(explanation(response))
+
+
+def test_a_reply_is_refused_or_not_sent_like_any_change() -> None:
+    for response in (answer(404, {"message": "no"}), answer(401), answer(429), answer(403, PAGE)):
+        assert posted_of(response, NOW) == outcome_of(response, NOW)
+
+
+def test_a_file_is_taken_as_it_is() -> None:
+    assert file_of(answer(200, b"\x00\xff", "Image/JPEG; x=1"), NOW) == Attachment(b"\x00\xff", "image/jpeg")
+    assert file_of(Response(200, {}, b"?"), NOW) == Attachment(b"?", "application/octet-stream")
+    assert file_of(answer(200, b"<svg/>", "image/svg+xml"), NOW) == Attachment(b"<svg/>", "image/svg+xml")
+
+
+def test_a_web_page_is_a_file_only_if_it_is_sent_as_one() -> None:
+    sent = answer(200, PAGE, "text/html", **{"content-disposition": "attachment"})
+    assert file_of(sent, NOW) == Attachment(PAGE, "text/html")
+    gateways = answer(200, PAGE, "text/html")
+    assert file_of(gateways, NOW) == Again(NotSent(explanation(gateways), None, Cause.ACCOUNT))
+
+
+@pytest.mark.parametrize(
+    ("response", "cause"),
+    [(answer(429), Cause.THROTTLED), (answer(408), Cause.AWAY), (answer(503), Cause.AWAY)],
+)
+def test_a_file_that_cannot_be_had_now_is_asked_for_again(response: Response, cause: Cause) -> None:
+    assert file_of(response, NOW) == Again(NotSent(explanation(response), None, cause))
+
+
+def test_an_unknown_file_is_refused_and_a_wrong_key_is_the_accounts_fault() -> None:
+    unknown = answer(404, {"message": "no"})
+    assert file_of(unknown, NOW) == Refused("Mirakl answered 404: no")
+    assert file_of(answer(403), NOW) == outcome_of(answer(403), NOW)
+
+
 # --- calls that read --------------------------------------------------------------------------------------
 
 
@@ -142,7 +188,7 @@ def test_a_read_in_an_outage_is_tried_again(status: int) -> None:
 
 def test_a_read_over_the_limit_is_tried_again() -> None:
     assert reading_of(answer(429, {}), NOW) == Again(
-        Unread("Mirakl answered 429: no explanation", Cause.THROTTLED)
+        NotSent("Mirakl answered 429: no explanation", None, Cause.THROTTLED)
     )
 
 

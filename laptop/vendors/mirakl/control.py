@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,7 +16,7 @@ from laptop.vendors.common.clock import clock_routes
 from laptop.vendors.common.control import health_route, read_body
 from laptop.vendors.common.database import stamp
 from laptop.vendors.mirakl.generation import buyer, conversation, lines
-from laptop.vendors.mirakl.inbox import NewMessage
+from laptop.vendors.mirakl.inbox import File, NewMessage
 from laptop.vendors.mirakl.lifecycle import ENDED, STATES, Delays
 from laptop.vendors.mirakl.market import CallLimit, Market
 from laptop.vendors.mirakl.orders import Filter, NewOrder
@@ -69,10 +69,26 @@ class Overrides(_Body):
     overrides: Mapping[str, Any]
 
 
+class AttachmentSpec(_Body):
+    """The file is `content`, or `base64` for bytes that are no text; without both it is `size` zero bytes."""
+
+    id: Ident | None = None
+    name: str = "file.txt"
+    media_type: str = "application/octet-stream"
+    content: str | None = None
+    base64: Base64Bytes | None = None
+    size: int = Field(default=0, ge=0, le=30_000_000)
+
+    def file(self) -> File:
+        text = None if self.content is None else self.content.encode()
+        content = text if self.base64 is None else self.base64
+        return File(self.name, self.media_type, bytes(self.size) if content is None else content, self.id)
+
+
 class MessageSpec(_Body):
     body: str
     sender_type: Literal["CUSTOMER_USER", "SHOP_USER", "OPERATOR_USER"] = "CUSTOMER_USER"
-    attachments: tuple[Mapping[str, Any], ...] = ()
+    attachments: tuple[AttachmentSpec, ...] = ()
 
 
 class ThreadSpec(_Body):
@@ -217,7 +233,10 @@ class _Control:
         thread_id = spec.thread_id
         if thread_id is None or inbox.thread(thread_id) is None:
             thread_id = inbox.open(spec.topic, spec.order_id, spec.overrides, now, thread_id)
-        messages = [NewMessage(each.sender_type, each.body, each.attachments) for each in spec.messages]
+        messages = [
+            NewMessage(each.sender_type, each.body, [one.file() for one in each.attachments])
+            for each in spec.messages
+        ]
         inbox.say(thread_id, messages, now)
         return thread_id
 

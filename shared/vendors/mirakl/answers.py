@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
 from shared.storable import storable_text
 
@@ -176,6 +176,11 @@ class MetadataAnswer(_Answer):
     shop_reply_needed_since: Moment = None
 
 
+class ParticipantAnswer(_Answer):
+    id: Text = None
+    type: Text = None
+
+
 class ThreadAnswer(_Answer):
     """Messages stay raw: each is read separately."""
 
@@ -186,6 +191,8 @@ class ThreadAnswer(_Answer):
     entities: Annotated[tuple[EntityAnswer, ...], BeforeValidator(_objects)] = ()
     metadata: Annotated[MetadataAnswer | None, BeforeValidator(_object)] = None
     messages: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_objects)] = ()
+    current_participants: Annotated[tuple[ParticipantAnswer, ...], BeforeValidator(_objects)] = ()
+    authorized_participants: Annotated[tuple[ParticipantAnswer, ...], BeforeValidator(_objects)] = ()
 
 
 class Orders(_Answer):
@@ -200,6 +207,16 @@ class Threads(_Answer):
 
     data: tuple[Any, ...]
     next_page_token: Text = None
+
+
+class OneThread(RootModel[dict[str, Any]]):
+    """M10. The thread stays raw, as in M11."""
+
+
+class PostedAnswer(_Answer):
+    """M12."""
+
+    message_id: Ident
 
 
 class CarrierAnswer(_Answer):

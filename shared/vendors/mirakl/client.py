@@ -1,3 +1,4 @@
+import json
 import re
 import ssl
 import time
@@ -12,23 +13,35 @@ from pydantic import BaseModel, ValidationError
 from shared.clock import Clock, system_clock
 from shared.errors import VendorUnavailable
 from shared.fulfillment.ports import (
+    Attachment,
     Done,
     Malformed,
     MarketplaceOrder,
     NotSent,
     OrderPage,
+    Participant,
+    Posted,
     Refused,
+    Thread,
     ThreadPage,
     Tracking,
     Unclear,
 )
 from shared.retries import Again, RetryPolicy
-from shared.vendors.mirakl.answers import CarrierAnswer, Carriers, Orders, Shop, Threads
+from shared.vendors.mirakl.answers import CarrierAnswer, Carriers, OneThread, Orders, Shop, Threads
 from shared.vendors.mirakl.mapper import order_page, thread_page
-from shared.vendors.mirakl.responses import REFUSED_WAIT, Unread, explanation, outcome_of, reading_of
+from shared.vendors.mirakl.responses import (
+    REFUSED_WAIT,
+    explanation,
+    file_of,
+    outcome_of,
+    posted_of,
+    reading_of,
+)
 from shared.vendors.response import Response
 from shared.vendors.transport import (
     AnswerLost,
+    AnswerTooLarge,
     CallBounds,
     NothingSent,
     Transport,
@@ -56,6 +69,10 @@ class MiraklBounds(CallBounds):
     retries: RetryPolicy = READS
 
 
+class _NotThere(VendorUnavailable):
+    """The marketplace does not know it (404)."""
+
+
 class MiraklMarketplace:
     """The Marketplace port on Mirakl's seller API.
 
@@ -79,7 +96,7 @@ class MiraklMarketplace:
         self._transport = Transport("Mirakl", base_url, self._bounds, tls)
         key = checked_header_value("Mirakl", "API key", api_key)
         self._secrets = (key,)
-        self._headers = {"Accept": "application/json", "Authorization": key}
+        self._headers = {"Authorization": key}
         self._shop = {} if shop_id is None else {"shop_id": str(shop_id)}
         self._clock = clock
         self._pause = pause
@@ -135,7 +152,13 @@ class MiraklMarketplace:
 
     def accept(self, order_id: str, line_ids: Sequence[str]) -> Outcome:
         """OR21. It must name every line of the order."""
-        lines = [{"id": line_id, "accepted": True} for line_id in line_ids]
+        return self._decide(order_id, [{"id": line_id, "accepted": True} for line_id in line_ids])
+
+    def refuse(self, order_id: str, line_ids: Sequence[str]) -> Outcome:
+        """OR21. It must name every line of the order."""
+        return self._decide(order_id, [{"id": line_id, "accepted": False} for line_id in line_ids])
+
+    def _decide(self, order_id: str, lines: Sequence[Mapping[str, object]]) -> Outcome:
         return self._change(order_id, "accept", json={"order_lines": lines})
 
     def set_tracking(self, order_id: str, tracking: Tracking) -> Outcome:
@@ -174,6 +197,39 @@ class MiraklMarketplace:
             query = {"page_token": token}
         raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES} pages of the inbox")
 
+    def thread(self, thread_id: str) -> Thread | None:
+        """M10. Raises VendorUnavailable for a thread that cannot be read, too; its malformed messages are left out."""
+        if not _is_id(thread_id):
+            return None
+        try:
+            read = self._read(f"{_THREADS}/{quote(thread_id, safe='')}", {}, OneThread)
+        except _NotThere:
+            return None
+        page = thread_page([read.root], self._clock())
+        if not page.threads:
+            raise VendorUnavailable(f"Mirakl's thread {page.problems[0].problem}", REFUSED_WAIT)
+        return page.threads[0]
+
+    def reply(
+        self, thread_id: str, body: str, to: Sequence[Participant]
+    ) -> Posted | Refused | Unclear | NotSent:
+        """M12: one form part of JSON. The body may have 3 to 50,000 characters; the marketplace refuses another."""
+        if not _is_id(thread_id):
+            return Refused("not a thread id")
+        people = [{"type": each.kind} | ({"id": each.ident} if each.ident else {}) for each in to]
+        message = json.dumps({"body": body, "to": people})
+        form = [("message_input", (None, message, "application/json"))]
+        answer = self._send_once("POST", f"{_THREADS}/{quote(thread_id, safe='')}/message", files=form)
+        return posted_of(answer, self._clock()) if isinstance(answer, Response) else answer
+
+    def attachment(self, attachment_id: str) -> Attachment | Refused | NotSent:
+        """M13. Refused for an unknown one, and for one over `CallBounds.largest_answer`."""
+        if not _is_id(attachment_id):
+            return Refused("not an attachment id")
+        path = f"{_THREADS}/{quote(attachment_id, safe='')}/download"
+        answer = self._bounds.retries.run(lambda: self._try_to_download(path), self._pause)
+        return answer.reason if isinstance(answer, Again) else answer
+
     # --- set-up and health ----------------------------------------------------------------------------------
 
     def carriers(self) -> Sequence[CarrierAnswer]:
@@ -194,17 +250,19 @@ class MiraklMarketplace:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _change(self, order_id: str, action: str, **body: Any) -> Outcome:  # noqa: ANN401  # any JSON
-        """Sends one PUT, which is never repeated."""
         if not _is_id(order_id):
             return Refused("not an order id")
-        path = f"{_ORDERS}/{quote(order_id, safe='')}/{action}"
+        answer = self._send_once("PUT", f"{_ORDERS}/{quote(order_id, safe='')}/{action}", **body)
+        return outcome_of(answer, self._clock()) if isinstance(answer, Response) else answer
+
+    def _send_once(self, method: str, path: str, **content: Any) -> Response | Unclear | NotSent:  # noqa: ANN401  # httpx's own
+        """Sends a change, which is never repeated."""
         try:
-            response = self._send("PUT", path, params=self._shop, **body)
+            return self._send(method, path, params=self._shop, **content)
         except NothingSent as unsent:
             return NotSent(str(unsent))
         except AnswerLost as lost:
             return Unclear(str(lost))
-        return outcome_of(response, self._clock())
 
     def _read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
         return self._read_bare(path, {**query, **self._shop}, shape)
@@ -213,34 +271,49 @@ class MiraklMarketplace:
         """Sends a GET, again while that may help. Raises VendorUnavailable."""
         read = self._bounds.retries.run(lambda: self._try_to_read(path, query, shape), self._pause)
         if isinstance(read, Again):
-            wait = _PASSING_WAIT if read.after is None else read.after
-            raise VendorUnavailable(read.reason.message, wait, read.reason.cause)
+            raise _unavailable(read.reason, _PASSING_WAIT)
         return read
 
     def _try_to_read(
         self, path: str, query: Mapping[str, str], shape: type[_Shape]
-    ) -> _Shape | Again[Unread]:
+    ) -> _Shape | Again[NotSent]:
         """Raises VendorUnavailable if another try cannot help."""
         try:
             response = self._send("GET", path, params=query)
         except TransportFailure as failed:
-            return Again(Unread(str(failed)))
+            return Again(NotSent(str(failed)))
         read = reading_of(response, self._clock())
         if isinstance(read, Again):
             return read
         if isinstance(read, NotSent):
-            raise VendorUnavailable(read.message, REFUSED_WAIT, read.cause)
+            raise _unavailable(read, REFUSED_WAIT)
         if isinstance(read, Refused):
-            raise VendorUnavailable(read.message, REFUSED_WAIT)
+            unknown = response.status == 404  # noqa: PLR2004  # HTTP's Not Found
+            raise (_NotThere if unknown else VendorUnavailable)(read.message, REFUSED_WAIT)
         try:
             return shape.model_validate(read)
         except ValidationError:
             text = f"{explanation(response)}; not the documented shape"
             raise VendorUnavailable(text, REFUSED_WAIT) from None
 
-    def _send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
-        response = self._transport.send(method, path, headers=self._headers, **content)
+    def _try_to_download(self, path: str) -> Attachment | Again[NotSent] | Refused | NotSent:
+        try:
+            response = self._send("GET", path, params=self._shop, accept="*/*")
+        except AnswerTooLarge as too_large:
+            return Refused(str(too_large))
+        except TransportFailure as failed:
+            return Again(NotSent(str(failed)))
+        return file_of(response, self._clock())
+
+    def _send(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> Response:  # noqa: ANN401  # httpx's own
+        headers = self._headers | {"Accept": accept}
+        response = self._transport.send(method, path, headers=headers, **content)
         return response if response.is_success else response.masked(self._secrets)
+
+
+def _unavailable(unread: NotSent, wait: float) -> VendorUnavailable:
+    asked = unread.retry_after
+    return VendorUnavailable(unread.message, wait if asked is None else asked, unread.cause)
 
 
 def _shown_date(moment: datetime) -> str:

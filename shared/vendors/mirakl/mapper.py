@@ -15,6 +15,7 @@ from shared.fulfillment.ports import (
     Message,
     OrderLine,
     OrderPage,
+    Participant,
     Thread,
     ThreadPage,
 )
@@ -24,6 +25,7 @@ from shared.vendors.mirakl.answers import (
     LineAnswer,
     MessageAnswer,
     OrderAnswer,
+    ParticipantAnswer,
     ThreadAnswer,
 )
 
@@ -125,7 +127,13 @@ def _thread(answer: ThreadAnswer, messages: Sequence[Message], seen_at: datetime
         order_ids=tuple(entity.id for entity in answer.entities if entity.type == _ORDER and entity.id),
         messages=messages,
         reply_needed_since=answer.metadata.shop_reply_needed_since if answer.metadata else None,
+        participants=_participants(answer.current_participants)
+        or _participants(answer.authorized_participants),
     )
+
+
+def _participants(given: Iterable[ParticipantAnswer]) -> tuple[Participant, ...]:
+    return tuple(Participant(each.type, each.id) for each in given if each.type)
 
 
 def _messages(thread: ThreadAnswer, seen_at: datetime) -> tuple[tuple[Message, ...], Sequence[Malformed]]:

@@ -5,16 +5,15 @@ of it may answer, with a web page: for an IP address that is not on the shop's l
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from shared.fulfillment.ports import Cause, Done, NotSent, Refused, Unclear
+from shared.fulfillment.ports import Attachment, Cause, Done, NotSent, Posted, Refused, Unclear
 from shared.retries import Again, retry_after
-from shared.vendors.mirakl.answers import ErrorAnswer
+from shared.vendors.mirakl.answers import ErrorAnswer, PostedAnswer
 from shared.vendors.response import Response
 
 REFUSED_WAIT = 300.0
@@ -27,21 +26,13 @@ _LONGEST_WAIT = 172_800.0  # seconds; a longer Retry-After is cut to this
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
-@dataclass(frozen=True)
-class Unread:
-    """Why a read gave no answer; another try may."""
-
-    message: str
-    cause: Cause = Cause.AWAY
-
-
-def reading_of(response: Response, now: datetime) -> dict[str, Any] | Again[Unread] | Refused | NotSent:
+def reading_of(response: Response, now: datetime) -> dict[str, Any] | Again[NotSent] | Refused | NotSent:
     """The JSON object in a 200, or the failure of a call that only reads."""
     failure = _read_failure(response, now)
     if failure is not None:
         return failure
     read = json_object(response)
-    return Again(Unread(explanation(response), _cause(response))) if read is None else read
+    return Again(NotSent(explanation(response), None, _cause(response))) if read is None else read
 
 
 def outcome_of(response: Response, now: datetime) -> Done | Refused | Unclear | NotSent:
@@ -52,12 +43,34 @@ def outcome_of(response: Response, now: datetime) -> Done | Refused | Unclear | 
     return Done() if _is_clean_success(response) else Unclear(explanation(response))
 
 
-def _read_failure(response: Response, now: datetime) -> Again[Unread] | Refused | NotSent | None:
+def posted_of(response: Response, now: datetime) -> Posted | Refused | Unclear | NotSent:
+    """The outcome of M12."""
+    failure = _change_failure(response, now)
+    if failure is not None:
+        return failure
+    try:
+        return Posted(PostedAnswer.model_validate(json_object(response)).message_id)
+    except ValidationError:
+        return Unclear(explanation(response))
+
+
+def file_of(response: Response, now: datetime) -> Attachment | Again[NotSent] | Refused | NotSent:
+    """The file in an answer of M13. A file may be a web page itself, but then it is sent as an attachment."""
+    failure = _read_failure(response, now)
+    if failure is not None:
+        return failure
+    if response.content_type in _PAGES and "content-disposition" not in response.headers:
+        return Again(NotSent(explanation(response), None, _cause(response)))
+    return Attachment(response.body, response.content_type or "application/octet-stream")
+
+
+def _read_failure(response: Response, now: datetime) -> Again[NotSent] | Refused | NotSent | None:
     """None for a success. A redirect is refused, since none is followed."""
     if _is_class(response, 2):
         return None
     if response.status in {_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT} or _is_class(response, 5):
-        return Again(Unread(explanation(response), _cause(response)), _wait(response, now))
+        wait = _wait(response, now)
+        return Again(NotSent(explanation(response), wait, _cause(response)), wait)
     return _refusal(response)
 
 
