@@ -162,6 +162,28 @@ def test_an_order_that_is_refused_is_gone(vendor: MiraklSandbox, client: MiraklM
     assert isinstance(client.accept(order_id, lines), Refused)
 
 
+def test_lines_say_which_of_them_are_still_to_be_sent(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    lines = [{"sku": sku, "quantity": 3} for sku in "ABCD"]
+    deliver_by = NOON + timedelta(days=3)
+    order_id = vendor.order(
+        state="SHIPPING", lines=lines, shipping_type="EXP", deliver_by=deliver_by.isoformat()
+    )
+    for number, state in enumerate(("REFUSED", "CANCELED", "REFUNDED"), start=1):
+        vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-{number}", {"state": state})
+    part = {"state": "CANCELED", "quantity": 1}
+    vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-4", part)
+    [order] = client.orders([order_id]).orders
+    assert [(line.sku, line.state, line.quantity, line.is_open) for line in order.lines] == [
+        ("A", "REFUSED", 3, False),
+        ("B", "CANCELED", 0, False),
+        ("C", "REFUNDED", 3, False),
+        ("D", "SHIPPING", 2, True),
+    ]
+    assert (order.shipping_type, order.deliver_by, order.fully_refunded) == ("EXP", deliver_by, False)
+
+
 def test_repeats_are_refused_and_change_nothing(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     lines = [f"{order_id}-1"]

@@ -73,6 +73,16 @@ def test_the_calls_for_an_order_match_the_description(
     assert set(checked) == {"OR11", "OR21", "OR23", "OR24"}
 
 
+def test_lines_that_ended_match_the_description(vendor: MiraklSandbox, contract: Contract) -> None:
+    lines = [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 2}, {"sku": "C"}]
+    order_id = vendor.order(state="SHIPPING", lines=lines, deliver_by="2026-11-25T05:00:00Z")
+    for number, state in enumerate(("CANCELED", "REFUNDED"), start=1):
+        ended = {"state": state, "quantity": 1}
+        vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-{number}", ended)
+    vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-3", {"state": "REFUSED"})
+    assert contract.check(vendor.ask("GET", "orders", params={"order_ids": order_id})) == "OR11"
+
+
 def test_the_calls_for_inbox_and_set_up_match_the_description(
     vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
