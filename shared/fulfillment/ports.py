@@ -209,7 +209,7 @@ class Malformed:
 
     ident: str | None
     problem: str
-    raw: JsonObject = field(default_factory=dict)
+    raw: JsonObject = field(default_factory=dict, repr=False)
     thread_id: str | None = None
 
 

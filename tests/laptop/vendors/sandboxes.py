@@ -82,6 +82,11 @@ class MiraklSandbox(Sandbox):
         """The id of a new order."""
         return str(self.control("POST", "orders", {"orders": [spec]})["order_ids"][0])
 
+    def thread(self, *messages: object, **spec: object) -> str:
+        """The id of a new thread."""
+        made = self.control("POST", "threads", {"threads": [{**spec, "messages": messages}]})
+        return str(made["thread_ids"][0])
+
     def truth(self, order_id: str) -> dict[str, Any]:
         """The order as the marketplace knows it, whatever its answers show."""
         return self.control("GET", f"orders/{order_id}")
