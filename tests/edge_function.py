@@ -48,8 +48,8 @@ def one(_request: NoInput, call: Call) -> Answer:
     return Answer({"id": call.path["id"]}, 201, {"X-Own": "yes"}, {"seen": call.path["id"]})
 
 
-def file(_request: NoInput, _call: Call) -> Answer:
-    return Answer(File(PAPER, "application/pdf", PAPER_NAME), logged={"pages": 1})
+def file(_request: NoInput, _call: Call) -> File:
+    return File(PAPER, "application/pdf", PAPER_NAME, logged={"pages": 1})
 
 
 def fail(_request: NoInput, call: Call) -> Answer:

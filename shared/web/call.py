@@ -33,12 +33,23 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """`body` is JSON-safe; `logged` is added to the request's log entry and must hold no personal data."""
+
+    body: Mapping[str, Any]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    logged: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class File:
-    """A body that is not JSON. The caller is asked to save it as `name`, and nobody on the way keeps a copy."""
+    """An answer that is not JSON. The caller is asked to save it as `name`; nobody on the way keeps a copy."""
 
     content: bytes
     media_type: str
     name: str
+    logged: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -51,16 +62,6 @@ class File:
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
         }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A Mapping as `body` is JSON-safe; `logged` is added to the log entry and must hold no personal data."""
-
-    body: Mapping[str, Any] | File
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    logged: Mapping[str, Any] = field(default_factory=dict)
 
 
 def correlation_of(headers: Headers) -> str:

@@ -22,7 +22,7 @@ from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, Problem, problem_of, 
 from shared.web.server import prepare_server, receive
 from shared.wiring.part import Group, require, settings_of
 
-Handler = Callable[..., Answer]
+Handler = Callable[..., Answer | File]
 Supply = Callable[[], Any]
 """Returns an object that a handler works with; usually a `Part` of shared/wiring."""
 
@@ -54,7 +54,7 @@ class Route:
         refuse_query(request.args.to_dict(flat=False))
         return read_body(self.model, request.get_data(), request.mimetype)
 
-    def answer(self, request: flask.Request, call: Call) -> Answer:
+    def answer(self, request: flask.Request, call: Call) -> Answer | File:
         return self.handler(self.read(request), call, *(supply() for supply in self.supplies))
 
 
@@ -135,7 +135,7 @@ def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flas
     return serve
 
 
-def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer:
+def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer | File:
     path = request.path.rstrip("/") or "/"
     found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
     if not found:
@@ -152,12 +152,9 @@ def _problem_response(problem: Problem) -> flask.Response:
     return _response(Answer(problem.body, problem.status, problem.headers))
 
 
-def _response(answer: Answer) -> flask.Response:
-    if isinstance(answer.body, File):
-        headers = answer.body.headers | dict(answer.headers)
-        return flask.Response(
-            answer.body.content, answer.status, headers, content_type=answer.body.media_type
-        )
+def _response(answer: Answer | File) -> flask.Response:
+    if isinstance(answer, File):
+        return flask.Response(answer.content, headers=answer.headers, content_type=answer.media_type)
     media_type = MEDIA_TYPE if answer.status >= FIRST_ERROR else "application/json"
     text = json.dumps(answer.body, ensure_ascii=False, default=str)
     headers = dict(answer.headers)
