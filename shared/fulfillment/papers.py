@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from shared.errors import Conflict
 from shared.fulfillment.ports import Address
 
-PDF = "application/pdf"
+MEDIA_TYPE = "application/pdf"
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -82,9 +82,8 @@ def joined(labels: Iterable[tuple[str, bytes]]) -> bytes:
     """
     from pypdf import PdfReader, PdfWriter
 
-    logging.getLogger("pypdf").setLevel(
-        logging.CRITICAL
-    )  # it quotes what it repairs, which may be an address
+    # of a damaged label pypdf logs what it repairs, which may be an address
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     whole = PdfWriter()
     for name, content in labels:
         try:

@@ -151,17 +151,25 @@ def test_a_text_is_printed_as_far_as_the_font_goes(title: str, shown: str) -> No
     assert f"S {shown} 7" in page
 
 
+@pytest.mark.parametrize("many", [39, 45])
 @pytest.mark.parametrize("text", ["W" * 5000, "a b " * 5000, "\u0300" * 5000, "\u202e" * 5000])
-def test_a_text_without_end_is_cut_and_breaks_nothing(text: str) -> None:
+def test_a_text_without_end_is_cut_and_breaks_nothing(text: str, many: int) -> None:
     endless = Address(text, text, text, text, text, text, text, text, text, text)
-
-    found = slip(
-        items=[Item(text, text, 3)] * 45, ship_to=endless, shop=text, order_id=text, commercial_id=text,
+    order = SlipOrder(
+        order_id=text,
+        commercial_id=text,
+        shop=text,
+        ordered_at=ORDER.ordered_at,
+        ship_before=None,
+        ship_to=endless,
+        items=[Item(text, text, 3)] * many,
         tracking_number=text,
-    )  # fmt: skip
+    )
+
+    found = pages(packing_slip(order))
 
     assert f"Page {len(found)} of {len(found)}" in found[-1]
-    assert f"{45 * 3} pieces" in found[-1]
+    assert f"{3 * many} pieces" in found[-1]
 
 
 @settings(max_examples=20, deadline=None)
