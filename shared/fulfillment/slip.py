@@ -16,6 +16,7 @@ FONT = Path(__file__).parent / "fonts" / "DejaVuSansCondensed.ttf"
 
 LONGEST = 300
 LONGEST_IN_HEAD = 100
+LONGEST_IN_FOOT = 30
 """Characters of a text that are printed; a longer one ends with an ellipsis, so that the head leaves room for rows."""
 
 # points: a letter page has 612 x 792
@@ -86,13 +87,11 @@ class _Slip(FPDF):
         self.set_text_color(grey)
 
     def head(self) -> None:
-        self._pen(18)
-        self.multi_cell(_WIDTH - 150, 22, self._printable(self._order.shop), align="L", new_y=YPos.TOP)
-        under = self.get_y() + 22
         self._pen(13, _GREY)
-        self.set_x(_MARGIN)
-        self.cell(_WIDTH, 22, "Packing slip", align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-        top = max(under, self.get_y()) + 8
+        self.cell(_WIDTH, 22, "Packing slip", align="R", new_x=XPos.LMARGIN, new_y=YPos.TOP)
+        self._pen(18)
+        self.multi_cell(_WIDTH - 150, 22, self._printable(self._order.shop), align="L", new_y=YPos.NEXT)
+        top = self.get_y() + 8
         self._rule(top)
         ends = [self._address(top + 14), self._facts(top + 14)]
         self.set_xy(_MARGIN, max(ends) + 16)
@@ -159,7 +158,7 @@ class _Slip(FPDF):
     def footer(self) -> None:
         self.set_y(-_FOOT)
         self._pen(8, _GREY)
-        self.cell(_WIDTH / 2, 12, f"Order {self._printable(self._order.order_id)}")
+        self.cell(_WIDTH / 2, 12, f"Order {self._printable(self._order.order_id, LONGEST_IN_FOOT)}")
         self.cell(_WIDTH / 2, 12, f"Page {self.page_no()} of {self._pages}", align="R")
 
 
