@@ -101,8 +101,8 @@ def joined(labels: Iterable[tuple[str, bytes]]) -> bytes:
 def packing_slip(order: SlipOrder) -> bytes:
     """A PDF of one or more letter pages, the same bytes for the same order.
 
-    A character that the font lacks, such as Chinese, Japanese and Korean ones, is printed as a question mark. Hebrew and
-    Arabic letters are printed one by one from the left.
+    A character that the font lacks, such as Chinese, Japanese and Korean ones, is printed as a question mark.
+    Hebrew and Arabic letters are printed one by one from the left.
     """
     from shared.fulfillment.slip import drawn
 
