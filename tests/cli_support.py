@@ -126,8 +126,7 @@ class FunctionsStandIn:
             return
         raw = scripted.body if isinstance(scripted.body, bytes) else json.dumps(scripted.body).encode()
         to.send_response(scripted.status)
-        to.send_header("Content-Length", str(len(raw)))
-        for name, value in scripted.headers.items():
+        for name, value in {"Content-Length": str(len(raw)), **scripted.headers}.items():
             to.send_header(name, value)
         to.end_headers()
         if scripted.fault != "drip":
