@@ -10,17 +10,17 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.cloud.supabase import SupabaseRpc
-from shared.fulfillment.carrier import Bought, UndoCall
+from shared.fulfillment.carrier import Bought, Listed, UndoCall
 from shared.fulfillment.findings import Finding, Kind
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
 from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder
 from shared.fulfillment.sequence import Before, Beginning, Breaker, Fault
-from shared.fulfillment.store import Json, KnownLine, KnownOrder, OrderFilter, StoredMessageThread
+from shared.fulfillment.store import Json, KnownLine, KnownOrder, OrderFilter, Reply, StoredMessageThread
 
 
 class SupabaseOrderStore:
-    """Implements StageStore, LabelStore, MessageStore and OrderReports of `shared.fulfillment`.
+    """Implements StageStore, LabelStore, MessageStore, OutsideStore and OrderReports of `shared.fulfillment`.
 
     `clock` moves the database's time in simulations; without one the database's own clock rules, which all share.
     """
@@ -228,6 +228,110 @@ class SupabaseOrderStore:
 
     def move_cursor(self, name: str, value: datetime) -> None:
         self._call("move_cursor", p_name=name, p_value=value.isoformat())
+
+    def files_to_fetch(self, limit: int) -> Sequence[str]:
+        ids: list[str] = self._rpc.call("files_to_fetch", {"p_limit": limit})
+        return ids
+
+    def note_file_stored(self, attachment_id: str, path: str, media_type: str, size: int) -> None:
+        self._call(
+            "note_file_stored", p_attachment=attachment_id, p_path=path, p_media_type=media_type, p_bytes=size
+        )
+
+    def note_file_gone(self, attachment_id: str, message: str) -> None:
+        self._rpc.call("note_file_gone", {"p_attachment": attachment_id, "p_message": message})
+
+    def replies_to_send(self, limit: int) -> Sequence[Reply]:
+        return [
+            Reply(
+                row["reply_id"],
+                row["thread_id"],
+                row["body"],
+                row["recipients"],
+                row["called_at"] and datetime.fromisoformat(row["called_at"]),
+            )
+            for row in self._rpc.call("replies_to_send", {"p_limit": limit})
+        ]
+
+    def note_reply_call(self, reply_id: str) -> bool:
+        return self._call("note_reply_call", p_reply=reply_id) is True
+
+    def note_reply_not_sent(self, reply_id: str) -> None:
+        self._rpc.call("note_reply_not_sent", {"p_reply": reply_id})
+
+    def note_reply_sent(self, reply_id: str, message_id: str) -> bool:
+        return self._call("note_reply_sent", p_reply=reply_id, p_message=message_id) is True
+
+    def note_reply_refused(self, reply_id: str, message: str) -> None:
+        self._call("note_reply_refused", p_reply=reply_id, p_message=message)
+
+    def write_reply(self, reply_id: str, thread_id: str, body: str, to: Sequence[str], by: str) -> Json:
+        row: Json = self._call(
+            "write_reply", p_reply=reply_id, p_thread=thread_id, p_body=body, p_recipients=list(to), p_by=by
+        )
+        return row
+
+    def threads(self, order_id: str | None, limit: int, *, unanswered: bool) -> list[Json]:
+        rows: list[Json] = self._rpc.call(
+            "list_threads", {"p_order_id": order_id, "p_unanswered": unanswered, "p_limit": limit}
+        )
+        return rows
+
+    # --- the outside
+
+    def orders_by_id(self, order_ids: Sequence[str]) -> Sequence[KnownOrder]:
+        return [_known(row) for row in self._rpc.call("orders_by_id", {"p_order_ids": list(order_ids)})]
+
+    def note_outside_check(self, source: str, began_at: datetime, *, complete: bool, result: Json) -> None:
+        self._call(
+            "note_outside_check",
+            p_source=source,
+            p_began_at=began_at.isoformat(),
+            p_complete=complete,
+            p_result=result,
+        )
+
+    def last_complete_look(self, source: str) -> datetime | None:
+        text: str | None = self._rpc.call("last_complete_look", {"p_source": source})["value"]
+        return None if text is None else datetime.fromisoformat(text)
+
+    def oldest_unconfirmed_sale(self) -> datetime | None:
+        text: str | None = self._rpc.call("unconfirmed_sales", {})["oldest"]
+        return None if text is None else datetime.fromisoformat(text)
+
+    def backends_of_sales(self) -> Sequence[str]:
+        backends: list[str] = self._rpc.call("unconfirmed_sales", {})["backends"]
+        return backends
+
+    def store_carrier_day(self, backend: str, day: date, listed: Sequence[Listed]) -> Sequence[Listed]:
+        rows = self._call(
+            "store_carrier_day",
+            p_backend=backend,
+            p_day=day.isoformat(),
+            p_listed=[asdict(each) for each in listed],
+        )
+        return [Listed(**row) for row in rows]
+
+    def store_carrier_shipment(self, backend: str, bought: Bought) -> None:
+        shipment = {
+            "shipment_id": bought.shipment_id,
+            "request_id": bought.request_id,
+            "reference": bought.reference,
+            "tracking_number": bought.tracking_number,
+            "price": None if bought.price is None else str(bought.price),
+            "status": bought.status,
+        }
+        self._call("store_carrier_shipment", p_backend=backend, p_shipment=shipment)
+
+    def match_carrier(self, backends: Sequence[str], first: date, last: date, stage: str) -> Json:
+        result: Json = self._call(
+            "match_carrier",
+            p_backends=list(backends),
+            p_first=first.isoformat(),
+            p_last=last.isoformat(),
+            p_stage=stage,
+        )
+        return result
 
     # --- reports
 

@@ -190,10 +190,14 @@ class Carriers:
 
 
 class LabelShelf(Protocol):
-    def put(self, path: str, content: bytes) -> None:
-        """Stores a PDF; the same path again replaces it. Raises StoreUnavailable."""
+    def put(self, path: str, content: bytes, media_type: str = "application/pdf") -> None:
+        """Stores a file; the same path again replaces it. Raises StoreUnavailable."""
         ...
 
     def get(self, path: str) -> bytes:
         """Raises NotFound and StoreUnavailable."""
+        ...
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Those that are not there are left out. Raises StoreUnavailable."""
         ...

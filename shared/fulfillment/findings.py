@@ -14,12 +14,14 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"  # an order of the marketplace that cannot be read
     UNREADABLE_MESSAGE = "unreadable_message"
     NOT_AT_MARKETPLACE = "not_at_marketplace"  # an open order of ours that the marketplace does not have
+    OPEN_AT_MARKETPLACE = "open_at_marketplace"  # an order that has ended here and is open there
     ENDED_WITHOUT_US = "ended_without_us"  # cancelled after our failure, or shipped without our label
     ADDRESS_CHANGED = "address_changed"  # after its label was asked for
     NO_PARCEL = "no_parcel"  # no parcel can carry it, so it is not accepted
     VENDOR_REFUSES = "vendor_refuses"  # a vendor refuses this order's calls as it refuses an account's
     OTHER_API = "other_api"  # its label is at an API of the carrier for which there are no credentials
     LABEL_UNUSABLE = "label_unusable"  # suspended, or its PDF is gone
+    REPLY_REFUSED = "reply_refused"  # the marketplace does not take a person's reply
     UNDO_REFUSED = "undo_refused"  # the carrier keeps the money of a label that is not needed
     SOLD_UNKNOWN = "sold_unknown"  # the carrier lists a label that we do not know
     SOLD_TWICE = "sold_twice"

@@ -98,7 +98,7 @@ class LabelPurchase:
             assert shown is not None, "only orders that ship are bought for"
             self._open(run, order, shown)
             return
-        carrier = shipment and self._carrier_of(run, order.order_id, shipment)
+        carrier = self._carrier_of(run, order.order_id, shipment) if shipment else None
         if shipment is None or carrier is None or step is LabelStep.NOTHING:
             run.counts["skipped"] += 1
         elif step is LabelStep.BUY_AGAIN:

@@ -1,7 +1,7 @@
 """The stages' common steps at the marketplace: read orders back by the hundred, and change one of them."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from shared.fulfillment.ports import (
     Unclear,
 )
 from shared.fulfillment.sequence import StageRun
-from shared.fulfillment.store import KnownOrder, OrderStore
+from shared.fulfillment.store import FindingStore, KnownOrder, OrderStore
 
 LOGGER = logging.getLogger("switchyard")
 GROUP = 100
@@ -43,16 +43,17 @@ def read_back(
         return {}
     page = marketplace.orders([order.order_id for order in known])
     report_unreadable(run, store, page.problems)
-    return take_in(store, known, page.orders, run)
-
-
-def take_in(
-    store: OrderStore, known: Sequence[KnownOrder], orders: Sequence[MarketplaceOrder], run: StageRun
-) -> dict[str, MarketplaceOrder]:
-    """Stores the orders, and makes the moves that follow for those that are known."""
-    shown = {order.order_id: order for order in orders}
+    shown = {order.order_id: order for order in page.orders}
     if shown:
         store.store_orders(list(shown.values()), run.stage)
+    follow_all(store, known, shown, run)
+    return shown
+
+
+def follow_all(
+    store: OrderStore, known: Sequence[KnownOrder], shown: Mapping[str, MarketplaceOrder], run: StageRun
+) -> bool:
+    """Makes the moves that follow from what the marketplace shows. True if there were any."""
     moves: list[Move] = []
     for order in known:
         found = shown.get(order.order_id)
@@ -60,7 +61,7 @@ def take_in(
             moves.append(move)
     if moves:
         store.move_orders(moves, run.stage)
-    return shown
+    return bool(moves)
 
 
 def report_unreadable(run: StageRun, store: OrderStore, problems: Sequence[Malformed]) -> None:
@@ -93,7 +94,7 @@ def wait_and_call(run: StageRun, call: Callable[[], Answer]) -> Answer:
     return answer
 
 
-def note_worked(run: StageRun, store: OrderStore) -> None:
+def note_worked(run: StageRun, store: FindingStore) -> None:
     """An order was served, so the one before it that was refused like an account is a person's business."""
     own = run.worked()
     if own and own[1].cause is Cause.ACCOUNT:

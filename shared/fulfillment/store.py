@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from shared.fulfillment.carrier import Bought, UndoCall
+from shared.fulfillment.carrier import Bought, Listed, UndoCall
 from shared.fulfillment.findings import Finding, Kind
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
@@ -64,7 +64,17 @@ class StoredMessageThread:
     texts: Sequence[str]
 
 
-class OrderStore(Protocol):
+class FindingStore(Protocol):
+    def add_findings(self, findings: Sequence[Finding], stage: str) -> None:
+        """Notes each once while it is open. One that a person has closed stays closed for the same reason."""
+        ...
+
+    def end_findings(self, kind: Kind, subjects: Sequence[str]) -> None:
+        """They no longer hold."""
+        ...
+
+
+class OrderStore(FindingStore, Protocol):
     def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
         """Stores the marketplace's facts; returns the number of new orders."""
         ...
@@ -77,14 +87,6 @@ class OrderStore(Protocol):
 
     def move_orders(self, moves: Sequence[Move], stage: str) -> Sequence[str]:
         """At most one move for each order. Returns the ids that moved; an order in another state stays as it is."""
-        ...
-
-    def add_findings(self, findings: Sequence[Finding], stage: str) -> None:
-        """Notes each once while it is open. One that a person has closed stays closed for the same reason."""
-        ...
-
-    def end_findings(self, kind: Kind, subjects: Sequence[str]) -> None:
-        """They no longer hold."""
         ...
 
 
@@ -158,7 +160,21 @@ class LabelStore(OrderStore, Protocol):
     def note_undo_refused(self, shipment_id: str, message: str) -> None: ...
 
 
-class MessageStore(Protocol):
+@dataclass(frozen=True)
+class Reply:
+    """A person's reply, known by our own id. `to` has kinds of participants: CUSTOMER, OPERATOR.
+
+    `called_at` is the last call whose answer is not known.
+    """
+
+    reply_id: str
+    thread_id: str
+    body: str
+    to: Sequence[str]
+    called_at: datetime | None = None
+
+
+class MessageStore(FindingStore, Protocol):
     def store_threads(self, threads: Sequence[StoredMessageThread]) -> tuple[int, int]:
         """Returns the number of threads and the number of new messages."""
         ...
@@ -167,6 +183,68 @@ class MessageStore(Protocol):
 
     def move_cursor(self, name: str, value: datetime) -> None:
         """A cursor never goes back."""
+        ...
+
+    def files_to_fetch(self, limit: int) -> Sequence[str]:
+        """The ids of messages' files that are not stored yet."""
+        ...
+
+    def note_file_stored(self, attachment_id: str, path: str, media_type: str, size: int) -> None: ...
+
+    def note_file_gone(self, attachment_id: str, message: str) -> None: ...
+
+    def replies_to_send(self, limit: int) -> Sequence[Reply]:
+        """Replies that are not known to be sent, the oldest first."""
+        ...
+
+    def note_reply_call(self, reply_id: str) -> bool:
+        """Commits the intent before the call. False: it was sent meanwhile."""
+        ...
+
+    def note_reply_not_sent(self, reply_id: str) -> None: ...
+
+    def note_reply_sent(self, reply_id: str, message_id: str) -> bool:
+        """False: that message stands for another reply, or was there before the call."""
+        ...
+
+    def note_reply_refused(self, reply_id: str, message: str) -> None: ...
+
+
+class OutsideStore(OrderStore, Protocol):
+    """`source` is marketplace or carrier."""
+
+    def orders_by_id(self, order_ids: Sequence[str]) -> Sequence[KnownOrder]:
+        """Unknown ids are left out."""
+        ...
+
+    def read_cursor(self, name: str) -> datetime | None: ...
+
+    def move_cursor(self, name: str, value: datetime) -> None: ...
+
+    def note_outside_check(
+        self, source: str, began_at: datetime, *, complete: bool, result: Json
+    ) -> None: ...
+
+    def last_complete_look(self, source: str) -> datetime | None:
+        """Its beginning."""
+        ...
+
+    def oldest_unconfirmed_sale(self) -> datetime | None:
+        """The oldest label that we have bought and that the carrier's lists have not shown yet."""
+        ...
+
+    def backends_of_sales(self) -> Sequence[str]:
+        """The carrier's APIs with labels that its lists have not shown yet."""
+        ...
+
+    def store_carrier_day(self, backend: str, day: date, listed: Sequence[Listed]) -> Sequence[Listed]:
+        """Stores one day of the carrier's list; returns those that were not read yet."""
+        ...
+
+    def store_carrier_shipment(self, backend: str, bought: Bought) -> None: ...
+
+    def match_carrier(self, backends: Sequence[str], first: date, last: date, stage: str) -> Json:
+        """Matches the lists with our labels and notes what does not match. {listed, unread, unmatched: {kind: n}}."""
         ...
 
 

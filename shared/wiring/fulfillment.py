@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.fulfillment.label import LabelPurchase
     from shared.fulfillment.messages import MessageSync
     from shared.fulfillment.parcels import ParcelSize
+    from shared.fulfillment.reconcile import OutsideCheck
     from shared.fulfillment.request import LabelTerms
     from shared.fulfillment.sequence import StageRunner
     from shared.fulfillment.track import TrackingUpdate
@@ -222,8 +223,19 @@ def tracking_update(
     return TrackingUpdate(marketplace, store, None if code == "none" else code)
 
 
-@part(marketplace, order_store)
-def message_sync(marketplace: "MiraklMarketplace", store: "SupabaseOrderStore") -> "MessageSync":
+@part(marketplace, order_store, label_shelf)
+def message_sync(
+    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", shelf: "SupabaseLabelShelf"
+) -> "MessageSync":
     from shared.fulfillment.messages import MessageSync
 
-    return MessageSync(marketplace, store, system_clock)
+    return MessageSync(marketplace, store, shelf, system_clock)
+
+
+@part(marketplace, carriers, order_store)
+def outside_check(
+    marketplace: "MiraklMarketplace", carriers: "Carriers", store: "SupabaseOrderStore"
+) -> "OutsideCheck":
+    from shared.fulfillment.reconcile import OutsideCheck
+
+    return OutsideCheck(marketplace, carriers, store, system_clock)

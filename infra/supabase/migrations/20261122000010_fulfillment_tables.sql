@@ -214,6 +214,36 @@ create table messages (
 );
 create index messages_by_thread on messages (thread_id, sent_at);
 
+-- The files of messages.
+create table message_files (
+    attachment_id text primary key,
+    message_id text not null references messages (message_id) on delete cascade,
+    name text not null,
+    path text, -- on the shelf; null until it is fetched
+    media_type text,
+    bytes integer,
+    problem text, -- the marketplace does not have it
+    stored_at timestamptz
+);
+create index message_files_by_message on message_files (message_id);
+create index message_files_to_fetch on message_files (attachment_id) where path is null and problem is null;
+
+-- People's replies. The marketplace takes a repeated one again, so each call is committed before it is made.
+create table replies (
+    reply_id uuid primary key, -- the caller's: the same one again changes nothing
+    thread_id text not null references threads (thread_id) on delete cascade,
+    body text not null,
+    recipients text[] not null check (recipients <@ '{CUSTOMER,OPERATOR}' and recipients <> '{}'),
+    written_by text not null,
+    created_at timestamptz not null,
+    called_at timestamptz, -- of the last call; null: certainly not called
+    message_id text unique, -- the marketplace's: it is sent
+    sent_at timestamptz,
+    problem text -- the marketplace refuses it
+);
+create index replies_to_be_sent on replies (created_at) where message_id is null and problem is null;
+create index replies_by_thread on replies (thread_id);
+
 create table stage_runs (
     id uuid primary key default gen_random_uuid(),
     cycle text not null,

@@ -141,6 +141,13 @@ begin
 end
 $$;
 
+-- These orders, without unknown ids.
+create function orders_by_id(p_order_ids text[]) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(order_view(o) order by o.order_id), '[]') from orders as o where o.order_id = any (p_order_ids)
+);
+
 -- Notes what a stage found: `p_findings` is [{kind, subject, order_id, reason, raw}]. Each is noted once while it is open.
 create function add_findings(p_findings jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns void
 language plpgsql set search_path = public, pg_temp as $$

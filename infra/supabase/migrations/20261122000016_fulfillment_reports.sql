@@ -165,7 +165,8 @@ end;
 create function is_unmatched(p_kind text) returns boolean
 language sql immutable set search_path = public, pg_temp
 return p_kind in (
-    'unreadable', 'not_at_marketplace', 'sold_unknown', 'not_sold', 'sold_twice', 'price_differs'
+    'unreadable', 'not_at_marketplace', 'open_at_marketplace', 'sold_unknown', 'not_sold', 'sold_twice', 'price_differs',
+    'number_differs'
 );
 
 -- The last complete look at `p_source` (marketplace, carrier), its age, and whether it is fresh.

@@ -15,20 +15,16 @@ create function last_complete_look(p_source text) returns jsonb
 language sql stable set search_path = public, pg_temp
 return jsonb_build_object('value', (select max(began_at) from outside_checks where source = p_source and complete));
 
--- The days of the carrier's list that a look must cover: from the oldest sale that it has not confirmed yet to today, at most
--- `p_most`, as {days: [date], backends: [text]}; `p_today` is the day of the carrier's calendar.
-create function carrier_days(p_today date, p_most integer) returns jsonb
+-- The labels that we have bought and that the carrier's lists have not shown yet: {oldest, backends}.
+create function unconfirmed_sales() returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
-    select jsonb_build_object(
-        'first', greatest(p_today - p_most, least(
-            p_today - 1, (min(s.bought_at) at time zone 'America/Toronto')::date - 1
-        )),
-        'backends', coalesce(jsonb_agg(distinct s.backend), '[]')
-    )
+    select jsonb_build_object('oldest', min(s.bought_at), 'backends', coalesce(jsonb_agg(distinct s.backend), '[]'))
     from shipments as s
-    where s.bought_at is not null and not exists (
-        select from carrier_shipments as c where c.backend = s.backend and c.shipment_id = s.shipment_id and c.read_at is not null
+    where s.bought_at is not null and s.state <> 'voided' and not exists (
+        select from carrier_shipments as c where c.backend = s.backend and c.shipment_id = s.shipment_id
+    ) and not exists (
+        select from findings as f where f.kind = 'not_sold' and f.subject = s.shipment_id and f.closed_by is not null
     )
 );
 
