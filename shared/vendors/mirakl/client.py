@@ -69,10 +69,6 @@ class MiraklBounds(CallBounds):
     retries: RetryPolicy = READS
 
 
-class _NotThere(VendorUnavailable):
-    """The marketplace does not know it (404)."""
-
-
 class MiraklMarketplace:
     """The Marketplace port on Mirakl's seller API.
 
@@ -201,9 +197,8 @@ class MiraklMarketplace:
         """M10. Raises VendorUnavailable for a thread that cannot be read, too; its malformed messages are left out."""
         if not _is_id(thread_id):
             return None
-        try:
-            read = self._read(f"{_THREADS}/{quote(thread_id, safe='')}", {}, OneThread)
-        except _NotThere:
+        read = self._read_if_there(f"{_THREADS}/{quote(thread_id, safe='')}", self._shop, OneThread)
+        if isinstance(read, Refused):
             return None
         page = thread_page([read.root], self._clock())
         if not page.threads:
@@ -268,7 +263,14 @@ class MiraklMarketplace:
         return self._read_bare(path, {**query, **self._shop}, shape)
 
     def _read_bare(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
-        """Sends a GET, again while that may help. Raises VendorUnavailable."""
+        """Raises VendorUnavailable."""
+        read = self._read_if_there(path, query, shape)
+        if isinstance(read, Refused):
+            raise VendorUnavailable(read.message, REFUSED_WAIT)
+        return read
+
+    def _read_if_there(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Refused:
+        """Sends a GET, again while that may help. Refused for a 404 alone. Raises VendorUnavailable."""
         read = self._bounds.retries.run(lambda: self._try_to_read(path, query, shape), self._pause)
         if isinstance(read, Again):
             raise _unavailable(read.reason, _PASSING_WAIT)
@@ -276,7 +278,7 @@ class MiraklMarketplace:
 
     def _try_to_read(
         self, path: str, query: Mapping[str, str], shape: type[_Shape]
-    ) -> _Shape | Again[NotSent]:
+    ) -> _Shape | Again[NotSent] | Refused:
         """Raises VendorUnavailable if another try cannot help."""
         try:
             response = self._send("GET", path, params=query)
@@ -288,8 +290,9 @@ class MiraklMarketplace:
         if isinstance(read, NotSent):
             raise _unavailable(read, REFUSED_WAIT)
         if isinstance(read, Refused):
-            unknown = response.status == 404  # noqa: PLR2004  # HTTP's Not Found
-            raise (_NotThere if unknown else VendorUnavailable)(read.message, REFUSED_WAIT)
+            if response.status == 404:  # noqa: PLR2004  # HTTP's Not Found
+                return read
+            raise VendorUnavailable(read.message, REFUSED_WAIT)
         try:
             return shape.model_validate(read)
         except ValidationError:
