@@ -15,13 +15,21 @@ PROVINCES = {
     ),
     "NS": ("Nova Scotia", "Nouvelle-Écosse", "N.-É."),
     "NT": (
-        *("Northwest Territories", "North West Territories", "Northwest Territory", "NWT", "NW", "YK"),
+        *(
+            "Northwest Territories",
+            "North West Territories",
+            "Northwest Territory",
+            "NWT",
+            "N.W. Territories",
+            "NW",
+            "YK",
+        ),
         *("Territoires du Nord-Ouest", "T.N.-O."),
     ),
     "NU": ("Nunavut", "Nun", "Nvt", "Nunavut Territory"),
     "ON": ("Ontario", "Ont"),
     "PE": (
-        *("Prince Edward Island", "PEI"),
+        *("Prince Edward Island", "PEI", "P.E. Island"),
         *("Île-du-Prince-Édouard", "Î.-P.-É."),
     ),
     "QC": ("Québec", "Qué", "PQ"),
@@ -64,7 +72,7 @@ def provinces_named(text: str) -> frozenset[str] | None:
 
     "Ontario", "Ont.", "ON, Canada", "CA-ON" and "ON - Ontario" mean ON.
     """
-    name = _PREFIX.sub("", _key(_COUNTRY.sub("", text)), count=1)
+    name = _PREFIX.sub("", _key(_COUNTRY.sub("", text.replace("_", " "))), count=1)
     if not name:
         return None
     if name in _CODES:

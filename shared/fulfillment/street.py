@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 LINE = 44  # characters; Canada Post's limit for names, companies and address lines
 
 _UNIT = (
-    r"(?:apartment|appartement|appart|apt|app|unit|unité|suite|ste|bureau|bur|room|rm|pièce|local|porte|floor|fl|étage"
+    r"(?:apartment|appartement|appart|apt|app|flat|unit|unité|suite|ste|bureau|bur|room|rm|pièce|local|porte|floor|fl|étage"
     r"|building|bldg|bâtiment|bât|tower|tour|lot|penthouse|ph)"
 )
 _BOX = (
@@ -61,6 +61,8 @@ def _same(one: str, other: str) -> bool:
 
 def _folded(parts: Sequence[str]) -> tuple[str, str] | None:
     """Two lines with all words, broken at the best place; None if there is none."""
+    if sum(map(len, parts)) > 2 * LINE:
+        return None
     breaks = [(" ".join(parts[:at]), " ".join(parts[at:])) for at in range(len(parts) - 1, 0, -1)]
     words = " ".join(parts).split()
     cuts = range(len(words) - 1, 0, -1)
