@@ -62,7 +62,10 @@ def _mapped(address: Address) -> Party:
     placed = place_street(streets[0], streets[1] if len(streets) > 1 else (), _clean(address.additional_info))
     if isinstance(placed, str):
         raise _Unfit(placed)
-    _require(1 <= len(city) <= CITY, f"the city is missing or longer than {CITY} characters")
+    _require(
+        1 <= len(city) <= CITY and city not in PROVINCES,
+        f"the city is missing or longer than {CITY} characters",
+    )
     name, company = _clean(address.name), _clean(address.company)
     _require(bool(name or company), "there is neither a name nor a company")
     _require(
