@@ -77,19 +77,12 @@ def _folded(parts: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _with_info(placed: Placed, info: str) -> Placed | str:
-    """Additional information in its own line. Of one that is too long, units at its start move to the street."""
+    """Additional information in its own line. Of one that is too long, units at its start move behind the street."""
+    line_2 = placed.line_2
     while len(info) > LINE:
         leading = _LEADING_UNIT.fullmatch(info)
-        moved = _with_unit(placed, leading["unit"]) if leading else None
-        if leading is None or moved is None:
+        line_2 = f"{line_2} {leading['unit']}".strip() if leading else line_2
+        if leading is None or len(line_2) > LINE:
             return f"the additional information does not fit into {LINE} characters"
-        placed, info = moved, leading["rest"]
-    return replace(placed, info=info)
-
-
-def _with_unit(placed: Placed, unit: str) -> Placed | None:
-    """The unit in the second line, which may hold others; else at the end of the first."""
-    second, first = f"{placed.line_2} {unit}".strip(), f"{placed.line_1} {unit}"
-    if len(second) <= LINE:
-        return replace(placed, line_2=second)
-    return replace(placed, line_1=first) if len(first) <= LINE else None
+        info = leading["rest"]
+    return replace(placed, line_2=line_2, info=info)

@@ -190,7 +190,6 @@ def test_a_phone_number_is_shortened_only_to_an_equal_one(phone: str, shown: str
         (("1 Elm St", None), f"Apt 4, {'x' * 44}", ("1 Elm St", "Apt 4", "x" * 44)),
         (("1 Elm St", "Bldg B"), f"Apt #4 - {'x' * 44}", ("1 Elm St", "Bldg B Apt #4", "x" * 44)),
         (("1 Elm St", None), f"Tower 2, Unit 9: {'x' * 44}", ("1 Elm St", "Tower 2 Unit 9", "x" * 44)),
-        (("1 Elm St", "y" * 44), f"#4 {'x' * 44}", ("1 Elm St #4", "y" * 44, "x" * 44)),
         (("1 Elm St", "Apt 4"), "apt. 4", ("1 Elm St", "Apt 4", None)),
         ((f"12 {LONG}", "y" * 44), None, (None, None, "y" * 44)),
     ],
@@ -202,6 +201,12 @@ def test_additional_information_is_never_cut(
     shown = (party.line_1, party.line_2, party.additional_info)
     assert [a for a, b in zip(shown, lines, strict=True) if b != a and b is not None] == []
     assert lines[0] is None or shown == lines
+
+
+def test_a_unit_is_not_put_into_the_middle_of_a_street() -> None:
+    expected = "the additional information does not fit into 44 characters"
+    street = f"1 {'x' * 30} {'y' * 44}"
+    assert reason(street_1=street, street_2=None, additional_info=f"#4 {'x' * 44}") == expected
 
 
 @pytest.mark.parametrize(
