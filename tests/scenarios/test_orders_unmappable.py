@@ -26,6 +26,11 @@ def mend(fulfillment: RunningFulfillment, order: str, **address: object) -> None
         ({"city": "x" * 41}, "the city is missing or longer than 40 characters"),
         ({"street_1": "x" * 45}, "the street does not fit into two lines of 44 characters"),
         ({"state": "Bavaria"}, "the province is unknown"),
+        (
+            {"state": "Ont.", "zip_code": "H2X 1Y4"},
+            "the province and the postal code contradict each other",
+        ),
+        ({"additional_info": "x" * 45}, "the additional information does not fit into 44 characters"),
     ],
 )
 def test_an_address_that_does_not_fit_is_set_aside_with_the_reason(

@@ -6,14 +6,16 @@ from datetime import timedelta
 import pytest
 
 from shared.fulfillment import accept, label, messages, reading, track
-from shared.fulfillment.address import LINE, PHONE
+from shared.fulfillment.address import CITY, PHONE
 from shared.fulfillment.orders import OrderState
 from shared.fulfillment.parcels import HEAVIEST, LONGEST
 from shared.fulfillment.pipeline import load_pipeline
 from shared.fulfillment.sequence import MOST_ERRORS
+from shared.fulfillment.street import LINE
 from tests.web_support import ROOT
 
 PAGE = (ROOT / "docs" / "orders.md").read_text(encoding="utf-8")
+ADDRESSES = (ROOT / "docs" / "addresses.md").read_text(encoding="utf-8")
 SOURCES = [
     (ROOT / "shared" / "fulfillment" / f"{module.__name__.rpartition('.')[2]}.py").read_text(encoding="utf-8")
     for module in (accept, label, messages, reading, track)
@@ -44,3 +46,11 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"unconfirmed for {reading.OVERDUE_AFTER // timedelta(hours=1)} hours" in PAGE
     assert f"{label.SETTLING // timedelta(minutes=1)} minutes after the call" in PAGE
     assert f"first {MOST_ERRORS} orders" in PAGE
+
+
+def test_the_limits_of_an_address_are_those_of_the_code() -> None:
+    assert f"| city | {CITY} |" in ADDRESSES
+    assert f"| street | 2 lines of {LINE} |" in ADDRESSES
+    assert f"| additional information | {LINE} |" in ADDRESSES
+    assert f"| name, company | {LINE} each |" in ADDRESSES
+    assert f"| phone number | {PHONE} |" in ADDRESSES
