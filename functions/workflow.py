@@ -3,6 +3,7 @@
 from shared.settings import Settings
 from shared.web.call import Answer, Call, NoInput
 from shared.web.enrichment.desk import enrichment_desk
+from shared.web.fulfillment.decisions import order_decisions
 from shared.web.fulfillment.desk import fulfillment_desk
 from shared.web.function import Route, http_function
 from shared.wiring import checks, enrichment, fulfillment
@@ -24,6 +25,7 @@ workflow = http_function(
     [
         *enrichment_desk(enrichment.record_store, enrichment.daily_limit),
         *fulfillment_desk(fulfillment.order_store),
+        *order_decisions(fulfillment.order_store),
         Route("GET", "/config", NoInput, show_config),
     ],
     {
