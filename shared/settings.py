@@ -320,6 +320,11 @@ class CarrierSettings(Settings):
         le=60,
         description="minimum time between two calls",
     )
+    lookup_404: Literal["unclear", "none"] = Field(
+        "unclear",
+        alias="CANADA_POST_LOOKUP_404",
+        description="what a look-up's 404 without an error code means: nothing, or that no label was sold (none)",
+    )
     service_code: Text = Field(
         "DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="code of the service that is bought"
     )

@@ -100,6 +100,7 @@ def carrier(vendor: settings.CarrierSettings, account: "ShippingAccount") -> "Ca
             base_url=vendor.base_url or JSON_ADDRESS,
             bounds=bounds,
             tls=common.tls(),
+            lookup_404=vendor.lookup_404,
         )
     return CanadaPostXml(
         XmlCredentials(vendor.user, secret),
@@ -107,6 +108,7 @@ def carrier(vendor: settings.CarrierSettings, account: "ShippingAccount") -> "Ca
         base_url=vendor.base_url or XML_ADDRESS,
         bounds=bounds,
         tls=common.tls(),
+        lookup_404=vendor.lookup_404,
     )
 
 

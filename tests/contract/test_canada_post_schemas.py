@@ -10,7 +10,15 @@ from lxml import etree
 from shared.fulfillment.carrier import Bought, LabelRequest
 from shared.vendors.canada_post.account import Settlement, ShippingAccount
 from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect
-from tests.canada_post_support import ACCOUNT, DESTINATION, SCHEMAS, XML_SHIPMENTS, client, label_request
+from tests.canada_post_support import (
+    ACCOUNT,
+    DESTINATION,
+    NEVER_LATE,
+    SCHEMAS,
+    XML_SHIPMENTS,
+    client,
+    label_request,
+)
 from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 from tests.processes import PROJECT
 
@@ -64,7 +72,7 @@ def test_the_sandboxs_answers_fit_the_schema(vendor: CanadaPostSandbox) -> None:
     request = label_request(options=("SO", "DC"))
     headers = {"Accept": MEDIA_TYPE}
     with client("xml", vendor.url) as carrier:
-        label = carrier.buy(request)
+        label = carrier.buy(request, NEVER_LATE)
         assert isinstance(label, Bought)
     own = check(vendor.http.get(label.links["self"], headers=headers, auth=KEY).content, "shipment.xsd")
     assert own.tag.endswith("shipment-info")

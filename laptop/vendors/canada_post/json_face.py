@@ -25,7 +25,8 @@ _TITLES = {400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
 def problem(status: int, problems: Sequence[Problem]) -> Response:
     errors = [{"errorCode": one.code or "BadRequest", "message": one.text} for one in problems]
     detail = problems[0].text if problems else "No explanation"
-    return JSONResponse({"title": _TITLES.get(status, "Error"), "detail": detail, "errors": errors}, status)
+    body = {"title": _TITLES.get(status, "Error"), "detail": detail}
+    return JSONResponse(body | ({"errors": errors} if errors else {}), status)
 
 
 def gateway(status: int, message: str, more: str) -> Response:
@@ -109,36 +110,39 @@ class JsonFace:
             links = [self._link(request, _own(request, sold)) for sold in found]
             return Reply(JSONResponse(links), "look_up" if links else "look_up_none", asked)
         if found == "not_found":
-            return Reply(problem(404, [Problem(None, "Not found")]), "look_up_none", asked)
+            return Reply(self._missing(), "look_up_none", asked)
         return Reply(Response(status_code=202), "look_up_working", asked)
 
     def _shipment(self, request: Request, _body: bytes) -> Reply:
         sold = self._office.shipment(_customer(request), request.path_params["shipment_id"])
         if sold is None:
-            return Reply(problem(404, [Problem(None, "No such shipment")]), "unknown")
+            return Reply(self._missing(), "unknown")
         return Reply.about(sold, JSONResponse(self._written(request, sold)), "shipment")
 
     def _void(self, request: Request, _body: bytes) -> Reply:
         refused = self._office.void(_customer(request), request.path_params["shipment_id"])
         if refused:
-            return Reply(problem(400 if refused.code else 404, [refused]), "refused")
+            return Reply(problem(400, [refused]) if refused.code else self._missing(), "refused")
         return Reply(Response(status_code=204), "void", shipment_id=request.path_params["shipment_id"])
 
     def _refund(self, request: Request, _body: bytes) -> Reply:
         shipment_id = request.path_params["shipment_id"]
         ticket = self._office.refund(_customer(request), shipment_id)
         if ticket is None:
-            return Reply(problem(404, [Problem(None, "No such shipment")]), "unknown")
+            return Reply(self._missing(), "unknown")
         body = {"serviceTicketDate": self._office.clock().date().isoformat(), "serviceTicketId": ticket}
         return Reply(JSONResponse(body), "refund", shipment_id=shipment_id)
 
     def _label(self, request: Request, _body: bytes) -> Reply:
         label = self._office.label(request.path_params["artifact"])
         if label is None:
-            return Reply(problem(404, [Problem(None, "No such artifact")]), "label_gone")
+            return Reply(self._missing(), "label_gone")
         if label == "pending":
             return Reply(Response(status_code=202), "label_pending")
         return Reply(Response(label, media_type="application/pdf"), "label")
+
+    def _missing(self) -> Response:
+        return problem(404, self._office.missing())
 
     def _written(self, request: Request, sold: Sold) -> dict[str, Any]:
         shipment = sold.shipment

@@ -22,11 +22,11 @@ _MINUTE = timedelta(minutes=1)
 class Behaviour(BaseModel):
     """Settings for cases in which the real carrier is slow, untidy or undocumented.
 
-    `visibility_delay`: seconds until a look-up finds a new sale; `hidden_as`: its answer until then (`working`, a 202,
-    only in the JSON API). `pending_labels`: how often a label is not ready yet. `duplicates`: whether a second request
-    with the same id is sold (the worst case, and the default) or refused. `suspend`: how many of the next shipments
-    are suspended. `calls_per_minute`: above it a key is throttled until the minute is over. `link_style`: the form of
-    the links.
+    `visibility_delay`: seconds until a look-up finds a new sale; `hidden_as`: its answer until then (`working`, a
+    202, only in the JSON API). `pending_labels`: how often a label is not ready yet. `duplicates`: whether a second
+    request with the same id is sold (the worst case, and the default) or refused. `suspend`: how many of the next
+    shipments are suspended. `not_found`: whether a 404 has an error code. `calls_per_minute`: above it a key is
+    throttled until the minute is over. `link_style`: the form of the links.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +36,7 @@ class Behaviour(BaseModel):
     pending_labels: Annotated[int, Field(ge=0, le=1000)] = 1
     duplicates: Literal["sell", "refuse"] = "sell"
     suspend: Annotated[int, Field(ge=0)] = 0
+    not_found: Literal["coded", "uncoded"] = "coded"
     calls_per_minute: Annotated[int, Field(ge=0)] | None = None
     link_style: Literal["plain", "quoted", "relative"] = "plain"
 
@@ -68,6 +69,10 @@ class PostOffice:
     def behave(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self.books.database.keep("behaviour", behaviour.model_dump())
+
+    def missing(self) -> list[Problem]:
+        """The errors of a 404. The carrier's code for it is not known; the sandbox's is 404."""
+        return [Problem("404", "Not found")] if self._behaviour.not_found == "coded" else []
 
     def is_throttling(self) -> bool:
         """Whether the calls of the last minute reach the limit."""

@@ -102,20 +102,22 @@ class XmlFace:
             )
         asked = query.get("requestId")
         if isinstance(found, str):
-            return Reply(problem(404), "look_up_none", asked)
+            return Reply(problem(404, *self._office.missing()), "look_up_none", asked)
         links = [self._link(request, Offered("shipment", _path(request, sold), MEDIA_TYPE)) for sold in found]
         return Reply(document(shipments(links)), "look_up" if links else "look_up_none", asked)
 
     def _shipment(self, request: Request, _body: bytes) -> Reply:
         sold = self._office.shipment(_customer(request), request.path_params["shipment_id"])
         if sold is None:
-            return Reply(problem(404), "unknown")
+            return Reply(problem(404, *self._office.missing()), "unknown")
         return Reply.about(sold, self._info(request, sold), "shipment")
 
     def _void(self, request: Request, _body: bytes) -> Reply:
         refused = self._office.void(_customer(request), request.path_params["shipment_id"])
         if refused:
-            return Reply(problem(400, refused) if refused.code else problem(404), "refused")
+            return Reply(
+                problem(400, refused) if refused.code else problem(404, *self._office.missing()), "refused"
+            )
         return Reply(Response(status_code=204), "void", shipment_id=request.path_params["shipment_id"])
 
     def _refund(self, request: Request, body: bytes) -> Reply:
@@ -125,14 +127,14 @@ class XmlFace:
         shipment_id = request.path_params["shipment_id"]
         ticket = self._office.refund(_customer(request), shipment_id)
         if ticket is None:
-            return Reply(problem(404), "unknown")
+            return Reply(problem(404, *self._office.missing()), "unknown")
         answer = document(refund_info(self._office.clock().date(), ticket))
         return Reply(answer, "refund", shipment_id=shipment_id)
 
     def _label(self, request: Request, _body: bytes) -> Reply:
         label = self._office.label(request.path_params["artifact"])
         if label is None:
-            return Reply(problem(404), "label_gone")
+            return Reply(problem(404, *self._office.missing()), "label_gone")
         if label == "pending":
             return Reply(Response(status_code=202), "label_pending")
         return Reply(Response(label, media_type=_PDF), "label")
