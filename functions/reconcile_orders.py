@@ -4,7 +4,6 @@ from datetime import date
 from functools import partial
 
 from shared.fulfillment.reconcile import OutsideCheck
-from shared.fulfillment.sequence import StageRun
 from shared.web.fulfillment.stage import StageRequest, stage_function
 from shared.wiring import checks, fulfillment
 from shared.wiring.part import check

@@ -323,6 +323,11 @@ class CarrierSettings(Settings):
     label_format: Literal["4x6", "8.5x11"] = Field(
         "4x6", alias="CANADA_POST_LABEL_FORMAT", description="format of the PDF"
     )
+    lookup_404: Literal["unclear", "none"] = Field(
+        "unclear",
+        alias="CANADA_POST_LOOKUP_404",
+        description="what a look-up's 404 without an error code means: nothing, or that no label was sold (none)",
+    )
 
 
 class OtherApiSettings(Settings):

@@ -120,7 +120,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the carrier has scanned of a parcel."""
+    """The carrier's scans of a parcel."""
 
     handed_over: bool
     delivered: bool = False
@@ -155,7 +155,7 @@ class Carrier(Protocol):
         ...
 
     def progress(self, tracking_number: str) -> Progress | Unclear | NotSent:
-        """What has been scanned. A number that the carrier does not show yet is not handed over."""
+        """The scans of a parcel. A number that the carrier does not show yet is not handed over."""
         ...
 
     def fetch_label(self, link: str) -> Pdf | NotReady | Refused | Unclear | NotSent:

@@ -107,6 +107,7 @@ def _carrier(
             base_url=base_url or JSON_ADDRESS,
             bounds=bounds,
             tls=common.tls(),
+            lookup_404=vendor.lookup_404,
         )
     return CanadaPostXml(
         XmlCredentials(user, secret),
@@ -114,6 +115,7 @@ def _carrier(
         base_url=base_url or XML_ADDRESS,
         bounds=bounds,
         tls=common.tls(),
+        lookup_404=vendor.lookup_404,
     )
 
 

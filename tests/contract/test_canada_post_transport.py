@@ -15,7 +15,15 @@ from shared.fulfillment.ports import Refused, Unclear
 from shared.retries import RetryPolicy
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.transport import CanadaPostBounds
-from tests.canada_post_support import ACCOUNT, CUSTOMER, JSON_SHIPMENTS, bounds, client, label_request
+from tests.canada_post_support import (
+    ACCOUNT,
+    CUSTOMER,
+    JSON_SHIPMENTS,
+    NEVER_LATE,
+    bounds,
+    client,
+    label_request,
+)
 from tests.scripted_vendor import Script, respond, serving, trickling
 
 
@@ -53,7 +61,7 @@ def links(*numbers: int) -> list[dict[str, str]]:
 def test_a_redirect_is_not_followed() -> None:
     elsewhere = "https://elsewhere.example/steal"
     with scripted(lambda handler: respond(handler, 302, b"", location=elsewhere)) as (carrier, asked):
-        assert isinstance(carrier.buy(label_request()), Unclear)
+        assert isinstance(carrier.buy(label_request(), NEVER_LATE), Unclear)
         assert isinstance(carrier.find("order"), Unclear)
     assert len(asked) == 2
 
@@ -109,19 +117,19 @@ def test_an_endless_answer_is_given_up() -> None:
     with scripted(answering(b"%PDF-" + b"x" * 3000), bounded) as (carrier, _):
         refused = carrier.fetch_label("/shipping/v1/artifacts/1/2/0")
         assert refused == Refused("Canada Post's answer is larger than 2000 bytes", "size")
-        assert isinstance(carrier.buy(label_request()), Unclear)
+        assert isinstance(carrier.buy(label_request(), NEVER_LATE), Unclear)
         assert isinstance(carrier.find("order"), Unclear)
 
 
 def test_an_answer_that_cannot_be_decompressed_leaves_a_purchase_unclear() -> None:
     with scripted(lambda handler: respond(handler, 200, b"plain", content_encoding="gzip")) as (carrier, _):
-        assert isinstance(carrier.buy(label_request()), Unclear)
+        assert isinstance(carrier.buy(label_request(), NEVER_LATE), Unclear)
 
 
 def test_a_compressed_answer_is_read() -> None:
     packed = gzip.compress(json.dumps(shipment(7, None)).encode())
     with scripted(lambda handler: respond(handler, 200, packed, content_encoding="gzip")) as (carrier, _):
-        assert isinstance(carrier.buy(label_request()), Bought)
+        assert isinstance(carrier.buy(label_request(), NEVER_LATE), Bought)
 
 
 def test_a_trickling_answer_is_given_up_in_time() -> None:
@@ -130,7 +138,7 @@ def test_a_trickling_answer_is_given_up_in_time() -> None:
         carrier,
         _,
     ):
-        outcome = carrier.buy(label_request())
+        outcome = carrier.buy(label_request(), NEVER_LATE)
         ended.set()
     assert isinstance(outcome, Unclear)
 
@@ -139,7 +147,7 @@ def test_a_refusal_that_quotes_the_addressee_and_our_token_shows_neither() -> No
     text = "No service for ALEX TREMBLAY at 123 example street, K1A 0B1 (our-token)"
     body = json.dumps({"errors": [{"errorCode": "9111", "message": text}]}).encode()
     with scripted(lambda handler: respond(handler, 400, body)) as (carrier, _):
-        refused = carrier.buy(label_request())
+        refused = carrier.buy(label_request(), NEVER_LATE)
     assert refused == Refused("Canada Post answered 400: 9111 No service for *** at ***, *** (***)", "9111")
 
 

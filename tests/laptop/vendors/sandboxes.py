@@ -50,6 +50,16 @@ class CanadaPostSandbox(Sandbox):
     def calls(self, outcome: str) -> int:
         return int(self.books()["calls"].get(outcome, 0))
 
+    def plant(self, api: str, **fields: object) -> dict[str, Any]:
+        """Sells a shipment that no client asked for."""
+        return self.control("POST", "shipments", {"api": api, **fields})
+
+    def change(self, shipment_id: str, **fields: object) -> None:
+        self.control("PUT", f"shipments/{shipment_id}", fields)
+
+    def forget(self, shipment_id: str) -> None:
+        self.control("DELETE", f"shipments/{shipment_id}")
+
     def calm(self) -> None:
         """No faults, no strange behaviour, the real time, no token left from another test."""
         for name in ("faults", "settings", "clock", "tokens"):
