@@ -67,7 +67,7 @@ def test_with_the_same_wrong_address_the_order_goes_to_a_person_again(
 ) -> None:
     (order,) = fulfillment.accepted(address=ABROAD)
     fulfillment.fire(LABEL)
-    fulfillment.store.retry_order(order, "please")
+    fulfillment.store.retry_order(order, "ana", "please")
     fulfillment.fire(LABEL)
     assert fulfillment.path(order)[-3:] == ["label_failed", "accepted", "label_failed"]
     assert fulfillment.sold(order) == 0

@@ -80,6 +80,7 @@ insert into order_limits (what, within, before_shipping, reason) values
 ('label_failed', '0', null, 'its label cannot be bought'),
 ('label_created', '2 hours', '12 hours', 'the marketplace does not confirm that it ships'),
 ('tracking_failed', '0', null, 'the marketplace refused its tracking number or its shipping'),
+('label not asked for', '2 hours', null, 'its label could not be asked for at the carrier'),
 ('label without PDF', '2 hours', null, 'its label is bought, but no PDF of it can be fetched'),
 ('unclear label of an ended order', '2 hours', null, 'it has ended, and the carrier does not say whether it sold the label'),
 ('label not needed', '0', null, 'a label is paid for and not needed'),
@@ -178,6 +179,8 @@ create index shipments_unsettled on shipments (created_at) where state in ('requ
 create index shipments_not_wanted on shipments (updated_at) where not wanted and state in ('requested', 'unknown', 'bought');
 create index shipments_money_open on shipments (order_id)
 where state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen;
+create index shipments_not_called on shipments (created_at) where state = 'requested' and called_at is null;
+create index shipments_without_pdf on shipments (bought_at) where state = 'bought' and wanted and label_path is null;
 create index shipments_by_sale on shipments (bought_at) where bought_at is not null;
 create index shipments_by_carrier_id on shipments (shipment_id) where shipment_id is not null;
 

@@ -14,6 +14,10 @@ begin atomic
             'tracking_failed'
         ) and limit_of(o.state, o.ordered_at, o.state_since, o.ship_before, l) <= p_now
     union all
+    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), s.created_at + l.within
+    from shipments as s inner join order_limits as l on l.what = 'label not asked for'
+    where s.state = 'requested' and s.called_at is null and s.wanted and s.created_at + l.within <= p_now
+    union all
     select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), s.bought_at + l.within
     from shipments as s inner join order_limits as l on l.what = 'label without PDF'
     where s.state = 'bought' and s.wanted and s.label_path is null and s.bought_at + l.within <= p_now
