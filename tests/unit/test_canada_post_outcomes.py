@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from shared.fulfillment.carrier import Bought, NotReady, Pdf
+from shared.fulfillment.carrier import Bought, NotReady, Pdf, Progress
 from shared.fulfillment.ports import Cause, NotSent, Refused, Unclear
-from shared.vendors.canada_post.answers import SearchHits
+from shared.vendors.canada_post.answers import SearchHits, TrackingSummary
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
-from shared.vendors.canada_post.outcomes import Dialect, chosen, creation, label, search_result
+from shared.vendors.canada_post.outcomes import Dialect, chosen, creation, label, progress, search_result
 from shared.vendors.canada_post.xml_mapper import XmlDialect
 from shared.vendors.response import Response
 
@@ -378,3 +378,22 @@ def test_each_answer_to_a_label_request_has_one_outcome(status: int, body: bytes
 
 def test_a_gateways_404_does_not_mean_that_the_label_is_gone() -> None:
     assert isinstance(label(Response(404, {}, gateway(404)), JSON), Unclear)
+
+
+# --- scans -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"event_description": "Item processed", "event_type": "INFO"}, Progress(handed_over=True)),
+        ({"event_type": "INDUCTION"}, Progress(handed_over=True)),
+        ({"event_description": "Electronic information submitted by shipper"}, Progress(handed_over=False)),
+        ({"event_description": "Shipping label created", "event_type": "INFO"}, Progress(handed_over=False)),
+        ({}, Progress(handed_over=False)),
+        ({"event_type": "DELIVERED"}, Progress(handed_over=True, delivered=True)),
+        ({"actual_delivery_date": "2026-11-24"}, Progress(handed_over=True, delivered=True)),
+    ],
+)
+def test_an_announcement_is_no_scan(fields: dict[str, str], expected: Progress) -> None:
+    assert progress(TrackingSummary.model_construct(**fields)) == expected
