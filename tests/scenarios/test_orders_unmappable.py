@@ -52,9 +52,11 @@ def test_a_person_corrects_the_address_and_retries_over_http(
     fulfillment.fire(LABEL)
     mend(fulfillment, order, country_iso_code="CAN", zip_code="H2X 1Y4", state="QC")
     workflow = deployed("workflow")
-    answer = workflow.post(f"/orders/{order}/retry", json={"note": "the buyer has given a Canadian address"})
+    answer = workflow.post(
+        f"/orders/{order}/retry", json={"by": "ana", "note": "the buyer has given a Canadian address"}
+    )
     assert (answer.status_code, answer.get_json()["state"]) == (200, "accepted")
-    again = workflow.post(f"/orders/{order}/retry", json={"note": "twice"})
+    again = workflow.post(f"/orders/{order}/retry", json={"by": "ana", "note": "twice"})
     assert again.status_code == 409
 
     fulfillment.cycle_until_settled(order)

@@ -44,7 +44,7 @@ create function limit_of(
 language sql stable
 return least(
     case p_state when 'pending_acceptance' then p_ordered_at else p_since end + p_limit.within,
-    greatest(p_ship_before - p_limit.before_shipping, p_since)
+    case when p_ship_before - p_limit.before_shipping is not null then greatest(p_ship_before - p_limit.before_shipping, p_since) end
 );
 
 -- Refuses illegal arrows and appends the history row of each legal one.

@@ -164,6 +164,12 @@ class Books:
         )
         return int(rows[0]["calls"])
 
+    def clear(self) -> None:
+        """Forgets all sales and calls."""
+        with self.database.transaction():
+            self.database.rows("DELETE FROM shipments")
+            self.database.rows("DELETE FROM calls")
+
     def report(self, request_id: str | None = None, reference: str | None = None) -> dict[str, Any]:
         """The sales, in all and for each request and reference, and the calls by outcome."""
         sold = self._shipments(

@@ -44,6 +44,8 @@ class ShipmentChange(BaseModel):
 
 def control_routes(office: PostOffice, facts: Mapping[str, Any]) -> list[Route]:
     async def books(request: Request) -> Response:
+        if request.method == "DELETE":
+            office.books.clear()
         query = request.query_params
         return JSONResponse(office.books.report(query.get("request_id"), query.get("reference")))
 
@@ -60,7 +62,7 @@ def control_routes(office: PostOffice, facts: Mapping[str, Any]) -> list[Route]:
 
     return [
         health_route(lambda: facts),
-        Route(f"{CONTROL}books", books),
+        Route(f"{CONTROL}books", books, methods=["GET", "DELETE"]),
         Route(f"{CONTROL}settings", settings, methods=["GET", "PUT", "DELETE"]),
         *_shipment_routes(office),
         revocation_route(office.books.tokens.revoke_all),

@@ -61,8 +61,8 @@ class CanadaPostSandbox(Sandbox):
         self.control("DELETE", f"shipments/{shipment_id}")
 
     def calm(self) -> None:
-        """No faults, no strange behaviour, the real time, no token left from another test."""
-        for name in ("faults", "settings", "clock", "tokens"):
+        """No faults, no strange behaviour, the real time, no token and no sale left from another test."""
+        for name in ("faults", "settings", "clock", "tokens", "books"):
             self.control("DELETE", name)
         self.behave(pending_labels=0)
 
