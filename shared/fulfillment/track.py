@@ -31,12 +31,16 @@ class Pushed:
 
 @dataclass(frozen=True)
 class TrackingUpdate:
-    """`carrier_code` is the marketplace's code of the carrier (SH21); without one, name and page describe it."""
+    """`carrier_code` is the marketplace's code of the carrier (SH21); without one, name and page describe it.
+
+    `waits_for_scan`: an order is shipped only when the carrier was seen to have its parcel.
+    """
 
     marketplace: Marketplace
     store: OrderStore
     carrier_code: str | None
     carrier_name: str = "Canada Post"
+    waits_for_scan: bool = False
 
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; repeating is harmless."""
@@ -61,6 +65,8 @@ class TrackingUpdate:
             found = shown.get(order.order_id)
             if found is None or found.state != MarketplaceState.SHIPPING:
                 run.counts["skipped"] += 1
+            elif self.waits_for_scan and not (order.shipment and order.shipment.scanned_at):
+                run.counts["held"] += 1
             elif not run.may_go_on():
                 run.counts["left"] += 1
             elif not isinstance(answer := self._push(run, order, found), NotSent):

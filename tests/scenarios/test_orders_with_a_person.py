@@ -104,7 +104,7 @@ def test_a_purchase_whose_outcome_stays_unknown(fulfillment: RunningFulfillment)
     while not fulfillment.is_with_a_person(order):
         fulfillment.cycle()
         cycles += 1
-    assert cycles == 9
+    assert cycles == 8
     assert_with_a_person(fulfillment, order, "label_unknown", "503")
 
     fulfillment.disturb("post")

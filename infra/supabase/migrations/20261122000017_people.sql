@@ -214,7 +214,8 @@ declare
 begin
     update shipments
     set state = case when state in ('undo_due', 'undo_asked', 'disputed') then p_outcome::shipment_state else state end,
-        undone_at = p_now, undone_by = p_by, message = p_note, also_sold_seen = also_sold, updated_at = p_now
+        undone_at = p_now, undone_by = p_by, message = p_note, also_sold_seen = also_sold,
+        also_sold_outcome = case when also_sold <> '{}' then p_outcome end, updated_at = p_now
     where order_id = p_order_id and (
         state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen or (state = 'disputed' and p_outcome = 'refunded')
     );
@@ -242,29 +243,55 @@ return (
     ) as g
 );
 
--- Removes the personal data of orders that ended before `p_before` and need nobody, at most `p_limit`. The account stays: states,
--- prices, ids and history. Returns {orders, label_paths}: the PDFs to remove from the shelf.
-create function forget_personal_data(p_before timestamptz, p_limit integer, p_now timestamptz default clock_timestamp())
-returns jsonb
-language plpgsql set search_path = public, pg_temp as $$
-declare
-    gone text[];
-    paths text[];
-begin
-    gone := array(
+-- Orders that ended before `p_before`, need nobody and still have personal data: {order_ids, paths} with the files to remove from
+-- the shelf first.
+create function data_to_forget(p_before timestamptz, p_limit integer, p_now timestamptz default clock_timestamp()) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    with old as (
         select o.order_id from orders as o
         where o.state in ('shipped', 'refused', 'cancelled') and o.state_since < p_before and o.forgotten_at is null
             and not exists (select from attention(p_now) as a where a.order_id = o.order_id)
-        order by o.order_id limit p_limit for no key update skip locked
+        order by o.order_id limit p_limit
+    )
+
+    select jsonb_build_object(
+        'order_ids', coalesce((select jsonb_agg(order_id order by order_id) from old), '[]'),
+        'paths', (
+            select coalesce(jsonb_agg(path order by path), '[]') from (
+                select s.label_path as path from shipments as s inner join old using (order_id) where s.label_path is not null
+                union
+                select f.path from old
+                inner join threads as t on t.order_ids @> array[old.order_id]
+                inner join messages as m using (thread_id) inner join message_files as f using (message_id)
+                where f.path is not null
+            ) as files
+        )
+    )
+);
+
+-- Removes the personal data of ended orders. The account stays: states, prices, ids and history.
+create function forget_personal_data(p_order_ids text[], p_now timestamptz default clock_timestamp()) returns integer
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    gone text[];
+begin
+    gone := array(
+        select order_id from orders
+        where order_id = any (p_order_ids) and state in ('shipped', 'refused', 'cancelled') and forgotten_at is null
+        order by order_id for no key update
     );
     update orders set address = null, address_override = null, forgotten_at = p_now, updated_at = p_now
     where order_id = any (gone);
-    paths := array(select label_path from shipments where order_id = any (gone) and label_path is not null order by label_path);
-    update shipments set request = request - 'destination', updated_at = p_now where order_id = any (gone);
+    update shipments set request = request - 'destination', label_path = null, label_sha256 = null, updated_at = p_now
+    where order_id = any (gone);
     update findings set raw = null where order_id = any (gone);
     update messages as m set sender = '', body_raw = '', body_text = '', attachments = '[]'
-    from threads as t where t.thread_id = m.thread_id and t.order_ids <@ gone and t.order_ids <> '{}';
-    update threads set topic = '' where order_ids <@ gone and order_ids <> '{}';
-    return jsonb_build_object('orders', cardinality(gone), 'label_paths', to_jsonb(paths));
+    from threads as t where t.thread_id = m.thread_id and t.order_ids && gone;
+    update replies as r set body = '' from threads as t where t.thread_id = r.thread_id and t.order_ids && gone;
+    delete from message_files as f using messages as m, threads as t
+    where m.message_id = f.message_id and t.thread_id = m.thread_id and t.order_ids && gone;
+    update threads set topic = '' where order_ids && gone;
+    return cardinality(gone);
 end
 $$;

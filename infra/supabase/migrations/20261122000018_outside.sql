@@ -154,4 +154,23 @@ begin
 end
 $$;
 
+-- Labels on the shelf that the carrier was not seen to have, of orders that wait to be shipped, the oldest first.
+create function shipments_to_scan(p_limit integer) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(to_jsonb(s) order by s.bought_at, s.id), '[]')
+    from (
+        select s.* from orders as o inner join shipments as s using (order_id)
+        where o.state = 'label_created' and s.wanted and s.state = 'bought' and s.scanned_at is null
+        order by s.bought_at, s.id limit p_limit
+    ) as s
+);
+
+-- The carrier has the parcel.
+create function note_scanned(p_shipment uuid, p_now timestamptz default clock_timestamp()) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    update shipments set scanned_at = p_now where id = p_shipment and scanned_at is null;
+end;
+
 select restrict_access();
