@@ -378,6 +378,12 @@ class ServiceSettings(Settings):
         description='services by the buyer\'s shipping type, as JSON: {"EXPRESS": "DOM.XP"}; else the one above',
     )
 
+    candidates: Text | None = Field(
+        None,
+        alias="CANADA_POST_CHEAPEST_OF",
+        description="service codes, separated by commas: the cheapest that delivers in time is bought",
+    )
+
 
 class ParcelSettings(Settings):
     parcel_weight: Decimal = Field(

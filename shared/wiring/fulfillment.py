@@ -204,6 +204,7 @@ def label_terms(service: settings.ServiceSettings, size: "ParcelSize") -> "Label
         options=[option.strip() for option in service.options.split(",") if option.strip()],
         default_size=size,
         services=services,
+        candidates=[each.strip() for each in (service.candidates or "").split(",") if each.strip()],
     )
 
 
