@@ -175,7 +175,7 @@ class LabelPurchase:
             run.counts["skipped"] += 1
 
     def _cheapest(self, run: StageRun, request: LabelRequest, shown: MarketplaceOrder) -> LabelRequest:
-        """The service by price, if that is set. Without rates, or when none is in time, the buyer's shipping type decides."""
+        """Chooses the service by price, if that is set. Without one in time, the buyer's shipping type decides."""
         if not self.terms.candidates:
             return request
         ask = partial(self.carriers.current.rates, request.destination, request.parcel, self.terms.candidates)
