@@ -18,6 +18,7 @@ $$;
 create function close_findings_by(p_order_id text, p_kinds text[], p_by text, p_note text, p_now timestamptz) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 begin
+    perform from findings where order_id = p_order_id and closed_at is null and kind = any (p_kinds) order by id for no key update;
     update findings set closed_at = p_now, closed_by = p_by, note = p_note
     where order_id = p_order_id and closed_at is null and kind = any (p_kinds);
     return found;
@@ -32,8 +33,14 @@ create function retry_order(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := locked_order(p_order_id);
-    closed boolean := close_findings_by(p_order_id, '{no_parcel,vendor_refuses,other_api}', p_by, p_note, p_now);
+    no_parcel boolean := close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);
+    closed boolean := close_findings_by(p_order_id, '{vendor_refuses,other_api}', p_by, p_note, p_now) or no_parcel;
 begin
+    update findings set tried_again = true
+    where order_id = p_order_id and closed_at = p_now and kind in ('vendor_refuses', 'other_api');
+    if no_parcel and one.state in ('pending_acceptance', 'acceptance_failed') then
+        update orders set accept_anyway = true, updated_at = p_now where order_id = p_order_id;
+    end if;
     if one.state in ('acceptance_failed', 'label_failed', 'tracking_failed') then
         update orders
         set state = case one.state
@@ -42,7 +49,7 @@ begin
             reason = p_note, stage = p_by, updated_at = p_now
         where order_id = p_order_id;
     elsif closed then
-        update orders set accept_anyway = one.state = 'pending_acceptance', updated_at = p_now where order_id = p_order_id;
+        update orders set reason = p_note, stage = p_by, updated_at = p_now where order_id = p_order_id;
     elsif one.stage is distinct from p_by or one.reason is distinct from p_note then -- else the call is repeated
         raise exception 'order % is %: there is nothing to retry', p_order_id, one.state using errcode = 'PT409';
     end if;
@@ -155,9 +162,9 @@ begin
         raise exception 'order % has no label that could be replaced', p_order_id using errcode = 'PT409';
     end if;
     perform close_findings_by(p_order_id, '{address_changed}', p_by, p_note, p_now);
-    update orders
-    set state = case when state = 'label_unknown' then state else 'accepted' end, reason = p_note, stage = p_by, updated_at = p_now
-    where order_id = p_order_id
+    update orders set state = 'label_failed', reason = p_note, stage = p_by, updated_at = p_now
+    where order_id = p_order_id and state = 'label_unknown';
+    update orders set state = 'accepted', reason = p_note, stage = p_by, updated_at = p_now where order_id = p_order_id
     returning * into one;
     return order_report(one, p_now);
 end
@@ -213,10 +220,14 @@ declare
     one orders := locked_order(p_order_id);
 begin
     update shipments
-    set state = case when state in ('undo_due', 'undo_asked', 'disputed') then p_outcome::shipment_state else state end,
+    set state = case
+            when state in ('undo_due', 'undo_asked') or (state = 'disputed' and p_outcome = 'refunded') then p_outcome::shipment_state
+            else state
+        end,
         undone_at = p_now, undone_by = p_by, message = p_note, also_sold_seen = also_sold, updated_at = p_now
     where order_id = p_order_id and (
-        state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen or (state = 'disputed' and p_outcome = 'refunded')
+        state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen
+        or (state = 'disputed' and (p_outcome = 'refunded' or (p_outcome = 'disputed' and undone_by is null)))
     );
     if not found and not exists (
         select from shipments where order_id = p_order_id and undone_at is not null and message = p_note
@@ -242,14 +253,16 @@ return (
     ) as g
 );
 
--- Removes the personal data of orders that ended before `p_before` and need nobody, at most `p_limit`. The account stays: states,
--- prices, ids and history. Returns {orders, label_paths}: the PDFs to remove from the shelf.
+-- Removes the personal data of orders that ended before `p_before` and need nobody, at most `p_limit`, and the raw answers of findings
+-- that were closed before it. A conversation is forgotten with the last of its orders. The account stays: states, prices, ids and
+-- history. Returns {orders, label_paths, file_paths}: the files to remove from the shelves.
 create function forget_personal_data(p_before timestamptz, p_limit integer, p_now timestamptz default clock_timestamp())
 returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
     gone text[];
-    paths text[];
+    said text[];
+    files text[];
 begin
     gone := array(
         select o.order_id from orders as o
@@ -259,12 +272,30 @@ begin
     );
     update orders set address = null, address_override = null, forgotten_at = p_now, updated_at = p_now
     where order_id = any (gone);
-    paths := array(select label_path from shipments where order_id = any (gone) and label_path is not null order by label_path);
     update shipments set request = request - 'destination', updated_at = p_now where order_id = any (gone);
-    update findings set raw = null where order_id = any (gone);
-    update messages as m set sender = '', body_raw = '', body_text = '', attachments = '[]'
-    from threads as t where t.thread_id = m.thread_id and t.order_ids <@ gone and t.order_ids <> '{}';
-    update threads set topic = '' where order_ids <@ gone and order_ids <> '{}';
-    return jsonb_build_object('orders', cardinality(gone), 'label_paths', to_jsonb(paths));
+    update findings set raw = null where raw is not null and (order_id = any (gone) or closed_at < p_before);
+    said := array(
+        select t.thread_id from threads as t
+        where t.order_ids && gone and not exists (
+            select from orders as o where o.order_id = any (t.order_ids) and o.forgotten_at is null
+        )
+        order by t.thread_id for no key update
+    );
+    files := array(
+        select f.path from message_files as f inner join messages as m using (message_id)
+        where m.thread_id = any (said) and f.path is not null order by f.path
+    );
+    update message_files as f set name = '', path = null, problem = 'forgotten'
+    from messages as m where m.message_id = f.message_id and m.thread_id = any (said);
+    update messages set sender = '', body_raw = '', body_text = '', attachments = '[]' where thread_id = any (said);
+    update replies set body = '', problem = case when message_id is null then 'forgotten' end where thread_id = any (said);
+    update threads set topic = '' where thread_id = any (said);
+    return jsonb_build_object(
+        'orders', cardinality(gone),
+        'label_paths', to_jsonb(array(
+            select label_path from shipments where order_id = any (gone) and label_path is not null order by label_path
+        )),
+        'file_paths', to_jsonb(files)
+    );
 end
 $$;
