@@ -233,7 +233,11 @@ class Fulfillment(ServiceConnection):
 
     def match(self, first: str, last: str, *backends: str) -> Json:
         counts: Json = self.call(
-            "match_carrier", backends=list(backends or ["json"]), first=first, last=last, stage="check-outside"
+            "match_carrier",
+            backends=list(backends or ["json"]),
+            first=first,
+            last=last,
+            stage="check-outside",
         )
         return counts
 
@@ -280,9 +284,7 @@ class Fulfillment(ServiceConnection):
 
     def unknown(self, shipment: Json) -> bool:
         """False: its outcome is known."""
-        return bool(
-            self.call("note_label_unknown", shipment=UUID(shipment["id"]), message="no answer")
-        )
+        return bool(self.call("note_label_unknown", shipment=UUID(shipment["id"]), message="no answer"))
 
     def buy(self, shipment: Json, label: Json | None = None) -> str:
         return str(

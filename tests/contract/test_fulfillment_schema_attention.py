@@ -49,7 +49,8 @@ def asks_from(fulfillment: Fulfillment, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "hours"), [("pending_acceptance", 2), ("accepted", 24), ("label_unknown", 2), ("label_created", 2)]
+    ("state", "hours"),
+    [("pending_acceptance", 2), ("accepted", 24), ("label_unknown", 2), ("label_created", 2)],
 )
 def test_a_state_asks_for_a_person_when_it_has_lasted_too_long(
     fulfillment: Fulfillment, state: str, hours: int
@@ -59,7 +60,9 @@ def test_a_state_asks_for_a_person_when_it_has_lasted_too_long(
 
 
 @pytest.mark.parametrize("state", ["acceptance_failed", "label_failed", "tracking_failed"])
-def test_a_failure_asks_for_a_person_at_once_with_its_own_reason(fulfillment: Fulfillment, state: str) -> None:
+def test_a_failure_asks_for_a_person_at_once_with_its_own_reason(
+    fulfillment: Fulfillment, state: str
+) -> None:
     brought_to(fulfillment, state)
     assert asks(fulfillment, NOW)
     assert fulfillment.status()["attention_reason"] == f"to {state}"
@@ -140,7 +143,9 @@ LABELS: dict[str, tuple[Arrange, timedelta]] = {
 
 
 @pytest.mark.parametrize("what", LABELS)
-def test_a_label_asks_for_a_person_when_it_has_stayed_so_too_long(fulfillment: Fulfillment, what: str) -> None:
+def test_a_label_asks_for_a_person_when_it_has_stayed_so_too_long(
+    fulfillment: Fulfillment, what: str
+) -> None:
     arrange, within = LABELS[what]
     arrange(fulfillment)
     asks_from(fulfillment, NOW + within)

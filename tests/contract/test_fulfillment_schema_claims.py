@@ -74,7 +74,9 @@ def test_only_a_request_that_was_certainly_never_sent_is_replaced(fulfillment: F
     shipment, replaced = fulfillment.open(fulfillment.accepted()), {"request_id": "A-1", "address": "new"}
     called = fulfillment.call_again(shipment, request=replaced)
     assert called is not None
-    assert (called["request"], called["request_hash"]) == ({"request_id": "A-1"}, "hash"), "it may be at the carrier"
+    assert (called["request"], called["request_hash"]) == ({"request_id": "A-1"}, "hash"), (
+        "it may be at the carrier"
+    )
     fulfillment.not_sent(called)
     called = fulfillment.call_again(called, request=replaced)
     assert called is not None

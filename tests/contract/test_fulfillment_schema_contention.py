@@ -91,7 +91,12 @@ def pushing_and_people(seed: int, fulfillment: Fulfillment) -> None:
         )
         decisions = ("relabel_order", "note_not_sold", "ask_undo")
         for call in chance.sample(
-            [fulfillment.retry, fulfillment.undone, *(partial(fulfillment.decide, each) for each in decisions)], 5
+            [
+                fulfillment.retry,
+                fulfillment.undone,
+                *(partial(fulfillment.decide, each) for each in decisions),
+            ],
+            5,
         ):
             attempt(call, name)
         fulfillment.find(finding("vendor_refuses", name), finding("sold_twice", name))
@@ -121,7 +126,12 @@ def test_a_mixed_crowd_meets_no_deadlock_and_every_order_and_label_stays_account
     fulfillment.store(*[order(name) for name in NAMES])
     assert at_once(database, work) == [None] * CALLERS
     sides = fulfillment.reconcile()
-    assert (sides["seen"], sides["lost"], sides["labels"]["unaccounted"], sides["adds_up"]) == (30, 0, 0, True)
+    assert (sides["seen"], sides["lost"], sides["labels"]["unaccounted"], sides["adds_up"]) == (
+        30,
+        0,
+        0,
+        True,
+    )
     settling(99, fulfillment)
     assert fulfillment.one("select count(*) from shipments where not wanted and state = 'bought'") == {
         "count": 0

@@ -19,7 +19,9 @@ def cancel(fulfillment: Fulfillment, to_state: str = "cancelled") -> None:
 
 def ended_without_us(fulfillment: Fulfillment) -> str | None:
     """The reason of the open finding."""
-    rows = fulfillment.all("select reason from findings where kind = 'ended_without_us' and closed_at is null")
+    rows = fulfillment.all(
+        "select reason from findings where kind = 'ended_without_us' and closed_at is null"
+    )
     return rows[0]["reason"] if rows else None
 
 
@@ -72,7 +74,9 @@ def test_a_closed_finding_shows_who_closed_it_and_a_second_closing_is_a_conflict
 def test_findings_are_listed_the_oldest_first_page_by_page_without_their_raw_answers(
     fulfillment: Fulfillment,
 ) -> None:
-    fulfillment.find(*[finding("sold_unknown", f"S{n}", raw={"name": "Ana"}) for n in range(5)], finding("no_parcel"))
+    fulfillment.find(
+        *[finding("sold_unknown", f"S{n}", raw={"name": "Ana"}) for n in range(5)], finding("no_parcel")
+    )
     read: list[Json] = []
     while True:
         after = read[-1]["id"] if read else 0
@@ -173,7 +177,9 @@ def brought_to(fulfillment: Fulfillment, state: str) -> None:
 
 
 @pytest.mark.parametrize("state", FAILURES)
-def test_an_order_cancelled_after_our_failure_is_a_person_s_business(fulfillment: Fulfillment, state: str) -> None:
+def test_an_order_cancelled_after_our_failure_is_a_person_s_business(
+    fulfillment: Fulfillment, state: str
+) -> None:
     brought_to(fulfillment, state)
     cancel(fulfillment)
     assert ended_without_us(fulfillment) == f"it ended at the marketplace after our failure: to {state}"
@@ -191,7 +197,8 @@ def test_an_order_cancelled_while_it_waited_for_a_person_is_a_person_s_business(
 
 
 @pytest.mark.parametrize(
-    ("state", "hours"), [("pending_acceptance", 1), ("accepted", 24), ("label_unknown", 2), ("label_created", 2)]
+    ("state", "hours"),
+    [("pending_acceptance", 1), ("accepted", 24), ("label_unknown", 2), ("label_created", 2)],
 )
 def test_an_order_cancelled_after_our_time_had_passed_is_a_person_s_business_and_one_before_is_not(
     fulfillment: Fulfillment, state: str, hours: int
@@ -203,16 +210,23 @@ def test_an_order_cancelled_after_our_time_had_passed_is_a_person_s_business_and
 
 
 @pytest.mark.parametrize(
-    ("state", "hours"), [("pending_acceptance", 1), ("accepted", 24), ("label_unknown", 2), ("label_created", 2)]
+    ("state", "hours"),
+    [("pending_acceptance", 1), ("accepted", 24), ("label_unknown", 2), ("label_created", 2)],
 )
-def test_a_cancellation_at_the_very_limit_came_too_late(fulfillment: Fulfillment, state: str, hours: int) -> None:
+def test_a_cancellation_at_the_very_limit_came_too_late(
+    fulfillment: Fulfillment, state: str, hours: int
+) -> None:
     brought_to(fulfillment, state)
     cancel(fulfillment.later(hours=hours))
-    assert (ended_without_us(fulfillment) or "").startswith("it was cancelled at the marketplace after our time")
+    assert (ended_without_us(fulfillment) or "").startswith(
+        "it was cancelled at the marketplace after our time"
+    )
 
 
 @pytest.mark.parametrize("state", ["accepted", "label_unknown", "label_failed"])
-def test_an_order_shipped_without_our_label_is_a_person_s_business(fulfillment: Fulfillment, state: str) -> None:
+def test_an_order_shipped_without_our_label_is_a_person_s_business(
+    fulfillment: Fulfillment, state: str
+) -> None:
     brought_to(fulfillment, state)
     cancel(fulfillment, "shipped")
     assert ended_without_us(fulfillment) == "the marketplace shipped or closed it without our label"
@@ -256,7 +270,9 @@ def with_address(fulfillment: Fulfillment) -> str:
     return fulfillment.accepted(address={"name": "Ana", "street_1": "1 Main St"})
 
 
-def test_an_address_that_changes_before_its_label_is_asked_for_is_no_finding(fulfillment: Fulfillment) -> None:
+def test_an_address_that_changes_before_its_label_is_asked_for_is_no_finding(
+    fulfillment: Fulfillment,
+) -> None:
     with_address(fulfillment)
     moved_house(fulfillment, "2 Main St")
     assert fulfillment.open_findings() == []
@@ -268,7 +284,9 @@ def test_an_address_that_comes_late_is_no_changed_one(fulfillment: Fulfillment) 
     assert fulfillment.open_findings() == []
 
 
-def test_a_request_that_was_certainly_not_sent_can_still_take_the_new_address(fulfillment: Fulfillment) -> None:
+def test_a_request_that_was_certainly_not_sent_can_still_take_the_new_address(
+    fulfillment: Fulfillment,
+) -> None:
     fulfillment.not_sent(fulfillment.open(with_address(fulfillment)))
     moved_house(fulfillment, "2 Main St")
     assert fulfillment.open_findings() == []

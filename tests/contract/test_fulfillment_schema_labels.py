@@ -248,7 +248,10 @@ def test_an_undo_call_is_sent_on_a_person_s_word_alone(fulfillment: Fulfillment)
     assert to_send(fulfillment) == []
     assert not fulfillment.decide("ask_undo")["attention"]
     assert to_send(fulfillment) == [shipment["id"]]
-    assert (fulfillment.shipment()["undo_by"], fulfillment.shipment()["undo_asked_at"]) == ("kim", fulfillment.now)
+    assert (fulfillment.shipment()["undo_by"], fulfillment.shipment()["undo_asked_at"]) == (
+        "kim",
+        fulfillment.now,
+    )
 
 
 @pytest.mark.parametrize(("is_void", "state"), [(True, "voided"), (False, "undo_asked")])

@@ -182,7 +182,9 @@ def test_a_step_made_twice_answers_the_same_and_changes_nothing_more(
     assert everything(fulfillment) == after
 
 
-@pytest.mark.parametrize("step", [s for s in STEPS if s.startswith(("note", "move", "ask", "re", "close", "match"))])
+@pytest.mark.parametrize(
+    "step", [s for s in STEPS if s.startswith(("note", "move", "ask", "re", "close", "match"))]
+)
 def test_a_step_made_again_a_minute_later_changes_nothing_more_either(
     fulfillment: Fulfillment, step: str
 ) -> None:

@@ -204,9 +204,11 @@ create table threads (
     created_at timestamptz not null,
     updated_at timestamptz not null,
     reply_needed_since timestamptz,
-    stored_at timestamptz not null
+    stored_at timestamptz not null,
+    forgotten_at timestamptz -- when its personal data was removed
 );
 create index threads_by_order on threads using gin (order_ids);
+create index threads_to_forget_again on threads (updated_at) where forgotten_at < stored_at;
 
 create table messages (
     message_id text primary key,

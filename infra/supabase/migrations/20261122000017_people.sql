@@ -254,7 +254,8 @@ return (
 );
 
 -- Removes the personal data of orders that ended before `p_before` and need nobody, at most `p_limit`, and the raw answers of findings
--- that were closed before it. A conversation is forgotten with the last of its orders. The account stays: states, prices, ids and
+-- that were closed before it. A conversation is forgotten with the last of its orders, and again when
+-- it has gone on after that. The account stays: states, prices, ids and
 -- history. Returns {orders, label_paths, file_paths}: the files to remove from the shelves.
 create function forget_personal_data(p_before timestamptz, p_limit integer, p_now timestamptz default clock_timestamp())
 returns jsonb
@@ -276,7 +277,7 @@ begin
     update findings set raw = null where raw is not null and (order_id = any (gone) or closed_at < p_before);
     said := array(
         select t.thread_id from threads as t
-        where t.order_ids && gone and not exists (
+        where (t.order_ids && gone or (t.forgotten_at < t.stored_at and t.updated_at < p_before)) and not exists (
             select from orders as o where o.order_id = any (t.order_ids) and o.forgotten_at is null
         )
         order by t.thread_id for no key update
@@ -289,7 +290,7 @@ begin
     from messages as m where m.message_id = f.message_id and m.thread_id = any (said);
     update messages set sender = '', body_raw = '', body_text = '', attachments = '[]' where thread_id = any (said);
     update replies set body = '', problem = case when message_id is null then 'forgotten' end where thread_id = any (said);
-    update threads set topic = '' where thread_id = any (said);
+    update threads set topic = '', forgotten_at = p_now where thread_id = any (said);
     return jsonb_build_object(
         'orders', cardinality(gone),
         'label_paths', to_jsonb(array(
