@@ -282,6 +282,31 @@ class TrackingSettings(Settings):
     )
 
 
+class ShippingSettings(Settings):
+    push: Literal["at_once", "after_scan"] = Field(
+        "at_once",
+        alias="TRACKING_PUSH",
+        description="when an order is shipped at the marketplace: at once, or when the carrier has scanned it",
+    )
+
+
+class RetentionSettings(Settings):
+    days: int = Field(
+        365,
+        alias="PERSONAL_DATA_DAYS",
+        ge=30,
+        le=3650,
+        description="days after an order's end until its names, addresses, messages and labels are removed",
+    )
+
+
+class SenderSettings(Settings):
+    sender: Text = Field(
+        alias="CANADA_POST_SENDER",
+        description="JSON: company, phone, line_1, city, province, postal_code, and optionally name and line_2",
+    )
+
+
 class CarrierSettings(Settings):
     backend: Literal["json", "xml"] = Field(
         "json",
@@ -305,10 +330,6 @@ class CarrierSettings(Settings):
         None,
         alias="CANADA_POST_PAID_BY_CUSTOMER",
         description="customer number that pays, if it is another one",
-    )
-    sender: Text = Field(
-        alias="CANADA_POST_SENDER",
-        description="JSON: company, phone, line_1, city, province, postal_code, and optionally name and line_2",
     )
     email: Text | None = Field(
         None, alias="CANADA_POST_EMAIL", description="e-mail address in prepared refund requests"
@@ -357,6 +378,12 @@ class ServiceSettings(Settings):
         description='services by the buyer\'s shipping type, as JSON: {"EXPRESS": "DOM.XP"}; else the one above',
     )
 
+    candidates: Text | None = Field(
+        None,
+        alias="CANADA_POST_CHEAPEST_OF",
+        description="service codes, separated by commas: the cheapest that delivers in time is bought",
+    )
+
 
 class ParcelSettings(Settings):
     parcel_weight: Decimal = Field(
@@ -398,6 +425,9 @@ GROUPS: tuple[type[Settings], ...] = (
     ReprocessSettings,
     MarketplaceSettings,
     TrackingSettings,
+    ShippingSettings,
+    RetentionSettings,
+    SenderSettings,
     CarrierSettings,
     OtherApiSettings,
     ServiceSettings,

@@ -28,7 +28,7 @@ from shared.fulfillment.messages import MessageSync
 from shared.fulfillment.orders import Move, OrderState
 from shared.fulfillment.parcels import ParcelSize
 from shared.fulfillment.pipeline import load_pipeline
-from shared.fulfillment.reconcile import OutsideCheck
+from shared.fulfillment.reconcile import CheckTerms, OutsideCheck
 from shared.fulfillment.request import LabelTerms
 from shared.fulfillment.sequence import LEASE, LONGEST_WAIT, Firing, StageRun, StageRunner, firing_of
 from shared.fulfillment.shelving import Shelving
@@ -50,6 +50,7 @@ RECONCILE = "reconcile-orders"
 PIPELINE = load_pipeline()
 CYCLE = timedelta(minutes=PIPELINE.interval_minutes)
 BEGIN = sandboxes.NOON
+FAILED = frozenset({"acceptance_failed", "label_failed", "tracking_failed"})
 ENDS = frozenset({"shipped", "refused", "cancelled"})
 TERMS = LabelTerms(
     "DOM.EP",
@@ -98,6 +99,7 @@ class RunningFulfillment:
     shelf: SupabaseLabelShelf
     other_carriers: Sequence[CanadaPost] = ()
     terms: LabelTerms = TERMS
+    check_terms: CheckTerms = field(default_factory=CheckTerms)
     numbers: Iterator[int] = field(default_factory=count)
 
     @property
@@ -142,7 +144,9 @@ class RunningFulfillment:
             case "update-tracking":
                 return TrackingUpdate(self.marketplace, self.store, "CPCL")
             case "reconcile-orders":
-                return OutsideCheck(self.marketplace, carriers, self.store, self.clock)
+                return OutsideCheck(
+                    self.marketplace, carriers, self.store, self.shelf, self.check_terms, self.clock
+                )
             case _:
                 return MessageSync(self.marketplace, self.store, self.shelf, self.clock)
 
@@ -213,7 +217,7 @@ class RunningFulfillment:
             status = self.status(order_id)
         except NotFound:
             return False
-        return status["state"] in ENDS or status["attention"]
+        return status["state"] in ENDS or status["state"] in FAILED
 
     def see(self, order_ids: Sequence[str]) -> None:
         """Stores new orders, as `accept-orders` does first."""

@@ -33,7 +33,7 @@ class SupabaseCalls:
 
 
 class SupabaseMessageStore(SupabaseCalls):
-    """Implements MessageStore of `shared.fulfillment`."""
+    """Implements MessageStore and InboxReports of `shared.fulfillment`."""
 
     def store_threads(self, threads: Sequence[StoredMessageThread]) -> tuple[int, int]:
         answer = self._call("store_threads", p_threads=[thread_json(thread) for thread in threads])
@@ -94,6 +94,10 @@ class SupabaseMessageStore(SupabaseCalls):
         )
         return rows
 
+    def message_file(self, attachment_id: str) -> Json:
+        row: Json = self._rpc.call("message_file", {"p_attachment": attachment_id})
+        return row
+
 
 class SupabaseOrderReports(SupabaseCalls):
     """Implements OrderReports of `shared.fulfillment`."""
@@ -153,6 +157,12 @@ class SupabaseOrderReports(SupabaseCalls):
     def guessed_skus(self, limit: int) -> list[Json]:
         rows: list[Json] = self._rpc.call("guessed_skus", {"p_limit": limit})
         return rows
+
+    def postage(self, first: date, last: date, by: str) -> Json:
+        ledger: Json = self._rpc.call(
+            "postage", {"p_first": first.isoformat(), "p_last": last.isoformat(), "p_by": by}
+        )
+        return ledger
 
     def reconcile_orders(self, day: date | None) -> Json:
         sides: Json = self._call("reconcile_orders", p_day=day and day.isoformat())

@@ -85,6 +85,7 @@ def shipment_of(row: Json) -> ShipmentFacts:
         call_id=row["call_id"],
         backend=row["backend"],
         wanted=row["wanted"],
+        scanned_at=row["scanned_at"] and datetime.fromisoformat(row["scanned_at"]),
     )
 
 

@@ -241,6 +241,19 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
         }
         self._call("store_carrier_shipment", p_backend=backend, p_shipment=shipment)
 
+    def shipments_to_scan(self, limit: int) -> Sequence[ShipmentFacts]:
+        return [shipment_of(row) for row in self._rpc.call("shipments_to_scan", {"p_limit": limit})]
+
+    def note_scanned(self, shipment_id: str) -> None:
+        self._call("note_scanned", p_shipment=shipment_id)
+
+    def data_to_forget(self, before: datetime, limit: int) -> tuple[Sequence[str], Sequence[str]]:
+        answer = self._call("data_to_forget", p_before=before.isoformat(), p_limit=limit)
+        return answer["order_ids"], answer["paths"]
+
+    def forget_personal_data(self, order_ids: Sequence[str]) -> None:
+        self._call("forget_personal_data", p_order_ids=list(order_ids))
+
     def match_carrier(self, backends: Sequence[str], first: date, last: date, stage: str) -> Json:
         result: Json = self._call(
             "match_carrier",

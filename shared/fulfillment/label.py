@@ -6,7 +6,7 @@ call with an unknown outcome, the carrier is asked by request id before anything
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,8 +25,15 @@ from shared.fulfillment.ports import (
     Refused,
     Unclear,
 )
-from shared.fulfillment.reading import GROUP, isolated, note_worked, read_back, wait_and_call
-from shared.fulfillment.request import LabelTerms, request_for, request_from_json, request_hash, request_json
+from shared.fulfillment.reading import GROUP, isolated, read_back, wait_and_call
+from shared.fulfillment.request import (
+    LabelTerms,
+    cheapest,
+    request_for,
+    request_from_json,
+    request_hash,
+    request_json,
+)
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.shelving import Shelving
 from shared.fulfillment.store import KnownOrder, LabelStore
@@ -130,6 +137,7 @@ class LabelPurchase:
             self.store.move_orders([move], run.stage)
             run.failed(order.order_id, request.reason)
             return
+        request = self._cheapest(run, request, shown)
         begun = self.clock()
         try:
             shipment, is_new = self.store.open_shipment(
@@ -157,6 +165,7 @@ class LabelPurchase:
             self.store.note_label_refused(shipment, request.reason)
             run.failed(order.order_id, request.reason)
             return
+        request = self._cheapest(run, request, shown)
         begun = self.clock()
         called = self.store.note_label_call(shipment, request_json(request), request_hash(request))
         if called:
@@ -164,6 +173,18 @@ class LabelPurchase:
             self._ask_and_buy(run, Purchase(order.order_id, called, committed, begun))
         else:
             run.counts["skipped"] += 1
+
+    def _cheapest(self, run: StageRun, request: LabelRequest, shown: MarketplaceOrder) -> LabelRequest:
+        """Chooses the service by price, if that is set. Without one in time, the buyer's shipping type decides."""
+        if not self.terms.candidates:
+            return request
+        ask = partial(self.carriers.current.rates, request.destination, request.parcel, self.terms.candidates)
+        rates = wait_and_call(run, ask)
+        if isinstance(rates, Refused | Unclear | NotSent):
+            run.counts["unrated"] += 1
+            return request
+        chosen = cheapest(rates, shown.deliver_by)
+        return replace(request, service_code=chosen.service_code) if chosen else request
 
     def _ask_and_buy(self, run: StageRun, purchase: Purchase) -> None:
         """Asks every API that we can: another run, or a database restored since, may have bought this request."""
@@ -198,7 +219,7 @@ class LabelPurchase:
             case Bought():
                 self._note_bought(run, carrier, purchase.order_id, purchase.shipment, answer)
             case Refused(message, _):
-                note_worked(run, self.store)
+                run.worked()
                 self.store.note_label_refused(purchase.shipment, message)
                 run.failed(purchase.order_id, message)
             case Unclear(message):
@@ -249,7 +270,7 @@ class LabelPurchase:
     def _note_bought(
         self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts, bought: Bought
     ) -> None:
-        note_worked(run, self.store)
+        run.worked()
         state = self.shelving.note_bought(carrier, shipment, bought)
         run.counts["bought"] += 1
         if state == "undo_due":

@@ -96,7 +96,8 @@ class ShipmentFacts:
     """The last shipment of an order, as stored. `called_at` None: the carrier was certainly not called.
 
     `call_id` is the last allowed call, so that a report about an earlier call does not change a later one. `backend`
-    names the carrier's API. `wanted` is false once its order ended without it, or a person wants another label.
+    names the carrier's API. `scanned_at`: when the carrier was seen to have the parcel. `wanted` is false once its
+    order ended without it, or a person wants another label.
     """
 
     id: str
@@ -112,6 +113,7 @@ class ShipmentFacts:
     call_id: str | None = None
     backend: str = ""
     wanted: bool = True
+    scanned_at: datetime | None = None
 
 
 class LabelStep(StrEnum):

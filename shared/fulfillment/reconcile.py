@@ -6,10 +6,11 @@ The other side of the account is what these list themselves, asked through the s
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from shared.clock import Clock
-from shared.fulfillment.carrier import Bought, Carrier, Carriers, Listed, Unknown
+from shared.fulfillment.carrier import Bought, Carrier, Carriers, LabelShelf, Listed, Progress, Unknown
 from shared.fulfillment.findings import Kind, about_order
 from shared.fulfillment.orders import UNSHIPPED
 from shared.fulfillment.ports import Marketplace, MarketplaceOrder, MarketplaceState, NotSent, Unclear
@@ -60,10 +61,20 @@ class Look:
 
 
 @dataclass(frozen=True)
+class CheckTerms:
+    """`looks_for_scans`: shipping waits until the carrier has the parcel. `keep_for`: personal data of ended orders."""
+
+    looks_for_scans: bool = False
+    keep_for: timedelta = timedelta(days=365)
+
+
+@dataclass(frozen=True)
 class OutsideCheck:
     marketplace: Marketplace
     carriers: Carriers
     store: OutsideStore
+    shelf: LabelShelf
+    terms: CheckTerms
     clock: Clock
 
     def __call__(self, run: StageRun, day: date | None = None, *, carrier_now: bool = False) -> None:
@@ -72,9 +83,12 @@ class OutsideCheck:
         `day` is a day of the carrier's calendar to look at. Raises VendorUnavailable, StoreUnavailable.
         """
         self._look_at_marketplace(run)
+        if self.terms.looks_for_scans:
+            self._look_for_scans(run)
         last = self.store.last_complete_look("carrier")
         if day or carrier_now or last is None or self.clock() - last >= EVERY:
             self._look_at_carrier(run, self._look(last, day))
+            self._forget(run)
 
     def preview(self, limit: int) -> list[str]:
         """Returns the orders that we believe open."""
@@ -161,6 +175,16 @@ class OutsideCheck:
             for finding in unknown:
                 run.failed(finding.subject, finding.reason)
 
+    def _forget(self, run: StageRun) -> None:
+        """Files go first: while their paths are known, a failure is made good by the next run."""
+        while run.may_go_on():
+            order_ids, paths = self.store.data_to_forget(self.clock() - self.terms.keep_for, GROUP)
+            if not order_ids:
+                return
+            self.shelf.remove(paths)
+            self.store.forget_personal_data(order_ids)
+            run.counts["forgotten"] += len(order_ids)
+
     # --- the carrier ------------------------------------------------------------------------------------------
 
     def _look(self, last: datetime | None, day: date | None) -> Look:
@@ -210,6 +234,18 @@ class OutsideCheck:
             look.problems.append(f"{carrier.name}: {found.message}")
             return False
         return True
+
+    def _look_for_scans(self, run: StageRun) -> None:
+        for shipment in self.store.shipments_to_scan(GROUP):
+            carrier = self.carriers.of(shipment.backend)
+            if not carrier or not shipment.tracking_number or not run.may_go_on():
+                continue
+            seen = wait_and_call(run, partial(carrier.progress, shipment.tracking_number))
+            if isinstance(seen, NotSent):
+                return
+            if isinstance(seen, Progress) and seen.handed_over:
+                self.store.note_scanned(shipment.id)
+                run.counts["scanned"] += 1
 
     def _note(self, run: StageRun, source: str, began: datetime, *, complete: bool, **result: Any) -> None:  # noqa: ANN401 - JSON
         counted = {name: run.counts[name] for name in ("listed", "taken_in") if source == "marketplace"}

@@ -210,6 +210,20 @@ class MessageStore(FindingStore, Protocol):
     def note_reply_refused(self, reply_id: str, message: str) -> None: ...
 
 
+class InboxReports(Protocol):
+    def threads(self, order_id: str | None, limit: int, *, unanswered: bool) -> list[Json]:
+        """With messages, files and replies, the latest change first."""
+        ...
+
+    def write_reply(self, reply_id: str, thread_id: str, body: str, to: Sequence[str], by: str) -> Json:
+        """The same id again adds nothing. Raises NotFound, and Conflict for another reply of that id."""
+        ...
+
+    def message_file(self, attachment_id: str) -> Json:
+        """{name, path, problem}. Raises NotFound."""
+        ...
+
+
 class OutsideStore(OrderStore, Protocol):
     """`source` is marketplace or carrier."""
 
@@ -242,6 +256,18 @@ class OutsideStore(OrderStore, Protocol):
         ...
 
     def store_carrier_shipment(self, backend: str, bought: Bought) -> None: ...
+
+    def shipments_to_scan(self, limit: int) -> Sequence[ShipmentFacts]:
+        """Labels of orders that wait to be shipped, and that the carrier was not seen to have."""
+        ...
+
+    def note_scanned(self, shipment_id: str) -> None: ...
+
+    def data_to_forget(self, before: datetime, limit: int) -> tuple[Sequence[str], Sequence[str]]:
+        """The ids of orders that ended before, and the paths of their files, which go first."""
+        ...
+
+    def forget_personal_data(self, order_ids: Sequence[str]) -> None: ...
 
     def match_carrier(self, backends: Sequence[str], first: date, last: date, stage: str) -> Json:
         """Matches the lists with our labels and notes what does not match. {listed, unread, unmatched: {kind: n}}."""
@@ -319,6 +345,10 @@ class OrderReports(Protocol):
         ...
 
     def reconcile_orders(self, day: date | None) -> Json: ...
+
+    def postage(self, first: date, last: date, by: str) -> Json:
+        """The ledger of these days of the carrier's calendar, by day, month or label; amounts in cents."""
+        ...
 
     def recent_stage_runs(self, limit: int) -> list[Json]: ...
 

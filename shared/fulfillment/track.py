@@ -31,12 +31,16 @@ class Pushed:
 
 @dataclass(frozen=True)
 class TrackingUpdate:
-    """`carrier_code` is the marketplace's code of the carrier (SH21); without one, name and page describe it."""
+    """`carrier_code` is the marketplace's code of the carrier (SH21); without one, name and page describe it.
+
+    `waits_for_scan`: an order is shipped only when the carrier was seen to have its parcel.
+    """
 
     marketplace: Marketplace
     store: OrderStore
     carrier_code: str | None
     carrier_name: str = "Canada Post"
+    waits_for_scan: bool = False
 
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; repeating is harmless."""
@@ -61,6 +65,8 @@ class TrackingUpdate:
             found = shown.get(order.order_id)
             if found is None or found.state != MarketplaceState.SHIPPING:
                 run.counts["skipped"] += 1
+            elif self.waits_for_scan and not (order.shipment and order.shipment.scanned_at):
+                run.counts["held"] += 1
             elif not run.may_go_on():
                 run.counts["left"] += 1
             elif not isinstance(answer := self._push(run, order, found), NotSent):
@@ -79,12 +85,12 @@ class TrackingUpdate:
         )
         if not _shows(shown, tracking):
             set_tracking = partial(self.marketplace.set_tracking, order.order_id, tracking)
-            answer = change(run, self.store, order.order_id, set_tracking)
+            answer = change(run, order.order_id, set_tracking)
             if isinstance(answer, Refused):
                 return Refused(f"tracking number refused: {answer.message}")
             if not isinstance(answer, Done):
                 return answer  # sending it again next cycle does no harm; shipping without it does
-        answer = change(run, self.store, order.order_id, partial(self.marketplace.ship, order.order_id))
+        answer = change(run, order.order_id, partial(self.marketplace.ship, order.order_id))
         return Refused(f"shipping refused: {answer.message}") if isinstance(answer, Refused) else answer
 
     def _look(self, run: StageRun, pushed: Sequence[Pushed]) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from shared.cloud.storage import SupabaseLabelShelf
     from shared.cloud.supabase import SupabaseRpc
     from shared.fulfillment.accept import Acceptance
-    from shared.fulfillment.carrier import Carrier, Carriers
+    from shared.fulfillment.carrier import Carrier, Carriers, Party
     from shared.fulfillment.label import LabelPurchase
     from shared.fulfillment.messages import MessageSync
     from shared.fulfillment.parcels import ParcelSize
@@ -60,20 +61,26 @@ def marketplace(vendor: settings.MarketplaceSettings) -> "MiraklMarketplace":
     )
 
 
-@part(settings.CarrierSettings, at_start=True)
-def shipping_account(vendor: settings.CarrierSettings) -> "ShippingAccount":
-    """Raises SettingsInvalid for a sender that the carrier would never take."""
+@part(settings.SenderSettings, at_start=True)
+def sender(given: settings.SenderSettings) -> "Party":
+    """Raises SettingsInvalid for a sender that is not a JSON object with the fields of one."""
     from shared.fulfillment.carrier import Party
-    from shared.vendors.canada_post.account import Settlement, ShippingAccount
 
     fields = ("company", "phone", "line_1", "city", "province", "postal_code", "name", "line_2")
     try:
-        given = json.loads(vendor.sender)
-        sender = Party(**dict.fromkeys(fields) | {name: str(given[name]) for name in given if name in fields})
+        read = json.loads(given.sender)
+        return Party(**dict.fromkeys(fields) | {name: str(read[name]) for name in read if name in fields})
     except (ValueError, TypeError) as error:
         raise SettingsInvalid(
             f"CANADA_POST_SENDER is not a JSON object with {', '.join(fields[:6])}"
         ) from error
+
+
+@part(settings.CarrierSettings, sender, at_start=True)
+def shipping_account(vendor: settings.CarrierSettings, sender: "Party") -> "ShippingAccount":
+    """Raises SettingsInvalid for a sender that the carrier would never take."""
+    from shared.vendors.canada_post.account import Settlement, ShippingAccount
+
     try:
         return ShippingAccount(
             mailed_by=vendor.customer_number,
@@ -197,6 +204,7 @@ def label_terms(service: settings.ServiceSettings, size: "ParcelSize") -> "Label
         options=[option.strip() for option in service.options.split(",") if option.strip()],
         default_size=size,
         services=services,
+        candidates=[each.strip() for each in (service.candidates or "").split(",") if each.strip()],
     )
 
 
@@ -215,14 +223,22 @@ def label_purchase(
     return LabelPurchase(marketplace, carriers, store, shelving, terms, system_clock, time.sleep)
 
 
-@part(marketplace, order_store, settings.TrackingSettings)
+@part(marketplace, order_store, settings.TrackingSettings, settings.ShippingSettings)
 def tracking_update(
-    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", tracking: settings.TrackingSettings
+    marketplace: "MiraklMarketplace",
+    store: "SupabaseOrderStore",
+    tracking: settings.TrackingSettings,
+    shipping: settings.ShippingSettings,
 ) -> "TrackingUpdate":
     from shared.fulfillment.track import TrackingUpdate
 
     code = tracking.carrier_code
-    return TrackingUpdate(marketplace, store, None if code == "none" else code)
+    return TrackingUpdate(
+        marketplace,
+        store,
+        None if code == "none" else code,
+        waits_for_scan=shipping.push == "after_scan",
+    )
 
 
 @part(marketplace, order_store, label_shelf)
@@ -234,10 +250,23 @@ def message_sync(
     return MessageSync(marketplace, store, shelf, system_clock)
 
 
-@part(marketplace, carriers, order_store)
+@part(
+    marketplace,
+    carriers,
+    order_store,
+    label_shelf,
+    settings.ShippingSettings,
+    settings.RetentionSettings,
+)
 def outside_check(
-    marketplace: "MiraklMarketplace", carriers: "Carriers", store: "SupabaseOrderStore"
+    marketplace: "MiraklMarketplace",
+    carriers: "Carriers",
+    store: "SupabaseOrderStore",
+    shelf: "SupabaseLabelShelf",
+    shipping: settings.ShippingSettings,
+    retention: settings.RetentionSettings,
 ) -> "OutsideCheck":
-    from shared.fulfillment.reconcile import OutsideCheck
+    from shared.fulfillment.reconcile import CheckTerms, OutsideCheck
 
-    return OutsideCheck(marketplace, carriers, store, system_clock)
+    terms = CheckTerms(looks_for_scans=shipping.push == "after_scan", keep_for=timedelta(days=retention.days))
+    return OutsideCheck(marketplace, carriers, store, shelf, terms, system_clock)

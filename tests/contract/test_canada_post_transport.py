@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from shared.fulfillment.carrier import Bought, NotReady, UndoCall
-from shared.fulfillment.ports import Refused, Unclear
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.retries import RetryPolicy
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.transport import CanadaPostBounds
@@ -96,6 +98,53 @@ def test_a_look_up_that_leads_nowhere_is_unclear(bodies: list[object], expected:
         unclear = carrier.find("order")
     assert isinstance(unclear, Unclear)
     assert expected in unclear.message
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ([{"rel": "shipment", "href": "https://elsewhere.example/shipping/1"}], "leads to no shipment here"),
+        ([{"rel": "group", "href": "/shipping/v1/group"}], "leads to no shipment here"),
+        ({"title": "odd"}, "with nothing that can be read"),
+    ],
+)
+def test_a_list_that_holds_anything_else_is_unclear(body: object, expected: str) -> None:
+    with scripted(answering(body)) as (carrier, _):
+        unclear = carrier.listed(date(2026, 11, 20))
+    assert isinstance(unclear, Unclear)
+    assert expected in unclear.message
+
+
+def test_the_days_list_is_asked_for_with_a_limit() -> None:
+    with scripted(answering(links(7, 8, 8)), bounds(listed=50)) as (carrier, asked):
+        found = carrier.listed(date(2026, 11, 20))
+    assert not isinstance(found, Unclear | NotSent)
+    assert [one.shipment_id for one in found] == ["7", "8"]
+    assert asked == [f"GET {JSON_SHIPMENTS}?no-manifest=true&date=20261120&limit=50"]
+
+
+@pytest.mark.parametrize(
+    ("page", "price"), [({"dueAmount": 31.58}, Decimal("31.58")), ({"title": "odd"}, None), (b"<", None)]
+)
+def test_a_price_that_a_shipment_does_not_show_is_asked_for(page: object, price: Decimal | None) -> None:
+    own = f"{JSON_SHIPMENTS}/7"
+    shown = shipment(7, links=[{"rel": "price", "href": f"{own}/price"}])
+    with scripted(answering(shown, page)) as (carrier, asked):
+        read = carrier.read(own)
+    assert isinstance(read, Bought)
+    assert read.price == price
+    assert asked == [f"GET {own}", f"GET {own}/price"]
+
+
+def test_a_reference_that_cannot_be_read_is_absent() -> None:
+    own = f"{JSON_SHIPMENTS}/7"
+    shown = shipment(
+        7, None, shipmentPrice={"dueAmount": 1}, links=[{"rel": "details", "href": f"{own}/details"}]
+    )
+    with scripted(answering(shown, [])) as (carrier, _):
+        read = carrier.read(own)
+    assert isinstance(read, Bought)
+    assert (read.price, read.reference) == (Decimal(1), None)
 
 
 def test_shipments_of_other_requests_are_left_out() -> None:

@@ -99,7 +99,7 @@ def pushing_and_people(seed: int, fulfillment: Fulfillment) -> None:
             5,
         ):
             attempt(call, name)
-        fulfillment.find(finding("vendor_refuses", name), finding("sold_twice", name))
+        fulfillment.find(finding("other_api", name), finding("sold_twice", name))
     fulfillment.store_threads(*[thread(f"T{n}", f"m{n}", f"m{n + 50}") for n in chance.sample(range(20), 20)])
     fulfillment.reconcile()
 
@@ -113,7 +113,8 @@ def looking_outside(seed: int, fulfillment: Fulfillment) -> None:
         for name in shown:
             fulfillment.carrier_shows(name, price=chance.choice(["12.34", "99"]))
         fulfillment.match("2026-03-01", "2026-03-03")
-        fulfillment.call("forget_personal_data", before=fulfillment.later(hours=1).now, limit=5)
+        old = fulfillment.call("data_to_forget", before=fulfillment.later(hours=1).now, limit=5)
+        fulfillment.call("forget_personal_data", order_ids=old["order_ids"])
         fulfillment.work_list(attention=True)
         fulfillment.call("fulfillment_figures")
 

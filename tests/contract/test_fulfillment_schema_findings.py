@@ -121,8 +121,6 @@ ENDS: list[tuple[Kind, Callable[[Fulfillment], None]]] = [
     (Kind.ADDRESS_CHANGED, decided("override_address", address={"name": "Ana"})),
     (Kind.NO_PARCEL, moved),
     (Kind.NO_PARCEL, decided("retry_order")),
-    (Kind.VENDOR_REFUSES, moved),
-    (Kind.VENDOR_REFUSES, decided("retry_order")),
     (Kind.OTHER_API, moved),
     (Kind.OTHER_API, decided("retry_order")),
     (Kind.LABEL_UNUSABLE, ended_by_the_stage("label_unusable")),
@@ -152,12 +150,12 @@ def test_a_failed_acceptance_does_not_end_the_finding_that_no_parcel_carries_the
 
 def test_what_still_fails_after_a_person_had_it_tried_again_is_told_again(fulfillment: Fulfillment) -> None:
     fulfillment.accepted()
-    fulfillment.find(finding("vendor_refuses", reason="403"))
+    fulfillment.find(finding("other_api", reason="403"))
     fulfillment.retry()
     assert not fulfillment.order()["accept_anyway"]
     assert fulfillment.open_findings() == []
-    fulfillment.later(minutes=15).find(finding("vendor_refuses", reason="403"))
-    assert fulfillment.open_findings() == [("vendor_refuses", "A")]
+    fulfillment.later(minutes=15).find(finding("other_api", reason="403"))
+    assert fulfillment.open_findings() == [("other_api", "A")]
 
 
 # --- orders that end without us

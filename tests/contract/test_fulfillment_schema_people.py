@@ -254,11 +254,11 @@ def personal(fulfillment: Fulfillment, order_id: str) -> None:
     fulfillment.move(move(order_id, "label_created", "shipped"))
 
 
-def forget(fulfillment: Fulfillment, before_days: int = 30, limit: int = 100) -> Json:
-    answer: Json = fulfillment.call(
-        "forget_personal_data", before=fulfillment.later(days=before_days).now, limit=limit
-    )
-    return answer
+def forget(fulfillment: Fulfillment, before_days: int = -1, limit: int = 100) -> tuple[int, list[str]]:
+    """The number of orders, and the paths of their files."""
+    before = fulfillment.later(days=before_days).now
+    found: Json = fulfillment.call("data_to_forget", before=before, limit=limit)
+    return int(fulfillment.call("forget_personal_data", order_ids=found["order_ids"])), found["paths"]
 
 
 def test_a_forgotten_order_leaves_its_customer_s_name_nowhere_and_the_account_as_it_was(
@@ -282,16 +282,12 @@ def test_a_forgotten_order_leaves_its_customer_s_name_nowhere_and_the_account_as
     }
     assert held >= {"threads.topic", "message_files.name", "replies.body"}
     before = fulfillment.reconcile()
-    assert forget(fulfillment.later(days=31)) == {
-        "orders": 1,
-        "label_paths": ["S1.pdf"],
-        "file_paths": ["m1.jpg"],
-    }
+    assert forget(fulfillment.later(days=31)) == (1, ["S1.pdf", "m1.jpg"])
     assert places_of(fulfillment, NAME) == set()
     assert fulfillment.reconcile() == before
     assert fulfillment.call("files_to_fetch", limit=9, now_=None) == []
     assert fulfillment.call("replies_to_send", limit=9, now_=None) == []
-    assert forget(fulfillment.later(days=31)) == {"orders": 0, "label_paths": [], "file_paths": []}
+    assert forget(fulfillment.later(days=31)) == (0, [])
 
 
 def test_what_is_forgotten_does_not_come_back_with_the_next_reading(fulfillment: Fulfillment) -> None:
@@ -312,9 +308,9 @@ def test_a_conversation_that_goes_on_after_it_was_forgotten_is_forgotten_again(
     forget(fulfillment.later(days=31))
     late = fulfillment.later(days=40)
     late.store_threads(said("T", "m2", "A") | {"updated_at": late.now.isoformat()})
-    forget(late, before_days=-1)
+    assert forget(late) == (0, [])
     assert "messages.body_text" in places_of(fulfillment, NAME)
-    forget(late, before_days=1)
+    assert forget(late, before_days=1) == (1, [])
     assert places_of(fulfillment, NAME) == set()
 
 
@@ -331,7 +327,7 @@ KEPT: dict[str, Callable[[Fulfillment], object]] = {
 @pytest.mark.parametrize("which", KEPT)
 def test_the_data_of_an_order_are_kept_while_they_may_be_needed(fulfillment: Fulfillment, which: str) -> None:
     KEPT[which](fulfillment)
-    assert forget(fulfillment, limit=9)["orders"] == 0
+    assert forget(fulfillment.later(days=30)) == (0, [])
     assert fulfillment.order("B")["address"] == ADDRESS
 
 
@@ -340,8 +336,8 @@ def test_a_conversation_about_two_orders_is_forgotten_with_the_last(fulfillment:
         personal(fulfillment, order_id)
     fulfillment.store_threads(said("T", "m1", "A", "B"), said("U", "m2"))
     later = fulfillment.later(days=31)
-    assert forget(later, limit=1)["orders"] == 1
+    assert forget(later, limit=1)[0] == 1
     assert "messages.body_text" in places_of(fulfillment, NAME)
-    assert forget(later, limit=1)["orders"] == 1
+    assert forget(later, limit=1)[0] == 1
     kept = fulfillment.all("select message_id from messages where body_text <> ''")
     assert kept == [{"message_id": "m2"}], "a conversation of no order is not an order's data"

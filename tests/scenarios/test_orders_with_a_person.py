@@ -104,8 +104,8 @@ def test_a_purchase_whose_outcome_stays_unknown(fulfillment: RunningFulfillment)
     while not fulfillment.is_with_a_person(order):
         fulfillment.cycle()
         cycles += 1
-    assert cycles == 9
-    assert_with_a_person(fulfillment, order, "label_unknown", "503")
+    assert cycles == 8
+    assert_with_a_person(fulfillment, order, "label_unknown", "does not say whether it sold")
 
     fulfillment.disturb("post")
     fulfillment.cycle()

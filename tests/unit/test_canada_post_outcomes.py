@@ -386,14 +386,14 @@ def test_a_gateways_404_does_not_mean_that_the_label_is_gone() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"event_description": "Item processed", "event_type": "INFO"}, Progress(handed_over=True)),
-        ({"event_type": "INDUCTION"}, Progress(handed_over=True)),
-        ({"event_description": "Electronic information submitted by shipper"}, Progress(handed_over=False)),
-        ({"event_description": "Shipping label created", "event_type": "INFO"}, Progress(handed_over=False)),
+        ({"eventDescription": "Item processed", "eventType": "INFO"}, Progress(handed_over=True)),
+        ({"eventType": "INDUCTION"}, Progress(handed_over=True)),
+        ({"eventDescription": "Electronic information submitted by shipper"}, Progress(handed_over=False)),
+        ({"eventDescription": "Shipping label created", "eventType": "INFO"}, Progress(handed_over=False)),
         ({}, Progress(handed_over=False)),
-        ({"event_type": "DELIVERED"}, Progress(handed_over=True, delivered=True)),
-        ({"actual_delivery_date": "2026-11-24"}, Progress(handed_over=True, delivered=True)),
+        ({"eventType": "DELIVERED"}, Progress(handed_over=True, delivered=True)),
+        ({"actualDeliveryDate": "2026-11-24"}, Progress(handed_over=True, delivered=True)),
     ],
 )
 def test_an_announcement_is_no_scan(fields: dict[str, str], expected: Progress) -> None:
-    assert progress(TrackingSummary.model_construct(**fields)) == expected
+    assert progress(TrackingSummary.model_validate(fields)) == expected

@@ -111,6 +111,7 @@ create table findings (
 create unique index one_open_finding on findings (kind, subject) where closed_at is null;
 create index findings_open_by_order on findings (order_id) where closed_at is null;
 create index findings_by_subject on findings (subject, kind, id);
+create index findings_with_raw on findings (order_id) where raw is not null;
 
 create table order_lines (
     order_id text not null references orders (order_id) on delete cascade,
@@ -162,6 +163,8 @@ create table shipments (
     undo jsonb, -- the void or refund call, prepared
     also_sold text[] not null default '{}', -- the carrier's ids of further labels for the same request: paid twice
     also_sold_seen text[] not null default '{}', -- those of them that a person has dealt with
+    also_sold_outcome text check (also_sold_outcome in ('voided', 'refunded', 'disputed')), -- how they ended
+    scanned_at timestamptz, -- when the carrier was seen to have it
     not_needed_since timestamptz, -- a paid label without a use, or a further one, was found
     undo_by text, -- the person who said that it is to be undone
     undo_asked_at timestamptz, -- that person's word

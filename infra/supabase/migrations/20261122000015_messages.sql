@@ -198,3 +198,17 @@ return (
         order by updated_at desc, thread_id limit p_limit
     ) as t
 );
+
+-- A file of a message, as {name, path, problem}. Raises PT404.
+create function message_file(p_attachment text) returns jsonb
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    one message_files;
+begin
+    select * into one from message_files where attachment_id = p_attachment;
+    if not found then
+        raise exception 'no file %', p_attachment using errcode = 'PT404';
+    end if;
+    return to_jsonb(one);
+end
+$$;

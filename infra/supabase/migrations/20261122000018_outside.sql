@@ -93,8 +93,11 @@ begin atomic
         'the carrier sold shipment %s (request %s, tracking number %s), which we do not know', l.shipment_id,
         coalesce(l.request_id, 'unknown'), coalesce(l.tracking_number, 'unknown')
     )
-    from listed as l left join orders as o on o.order_id = l.reference
-    where l.order_id is null and l.read_at is not null
+    from listed as l left join orders as o on o.order_id = coalesce(l.reference, regexp_replace(l.request_id, '-\d+$', ''))
+    where l.order_id is null and l.read_at is not null and not exists ( -- else its outcome is being settled
+        select from shipments as s
+        where s.request_id = l.request_id and s.backend = l.backend and s.state in ('requested', 'unknown')
+    )
     union all
     select 'sold_twice', l.shipment_id, l.order_id, format('the carrier sold shipment %s for request %s, too', l.shipment_id, l.our_request)
     from listed as l where l.is_further and not l.is_seen
@@ -168,5 +171,24 @@ begin
     ));
 end
 $$;
+
+-- Labels on the shelf that the carrier was not seen to have, of orders that wait to be shipped, the oldest first.
+create function shipments_to_scan(p_limit integer) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(to_jsonb(s) order by s.bought_at, s.id), '[]')
+    from (
+        select s.* from orders as o inner join shipments as s using (order_id)
+        where o.state = 'label_created' and s.wanted and s.state = 'bought' and s.scanned_at is null
+        order by s.bought_at, s.id limit p_limit
+    ) as s
+);
+
+-- The carrier has the parcel.
+create function note_scanned(p_shipment uuid, p_now timestamptz default clock_timestamp()) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    update shipments set scanned_at = p_now where id = p_shipment and scanned_at is null;
+end;
 
 select restrict_access();

@@ -424,6 +424,44 @@ def test_a_404_has_a_code_by_a_setting(json_api: JsonApi, vendor: CanadaPostSand
     assert shown() == (False, False)
 
 
+def test_the_parts_of_a_json_shipment_are_behind_its_links(
+    json_api: JsonApi, vendor: CanadaPostSandbox
+) -> None:
+    body = order("parts", providePricingInfo=None, provideReceiptInfo=True)
+    body["deliverySpec"]["settlementInfo"] = {"intendedMethodOfPayment": "CreditCard"}
+    sold = json_api("POST", JSON_SHIPMENTS, json=body).json()
+    parts = {link["rel"]: link["href"].removeprefix(vendor.url) for link in sold["links"]}
+    due = json_api("GET", parts["price"]).json()["dueAmount"]
+    assert due == sold["shipmentReceipt"]["ccReceiptDetails"]["chargeAmount"] == 16.41
+    details = json_api("GET", parts["details"]).json()["shipmentDetail"]["deliverySpec"]
+    assert details["references"] == {"customerRef1": "parts"}
+    assert json_api("GET", f"{JSON_SHIPMENTS}/none/price").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("destination", "weight", "code"),
+    [
+        ({"domestic": {"postalCode": "K1A0B1"}}, 31, "9111"),
+        ({"domestic": {"postalCode": "D1A0B1"}}, 1, "1157"),
+        ({"domestic": {"postalCode": "K1A 0B1"}}, 1, "1157"),
+        ({"unitedStates": {"zipCode": "10001"}}, 1, "9111"),
+        ({"domestic": {}}, 1, "BadRequest"),
+    ],
+)
+def test_a_request_for_prices_is_checked(
+    json_api: JsonApi, destination: dict[str, object], weight: float, code: str
+) -> None:
+    asked = {
+        "quoteType": "commercial",
+        "parcelCharacteristics": {"weight": weight},
+        "originPostalCode": "H2B1A0",
+        "destination": destination,
+    }
+    refused = json_api("POST", "/rating/v1/prices", json=asked)
+    assert (refused.status_code, refused.json()["errors"][0]["errorCode"]) == (400, code)
+    assert json_api("POST", "/rating/v1/prices", content=b"{}").status_code == 415
+
+
 def test_the_controls_sell_change_and_forget_a_shipment(json_api: JsonApi, vendor: CanadaPostSandbox) -> None:
     planted = vendor.plant("json", request_id="planted", reference="order-9", price="7.50")
     own = f"{JSON_SHIPMENTS}/{planted['shipment_id']}"
@@ -438,6 +476,8 @@ def test_the_controls_sell_change_and_forget_a_shipment(json_api: JsonApi, vendo
     unknown = vendor.http.put(f"{vendor.url}/_control/shipments/none", json={"price": "1"})
     assert unknown.status_code == 404
     assert vendor.http.post(f"{vendor.url}/_control/shipments", json={"api": "fax"}).status_code == 422
+    other = vendor.plant("json")["shipment_id"]
+    assert vendor.http.put(f"{vendor.url}/_control/shipments/{other}", json={"price": -1}).status_code == 422
 
 
 def test_the_controls_refuse_what_they_do_not_know(vendor: CanadaPostSandbox) -> None:
