@@ -18,7 +18,6 @@ from infra.package.requirements import Pins, RequirementsUnclear
 ROOT = Path(__file__).parents[2]
 NOT_IMPORTED = {
     "google-cloud-scheduler",  # Terraform makes the schedule; the laptop cloud uses its messages
-    *("fpdf2", "fonttools", "pillow", "pypdf"),  # shared/fulfillment/papers.py, which no endpoint serves yet
     *("supabase", "supabase-auth", "supabase-functions", "realtime", "pyjwt", "websockets"),
 }
 """Pinned for development: `postgrest` and `storage3`, which functions import, are what `supabase` is made of."""
