@@ -139,7 +139,9 @@ def _kind(field: FieldInfo) -> str:
 
 def _within(kind: object) -> set[object]:
     """The type and all that it is made of."""
-    return {kind}.union(*(_within(part) for part in get_args(kind) if isinstance(part, type) or get_args(part)))
+    return {kind}.union(
+        *(_within(part) for part in get_args(kind) if isinstance(part, type) or get_args(part))
+    )
 
 
 @contextmanager

@@ -34,9 +34,9 @@ class OrderDay:
         self._show_paths()
         unreadable = self._show_people()
         self._account("unbalanced", cycles, unreadable)
-        report.heading(self.screen, f"The marketplace corrects {UNREADABLE}")
+        report.heading(self.screen, "The marketplace corrects the order that cannot be read")
         correct(self.backstage)
-        self.screen.line("  its total price can be read from now on")
+        self.screen.line(f"  the total price of {UNREADABLE} is a number from now on")
         cycles = self._cycles(cycles + 1)
         self._account("balanced", cycles)
 

@@ -17,7 +17,7 @@ PLANTED: Mapping[str, Json] = {
     _ELSEWHERE: {},
     UNREADABLE: {"overrides": {"total_price": "much"}},
 }
-"""What the marketplace's control takes, by the order's id."""
+"""The orders as the marketplace's control takes them, by id."""
 
 REFUSED_ACCEPTANCE: Json = {
     "kind": "error_before",
