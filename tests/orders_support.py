@@ -50,6 +50,7 @@ RECONCILE = "reconcile-orders"
 PIPELINE = load_pipeline()
 CYCLE = timedelta(minutes=PIPELINE.interval_minutes)
 BEGIN = sandboxes.NOON
+FAILED = frozenset({"acceptance_failed", "label_failed", "tracking_failed"})
 ENDS = frozenset({"shipped", "refused", "cancelled"})
 TERMS = LabelTerms(
     "DOM.EP",
@@ -216,7 +217,7 @@ class RunningFulfillment:
             status = self.status(order_id)
         except NotFound:
             return False
-        return status["state"] in ENDS or status["attention"]
+        return status["state"] in ENDS or status["state"] in FAILED
 
     def see(self, order_ids: Sequence[str]) -> None:
         """Stores new orders, as `accept-orders` does first."""

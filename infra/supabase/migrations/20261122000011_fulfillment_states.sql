@@ -107,7 +107,6 @@ $$;
 create function finding_ends_with_a_move(p_kind text, p_state order_state) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case p_kind
-    when 'vendor_refuses' then true
     when 'unmappable' then true
     when 'no_parcel' then p_state <> 'acceptance_failed'
     when 'other_api' then true

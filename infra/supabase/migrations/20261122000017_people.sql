@@ -32,7 +32,7 @@ create function retry_order(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := locked_order(p_order_id);
-    closed boolean := close_findings_by(p_order_id, '{no_parcel,vendor_refuses,other_api}', p_by, p_note, p_now);
+    closed boolean := close_findings_by(p_order_id, '{no_parcel,other_api}', p_by, p_note, p_now);
 begin
     if one.state in ('acceptance_failed', 'label_failed', 'tracking_failed') then
         update orders
@@ -71,7 +71,7 @@ begin
                     select from orders as o where o.order_id = wanted and (
                         o.state in ('acceptance_failed', 'label_failed', 'tracking_failed') or exists (
                             select from findings as f where f.order_id = wanted and f.closed_at is null
-                                and f.kind in ('no_parcel', 'vendor_refuses', 'other_api')
+                                and f.kind in ('no_parcel', 'other_api')
                         )
                     )
                 ) then

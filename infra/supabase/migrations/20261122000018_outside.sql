@@ -101,8 +101,11 @@ begin
         'the carrier sold shipment %s (request %s, tracking number %s), which we do not know', l.shipment_id,
         coalesce(l.request_id, 'unknown'), coalesce(l.tracking_number, 'unknown')
     )
-    from listed as l left join orders as o on o.order_id = l.reference
-    where l.order_id is null and l.read_at is not null
+    from listed as l left join orders as o on o.order_id = coalesce(l.reference, regexp_replace(l.request_id, '-\d+$', ''))
+    where l.order_id is null and l.read_at is not null and not exists ( -- else its outcome is being settled
+        select from shipments as s
+        where s.request_id = l.request_id and s.backend = l.backend and s.state in ('requested', 'unknown')
+    )
     union all
     select 'sold_twice', l.shipment_id, l.order_id, format('the carrier sold shipment %s for request %s, too', l.shipment_id, l.our_request)
     from listed as l where l.is_further and not l.is_seen
