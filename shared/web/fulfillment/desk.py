@@ -28,7 +28,7 @@ class Wanted(RequestModel):
 
     def filter(self, order_ids: Sequence[str] = ()) -> OrderFilter:
         return OrderFilter(
-            states=[self.state] if self.state else [],
+            states=(self.state,) if self.state else (),
             attention=self.attention,
             day=self.day,
             ship_before=self.ship_before,
