@@ -1,4 +1,4 @@
-"""The deployed `workflow` beside the vendors' sandboxes: labels, packing slips, the ledger, messages and their files."""
+"""The deployed `workflow` beside the vendors' sandboxes: labels, slips, the ledger, messages and their files."""
 
 import csv
 import io
