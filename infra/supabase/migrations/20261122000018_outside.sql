@@ -119,10 +119,10 @@ begin atomic
     where k.backend = any (p_backends) and k.state <> 'voided' and k.bought_at < p_now - interval '1 hour'
         and k.bought_at >= (p_first + 1)::timestamp at time zone 'America/Toronto' -- the carrier's calendar
         and k.bought_at < p_last::timestamp at time zone 'America/Toronto'
-        and not exists (
-            select from carrier_shipments as c
-            where c.backend = k.backend and c.shipment_id = k.shipment_id and c.status is distinct from 'not listed'
-        );
+        and not coalesce((
+            select c.status is distinct from 'not listed' from carrier_shipments as c
+            where c.backend = k.backend and c.shipment_id = k.shipment_id
+        ), false);
 end;
 
 -- Matches the carrier's list of the days from `p_first` to `p_last` with our labels, notes what does not match, and ends what does
