@@ -281,12 +281,16 @@ declare
             and not exists (select from attention(p_now) as a where a.order_id = o.order_id)
         order by o.state_since, o.order_id limit p_limit
     ) || array(
-        select distinct other.order_id
+        select distinct o.order_id
         from threads as t
-        cross join lateral unnest(t.order_ids) as other (order_id)
-        cross join lateral (select forgotten_at from orders where order_id = other.order_id offset 0) as o
-        where t.forgotten_at < t.stored_at and t.updated_at < p_before and o.forgotten_at is not null
-        order by other.order_id limit p_limit
+        cross join lateral unnest(t.order_ids) as its (order_id)
+        cross join lateral (select * from orders where order_id = its.order_id offset 0) as o
+        where t.forgotten_at < t.stored_at and t.updated_at < p_before and o.forgotten_at is not null and not exists (
+            select from unnest(t.order_ids) as other (order_id)
+            cross join lateral (select forgotten_at from orders where order_id = other.order_id offset 0) as k
+            where k.forgotten_at is null
+        )
+        order by o.order_id limit p_limit
     );
     said constant text[] := threads_to_forget(old);
 begin
