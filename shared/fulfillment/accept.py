@@ -82,7 +82,7 @@ class Acceptance:
     def _decide(self, run: StageRun, order: KnownOrder, asked: dict[str, Asked]) -> None:
         lines = [line.line_id for line in order.lines]
         decide = self.marketplace.refuse if order.refused else self.marketplace.accept
-        answer = change(run, self.store, order.order_id, lambda: decide(order.order_id, lines))
+        answer = change(run, order.order_id, lambda: decide(order.order_id, lines))
         if not isinstance(answer, NotSent):
             asked[order.order_id] = Asked(order, answer.message if isinstance(answer, Refused) else None)
 

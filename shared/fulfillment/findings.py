@@ -18,7 +18,6 @@ class Kind(StrEnum):
     ENDED_WITHOUT_US = "ended_without_us"  # cancelled after our failure, or shipped without our label
     ADDRESS_CHANGED = "address_changed"  # after its label was asked for
     NO_PARCEL = "no_parcel"  # no parcel can carry it, so it is not accepted
-    VENDOR_REFUSES = "vendor_refuses"  # a vendor refuses this order's calls as it refuses an account's
     OTHER_API = "other_api"  # its label is at an API of the carrier for which there are no credentials
     LABEL_UNUSABLE = "label_unusable"  # suspended, or its PDF is gone
     REPLY_REFUSED = "reply_refused"  # the marketplace does not take a person's reply

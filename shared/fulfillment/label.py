@@ -25,7 +25,7 @@ from shared.fulfillment.ports import (
     Refused,
     Unclear,
 )
-from shared.fulfillment.reading import GROUP, isolated, note_worked, read_back, wait_and_call
+from shared.fulfillment.reading import GROUP, isolated, read_back, wait_and_call
 from shared.fulfillment.request import (
     LabelTerms,
     cheapest,
@@ -219,7 +219,7 @@ class LabelPurchase:
             case Bought():
                 self._note_bought(run, carrier, purchase.order_id, purchase.shipment, answer)
             case Refused(message, _):
-                note_worked(run, self.store)
+                run.worked()
                 self.store.note_label_refused(purchase.shipment, message)
                 run.failed(purchase.order_id, message)
             case Unclear(message):
@@ -270,7 +270,7 @@ class LabelPurchase:
     def _note_bought(
         self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts, bought: Bought
     ) -> None:
-        note_worked(run, self.store)
+        run.worked()
         state = self.shelving.note_bought(carrier, shipment, bought)
         run.counts["bought"] += 1
         if state == "undo_due":

@@ -21,7 +21,7 @@ from shared.fulfillment.ports import (
     Refused,
     Thread,
 )
-from shared.fulfillment.reading import GROUP, note_worked, wait_and_call
+from shared.fulfillment.reading import GROUP, wait_and_call
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import MessageStore, Reply, StoredMessageThread
 
@@ -147,7 +147,7 @@ class MessageSync:
         answer = wait_and_call(run, lambda: self.marketplace.reply(reply.thread_id, reply.body, to))
         match answer:
             case Posted(message_id):
-                note_worked(run, self.store)
+                run.worked()
                 self.store.note_reply_sent(reply.reply_id, message_id)
                 run.counts["replies"] += 1
             case Refused(message, _):

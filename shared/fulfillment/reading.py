@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from shared.errors import StoreRefused
-from shared.fulfillment.findings import Kind, about_order, unreadable
+from shared.fulfillment.findings import Kind, unreadable
 from shared.fulfillment.orders import Move, follow
 from shared.fulfillment.ports import (
     Cause,
@@ -19,7 +19,7 @@ from shared.fulfillment.ports import (
     Unclear,
 )
 from shared.fulfillment.sequence import StageRun
-from shared.fulfillment.store import FindingStore, KnownOrder, OrderStore
+from shared.fulfillment.store import KnownOrder, OrderStore
 
 LOGGER = logging.getLogger("switchyard")
 GROUP = 100
@@ -72,13 +72,13 @@ def report_unreadable(run: StageRun, store: OrderStore, problems: Sequence[Malfo
         store.add_findings([unreadable(Kind.UNREADABLE, problem) for problem in problems], run.stage)
 
 
-def change(run: StageRun, store: OrderStore, order_id: str, call: Callable[[], Outcome]) -> Outcome:
+def change(run: StageRun, order_id: str, call: Callable[[], Outcome]) -> Outcome:
     """Makes a change at a vendor. `NotSent`: nothing was done, and the order stays as it was."""
     answer = wait_and_call(run, call)
     if isinstance(answer, NotSent):
         run.blocked(order_id, answer)
     else:
-        note_worked(run, store)
+        run.worked()
     return answer
 
 
@@ -92,15 +92,6 @@ def wait_and_call(run: StageRun, call: Callable[[], Answer]) -> Answer:
             break
         answer = call()
     return answer
-
-
-def note_worked(run: StageRun, store: FindingStore) -> None:
-    """An order was served, so the one before it that was refused like an account is a person's business."""
-    own = run.worked()
-    if own and own[1].cause is Cause.ACCOUNT:
-        order_id, fault = own
-        store.add_findings([about_order(Kind.VENDOR_REFUSES, order_id, fault.message)], run.stage)
-        run.failed(order_id, fault.message)
 
 
 @contextmanager

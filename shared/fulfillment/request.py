@@ -71,7 +71,7 @@ def request_for(
 
 
 def cheapest(rates: Sequence[Rate], deliver_by: datetime | None) -> Rate | None:
-    """The cheapest service that delivers in time, or None; the faster among equals. Without a promise any is in time."""
+    """The cheapest service that delivers in time, or None; the faster among equals. Without a promise, any."""
     in_time = [
         rate
         for rate in rates

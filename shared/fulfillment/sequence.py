@@ -184,10 +184,11 @@ class StageRun:
         else:
             self.suspect = (order_id, fault)
 
-    def worked(self) -> tuple[str, NotSent] | None:
-        """Something was done for an order. Returns the order before it whose fault was its own, if there was one."""
-        own, self.suspect = self.suspect, None
-        return own
+    def worked(self) -> None:
+        """A vendor has served an order, so the fault of the one before it was its own: its clock runs."""
+        if self.suspect:
+            self.failed(self.suspect[0], self.suspect[1].message)
+        self.suspect = None
 
     def failed(self, what: str, message: str) -> None:
         self.counts["failed"] += 1

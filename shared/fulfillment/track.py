@@ -85,12 +85,12 @@ class TrackingUpdate:
         )
         if not _shows(shown, tracking):
             set_tracking = partial(self.marketplace.set_tracking, order.order_id, tracking)
-            answer = change(run, self.store, order.order_id, set_tracking)
+            answer = change(run, order.order_id, set_tracking)
             if isinstance(answer, Refused):
                 return Refused(f"tracking number refused: {answer.message}")
             if not isinstance(answer, Done):
                 return answer  # sending it again next cycle does no harm; shipping without it does
-        answer = change(run, self.store, order.order_id, partial(self.marketplace.ship, order.order_id))
+        answer = change(run, order.order_id, partial(self.marketplace.ship, order.order_id))
         return Refused(f"shipping refused: {answer.message}") if isinstance(answer, Refused) else answer
 
     def _look(self, run: StageRun, pushed: Sequence[Pushed]) -> None:

@@ -105,7 +105,7 @@ def test_a_purchase_whose_outcome_stays_unknown(fulfillment: RunningFulfillment)
         fulfillment.cycle()
         cycles += 1
     assert cycles == 8
-    assert_with_a_person(fulfillment, order, "label_unknown", "503")
+    assert_with_a_person(fulfillment, order, "label_unknown", "does not say whether it sold")
 
     fulfillment.disturb("post")
     fulfillment.cycle()

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from shared.errors import FieldError, InvalidRequest
 from shared.fulfillment.address import Unmappable, party_of
 from shared.fulfillment.ports import Address
-from shared.fulfillment.store import Json, OrderReports
+from shared.fulfillment.store import Json, OrderFilter, OrderReports
 from shared.limits import LONGEST_NAME, MOST_LISTED
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.fields import NO_NUL, Person, Text
@@ -90,7 +90,7 @@ def order_decisions(store: Supply) -> Sequence[Route]:
 
 def _retry_all(request: RetryAllRequest, _call: Call, store: OrderReports) -> Answer:
     wanted = request.filter(request.order_ids)
-    if wanted == type(wanted)():
+    if wanted == OrderFilter():
         detail = "give a filter, or the orders' ids"
         raise InvalidRequest(detail, [FieldError("state", detail)])
     retried = store.retry_orders(wanted, request.limit, request.by, request.note, dry_run=request.dry_run)

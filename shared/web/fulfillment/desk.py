@@ -1,7 +1,7 @@
 """The endpoints of `workflow` about orders: the work list, reports, and the outside check's result."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from pydantic import AwareDatetime, Field
 
@@ -28,7 +28,7 @@ class Wanted(RequestModel):
 
     def filter(self, order_ids: Sequence[str] = ()) -> OrderFilter:
         return OrderFilter(
-            states=[self.state] if self.state else [],
+            states=(self.state,) if self.state else (),
             attention=self.attention,
             day=self.day,
             ship_before=self.ship_before,
@@ -89,9 +89,16 @@ def _place(after: str | None) -> Json | None:
     if after is None:
         return None
     deadline, _, order_id = after.partition(_BETWEEN)
-    if not order_id or not (deadline == "infinity" or deadline[:4].isdigit()):
+    if not order_id.isprintable() or not order_id or not _is_deadline(deadline):
         raise InvalidRequest("after is not a page's next", [FieldError("after", "give a page's `next`")])
     return {"deadline": deadline, "order_id": order_id}
+
+
+def _is_deadline(text: str) -> bool:
+    try:
+        return text == "infinity" or datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _status(_request: NoInput, call: Call, store: OrderReports) -> Answer:

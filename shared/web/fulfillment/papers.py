@@ -36,10 +36,25 @@ LONGEST_LEDGER = 400  # days
 
 
 class LabelsRequest(RequestModel):
-    """`orders` are ids, separated by commas; without them, all that have a label and are not shipped yet."""
+    """`orders` are ids, separated by commas, `day` the UTC day on which orders were first seen, shipped ones too.
+
+    Without both, all that have a label and are not shipped yet.
+    """
 
     orders: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] | None = None
+    day: date | None = None
     limit: int = Field(MOST_LABELS, ge=1, le=MOST_LABELS)
+
+    def wanted(self) -> OrderFilter:
+        """Raises InvalidRequest for too many orders."""
+        ids = [each.strip() for each in (self.orders or "").split(",") if each.strip()]
+        if len(ids) > self.limit:
+            detail = f"at most {self.limit} orders"
+            raise InvalidRequest(detail, [FieldError("orders", detail)])
+        if ids:
+            return OrderFilter(order_ids=ids, day=self.day)
+        shipped = [OrderState.SHIPPED] if self.day else []
+        return OrderFilter(states=[OrderState.LABEL_CREATED, *shipped], day=self.day)
 
 
 class PostageRequest(RequestModel):
@@ -65,10 +80,9 @@ def _labels(
     request: LabelsRequest, _call: Call, store: OrderReports, shelf: LabelShelf, sender: Party
 ) -> File:
     """Raises NotFound when no order has a label, and Conflict when an order that was named has none."""
-    ids = [each.strip() for each in (request.orders or "").split(",") if each.strip()]
-    wanted = OrderFilter(order_ids=ids) if ids else OrderFilter(states=[OrderState.LABEL_CREATED])
+    wanted = request.wanted()
     rows = store.list_orders(wanted, request.limit, None)["orders"]
-    missing = set(ids) - {row["order_id"] for row in rows if _path(row)}
+    missing = set(wanted.order_ids) - {row["order_id"] for row in rows if _path(row)}
     if missing:
         raise Conflict(f"no label of {', '.join(sorted(missing)[:10])}")
     paths = {row["order_id"]: _path(row) for row in rows}
