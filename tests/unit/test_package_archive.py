@@ -18,7 +18,6 @@ from infra.package.requirements import Pins, RequirementsUnclear
 ROOT = Path(__file__).parents[2]
 NOT_IMPORTED = {
     "google-cloud-scheduler",  # Terraform makes the schedule; the laptop cloud uses its messages
-    *("fpdf2", "fonttools", "pillow", "pypdf"),  # shared/fulfillment/papers.py, which no endpoint serves yet
     *("supabase", "supabase-auth", "supabase-functions", "realtime", "pyjwt", "websockets"),
 }
 """Pinned for development: `postgrest` and `storage3`, which functions import, are what `supabase` is made of."""
@@ -132,6 +131,8 @@ def test_each_function_installs_only_what_it_imports_and_what_that_needs(pins: P
             "pyyaml",
             "storage3",
             "defusedxml",
+            "fpdf2",
+            "pypdf",
         )
     }
     assert by_package == {
@@ -139,8 +140,10 @@ def test_each_function_installs_only_what_it_imports_and_what_that_needs(pins: P
         "google-cloud-tasks": {"orchestrate", "automate", "fallback"},
         "grpcio": {"orchestrate", "automate", "fallback"},
         "pyyaml": {"orchestrate"},
-        "storage3": {"create-labels"},
-        "defusedxml": {"create-labels"},
+        "storage3": {"create-labels", "reconcile-orders", "sync-messages", "workflow"},
+        "defusedxml": {"create-labels", "reconcile-orders", "workflow"},  # fpdf2 needs it, too
+        "fpdf2": {"workflow"},
+        "pypdf": {"workflow"},
     }
 
 

@@ -167,11 +167,7 @@ def test_every_module_of_ours_is_in_some_archive_or_is_not_deployed() -> None:
         file.relative_to(ROOT) for room in ("functions", "shared") for file in (ROOT / room).rglob("*.py")
     }
     # The use cases in process, for notebooks, and the schedule, seen and changed from the command line.
-    # No endpoint serves the papers yet.
-    assert {file.as_posix() for file in ours - reached} == {
-        *("shared/workflow.py", "shared/cloud/scheduler.py"),
-        *("shared/fulfillment/papers.py", "shared/fulfillment/slip.py"),
-    }
+    assert {file.as_posix() for file in ours - reached} == {"shared/workflow.py", "shared/cloud/scheduler.py"}
 
 
 def test_every_file_that_is_no_module_is_brought_by_the_module_that_reads_it() -> None:
