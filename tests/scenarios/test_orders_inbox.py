@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_fetched_is_tried_again_and_hides_no_message(
 def test_a_message_that_cannot_be_read_is_kept_as_it_came_before_the_cursor_moves(
     fulfillment: RunningFulfillment,
 ) -> None:
-    made = fulfillment.market.thread(
+    fulfillment.market.thread(
         {"body": "fine"},
         overrides={
             "messages": [{"id": "m-1", "body": {"not": "a text"}, "secret": "kept"}, {"id": ["no text"]}]
@@ -81,7 +81,6 @@ def test_a_message_that_cannot_be_read_is_kept_as_it_came_before_the_cursor_move
     fulfillment.advance(86_400)
     fulfillment.fire(MESSAGES)
     assert len(fulfillment.findings()["unreadable_message"]) == len(found), "seen once"
-    del made
 
 
 def test_a_reply_is_sent_once(fulfillment: RunningFulfillment) -> None:
