@@ -5,9 +5,9 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from laptop.supabase.storage.folder import Folder
 from shared.cloud.order_store import SupabaseOrderStore
 from shared.cloud.supabase import SupabaseRpc
-from laptop.supabase.storage.folder import Folder
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
@@ -17,10 +17,10 @@ from tests.functions_support import Deployment, end_connections, environment_on,
 from tests.laptop.google.tasks_support import TasksServer
 from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
 from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
-from tests.orders_support import RunningFulfillment, Vendors, running_fulfillment, running_vendors
 from tests.memory.clock import SettableClock
 from tests.memory.order_reports import InMemoryOrderReports
 from tests.order_store_support import NOON, Store
+from tests.orders_support import RunningFulfillment, Vendors, running_fulfillment, running_vendors
 from tests.postgres_support import Database
 from tests.rest_support import Rest, serving
 from tests.web_support import Log, logged

@@ -41,9 +41,7 @@ def look(store: Store, *shown: Bought, backend: str = "json", day: date = DAY) -
     return store.match_carrier([backend], FIRST, LAST, "reconcile")
 
 
-def test_a_look_is_remembered_by_its_beginning_when_it_was_complete(
-    store: Store, clock: SettableClock
-) -> None:
+def test_a_look_is_remembered_by_its_beginning_when_it_was_complete(store: Store) -> None:
     assert store.last_complete_look("carrier") is None
     store.note_outside_check("carrier", NOON, complete=True, result={"days": 3})
     store.note_outside_check("carrier", NOON + timedelta(hours=1), complete=False, result={})

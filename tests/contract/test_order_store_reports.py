@@ -1,8 +1,8 @@
 """Orders, reports and people's decisions: both stores of fulfillment keep the same promises."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -311,19 +311,20 @@ def test_an_order_that_no_parcel_carries_is_accepted_on_a_person_s_word(
 
 
 def test_a_decision_about_an_unknown_order_is_not_found(store: Store) -> None:
-    calls: list[Callable[[str], Json]] = [
-        store.order_status,
-        lambda each: store.retry_order(each, "kim", "x"),
-        lambda each: store.override_address(each, None, "kim", "x"),
-        lambda each: store.refuse_order(each, "kim", "x"),
-        lambda each: store.relabel_order(each, "kim", "x"),
-        lambda each: store.note_not_sold(each, "kim", "x"),
-        lambda each: store.ask_undo(each, "kim", "x"),
-        lambda each: store.note_undone(each, "voided", "kim", "x"),
+    decisions: list[tuple[Any, list[object]]] = [
+        (store.retry_order, []),
+        (store.override_address, [None]),
+        (store.refuse_order, []),
+        (store.relabel_order, []),
+        (store.note_not_sold, []),
+        (store.ask_undo, []),
+        (store.note_undone, ["voided"]),
     ]
-    for call in calls:
+    with pytest.raises(NotFound, match="no order never seen"):
+        store.order_status("never seen")
+    for decide, more in decisions:
         with pytest.raises(NotFound, match="no order never seen"):
-            call("never seen")
+            decide("never seen", *more, "kim", "x")
 
 
 @pytest.mark.parametrize("state", [S.PENDING_ACCEPTANCE, S.LABEL_FAILED, S.CANCELLED])

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.contract.enrichment_calls import Enrichment
-from tests.contract.fulfillment_calls import Fulfillment, move
+from tests.contract.fulfillment_calls import Fulfillment, finding, move
 from tests.contract.schema_rows import NOW, Json, item
 
 NOTHING = {
@@ -104,7 +104,7 @@ def test_orders_that_cannot_go_on_and_those_with_open_money_wait_for_a_person(
     for name in ("A", "B", "C"):
         fulfillment.accepted(name)
     fulfillment.move(move("A", "accepted", "label_failed"))
-    fulfillment.ask("B")
+    fulfillment.find(finding("label_unusable", "B"))
     assert figures(fulfillment) == {"orders_for_person": 2}
     fulfillment.retry("A")
     assert figures(fulfillment) == {"orders_for_person": 1}

@@ -87,7 +87,9 @@ class InMemoryLabels(InMemoryOrders):
             self._move(order, S.LABEL_UNKNOWN, message, STAGE)
         return True
 
-    def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
+    def note_label_bought(
+        self, shipment_id: str, bought: Bought, undo: UndoCall, backend: str | None = None
+    ) -> str:
         order, shipment = self._shipment(shipment_id)
         other = order.live is not None and order.live is not shipment
         is_needed = order.state in (*UNLABELLED, S.LABEL_FAILED) and not other
@@ -100,6 +102,7 @@ class InMemoryLabels(InMemoryOrders):
                 now,
                 None,
             )
+            shipment.backend = backend or shipment.backend
         elif shipment.state == "bought" and shipment.bought and _is_printable_now(shipment, bought):
             price = shipment.bought.price if bought.price is None else bought.price
             shipment.bought = replace(bought, price=price)

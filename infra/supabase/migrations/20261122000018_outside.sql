@@ -120,9 +120,13 @@ begin atomic
         and k.bought_at >= (p_first + 1)::timestamp at time zone 'America/Toronto' -- the carrier's calendar
         and k.bought_at < p_last::timestamp at time zone 'America/Toronto'
         and not coalesce((
-            select c.status is distinct from 'not listed' from carrier_shipments as c
-            where c.backend = k.backend and c.shipment_id = k.shipment_id
-        ), false);
+            select true from carrier_shipments as c where c.backend = k.backend and c.shipment_id = k.shipment_id
+        ), false)
+    union all
+    select 'not_sold', k.shipment_id, k.order_id, format('the carrier no longer lists shipment %s, which we have bought', k.shipment_id)
+    from carrier_shipments as c
+    inner join shipments as k on k.backend = c.backend and k.shipment_id = c.shipment_id
+    where c.backend = any (p_backends) and c.day between p_first and p_last and c.status = 'not listed' and k.state <> 'voided';
 end;
 
 -- Matches the carrier's list of the days from `p_first` to `p_last` with our labels, notes what does not match, and ends what does
