@@ -104,6 +104,7 @@ class InMemoryLabels(InMemoryOrders):
                 now,
                 None,
             )
+            shipment.backend = backend or shipment.backend
         elif shipment.state == "bought" and shipment.bought and _is_printable_now(shipment, bought):
             price = shipment.bought.price if bought.price is None else bought.price
             shipment.bought = replace(bought, price=price)

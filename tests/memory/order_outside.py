@@ -88,7 +88,12 @@ class InMemoryOutside(InMemoryMessages):
             for key, row in self.carrier.items()
             if key[0] in backends and first <= row.day <= last and row.is_listed
         }
-        unmatched = [*self._wrong(listed), *self._not_listed(backends, first, last)]
+        gone = [
+            key
+            for key, row in self.carrier.items()
+            if key[0] in backends and first <= row.day <= last and not row.is_listed
+        ]
+        unmatched = [*self._wrong(listed), *self._not_listed(backends, first, last), *self._left(gone)]
         still = {each[:2] for each in unmatched}
         asked = {
             key[1] for key, row in self.carrier.items() if key[0] in backends and first <= row.day <= last
@@ -161,10 +166,17 @@ class InMemoryOutside(InMemoryMessages):
         before = self.clock() - timedelta(hours=1)
         for order, shipment in self._bought_within(backends, first, last):
             ident = shipment.bought.shipment_id if shipment.bought else ""
-            row = self.carrier.get((shipment.backend, ident))
             is_old = shipment.bought_at is not None and shipment.bought_at < before
-            if shipment.state != "voided" and is_old and not (row and row.is_listed):
+            if shipment.state != "voided" and is_old and (shipment.backend, ident) not in self.carrier:
                 why = f"the carrier does not list shipment {ident}, which we have bought"
+                yield Kind.NOT_SOLD, ident, order.order_id, why
+
+    def _left(self, gone: Sequence[tuple[str, str]]) -> Iterator[Unmatched]:
+        """Those that the lists had before."""
+        for order, shipment in self._all():
+            ident = shipment.bought.shipment_id if shipment.bought else ""
+            if (shipment.backend, ident) in gone and shipment.state != "voided":
+                why = f"the carrier no longer lists shipment {ident}, which we have bought"
                 yield Kind.NOT_SOLD, ident, order.order_id, why
 
     # --- scans

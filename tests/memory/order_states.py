@@ -137,8 +137,8 @@ class InMemoryOrders(InMemoryStages):
         order.state, order.reason, order.stage, order.state_since = to_state, reason, stage, self.clock()
         if ended:
             self._add(Kind.ENDED_WITHOUT_US, order.order_id, order.order_id, ended)
-        for row in self._of_order(order.order_id, Kind.NO_PARCEL, Kind.OTHER_API):
-            if row.kind == Kind.OTHER_API or to_state is not S.ACCEPTANCE_FAILED:
+        for row in self._of_order(order.order_id, Kind.NO_PARCEL, Kind.OTHER_API, Kind.LABEL_UNUSABLE):
+            if row.kind != Kind.NO_PARCEL or to_state is not S.ACCEPTANCE_FAILED:
                 row.closed_at = self.clock()
 
     def _note(
