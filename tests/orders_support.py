@@ -146,7 +146,9 @@ class RunningFulfillment:
                     self.marketplace, carriers, self.store, shelving, self.terms, self.clock, self.advance
                 )
             case "update-tracking":
-                return TrackingUpdate(self.marketplace, self.store, "CPCL")
+                return TrackingUpdate(
+                    self.marketplace, self.store, "CPCL", waits_for_scan=self.check_terms.looks_for_scans
+                )
             case "reconcile-orders":
                 return OutsideCheck(
                     self.marketplace, carriers, self.store, self.shelf, self.check_terms, self.clock

@@ -158,7 +158,7 @@ def test_an_unknown_order_is_refused(cli: CommandLine, functions: FunctionsStand
         ),
     ],
 )
-def test_a_decision_is_sent_with_the_persons_name_and_note(  # noqa: PLR0913 - one row of the table
+def test_a_decision_is_sent_with_the_persons_name_and_note(
     cli: CommandLine,
     functions: FunctionsStandIn,
     command: str,

@@ -159,7 +159,9 @@ MENDED: dict[str, tuple[Callable[[Fulfillment], None], Callable[[Fulfillment], N
 def test_a_finding_ends_with_the_match_after_it_was_mended(fulfillment: Fulfillment, name: str) -> None:
     plant, mend = MENDED[name]
     plant(fulfillment)
-    assert [kind for kind, _ in fulfillment.open_findings()] == [name.split(",")[0].split()[0]]
+    assert [kind for kind, _ in fulfillment.open_findings()] == [
+        name.split(",", maxsplit=1)[0].split(maxsplit=1)[0]
+    ]
     fulfillment.later(days=2).match(FIRST, LAST)
     assert len(fulfillment.open_findings()) == 1, "nothing was mended"
     mend(fulfillment)
