@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,9 @@ class RunningFulfillment:
     carrier: CanadaPost
     backend: str
     shelf: SupabaseLabelShelf
+    other: CanadaPost
+    """The carrier's other API, for which there are no credentials unless it is among `other_carriers`."""
+
     other_carriers: Sequence[CanadaPost] = ()
     terms: LabelTerms = TERMS
     check_terms: CheckTerms = field(default_factory=CheckTerms)
@@ -156,6 +160,24 @@ class RunningFulfillment:
         """Runs a stage, by default by hand in a new cycle. Raises the stage's errors."""
         runner = StageRunner(self.store, PIPELINE, clock or self.clock, self.advance)
         return runner.run(stage, firing or Firing(f"by-hand-{next(self.numbers)}"), limit, self.work(stage))
+
+    def look_outside(self, day: date | None = None) -> Json:
+        """Compares the account with marketplace and carrier now; returns the account."""
+        runner = StageRunner(self.store, PIPELINE, self.clock, self.advance)
+        work = partial(self.work(RECONCILE), day=day, carrier_now=True)
+        runner.run(RECONCILE, Firing(f"by-hand-{next(self.numbers)}"), 1000, work)
+        return self.store.reconcile_orders(None)
+
+    def findings(self) -> dict[str, list[str]]:
+        """The subjects of the open findings, by kind."""
+        found: dict[str, list[str]] = {}
+        for finding in self.store.findings(None, 1000, 0)["findings"]:
+            found.setdefault(finding["kind"], []).append(finding["subject"])
+        return found
+
+    def reasons(self, order_id: str) -> list[str]:
+        """Why a person must look at the order."""
+        return [str(each["reason"]) for each in self.status(order_id)["reasons"]]
 
     def cycle(self) -> dict[str, Json]:
         """Runs the next scheduled cycle, each stage at its minute. The answer of a failed stage is its error."""
@@ -344,6 +366,11 @@ def running_fulfillment(
             ),
             carrier=stack.enter_context(canada_post_support.client(backend, vendors.post.url, clock=clock)),
             backend=backend,
+            other=stack.enter_context(
+                canada_post_support.client(
+                    "xml" if backend == "json" else "json", vendors.post.url, clock=clock
+                )
+            ),
             shelf=stack.enter_context(
                 closing(SupabaseLabelShelf(rest.url, rest.service_key, bucket="labels", timeout=30))
             ),

@@ -1,4 +1,4 @@
--- A hundred thousand orders: shipped long ago but for every twentieth, which was cancelled, and the last thousand, which are open.
+-- Fifty-two thousand orders: shipped long ago but for every twentieth, which was cancelled, and the last two thousand, which are open.
 set session_replication_role = replica; -- neither triggers nor foreign keys: all of it is consistent as it is made
 
 insert into orders (

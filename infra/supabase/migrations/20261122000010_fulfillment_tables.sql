@@ -63,6 +63,8 @@ create table orders (
 create index orders_by_state on orders (state, ordered_at, order_id);
 create index orders_by_day on orders (first_seen_at);
 create index orders_by_deadline on orders (ship_before, order_id) where state not in ('shipped', 'refused', 'cancelled');
+create index orders_to_forget on orders (state_since)
+where state in ('shipped', 'refused', 'cancelled') and forgotten_at is null;
 
 -- How long an order or its label may stay as it is before a person looks: `within` from its beginning (for pending_acceptance from
 -- the buyer's order), but no later than `before_shipping` ahead of the marketplace's ship-by date. Change a limit with UPDATE.
@@ -103,11 +105,13 @@ create table findings (
     seen_at timestamptz not null, -- found again
     closed_at timestamptz,
     closed_by text, -- null: it ended by itself
-    note text
+    note text,
+    tried_again boolean not null default false -- that person had it tried again: the same reason opens it anew
 );
 create unique index one_open_finding on findings (kind, subject) where closed_at is null;
 create index findings_open_by_order on findings (order_id) where closed_at is null;
 create index findings_by_subject on findings (subject, kind, id);
+create index findings_with_raw on findings (order_id) where raw is not null;
 
 create table order_lines (
     order_id text not null references orders (order_id) on delete cascade,
@@ -185,6 +189,7 @@ create index shipments_not_called on shipments (created_at) where state = 'reque
 create index shipments_without_pdf on shipments (bought_at) where state = 'bought' and wanted and label_path is null;
 create index shipments_by_sale on shipments (bought_at) where bought_at is not null;
 create index shipments_by_carrier_id on shipments (shipment_id) where shipment_id is not null;
+create index shipments_sold_twice on shipments using gin (also_sold) where also_sold <> '{}';
 
 -- Size of one piece, by the seller's SKU. `guessed_skus` shows those that are missing here: the settings' default is used for them.
 create table parcel_sizes (
@@ -202,9 +207,11 @@ create table threads (
     created_at timestamptz not null,
     updated_at timestamptz not null,
     reply_needed_since timestamptz,
-    stored_at timestamptz not null
+    stored_at timestamptz not null,
+    forgotten_at timestamptz -- when its personal data was removed
 );
 create index threads_by_order on threads using gin (order_ids);
+create index threads_to_forget_again on threads (updated_at) where forgotten_at < stored_at;
 
 create table messages (
     message_id text primary key,

@@ -83,7 +83,7 @@ $$;
 create trigger order_state_since before update of state on orders
 for each row when (new.state <> old.state) execute function note_state_since();
 
--- Notes a finding once. One that a person has closed is not opened again for the same reason.
+-- Notes a finding once. One that a person has closed is not opened again for the same reason, unless that person had it tried again.
 create function add_finding(
     p_kind text, p_subject text, p_order_id text, p_reason text, p_found_by text, p_raw jsonb default null,
     p_now timestamptz default clock_timestamp()
@@ -91,7 +91,7 @@ create function add_finding(
 language plpgsql set search_path = public, pg_temp as $$
 begin
     if (
-        select closed_by is not null and reason = p_reason from findings
+        select closed_by is not null and not tried_again and reason = p_reason from findings
         where subject = p_subject and kind = p_kind order by id desc limit 1
     ) then
         return;
@@ -107,7 +107,6 @@ $$;
 create function finding_ends_with_a_move(p_kind text, p_state order_state) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case p_kind
-    when 'unmappable' then true
     when 'no_parcel' then p_state <> 'acceptance_failed'
     when 'other_api' then true
     else false
@@ -176,18 +175,21 @@ for each row when (new.state <> old.state) execute function close_findings_of_mo
 -- A label goes to the address that was read before its purchase: a person decides about a later one.
 create function notice_new_address() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
+declare
+    -- a person's word about one change is no word about the next
+    moment constant text := to_char(new.marketplace_updated_at at time zone 'UTC', ' (YYYY-MM-DD HH24:MI:SS "UTC")');
 begin
     if exists (
         select from shipments where order_id = new.order_id and wanted and called_at is not null
             and state in ('requested', 'unknown', 'bought')
     ) then
         perform add_finding(
-            'address_changed', new.order_id, new.order_id, 'the address was changed after its label was asked for',
+            'address_changed', new.order_id, new.order_id, format('the address was changed after its label was asked for%s', moment),
             coalesce(new.stage, 'a stage'), null, new.updated_at
         );
     elsif new.address_override is not null then
         perform add_finding(
-            'address_changed', new.order_id, new.order_id, 'the marketplace''s address changed; a person''s own address is used',
+            'address_changed', new.order_id, new.order_id, format('the marketplace''s address changed; a person''s own address is used%s', moment),
             coalesce(new.stage, 'a stage'), null, new.updated_at
         );
     end if;

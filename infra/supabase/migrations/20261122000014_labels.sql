@@ -273,7 +273,8 @@ begin
     where id = p_shipment and state = 'undo_asked' and undo_sent_at is null;
     if found then
         perform add_finding(
-            'undo_refused', one.order_id, one.order_id, format('the carrier refused to undo the label: %s', p_message),
+            'undo_refused', one.order_id, one.order_id,
+            format('the carrier refused to undo label %s: %s', (select request_id from shipments where id = p_shipment), p_message),
             'create-labels', null, p_now
         );
     end if;

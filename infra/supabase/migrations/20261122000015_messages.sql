@@ -17,11 +17,13 @@ begin
     )
     order by thread_id, updated_at desc
     on conflict (thread_id) do update
-    set topic = excluded.topic, order_ids = excluded.order_ids, updated_at = excluded.updated_at,
+    set topic = case when k.forgotten_at is null then excluded.topic else k.topic end, order_ids = excluded.order_ids, updated_at = excluded.updated_at,
         reply_needed_since = excluded.reply_needed_since, stored_at = p_now
     where k.updated_at <= excluded.updated_at
-        and (k.topic, k.order_ids, k.updated_at, k.reply_needed_since)
-            is distinct from (excluded.topic, excluded.order_ids, excluded.updated_at, excluded.reply_needed_since);
+        and (k.order_ids, k.updated_at, k.reply_needed_since, k.topic) is distinct from (
+            excluded.order_ids, excluded.updated_at, excluded.reply_needed_since,
+            case when k.forgotten_at is null then excluded.topic else k.topic end
+        );
     insert into messages (
         message_id, thread_id, sender, sender_type, body_raw, body_text, attachments, sent_at, stored_at
     )

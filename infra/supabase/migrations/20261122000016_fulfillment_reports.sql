@@ -89,27 +89,49 @@ begin
 end
 $$;
 
--- The orders of a filter with their deadlines. `p_filter` is {states, attention, day, ship_before, order_ids}, all optional:
--- `attention` true leaves only orders that a person must look at, `day` (UTC) those first seen then, `ship_before` those to be
--- shipped before it.
-create function wanted_orders(p_filter jsonb, p_now timestamptz) returns table (order_id text, deadline timestamptz)
+-- True when an order fits what a filter says of its own columns.
+create function fits_filter(one orders, p_filter jsonb) returns boolean
 language sql stable
-begin atomic
-    select o.order_id, coalesce(o.ship_before, 'infinity')
-    from orders as o
-    where (p_filter -> 'states' is null or p_filter -> 'states' ? o.state::text)
-        and (p_filter -> 'order_ids' is null or p_filter -> 'order_ids' ? o.order_id)
-        and (p_filter ->> 'ship_before' is null or o.ship_before < (p_filter ->> 'ship_before')::timestamptz)
-        and (
-            p_filter ->> 'day' is null
-            or o.first_seen_at >= (p_filter ->> 'day')::timestamp at time zone 'UTC'
-            and o.first_seen_at < ((p_filter ->> 'day')::date + 1)::timestamp at time zone 'UTC'
-        )
-        and (
-            p_filter ->> 'attention' is null
-            or (p_filter ->> 'attention')::boolean = (o.order_id in (select a.order_id from attention(p_now) as a))
-        );
-end;
+return (p_filter -> 'states' is null or p_filter -> 'states' ? one.state::text)
+    and (p_filter -> 'order_ids' is null or p_filter -> 'order_ids' ? one.order_id)
+    and (p_filter ->> 'ship_before' is null or one.ship_before < (p_filter ->> 'ship_before')::timestamptz)
+    and (
+        p_filter ->> 'day' is null
+        or one.first_seen_at >= (p_filter ->> 'day')::timestamp at time zone 'UTC'
+        and one.first_seen_at < ((p_filter ->> 'day')::date + 1)::timestamp at time zone 'UTC'
+    );
+
+-- The orders of a filter with their deadlines. `p_filter` is {states, attention, day, ship_before, order_ids}; what is null or
+-- missing leaves nothing out. `attention` true leaves only orders that a person must look at, false only the others; `day` (UTC)
+-- those first seen then; `ship_before` those to be shipped before it.
+create function wanted_orders(p_filter jsonb, p_now timestamptz) returns table (order_id text, deadline timestamptz)
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    wanted constant jsonb := jsonb_strip_nulls(p_filter);
+    states constant order_state[] := coalesce(
+        case when wanted ? 'states' then array(select jsonb_array_elements_text(wanted -> 'states'))::order_state[] end,
+        enum_range(null::order_state)
+    );
+begin
+    if wanted ->> 'attention' = 'true' then
+        return query select o.order_id, coalesce(o.ship_before, 'infinity')
+        from (select distinct a.order_id from attention(p_now) as a) as asking
+        -- the offset forces single look-ups
+        cross join lateral (select * from orders where orders.order_id = asking.order_id offset 0) as o
+        where fits_filter(o::orders, wanted);
+    elsif wanted ? 'order_ids' then
+        return query select o.order_id, coalesce(o.ship_before, 'infinity')
+        from orders as o
+        where o.order_id = any (array(select jsonb_array_elements_text(wanted -> 'order_ids'))) and fits_filter(o, wanted)
+            and (not wanted ? 'attention' or not exists (select from attention(p_now) as a where a.order_id = o.order_id));
+    else
+        return query select o.order_id, coalesce(o.ship_before, 'infinity')
+        from orders as o
+        where o.state = any (states) and fits_filter(o, wanted)
+            and (not wanted ? 'attention' or o.order_id not in (select a.order_id from attention(p_now) as a));
+    end if;
+end
+$$;
 
 -- The work list: the oldest deadline comes first, orders without one last. `p_after` is the `next` of the page before. Returns
 -- {total, orders, next}.

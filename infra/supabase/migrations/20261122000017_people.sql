@@ -18,6 +18,7 @@ $$;
 create function close_findings_by(p_order_id text, p_kinds text[], p_by text, p_note text, p_now timestamptz) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 begin
+    perform from findings where order_id = p_order_id and closed_at is null and kind = any (p_kinds) order by id for no key update;
     update findings set closed_at = p_now, closed_by = p_by, note = p_note
     where order_id = p_order_id and closed_at is null and kind = any (p_kinds);
     return found;
@@ -32,8 +33,14 @@ create function retry_order(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := locked_order(p_order_id);
-    closed boolean := close_findings_by(p_order_id, '{no_parcel,other_api}', p_by, p_note, p_now);
+    no_parcel boolean := close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);
+    closed boolean := close_findings_by(p_order_id, '{other_api}', p_by, p_note, p_now) or no_parcel;
 begin
+    update findings set tried_again = true
+    where order_id = p_order_id and closed_at = p_now and kind = 'other_api';
+    if no_parcel and one.state in ('pending_acceptance', 'acceptance_failed') then
+        update orders set accept_anyway = true, updated_at = p_now where order_id = p_order_id;
+    end if;
     if one.state in ('acceptance_failed', 'label_failed', 'tracking_failed') then
         update orders
         set state = case one.state
@@ -42,7 +49,7 @@ begin
             reason = p_note, stage = p_by, updated_at = p_now
         where order_id = p_order_id;
     elsif closed then
-        update orders set accept_anyway = one.state = 'pending_acceptance', updated_at = p_now where order_id = p_order_id;
+        update orders set reason = p_note, stage = p_by, updated_at = p_now where order_id = p_order_id;
     elsif one.stage is distinct from p_by or one.reason is distinct from p_note then -- else the call is repeated
         raise exception 'order % is %: there is nothing to retry', p_order_id, one.state using errcode = 'PT409';
     end if;
@@ -155,9 +162,9 @@ begin
         raise exception 'order % has no label that could be replaced', p_order_id using errcode = 'PT409';
     end if;
     perform close_findings_by(p_order_id, '{address_changed}', p_by, p_note, p_now);
-    update orders
-    set state = case when state = 'label_unknown' then state else 'accepted' end, reason = p_note, stage = p_by, updated_at = p_now
-    where order_id = p_order_id
+    update orders set state = 'label_failed', reason = p_note, stage = p_by, updated_at = p_now
+    where order_id = p_order_id and state = 'label_unknown';
+    update orders set state = 'accepted', reason = p_note, stage = p_by, updated_at = p_now where order_id = p_order_id
     returning * into one;
     return order_report(one, p_now);
 end
@@ -213,11 +220,15 @@ declare
     one orders := locked_order(p_order_id);
 begin
     update shipments
-    set state = case when state in ('undo_due', 'undo_asked', 'disputed') then p_outcome::shipment_state else state end,
+    set state = case
+            when state in ('undo_due', 'undo_asked') or (state = 'disputed' and p_outcome = 'refunded') then p_outcome::shipment_state
+            else state
+        end,
         undone_at = p_now, undone_by = p_by, message = p_note, also_sold_seen = also_sold,
         also_sold_outcome = case when also_sold <> '{}' then p_outcome end, updated_at = p_now
     where order_id = p_order_id and (
-        state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen or (state = 'disputed' and p_outcome = 'refunded')
+        state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen
+        or (state = 'disputed' and (p_outcome = 'refunded' or (p_outcome = 'disputed' and undone_by is null)))
     );
     if not found and not exists (
         select from shipments where order_id = p_order_id and undone_at is not null and message = p_note
@@ -243,55 +254,71 @@ return (
     ) as g
 );
 
--- Orders that ended before `p_before`, need nobody and still have personal data: {order_ids, paths} with the files to remove from
--- the shelf first.
-create function data_to_forget(p_before timestamptz, p_limit integer, p_now timestamptz default clock_timestamp()) returns jsonb
+-- Conversations of these orders whose other orders are forgotten, too.
+create function threads_to_forget(p_order_ids text[]) returns setof threads
 language sql stable set search_path = public, pg_temp
-return (
-    with old as (
+begin atomic
+    select t.* from threads as t
+    where t.order_ids && p_order_ids and not exists (
+        select from orders as o
+        where o.order_id = any (t.order_ids) and o.forgotten_at is null and o.order_id <> all (p_order_ids)
+    );
+end;
+
+-- Orders that ended before `p_before`, need nobody and still have personal data: {order_ids, paths} with the files to remove from
+-- the shelf first. A conversation goes with the last of its orders, and again when it went on after that.
+create function data_to_forget(p_before timestamptz, p_limit integer, p_now timestamptz default clock_timestamp()) returns jsonb
+language plpgsql stable set search_path = public, pg_temp as $$
+declare
+    old constant text[] := array(
         select o.order_id from orders as o
         where o.state in ('shipped', 'refused', 'cancelled') and o.state_since < p_before and o.forgotten_at is null
             and not exists (select from attention(p_now) as a where a.order_id = o.order_id)
         order by o.order_id limit p_limit
-    )
+    ) || array(
+        select distinct o.order_id from threads as t inner join orders as o on o.order_id = any (t.order_ids)
+        where t.forgotten_at < t.stored_at and t.updated_at < p_before and o.forgotten_at is not null
+        order by o.order_id limit p_limit
+    );
+begin
+    return jsonb_build_object('order_ids', to_jsonb(old), 'paths', (
+        select coalesce(jsonb_agg(files.path order by files.path), '[]') from (
+            select s.label_path as path from shipments as s inner join orders as o using (order_id)
+            where s.order_id = any (old) and s.label_path is not null and o.forgotten_at is null
+            union
+            select f.path from threads_to_forget(old) as t
+            inner join messages as m using (thread_id) inner join message_files as f using (message_id)
+            where f.path is not null
+        ) as files
+    ));
+end
+$$;
 
-    select jsonb_build_object(
-        'order_ids', coalesce((select jsonb_agg(order_id order by order_id) from old), '[]'),
-        'paths', (
-            select coalesce(jsonb_agg(path order by path), '[]') from (
-                select s.label_path as path from shipments as s inner join old using (order_id) where s.label_path is not null
-                union
-                select f.path from old
-                inner join threads as t on t.order_ids @> array[old.order_id]
-                inner join messages as m using (thread_id) inner join message_files as f using (message_id)
-                where f.path is not null
-            ) as files
-        )
-    )
-);
-
--- Removes the personal data of ended orders. The account stays: states, prices, ids and history.
+-- Removes the personal data of ended orders, and the raw answers of closed findings. The account stays: states, prices, ids, paths
+-- and history. Returns the number of these orders.
 create function forget_personal_data(p_order_ids text[], p_now timestamptz default clock_timestamp()) returns integer
 language plpgsql set search_path = public, pg_temp as $$
 declare
     gone text[];
+    said text[];
 begin
     gone := array(
         select order_id from orders
-        where order_id = any (p_order_ids) and state in ('shipped', 'refused', 'cancelled') and forgotten_at is null
+        where order_id = any (p_order_ids) and state in ('shipped', 'refused', 'cancelled')
         order by order_id for no key update
     );
     update orders set address = null, address_override = null, forgotten_at = p_now, updated_at = p_now
     where order_id = any (gone);
-    update shipments set request = request - 'destination', label_path = null, label_sha256 = null, updated_at = p_now
-    where order_id = any (gone);
-    update findings set raw = null where order_id = any (gone);
-    update messages as m set sender = '', body_raw = '', body_text = '', attachments = '[]'
-    from threads as t where t.thread_id = m.thread_id and t.order_ids && gone;
-    update replies as r set body = '' from threads as t where t.thread_id = r.thread_id and t.order_ids && gone;
-    delete from message_files as f using messages as m, threads as t
-    where m.message_id = f.message_id and t.thread_id = m.thread_id and t.order_ids && gone;
-    update threads set topic = '' where order_ids && gone;
+    update shipments set request = request - 'destination', updated_at = p_now where order_id = any (gone) and request ? 'destination';
+    update findings set raw = null where raw is not null and (order_id = any (gone) or closed_at is not null);
+    said := array(select thread_id from threads_to_forget(gone) order by thread_id);
+    perform from threads where thread_id = any (said) order by thread_id for no key update;
+    update threads set topic = '', forgotten_at = p_now where thread_id = any (said);
+    update message_files as f set name = '', path = null, problem = 'forgotten' -- kept, so that it is not fetched again
+    from messages as m where m.message_id = f.message_id and m.thread_id = any (said);
+    update messages set sender = '', body_raw = '', body_text = '', attachments = '[]' where thread_id = any (said);
+    update replies set body = '', problem = case when message_id is null then coalesce(problem, 'forgotten') end
+    where thread_id = any (said);
     return cardinality(gone);
 end
 $$;

@@ -39,7 +39,10 @@ begin
     select p_backend, l.shipment_id, p_day, l.link, p_now, p_now
     from jsonb_to_recordset(p_listed) as l (shipment_id text, link text)
     order by l.shipment_id
-    on conflict (backend, shipment_id) do update set last_listed_at = p_now, link = excluded.link;
+    on conflict (backend, shipment_id) do update
+    set last_listed_at = p_now, link = excluded.link, day = excluded.day,
+        read_at = case when c.status is distinct from 'not listed' then c.read_at end, -- one that comes back is read anew
+        status = nullif(c.status, 'not listed');
     update carrier_shipments set status = 'not listed'
     where backend = p_backend and day = p_day and last_listed_at < p_now and status is distinct from 'not listed';
     return (
@@ -65,38 +68,27 @@ begin atomic
     where c.backend = p_backend and c.shipment_id = s.shipment_id;
 end;
 
--- Matches the carrier's list of the days from `p_first` to `p_last` one to one with our labels, and notes what does not match. Only
--- APIs of `p_backends` were asked. A label that was bought less than an hour ago, or on the list's last day, may not be listed yet.
--- Returns the counts.
-create function match_carrier(
-    p_backends text[], p_first date, p_last date, p_stage text, p_now timestamptz default clock_timestamp()
-) returns jsonb
-language plpgsql set search_path = public, pg_temp as $$
-declare
-    found jsonb;
-begin
-    create temporary table if not exists unmatched (kind text, subject text, order_id text, reason text) on commit drop;
-    delete from unmatched where true;
+-- The carrier's list of the days from `p_first` to `p_last` beside our labels, one to one: what does not match.
+create function unmatched_labels(p_backends text[], p_first date, p_last date, p_now timestamptz)
+returns table (kind text, subject text, order_id text, reason text)
+language sql stable set search_path = public, pg_temp
+begin atomic
     with listed as (
-        select c.*, ours.order_id, ours.price as our_price, ours.tracking_number as our_number, ours.request_id as our_request,
-            ours.state as our_state, c.shipment_id = any (ours.also_sold_seen) as is_seen, c.shipment_id = any (ours.also_sold) as is_further
+        select
+            c.*, ours.order_id, ours.price as our_price, ours.tracking_number as our_number, ours.request_id as our_request,
+            ours.is_further, ours.is_seen
         from carrier_shipments as c
         left join lateral (
-            select s.* from shipments as s
-            where s.backend = c.backend and (s.shipment_id = c.shipment_id or c.shipment_id = any (s.also_sold))
-            order by s.shipment_id = c.shipment_id desc limit 1
+            select s.*, false as is_further, false as is_seen
+            from shipments as s where s.backend = c.backend and s.shipment_id = c.shipment_id
+            union all
+            select s.*, true, c.shipment_id = any (s.also_sold_seen)
+            from shipments as s where s.backend = c.backend and s.also_sold @> array[c.shipment_id] and s.also_sold <> '{}'
+            limit 1
         ) as ours on true
         where c.backend = any (p_backends) and c.day between p_first and p_last and c.status is distinct from 'not listed'
-    ),
-
-    known as (
-        select s.* from shipments as s
-        where s.backend = any (p_backends) and s.bought_at is not null and s.state not in ('voided')
-            and s.bought_at < p_now - interval '1 hour'
-            and (s.bought_at at time zone 'America/Toronto')::date between p_first + 1 and p_last - 1
     )
 
-    insert into unmatched
     select 'sold_unknown', l.shipment_id, o.order_id, format(
         'the carrier sold shipment %s (request %s, tracking number %s), which we do not know', l.shipment_id,
         coalesce(l.request_id, 'unknown'), coalesce(l.tracking_number, 'unknown')
@@ -114,23 +106,50 @@ begin
         'the carrier charges %s for shipment %s, we noted %s', l.price, l.shipment_id, coalesce(l.our_price::text, 'no price')
     )
     from listed as l
-    where l.order_id is not null and not l.is_further and l.read_at is not null and l.price is not null and l.price is distinct from l.our_price
+    where not l.is_further and l.read_at is not null and l.price is not null and l.price is distinct from l.our_price
     union all
     select 'number_differs', l.shipment_id, l.order_id, format(
         'the carrier''s tracking number of shipment %s is not the one that we noted', l.shipment_id
     )
     from listed as l
-    where l.order_id is not null and not l.is_further and l.tracking_number is not null and not same_number(l.tracking_number, l.our_number)
+    where not l.is_further and l.tracking_number is not null and not same_number(l.tracking_number, l.our_number)
     union all
     select 'not_sold', k.shipment_id, k.order_id, format('the carrier does not list shipment %s, which we have bought', k.shipment_id)
-    from known as k
-    where not exists (
-        select from carrier_shipments as c
-        where c.backend = k.backend and c.shipment_id = k.shipment_id and c.status is distinct from 'not listed'
+    from shipments as k
+    where k.backend = any (p_backends) and k.state <> 'voided' and k.bought_at < p_now - interval '1 hour'
+        and k.bought_at >= (p_first + 1)::timestamp at time zone 'America/Toronto' -- the carrier's calendar
+        and k.bought_at < p_last::timestamp at time zone 'America/Toronto'
+        and not exists (
+            select from carrier_shipments as c where c.backend = k.backend and c.shipment_id = k.shipment_id
+        )
+    union all
+    select 'not_sold', k.shipment_id, k.order_id, format('the carrier no longer lists shipment %s, which we have bought', k.shipment_id)
+    from carrier_shipments as c
+    inner join shipments as k on k.backend = c.backend and k.shipment_id = c.shipment_id
+    where c.backend = any (p_backends) and c.day between p_first and p_last and c.status = 'not listed' and k.state <> 'voided';
+end;
+
+-- Matches the carrier's list of the days from `p_first` to `p_last` with our labels, notes what does not match, and ends what does
+-- now. Only APIs of `p_backends` were asked. A label that was bought less than an hour ago, or on the list's first or last day, may
+-- not be listed yet. Returns {listed, unread, unmatched: {kind: number}}.
+create function match_carrier(
+    p_backends text[], p_first date, p_last date, p_stage text, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    kinds constant text[] := '{sold_unknown,sold_twice,price_differs,number_differs,not_sold}';
+    unmatched jsonb;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('match_carrier', 0));
+    perform from findings where closed_at is null and kind = any (kinds) order by id for no key update;
+    unmatched := (
+        select coalesce(jsonb_agg(to_jsonb(u)), '[]') from unmatched_labels(p_backends, p_first, p_last, p_now) as u
     );
     update findings as f set closed_at = p_now
-    where f.closed_at is null and f.kind in ('sold_unknown', 'sold_twice', 'price_differs', 'number_differs', 'not_sold')
-        and not exists (select from unmatched as u where u.kind = f.kind and u.subject = f.subject)
+    where f.closed_at is null and f.kind = any (kinds)
+        and not exists (
+            select from jsonb_to_recordset(unmatched) as u (kind text, subject text) where u.kind = f.kind and u.subject = f.subject
+        )
         and (
             exists (
                 select from carrier_shipments as c
@@ -138,22 +157,22 @@ begin
             ) or exists (
                 select from shipments as s
                 where s.shipment_id = f.subject and s.backend = any (p_backends)
-                    and (s.bought_at at time zone 'America/Toronto')::date between p_first + 1 and p_last - 1
+                    and s.bought_at >= (p_first + 1)::timestamp at time zone 'America/Toronto'
+                    and s.bought_at < p_last::timestamp at time zone 'America/Toronto'
             )
         );
-    perform add_finding(u.kind, u.subject, u.order_id, u.reason, p_stage, null, p_now) from unmatched as u order by u.kind, u.subject;
-    select jsonb_build_object(
-        'listed', (
-            select count(*) from carrier_shipments
-            where backend = any (p_backends) and day between p_first and p_last and status is distinct from 'not listed'
-        ),
-        'unread', (
-            select count(*) from carrier_shipments
-            where backend = any (p_backends) and day between p_first and p_last and read_at is null
-        ),
-        'unmatched', (select coalesce(jsonb_object_agg(kind, n), '{}') from (select kind, count(*) as n from unmatched group by kind) as k)
-    ) into found;
-    return found;
+    perform add_finding(u.kind, u.subject, u.order_id, u.reason, p_stage, null, p_now)
+    from (
+        select * from jsonb_to_recordset(unmatched) as r (kind text, subject text, order_id text, reason text) order by r.kind, r.subject
+    ) as u;
+    return (
+        select jsonb_build_object('listed', count(*), 'unread', count(*) filter (where read_at is null))
+        from carrier_shipments
+        where backend = any (p_backends) and day between p_first and p_last and status is distinct from 'not listed'
+    ) || jsonb_build_object('unmatched', (
+        select coalesce(jsonb_object_agg(k.kind, k.n), '{}')
+        from (select u.kind, count(*) as n from jsonb_to_recordset(unmatched) as u (kind text) group by u.kind) as k
+    ));
 end
 $$;
 
