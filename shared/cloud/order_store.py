@@ -149,7 +149,9 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
     def note_label_unknown(self, shipment_id: str, message: str) -> bool:
         return self._call("note_label_unknown", p_shipment=shipment_id, p_message=message) is True
 
-    def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
+    def note_label_bought(
+        self, shipment_id: str, bought: Bought, undo: UndoCall, backend: str | None = None
+    ) -> str:
         label = {
             "shipment_id": bought.shipment_id,
             "tracking_number": bought.tracking_number,
@@ -159,6 +161,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
             "carrier_status": bought.status,
             "also_sold": list(bought.also_sold),
             "undo": asdict(undo),
+            "backend": backend,
         }
         state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=label)["state"]
         return state

@@ -251,8 +251,11 @@ class StageRunner:
             end(finished=False, result=result, fault=_fault_of(error, breaker))
             raise
         result = answer | run.to_json()
-        stopped = run.fault or (run.suspect and run.suspect[1])
-        fault = _fault(stopped.cause, stopped.message, stopped.retry_after, breaker) if stopped else None
+        fault = (
+            _fault(run.fault.cause, run.fault.message, run.fault.retry_after, breaker) if run.fault else None
+        )
+        if fault is None and run.suspect:  # the only order: the next firing asks again
+            fault = Fault(run.suspect[1].cause, run.suspect[1].message, timedelta())
         end(finished=not run.lost, result=result, fault=fault)
         return result
 

@@ -1,4 +1,4 @@
-"""What happens to a label once it is paid for: its PDF goes to the shelf, or its money comes back."""
+"""Puts the PDFs of paid labels on the shelf, and sends the calls that bring money back."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Shelving:
     def note_bought(self, carrier: Carrier, shipment: ShipmentFacts, bought: Bought) -> str:
         """Returns the shipment's state. A label that cannot be used is stored without its link."""
         kept = replace(bought, label_link=bought.label_link if bought.usable else None)
-        return self.store.note_label_bought(shipment.id, kept, carrier.undo(bought))
+        return self.store.note_label_bought(shipment.id, kept, carrier.undo(bought), carrier.name)
 
     def fetch(
         self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts, link: str | None

@@ -124,10 +124,13 @@ class LabelStore(OrderStore, Protocol):
         """False: the outcome is known by now."""
         ...
 
-    def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
+    def note_label_bought(
+        self, shipment_id: str, bought: Bought, undo: UndoCall, backend: str | None = None
+    ) -> str:
         """Returns the shipment's state: bought, or undo_due when its order no longer needs it.
 
-        A label that is known already gets its new link, as of a suspended one that can be used now.
+        `backend` is the API that sold it, if that is not the one that was asked for. A label that is known already
+        gets its new link, as of a suspended one that can be used now.
         """
         ...
 

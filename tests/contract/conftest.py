@@ -6,6 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from laptop.supabase.storage.folder import Folder
+from shared.cloud.order_store import SupabaseOrderStore
+from shared.cloud.supabase import SupabaseRpc
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
@@ -15,6 +17,9 @@ from tests.functions_support import Deployment, end_connections, environment_on,
 from tests.laptop.google.tasks_support import TasksServer
 from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
 from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
+from tests.memory.clock import SettableClock
+from tests.memory.order_reports import InMemoryOrderReports
+from tests.order_store_support import NOON, Store
 from tests.orders_support import RunningFulfillment, Vendors, running_fulfillment, running_vendors
 from tests.postgres_support import Database
 from tests.rest_support import Rest, serving
@@ -29,6 +34,23 @@ def enrichment(service_connection: psycopg.Connection) -> Enrichment:
 @pytest.fixture
 def fulfillment(service_connection: psycopg.Connection) -> Fulfillment:
     return Fulfillment(service_connection)
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock(NOON)
+
+
+@pytest.fixture(params=["memory", "supabase"])
+def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Store]:
+    """Fulfillment's store: in memory, and the SQL functions through Supabase's client."""
+    if request.param == "memory":
+        yield InMemoryOrderReports(clock)
+    else:
+        rest = request.getfixturevalue("rest_server")
+        rpc = SupabaseRpc(rest.url, rest.service_key, timeout=20)
+        yield SupabaseOrderStore(rpc, clock=clock)
+        rpc.close()
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ ENDS = ("shipped", "refused", "cancelled")
 
 def brought_to(fulfillment: Fulfillment, state: str, ship_before: datetime | None = None) -> None:
     """Ordered and moved at this moment."""
-    at_noon = {"ordered_at": NOW.isoformat(), "ship_before": ship_before and ship_before.isoformat()}
-    fulfillment.store(order(**at_noon))
+    due = ship_before and ship_before.isoformat()
+    fulfillment.store(order(ordered_at=NOW.isoformat(), ship_before=due))
     for before, after in pairwise(["pending_acceptance", *WAYS[state]]):
         assert fulfillment.move(move("A", before, after))
 

@@ -79,7 +79,10 @@ def settling(seed: int, fulfillment: Fulfillment) -> None:
         for shipment in fulfillment.to_undo():
             fulfillment.undo_due(shipment)
         for shipment in fulfillment.call("undos_to_send", limit=100, now_=None):
-            chance.choice([fulfillment.undo_sent, fulfillment.undo_refused])(shipment)
+            if chance.random() < 0.5:
+                fulfillment.undo_sent(shipment)
+            else:
+                fulfillment.undo_refused(shipment)
 
 
 def pushing_and_people(seed: int, fulfillment: Fulfillment) -> None:
@@ -90,14 +93,8 @@ def pushing_and_people(seed: int, fulfillment: Fulfillment) -> None:
             stage="update-tracking",
         )
         decisions = ("relabel_order", "note_not_sold", "ask_undo")
-        for call in chance.sample(
-            [
-                fulfillment.retry,
-                fulfillment.undone,
-                *(partial(fulfillment.decide, each) for each in decisions),
-            ],
-            5,
-        ):
+        calls: list[Callable[..., Json]] = [partial(fulfillment.decide, each) for each in decisions]
+        for call in chance.sample([fulfillment.retry, fulfillment.undone, *calls], 5):
             attempt(call, name)
         fulfillment.find(finding("other_api", name), finding("sold_twice", name))
     fulfillment.store_threads(*[thread(f"T{n}", f"m{n}", f"m{n + 50}") for n in chance.sample(range(20), 20)])
@@ -108,7 +105,7 @@ def looking_outside(seed: int, fulfillment: Fulfillment) -> None:
     """The carrier's lists show some of the labels and some that nobody knows."""
     chance = random.Random(seed)
     for _ in range(10):
-        shown = chance.sample([f"S-{name}" for name in NAMES], 20) + [f"unknown {seed}"]
+        shown = [*chance.sample([f"S-{name}" for name in NAMES], 20), f"unknown {seed}"]
         fulfillment.carrier_day("2026-03-02", *shown)
         for name in shown:
             fulfillment.carrier_shows(name, price=chance.choice(["12.34", "99"]))

@@ -105,15 +105,15 @@ def moved(fulfillment: Fulfillment) -> None:
     fulfillment.move(move("A", "pending_acceptance", "accepted"))
 
 
-def ended_by_the_stage(kind: str) -> Callable[[Fulfillment], None]:
+def ended_by_the_stage(kind: str) -> Callable[[Fulfillment], object]:
     return lambda fulfillment: fulfillment.end(kind, "A")
 
 
-def decided(decision: str, **more: object) -> Callable[[Fulfillment], None]:
-    return lambda fulfillment: fulfillment.decide(decision, **more) and None
+def decided(decision: str, **more: Json) -> Callable[[Fulfillment], object]:
+    return lambda fulfillment: fulfillment.decide(decision, "A", "seen", **more)
 
 
-ENDS: list[tuple[Kind, Callable[[Fulfillment], None]]] = [
+ENDS: list[tuple[Kind, Callable[[Fulfillment], object]]] = [
     (Kind.UNREADABLE, readable),
     (Kind.UNREADABLE_MESSAGE, message_readable),
     (Kind.NOT_AT_MARKETPLACE, ended_by_the_stage("not_at_marketplace")),
@@ -129,7 +129,7 @@ ENDS: list[tuple[Kind, Callable[[Fulfillment], None]]] = [
 
 @pytest.mark.parametrize(("kind", "end"), ENDS)
 def test_a_finding_ends_with_what_answers_it_and_no_other_does(
-    fulfillment: Fulfillment, kind: Kind, end: Callable[[Fulfillment], None]
+    fulfillment: Fulfillment, kind: Kind, end: Callable[[Fulfillment], object]
 ) -> None:
     fulfillment.store(order())
     fulfillment.find(finding(kind), finding("reply_refused", "R", order_id="A"))

@@ -63,7 +63,7 @@ create table orders (
 create index orders_by_state on orders (state, ordered_at, order_id);
 create index orders_by_day on orders (first_seen_at);
 create index orders_by_deadline on orders (ship_before, order_id) where state not in ('shipped', 'refused', 'cancelled');
-create index orders_to_forget on orders (state_since)
+create index orders_to_forget on orders (state_since, order_id)
 where state in ('shipped', 'refused', 'cancelled') and forgotten_at is null;
 
 -- How long an order or its label may stay as it is before a person looks: `within` from its beginning (for pending_acceptance from
@@ -109,7 +109,7 @@ create table findings (
     tried_again boolean not null default false -- that person had it tried again: the same reason opens it anew
 );
 create unique index one_open_finding on findings (kind, subject) where closed_at is null;
-create index findings_open_by_order on findings (order_id) where closed_at is null;
+create index findings_by_order on findings (order_id);
 create index findings_by_subject on findings (subject, kind, id);
 create index findings_with_raw on findings (order_id) where raw is not null;
 
@@ -183,13 +183,14 @@ create unique index one_live_shipment_per_order on shipments (order_id)
 where wanted and state in ('requested', 'unknown', 'bought');
 create index shipments_unsettled on shipments (created_at) where state in ('requested', 'unknown') and called_at is not null;
 create index shipments_not_wanted on shipments (updated_at) where not wanted and state in ('requested', 'unknown', 'bought');
-create index shipments_money_open on shipments (order_id)
-where state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen;
+create index shipments_money_open on shipments (order_id) where state in ('undo_due', 'undo_asked');
+create index shipments_undo_to_send on shipments (undo_asked_at) where state = 'undo_asked' and undo_sent_at is null;
 create index shipments_not_called on shipments (created_at) where state = 'requested' and called_at is null;
 create index shipments_without_pdf on shipments (bought_at) where state = 'bought' and wanted and label_path is null;
 create index shipments_by_sale on shipments (bought_at) where bought_at is not null;
 create index shipments_by_carrier_id on shipments (shipment_id) where shipment_id is not null;
-create index shipments_sold_twice on shipments using gin (also_sold) where also_sold <> '{}';
+create index shipments_sold_twice on shipments (order_id) where also_sold <> '{}';
+create index shipments_by_further_id on shipments using gin (also_sold) where also_sold <> '{}';
 
 -- Size of one piece, by the seller's SKU. `guessed_skus` shows those that are missing here: the settings' default is used for them.
 create table parcel_sizes (

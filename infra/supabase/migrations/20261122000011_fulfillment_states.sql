@@ -109,6 +109,7 @@ language sql immutable set search_path = public, pg_temp
 return case p_kind
     when 'no_parcel' then p_state <> 'acceptance_failed'
     when 'other_api' then true
+    when 'label_unusable' then true
     else false
 end;
 

@@ -114,7 +114,7 @@ end
 $$;
 
 -- Stores a paid label before its PDF is fetched, or what the carrier says of it later. `p_bought` is {shipment_id, tracking_number,
--- label_link, links, price, carrier_status, also_sold, undo}. A label that was sold although its request had failed is used if its
+-- label_link, links, price, carrier_status, also_sold, undo, backend}. A label that was sold although its request had failed is used if its
 -- order still needs one; if the order no longer needs it, its undo is due. A further label of the same request is kept in
 -- `also_sold`. Returns {state}.
 create function note_label_bought(
@@ -136,9 +136,10 @@ begin
         not_needed_since = case when s.state = 'failed' and not is_needed then p_now end,
         shipment_id = b.shipment_id, tracking_number = b.tracking_number, label_link = b.label_link,
         links = coalesce(b.links, '{}'), price = b.price, carrier_status = b.carrier_status, message = null, bought_at = p_now,
+        backend = coalesce(b.backend, s.backend),
         updated_at = p_now
     from jsonb_to_record(p_bought) as b (
-        shipment_id text, tracking_number text, label_link text, links jsonb, price numeric, carrier_status text
+        shipment_id text, tracking_number text, label_link text, links jsonb, price numeric, carrier_status text, backend text
     )
     where s.id = p_shipment and s.state in ('requested', 'unknown', 'failed');
     update shipments as s -- such as a suspended label that can be used now

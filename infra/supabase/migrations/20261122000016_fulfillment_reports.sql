@@ -32,7 +32,7 @@ begin atomic
     union all
     select s.order_id, 'money', null, l.reason, s.not_needed_since + l.within
     from shipments as s inner join order_limits as l on l.what = 'label sold twice'
-    where s.also_sold <> s.also_sold_seen and s.not_needed_since + l.within <= p_now
+    where s.also_sold <> '{}' and s.also_sold <> s.also_sold_seen and s.not_needed_since + l.within <= p_now
     union all
     select s.order_id, 'money', null, l.reason, s.undo_asked_at + l.within
     from shipments as s inner join order_limits as l on l.what = 'refund asked for'
@@ -105,7 +105,10 @@ return (p_filter -> 'states' is null or p_filter -> 'states' ? one.state::text)
 -- missing leaves nothing out. `attention` true leaves only orders that a person must look at, false only the others; `day` (UTC)
 -- those first seen then; `ship_before` those to be shipped before it.
 create function wanted_orders(p_filter jsonb, p_now timestamptz) returns table (order_id text, deadline timestamptz)
-language plpgsql stable set search_path = public, pg_temp as $$
+language plpgsql stable
+set search_path = public, pg_temp
+set plan_cache_mode = force_custom_plan -- the filter decides which index is good
+as $$
 declare
     wanted constant jsonb := jsonb_strip_nulls(p_filter);
     states constant order_state[] := coalesce(

@@ -254,16 +254,21 @@ return (
     ) as g
 );
 
--- Conversations of these orders whose other orders are forgotten, too.
-create function threads_to_forget(p_order_ids text[]) returns setof threads
+-- The conversations of these orders, those left out that another order still needs.
+create function threads_to_forget(p_order_ids text[]) returns text[]
 language sql stable set search_path = public, pg_temp
-begin atomic
-    select t.* from threads as t
-    where t.order_ids && p_order_ids and not exists (
-        select from orders as o
-        where o.order_id = any (t.order_ids) and o.forgotten_at is null and o.order_id <> all (p_order_ids)
-    );
-end;
+return array(
+    select distinct t.thread_id
+    from unnest(p_order_ids) as ended (order_id)
+    -- the offsets force single look-ups
+    cross join lateral (select * from threads where order_ids @> array[ended.order_id] offset 0) as t
+    where not exists (
+        select from unnest(t.order_ids) as other (order_id)
+        cross join lateral (select forgotten_at from orders where order_id = other.order_id offset 0) as o
+        where o.forgotten_at is null and other.order_id <> all (p_order_ids)
+    )
+    order by t.thread_id
+);
 
 -- Orders that ended before `p_before`, need nobody and still have personal data: {order_ids, paths} with the files to remove from
 -- the shelf first. A conversation goes with the last of its orders, and again when it went on after that.
@@ -274,21 +279,29 @@ declare
         select o.order_id from orders as o
         where o.state in ('shipped', 'refused', 'cancelled') and o.state_since < p_before and o.forgotten_at is null
             and not exists (select from attention(p_now) as a where a.order_id = o.order_id)
-        order by o.order_id limit p_limit
+        order by o.state_since, o.order_id limit p_limit
     ) || array(
-        select distinct o.order_id from threads as t inner join orders as o on o.order_id = any (t.order_ids)
-        where t.forgotten_at < t.stored_at and t.updated_at < p_before and o.forgotten_at is not null
+        select distinct o.order_id
+        from threads as t
+        cross join lateral unnest(t.order_ids) as its (order_id)
+        cross join lateral (select * from orders where order_id = its.order_id offset 0) as o
+        where t.forgotten_at < t.stored_at and t.updated_at < p_before and o.forgotten_at is not null and not exists (
+            select from unnest(t.order_ids) as other (order_id)
+            cross join lateral (select forgotten_at from orders where order_id = other.order_id offset 0) as k
+            where k.forgotten_at is null
+        )
         order by o.order_id limit p_limit
     );
+    said constant text[] := threads_to_forget(old);
 begin
     return jsonb_build_object('order_ids', to_jsonb(old), 'paths', (
         select coalesce(jsonb_agg(files.path order by files.path), '[]') from (
             select s.label_path as path from shipments as s inner join orders as o using (order_id)
             where s.order_id = any (old) and s.label_path is not null and o.forgotten_at is null
             union
-            select f.path from threads_to_forget(old) as t
-            inner join messages as m using (thread_id) inner join message_files as f using (message_id)
-            where f.path is not null
+            select f.path from messages as m
+            cross join lateral (select path from message_files where message_id = m.message_id offset 0) as f
+            where m.thread_id = any (said) and f.path is not null
         ) as files
     ));
 end
@@ -311,11 +324,11 @@ begin
     where order_id = any (gone);
     update shipments set request = request - 'destination', updated_at = p_now where order_id = any (gone) and request ? 'destination';
     update findings set raw = null where raw is not null and (order_id = any (gone) or closed_at is not null);
-    said := array(select thread_id from threads_to_forget(gone) order by thread_id);
+    said := threads_to_forget(gone);
     perform from threads where thread_id = any (said) order by thread_id for no key update;
     update threads set topic = '', forgotten_at = p_now where thread_id = any (said);
     update message_files as f set name = '', path = null, problem = 'forgotten' -- kept, so that it is not fetched again
-    from messages as m where m.message_id = f.message_id and m.thread_id = any (said);
+    where f.message_id = any (array(select message_id from messages where thread_id = any (said)));
     update messages set sender = '', body_raw = '', body_text = '', attachments = '[]' where thread_id = any (said);
     update replies set body = '', problem = case when message_id is null then coalesce(problem, 'forgotten') end
     where thread_id = any (said);

@@ -119,9 +119,9 @@ begin atomic
     where k.backend = any (p_backends) and k.state <> 'voided' and k.bought_at < p_now - interval '1 hour'
         and k.bought_at >= (p_first + 1)::timestamp at time zone 'America/Toronto' -- the carrier's calendar
         and k.bought_at < p_last::timestamp at time zone 'America/Toronto'
-        and not exists (
-            select from carrier_shipments as c where c.backend = k.backend and c.shipment_id = k.shipment_id
-        )
+        and not coalesce((
+            select true from carrier_shipments as c where c.backend = k.backend and c.shipment_id = k.shipment_id
+        ), false)
     union all
     select 'not_sold', k.shipment_id, k.order_id, format('the carrier no longer lists shipment %s, which we have bought', k.shipment_id)
     from carrier_shipments as c
