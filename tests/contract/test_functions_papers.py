@@ -41,7 +41,7 @@ def test_the_labels_of_all_waiting_orders_are_one_pdf(
     assert_a_file(answer, f"labels {today} (3 orders).pdf")
     assert pages(answer) == 3 * pages(desk.get(f"/orders/{orders[0]}/label"))
     titles = [mark["/Title"] for mark in PdfReader(io.BytesIO(answer.data)).outline if isinstance(mark, dict)]
-    assert sorted(title.partition(" ")[0] for title in titles) == sorted(orders)
+    assert sorted(str(title).partition(" ")[0] for title in titles) == sorted(orders)
     assert log.entries[0]["labels"] == 3
 
 
