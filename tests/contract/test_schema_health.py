@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment, finding, move
-from tests.contract.schema_rows import NOW, Json, item
+from tests.contract.schema_rows import NOW, OWNER, Json, item
 
 NOTHING = {
     "enrichment_figures": {
@@ -19,6 +19,10 @@ NOTHING = {
         "labels_unknown": 0,
         "oldest_label_unknown_seconds": 0,
         "orders_for_person": 0,
+        "orders_unmatched": 0,
+        "marketplace_look_seconds": 0,
+        "carrier_look_seconds": 0,
+        "breakers_open": 0,
     },
 }
 
@@ -108,3 +112,18 @@ def test_orders_that_cannot_go_on_and_those_with_open_money_wait_for_a_person(
     assert figures(fulfillment) == {"orders_for_person": 2}
     fulfillment.retry("A")
     assert figures(fulfillment) == {"orders_for_person": 1}
+
+
+def test_looks_at_the_outside_age_and_contradictions_and_stopped_stages_are_counted(
+    fulfillment: Fulfillment,
+) -> None:
+    fulfillment.looked()
+    fulfillment.find(finding("not_sold", "S9", order_id=None), finding("other_api", "S9", order_id=None))
+    fulfillment.begin_stage(owner=OWNER)
+    fault = {"cause": "account", "reason": "the key is refused", "hold_seconds": 300}
+    fulfillment.end_stage(OWNER, finished=False, fault=fault)
+    assert figures(fulfillment) == {"orders_unmatched": 1, "breakers_open": 1}
+    later = fulfillment.later(hours=2)
+    later.looked("marketplace")
+    fulfillment.end("not_sold", "S9")
+    assert figures(later) == {"carrier_look_seconds": 7200, "breakers_open": 1}
