@@ -60,7 +60,7 @@ def outcome(answer: Mapping[str, Any]) -> str:
 
 
 def show_look(screen: Screen, answer: Mapping[str, Any]) -> None:
-    symbol = "warning" if "held" in answer or answer.get("failed") else "done"
+    symbol = "warning" if isinstance(answer.get("held"), dict) or answer.get("failed") else "done"
     screen.line(f"{screen.symbol(symbol)} looked now: {outcome(answer)}")
 
 

@@ -166,7 +166,10 @@ class RunningFulfillment:
     def look_outside(self, day: date | None = None) -> Json:
         """Compares the account with marketplace and carrier now; returns the account."""
         runner = StageRunner(self.store, PIPELINE, self.clock, self.advance)
-        work = partial(self.work(RECONCILE), day=day, carrier_now=True)
+        check = OutsideCheck(
+            self.marketplace, self.carriers, self.store, self.shelf, self.check_terms, self.clock
+        )
+        work = partial(check, day=day, carrier_now=True)
         runner.run(RECONCILE, Firing(f"by-hand-{next(self.numbers)}"), 1000, work)
         return self.store.reconcile_orders(None)
 

@@ -1,4 +1,4 @@
-"""What a person must know of beside an order's state: an open finding asks for a person until it ends. Pure."""
+"""An open finding asks for a person, beside an order's state, until it ends. Pure."""
 
 import hashlib
 import json

@@ -49,7 +49,7 @@ CALENDAR = timezone(timedelta(hours=-5))
 
 @dataclass
 class Look:
-    """What a look at the carrier has covered."""
+    """The days and APIs that a look at the carrier covers, and its problems."""
 
     first: date
     last: date

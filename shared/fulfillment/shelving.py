@@ -1,4 +1,4 @@
-"""What happens to a label once it is paid for: its PDF goes to the shelf, or its money comes back."""
+"""Puts the PDFs of paid labels on the shelf, and sends the calls that bring money back."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -129,7 +129,8 @@ class LabelStore(OrderStore, Protocol):
     ) -> str:
         """Returns the shipment's state: bought, or undo_due when its order no longer needs it.
 
-        `backend` is the API that sold it, if that is not the one that was asked for. A label that is known already gets its new link, as of a suspended one that can be used now.
+        `backend` is the API that sold it, if that is not the one that was asked for. A label that is known already
+        gets its new link, as of a suspended one that can be used now.
         """
         ...
 

@@ -13,7 +13,7 @@ from cli.addresses import Address, Function
 from cli.answer_file import AnswerFile
 from cli.client import Call, Client
 from cli.failures import NotReached, WrongUsage
-from tests.cli_support import PROJECT, FunctionsStandIn, Scripted, problem
+from tests.cli_support import PROJECT, CommandLine, FunctionsStandIn, Scripted, problem
 
 PATH = "/workflow/labels"
 CONTENT = bytes(range(256)) * 4000
@@ -141,3 +141,56 @@ def test_a_file_is_not_shown_on_a_terminal() -> None:
 
     assert done.returncode != 0
     assert "a terminal cannot show this file" in done.stderr
+
+
+# --- the commands
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "query"),
+    [
+        (("labels",), "/workflow/labels", {}),
+        (("labels", "BB-1"), "/workflow/orders/BB-1/label", {}),
+        (("labels", "BB-1", "BB-2"), "/workflow/labels", {"orders": ["BB-1,BB-2"]}),
+        (("labels", "--day", "2026-11-27"), "/workflow/labels", {"day": ["2026-11-27"]}),
+        (("slip", "BB-1"), "/workflow/orders/BB-1/packing-slip", {}),
+        (("file", "f-1"), "/workflow/files/f-1", {}),
+        (("postage", "--csv", "--by", "label"), "/workflow/postage", {"by": ["label"], "csv": ["true"]}),
+    ],
+)
+def test_a_command_writes_the_file_that_it_fetches(
+    cli: CommandLine,
+    functions: FunctionsStandIn,
+    arguments: tuple[str, ...],
+    path: str,
+    query: dict[str, list[str]],
+) -> None:
+    functions.script(path, LABELS)
+
+    done = cli.run(*arguments, "--output", "saved", "--url", functions.url)
+
+    assert done.stdout == f"[ok] written: labels 2026.pdf, {len(CONTENT)} bytes\n"
+    assert (functions.asked[0].path, functions.asked[0].query) == (path, query)
+    assert (cli.folder / "saved").read_bytes() == CONTENT
+
+
+def test_a_label_that_is_missing_leaves_the_file_as_it_was(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script(
+        "/workflow/orders/A/label", problem(404, "not_found", "order A has no label on the shelf")
+    )
+    (cli.folder / "saved").write_bytes(b"old")
+
+    done = cli.run("labels", "A", "--output", "saved", "--url", functions.url)
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "order A has no label on the shelf" in done.stderr
+    assert (cli.folder / "saved").read_bytes() == b"old"
+
+
+def test_a_file_command_needs_a_file(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    done = cli.run("labels", "--url", functions.url)
+
+    assert (done.returncode, functions.asked) == (2, [])
+    assert "--output" in done.stderr

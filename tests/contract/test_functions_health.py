@@ -26,6 +26,7 @@ CHECKS = {
     "create_labels": {"settings", "database", "label_shelf"},
     "update_tracking": {"settings", "database"},
     "sync_messages": {"settings", "database"},
+    "reconcile_orders": {"settings", "database"},
 }
 SENDER = (
     '{"company": "Acme", "phone": "514-555-0100", "line_1": "502 Main St N", "city": "Montreal",'

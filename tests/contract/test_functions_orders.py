@@ -6,8 +6,23 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from cli.answers import parsed
+from cli.order_answers import (
+    Account,
+    Findings,
+    GuessedSkus,
+    Ledger,
+    Order,
+    OrderPage,
+    OrderStatus,
+    Retried,
+    ShownFinding,
+    Stages,
+    Threads,
+    WrittenReply,
+)
 from shared.fulfillment.findings import Kind, about_order
-from tests.orders_support import LABEL, RECONCILE, RunningFulfillment
+from tests.orders_support import LABEL, MESSAGES, RECONCILE, RunningFulfillment
 from tests.web_support import PROBLEM, Log
 
 Json = dict[str, Any]
@@ -255,3 +270,33 @@ def test_the_stages_are_listed_and_skus_without_a_size(shop: RunningFulfillment,
     assert stages["breakers"] == []
     (guessed,) = desk.get("/sizes/guessed").get_json()["skus"]
     assert (guessed["sku"], guessed["orders"]) == ("DISC", 1)
+
+
+def test_the_command_line_understands_every_answer(shop: RunningFulfillment, desk: FlaskClient) -> None:
+    (order,) = shop.labelled()
+    shop.store.add_findings([about_order(Kind.PRICE_DIFFERS, order, "the carrier charges 3.00")], RECONCILE)
+    said = {"body": "Where is it?", "attachments": [{"id": "f-1", "name": "photo.jpg", "size": 9}]}
+    thread = {"thread_id": "T-1", "order_id": order, "messages": [said]}
+    shop.market.control("POST", "threads", {"threads": [thread]})
+    shop.fire(MESSAGES)
+    decided = desk.post(f"/orders/{order}/relabel", json=SIGNED)
+    ident = "3f0c2f5e-6f0b-4d56-9a53-5d3c1f6f2b11"
+    written = desk.post("/threads/T-1/reply", json={"reply_id": ident, "body": "On its way.", "by": "Ana"})
+    retried = desk.post("/orders/retry", json=SIGNED | {"order_ids": [order], "dry_run": True})
+    assert parsed(Order, decided.get_json()).state == "accepted"
+    assert parsed(WrittenReply, written.get_json()).reply_id == ident
+    assert parsed(Retried, retried.get_json()).left[0].order_id == order
+
+    assert parsed(OrderPage, desk.get("/orders").get_json()).orders[0].order_id == order
+    status = parsed(OrderStatus, desk.get(f"/orders/{order}").get_json())
+    assert (status.shipments[0].wanted, len(status.history)) == (False, 4)
+    (finding,) = parsed(Findings, desk.get("/findings").get_json()).findings
+    closed = desk.post(f"/findings/{finding.id}/close", json=SIGNED).get_json()
+    assert parsed(ShownFinding, closed) == finding
+    (told,) = parsed(Threads, desk.get("/threads").get_json()).threads
+    assert (told.messages[0].files[0].name, told.replies[0].message_id) == ("photo.jpg", None)
+    stages = parsed(Stages, desk.get("/stages").get_json())
+    assert {run.stage for run in stages.stage_runs} == {LABEL, MESSAGES}
+    assert parsed(Account, desk.get("/reconcile/orders").get_json()).seen == 1
+    assert parsed(Ledger, desk.get("/postage").get_json()).currency == "CAD"
+    assert len(parsed(GuessedSkus, desk.get("/sizes/guessed").get_json()).skus) == 1

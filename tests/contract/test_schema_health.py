@@ -1,11 +1,12 @@
 """The figures of alerts: each changes with its subject and with nothing else."""
 
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment, finding, move
-from tests.contract.schema_rows import NOW, OWNER, Json, item
+from tests.contract.schema_rows import NOW, Json, item
 
 NOTHING = {
     "enrichment_figures": {
@@ -114,16 +115,27 @@ def test_orders_that_cannot_go_on_and_those_with_open_money_wait_for_a_person(
     assert figures(fulfillment) == {"orders_for_person": 1}
 
 
-def test_looks_at_the_outside_age_and_contradictions_and_stopped_stages_are_counted(
+def test_a_finding_counts_as_unmatched_only_while_it_contradicts_the_outside(
     fulfillment: Fulfillment,
 ) -> None:
-    fulfillment.looked()
-    fulfillment.find(finding("not_sold", "S9", order_id=None), finding("other_api", "S9", order_id=None))
-    fulfillment.begin_stage(owner=OWNER)
-    fault = {"cause": "account", "reason": "the key is refused", "hold_seconds": 300}
-    fulfillment.end_stage(OWNER, finished=False, fault=fault)
-    assert figures(fulfillment) == {"orders_unmatched": 1, "breakers_open": 1}
-    later = fulfillment.later(hours=2)
-    later.looked("marketplace")
-    fulfillment.end("not_sold", "S9")
-    assert figures(later) == {"carrier_look_seconds": 7200, "breakers_open": 1}
+    fulfillment.find(
+        finding("sold_unknown", "S9", order_id=None), finding("undo_refused", "S8", order_id=None)
+    )
+    assert figures(fulfillment) == {"orders_unmatched": 1}
+    fulfillment.close("sold_unknown", "S9")
+    assert figures(fulfillment) == {}
+
+
+def test_each_look_has_an_age_of_its_own(fulfillment: Fulfillment) -> None:
+    fulfillment.looked("carrier")
+    replace(fulfillment, now=NOW + timedelta(hours=1)).looked("marketplace")
+    later = replace(fulfillment, now=NOW + timedelta(hours=2))
+    assert figures(later) == {"carrier_look_seconds": 7200, "marketplace_look_seconds": 3600}
+
+
+def test_a_breaker_is_open_from_a_stop_to_the_next_run_that_works(fulfillment: Fulfillment) -> None:
+    for cycle, fault in (("1", {"cause": "account", "reason": "no", "hold_seconds": 300}), ("2", None)):
+        owner = uuid.uuid4()
+        fulfillment.begin_stage(owner=owner, cycle=cycle)
+        assert fulfillment.end_stage(owner, cycle=cycle, fault=fault)
+        assert figures(fulfillment) == ({"breakers_open": 1} if fault else {})

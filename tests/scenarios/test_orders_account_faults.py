@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from shared.fulfillment.sequence import FIRST_HOLD, firing_of
+from shared.fulfillment.sequence import firing_of
 from shared.vendors.canada_post.account import Settlement
 from tests.canada_post_support import ACCOUNT, BACKENDS, SHIPMENTS, client
 from tests.orders_support import ACCEPT, CYCLE, LABEL, PIPELINE, TRACK, RunningFulfillment
@@ -85,7 +85,7 @@ def test_what_is_one_order_s_own_fault_stops_no_other(fulfillment: RunningFulfil
 
 
 def test_a_breaker_holds_the_schedule_and_tries_again_after_a_while(fulfillment: RunningFulfillment) -> None:
-    orders = fulfillment.waiting(3)
+    fulfillment.waiting(3)
     fulfillment.disturb(
         "market", {"kind": "error_before", "status": 403, "path": "/api/orders", "method": "PUT"}
     )
@@ -95,7 +95,8 @@ def test_a_breaker_holds_the_schedule_and_tries_again_after_a_while(fulfillment:
 
     scheduled()
     fulfillment.at(fulfillment.clock.now + CYCLE - timedelta(seconds=1))
-    tried, held = [], []
+    tried: list[int] = []
+    held: list[int] = []
     for _ in range(12):
         fulfillment.advance(CYCLE.total_seconds())
         before = fulfillment.struck("market")
@@ -107,12 +108,10 @@ def test_a_breaker_holds_the_schedule_and_tries_again_after_a_while(fulfillment:
     assert max(tried) <= 2
     found = fulfillment.store.open_breakers()[0]
     assert (found["tries"], found["stage"]) == (len(tried) + 1, ACCEPT)
-    assert timedelta(hours=1) >= FIRST_HOLD * 2
 
     fulfillment.disturb("market")
     by_hand = fulfillment.fire(ACCEPT)
     assert (by_hand["done"], fulfillment.store.open_breakers()) == (3, []), "a call by hand does not wait"
-    del orders
 
 
 def test_the_stages_page_shows_the_breaker(fulfillment: RunningFulfillment, deployed: Start) -> None:

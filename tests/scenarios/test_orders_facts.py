@@ -1,4 +1,4 @@
-"""A label is bought by what the marketplace shows at that moment, and an order that no parcel can carry is not accepted."""
+"""A label is bought by what the marketplace shows at that moment; an order that no parcel can carry is not accepted."""
 
 from dataclasses import replace
 

@@ -33,7 +33,8 @@ def test_each_cause_that_stops_a_stage_has_a_row_that_says_what_to_do() -> None:
 
 
 def test_a_refused_account_is_tried_again_as_the_page_says() -> None:
-    assert (timedelta(minutes=5), timedelta(hours=1)) == (FIRST_HOLD, LONGEST_HOLD)
+    assert timedelta(minutes=5) == FIRST_HOLD
+    assert timedelta(hours=1) == LONGEST_HOLD
     assert (
         "after 5 minutes, then twice as long each time, up to an hour"
         in rows("A stage is stopped")["account"]

@@ -213,7 +213,7 @@ def _explained(line: str) -> str:
     """Adds the part's description to the stack's line about it."""
     match line.split():
         case [name, state, seconds, "s"] if name in PURPOSES:
-            return f"  {name:<15} {state:<5} {seconds:>5} s   {PURPOSES[name]}"
+            return f"  {name:<16} {state:<5} {seconds:>5} s   {PURPOSES[name]}"
     return line
 
 
