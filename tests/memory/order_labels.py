@@ -91,8 +91,6 @@ class InMemoryLabels(InMemoryOrders):
         self, shipment_id: str, bought: Bought, undo: UndoCall, backend: str | None = None
     ) -> str:
         order, shipment = self._shipment(shipment_id)
-        if backend and shipment.state in (*UNSETTLED, "failed"):
-            shipment.backend = backend
         other = order.live is not None and order.live is not shipment
         is_needed = order.state in (*UNLABELLED, S.LABEL_FAILED) and not other
         now = self.clock()
