@@ -57,8 +57,8 @@ def test_what_a_person_closed_stays_closed_for_the_same_reason_and_opens_for_ano
 def test_a_closed_finding_shows_who_closed_it_and_a_second_closing_is_a_conflict(
     fulfillment: Fulfillment,
 ) -> None:
-    fulfillment.find(finding("label_unusable"))
     fulfillment.accepted()
+    fulfillment.find(finding("label_unusable"))
     row = fulfillment.one("select id from findings")
     fulfillment.close("label_unusable", note="called them")
     (closed,) = fulfillment.status()["closed_findings"]
@@ -124,6 +124,7 @@ ENDS: list[tuple[Kind, Callable[[Fulfillment], object]]] = [
     (Kind.OTHER_API, moved),
     (Kind.OTHER_API, decided("retry_order")),
     (Kind.LABEL_UNUSABLE, ended_by_the_stage("label_unusable")),
+    (Kind.LABEL_UNUSABLE, moved),
 ]
 
 

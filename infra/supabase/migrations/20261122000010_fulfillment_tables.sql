@@ -66,8 +66,9 @@ create index orders_by_deadline on orders (ship_before, order_id) where state no
 create index orders_to_forget on orders (state_since, order_id)
 where state in ('shipped', 'refused', 'cancelled') and forgotten_at is null;
 
--- How long an order or its label may stay as it is before a person looks: `within` from its beginning (for pending_acceptance from
--- the buyer's order), but no later than `before_shipping` ahead of the marketplace's ship-by date. Change a limit with UPDATE.
+-- How long an order or its label may stay as it is before a person looks: `within` from its beginning (for pending_acceptance
+-- from the buyer's order), but no later than `before_shipping` ahead of the marketplace's ship-by date. Change a limit with
+-- UPDATE.
 create table order_limits (
     what text primary key, -- a state of an order, or of its label
     within interval not null,
@@ -192,7 +193,8 @@ create index shipments_by_carrier_id on shipments (shipment_id) where shipment_i
 create index shipments_sold_twice on shipments (order_id) where also_sold <> '{}';
 create index shipments_by_further_id on shipments using gin (also_sold) where also_sold <> '{}';
 
--- Size of one piece, by the seller's SKU. `guessed_skus` shows those that are missing here: the settings' default is used for them.
+-- Size of one piece, by the seller's SKU. `guessed_skus` shows those that are missing here: the settings' default is used for
+-- them.
 create table parcel_sizes (
     sku text primary key,
     weight numeric(7, 3) not null check (weight > 0 and weight <= 30), -- kilograms; the carrier takes no heavier parcel

@@ -44,7 +44,9 @@ create function limit_of(
 language sql stable
 return least(
     case p_state when 'pending_acceptance' then p_ordered_at else p_since end + p_limit.within,
-    case when p_ship_before - p_limit.before_shipping is not null then greatest(p_ship_before - p_limit.before_shipping, p_since) end
+    case
+        when p_ship_before - p_limit.before_shipping is not null then greatest(p_ship_before - p_limit.before_shipping, p_since)
+    end
 );
 
 -- Refuses illegal arrows and appends the history row of each legal one.
@@ -83,7 +85,8 @@ $$;
 create trigger order_state_since before update of state on orders
 for each row when (new.state <> old.state) execute function note_state_since();
 
--- Notes a finding once. One that a person has closed is not opened again for the same reason, unless that person had it tried again.
+-- Notes a finding once. One that a person has closed is not opened again for the same reason, unless that person had it tried
+-- again.
 create function add_finding(
     p_kind text, p_subject text, p_order_id text, p_reason text, p_found_by text, p_raw jsonb default null,
     p_now timestamptz default clock_timestamp()
@@ -150,7 +153,9 @@ begin
         )
     end;
     if why is not null then
-        perform add_finding('ended_without_us', new.order_id, new.order_id, why, coalesce(new.stage, 'a stage'), null, new.updated_at);
+        perform add_finding(
+            'ended_without_us', new.order_id, new.order_id, why, coalesce(new.stage, 'a stage'), null, new.updated_at
+        );
     end if;
     return null;
 end
@@ -185,12 +190,14 @@ begin
             and state in ('requested', 'unknown', 'bought')
     ) then
         perform add_finding(
-            'address_changed', new.order_id, new.order_id, format('the address was changed after its label was asked for%s', moment),
+            'address_changed', new.order_id, new.order_id,
+            format('the address was changed after its label was asked for%s', moment),
             coalesce(new.stage, 'a stage'), null, new.updated_at
         );
     elsif new.address_override is not null then
         perform add_finding(
-            'address_changed', new.order_id, new.order_id, format('the marketplace''s address changed; a person''s own address is used%s', moment),
+            'address_changed', new.order_id, new.order_id,
+            format('the marketplace''s address changed; a person''s own address is used%s', moment),
             coalesce(new.stage, 'a stage'), null, new.updated_at
         );
     end if;

@@ -93,8 +93,8 @@ end
 $$;
 
 -- Ends the run with the function's answer. `p_fault` is {cause, reason, hold_seconds} when a vendor or our account stopped it: it
--- opens the stage's breaker, or notes a further try that failed; a run that finished without one closes the breaker. False: another
--- run has the stage.
+-- opens the stage's breaker, or notes a further try that failed; a run that finished without one closes the breaker. False:
+-- another run has the stage.
 create function end_stage(
     p_cycle text, p_stage text, p_owner uuid, p_finished boolean, p_result jsonb, p_fault jsonb default null,
     p_now timestamptz default clock_timestamp()

@@ -75,8 +75,8 @@ begin
 end
 $$;
 
--- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason}], one for each order. An order in another state stays as it
--- is. Returns the ids that moved, also when the same call moved them before.
+-- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason}], one for each order. An order in another state stays as
+-- it is. Returns the ids that moved, also when the same call moved them before.
 create function move_orders(p_moves jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns text[]
 language plpgsql set search_path = public, pg_temp as $$
 begin
@@ -182,4 +182,3 @@ begin
     return to_jsonb(one) - 'raw';
 end
 $$;
-

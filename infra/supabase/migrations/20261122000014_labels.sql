@@ -113,10 +113,10 @@ begin
 end
 $$;
 
--- Stores a paid label before its PDF is fetched, or what the carrier says of it later. `p_bought` is {shipment_id, tracking_number,
--- label_link, links, price, carrier_status, also_sold, undo, backend}. A label that was sold although its request had failed is used if its
--- order still needs one; if the order no longer needs it, its undo is due. A further label of the same request is kept in
--- `also_sold`. Returns {state}.
+-- Stores a paid label before its PDF is fetched, or what the carrier says of it later. `p_bought` is {shipment_id,
+-- tracking_number, label_link, links, price, carrier_status, also_sold, undo, backend}. A label that was sold although its
+-- request had failed is used if its order still needs one; if the order no longer needs it, its undo is due. A further label of
+-- the same request is kept in `also_sold`. Returns {state}.
 create function note_label_bought(
     p_shipment uuid, p_bought jsonb, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -275,7 +275,9 @@ begin
     if found then
         perform add_finding(
             'undo_refused', one.order_id, one.order_id,
-            format('the carrier refused to undo label %s: %s', (select request_id from shipments where id = p_shipment), p_message),
+            format(
+                'the carrier refused to undo label %s: %s', (select request_id from shipments where id = p_shipment), p_message
+            ),
             'create-labels', null, p_now
         );
     end if;

@@ -17,7 +17,8 @@ begin
     )
     order by thread_id, updated_at desc
     on conflict (thread_id) do update
-    set topic = case when k.forgotten_at is null then excluded.topic else k.topic end, order_ids = excluded.order_ids, updated_at = excluded.updated_at,
+    set topic = case when k.forgotten_at is null then excluded.topic else k.topic end,
+        order_ids = excluded.order_ids, updated_at = excluded.updated_at,
         reply_needed_since = excluded.reply_needed_since, stored_at = p_now
     where k.updated_at <= excluded.updated_at
         and (k.order_ids, k.updated_at, k.reply_needed_since, k.topic) is distinct from (
@@ -158,14 +159,16 @@ create function note_reply_refused(p_reply uuid, p_message text, p_now timestamp
 language plpgsql set search_path = public, pg_temp as $$
 declare
     about text := (
-        select o.order_id from replies as r inner join threads as t using (thread_id) inner join orders as o on o.order_id = any (t.order_ids)
+        select o.order_id from replies as r inner join threads as t using (thread_id)
+            inner join orders as o on o.order_id = any (t.order_ids)
         where r.reply_id = p_reply order by o.order_id limit 1
     );
 begin
     update replies set problem = p_message where reply_id = p_reply and message_id is null;
     if found then
         perform add_finding(
-            'reply_refused', p_reply::text, about, format('the marketplace does not take a reply: %s', p_message), 'sync-messages',
+            'reply_refused', p_reply::text, about, format('the marketplace does not take a reply: %s', p_message),
+            'sync-messages',
             null, p_now
         );
     end if;

@@ -2,7 +2,8 @@
 
 -- Why a person must look at which order, and since when: one row for each reason. The planner sees through this function, so a
 -- condition on `order_id` uses the indexes.
-create function attention(p_now timestamptz) returns table (order_id text, kind text, finding bigint, reason text, since timestamptz)
+create function attention(p_now timestamptz)
+returns table (order_id text, kind text, finding bigint, reason text, since timestamptz)
 language sql stable
 begin atomic
     select
@@ -174,7 +175,8 @@ return (
         'findings', coalesce(jsonb_agg(to_jsonb(f) - 'raw' order by f.id), '[]')
     )
     from (
-        select * from findings where closed_at is null and (p_kind is null or kind = p_kind) and id > p_after order by id limit p_limit
+        select * from findings where closed_at is null and (p_kind is null or kind = p_kind) and id > p_after
+            order by id limit p_limit
     ) as f
 );
 
@@ -216,12 +218,12 @@ return (
     where l.what = p_source || ' look'
 );
 
--- The place of every order, and what the outside says. An order is seen when its history begins, and its place is counted from its
--- row, so a lost order shows, and so does one whose state is not its history's last. Labels: `sold` is the number that we know,
--- bought + sold_twice; bought = on_the_shelf + pdf_pending + undo_to_prepare + undo_due + undo_asked + undone; `unaccounted`
--- counts orders whose state and label contradict each other. `outside` has the last look at the marketplace and at the carrier,
--- and how many findings contradict us. `verdict` is balanced, unbalanced, or unverified while a look is missing or too old.
--- `p_day` (UTC) chooses the orders first seen on that day; null chooses all.
+-- The place of every order, and what the outside says. An order is seen when its history begins, and its place is counted from
+-- its row, so a lost order shows, and so does one whose state is not its history's last. Labels: `sold` is the number that we
+-- know, bought + sold_twice; bought = on_the_shelf + pdf_pending + undo_to_prepare + undo_due + undo_asked + undone;
+-- `unaccounted` counts orders whose state and label contradict each other. `outside` has the last look at the marketplace and at
+-- the carrier, and how many findings contradict us. `verdict` is balanced, unbalanced, or unverified while a look is missing or
+-- too old. `p_day` (UTC) chooses the orders first seen on that day; null chooses all.
 create function reconcile_orders(p_day date default null, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare

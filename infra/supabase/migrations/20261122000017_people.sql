@@ -18,15 +18,16 @@ $$;
 create function close_findings_by(p_order_id text, p_kinds text[], p_by text, p_note text, p_now timestamptz) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 begin
-    perform from findings where order_id = p_order_id and closed_at is null and kind = any (p_kinds) order by id for no key update;
+    perform from findings where order_id = p_order_id and closed_at is null and kind = any (p_kinds)
+    order by id for no key update;
     update findings set closed_at = p_now, closed_by = p_by, note = p_note
     where order_id = p_order_id and closed_at is null and kind = any (p_kinds);
     return found;
 end
 $$;
 
--- The stages try again: a failed order returns to the state in which its stage picks it up, and one that no single parcel can carry
--- is accepted all the same. Raises PT404, PT409.
+-- The stages try again: a failed order returns to the state in which its stage picks it up, and one that no single parcel can
+-- carry is accepted all the same. Raises PT404, PT409.
 create function retry_order(
     p_order_id text, p_by text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -96,8 +97,8 @@ begin
 end
 $$;
 
--- An address of a person's own, used for the label instead of the marketplace's, which is kept; null takes the marketplace's again.
--- An order whose label failed is tried again with it. Raises PT404, and PT409 for an order that has ended.
+-- An address of a person's own, used for the label instead of the marketplace's, which is kept; null takes the marketplace's
+-- again. An order whose label failed is tried again with it. Raises PT404, and PT409 for an order that has ended.
 create function override_address(
     p_order_id text, p_address jsonb, p_by text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -124,7 +125,8 @@ begin
 end
 $$;
 
--- The order is to be refused at the marketplace; accept-orders sends it. Raises PT404, and PT409 once it is accepted or has ended.
+-- The order is to be refused at the marketplace; accept-orders sends it. Raises PT404, and PT409 once it is accepted or has
+-- ended.
 create function refuse_order(
     p_order_id text, p_by text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -210,8 +212,8 @@ begin
 end
 $$;
 
--- A person says how the order's needless labels ended: `p_outcome` is voided, refunded or disputed (the money is given up). Labels
--- that were sold twice are seen to with that. Raises PT404, and PT409 when there is nothing to undo.
+-- A person says how the order's needless labels ended: `p_outcome` is voided, refunded or disputed (the money is given up).
+-- Labels that were sold twice are seen to with that. Raises PT404, and PT409 when there is nothing to undo.
 create function note_undone(
     p_order_id text, p_outcome text, p_by text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -221,7 +223,8 @@ declare
 begin
     update shipments
     set state = case
-            when state in ('undo_due', 'undo_asked') or (state = 'disputed' and p_outcome = 'refunded') then p_outcome::shipment_state
+            when state in ('undo_due', 'undo_asked') or (state = 'disputed' and p_outcome = 'refunded')
+                then p_outcome::shipment_state
             else state
         end,
         undone_at = p_now, undone_by = p_by, message = p_note, also_sold_seen = also_sold,
@@ -307,8 +310,8 @@ begin
 end
 $$;
 
--- Removes the personal data of ended orders, and the raw answers of closed findings. The account stays: states, prices, ids, paths
--- and history. Returns the number of these orders.
+-- Removes the personal data of ended orders, and the raw answers of closed findings. The account stays: states, prices, ids,
+-- paths and history. Returns the number of these orders.
 create function forget_personal_data(p_order_ids text[], p_now timestamptz default clock_timestamp()) returns integer
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -322,7 +325,8 @@ begin
     );
     update orders set address = null, address_override = null, forgotten_at = p_now, updated_at = p_now
     where order_id = any (gone);
-    update shipments set request = request - 'destination', updated_at = p_now where order_id = any (gone) and request ? 'destination';
+    update shipments set request = request - 'destination', updated_at = p_now
+        where order_id = any (gone) and request ? 'destination';
     update findings set raw = null where raw is not null and (order_id = any (gone) or closed_at is not null);
     said := threads_to_forget(gone);
     perform from threads where thread_id = any (said) order by thread_id for no key update;

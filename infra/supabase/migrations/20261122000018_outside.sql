@@ -53,7 +53,8 @@ begin
 end
 $$;
 
--- Stores what the carrier says of one shipment: `p_shipment` is {shipment_id, request_id, reference, tracking_number, price, status}.
+-- Stores what the carrier says of one shipment: `p_shipment` is {shipment_id, request_id, reference, tracking_number, price,
+-- status}.
 create function store_carrier_shipment(
     p_backend text, p_shipment jsonb, p_now timestamptz default clock_timestamp()
 ) returns void
@@ -99,7 +100,8 @@ begin atomic
         where s.request_id = l.request_id and s.backend = l.backend and s.state in ('requested', 'unknown')
     )
     union all
-    select 'sold_twice', l.shipment_id, l.order_id, format('the carrier sold shipment %s for request %s, too', l.shipment_id, l.our_request)
+    select 'sold_twice', l.shipment_id, l.order_id,
+        format('the carrier sold shipment %s for request %s, too', l.shipment_id, l.our_request)
     from listed as l where l.is_further and not l.is_seen
     union all
     select 'price_differs', l.shipment_id, l.order_id, format(
@@ -114,7 +116,8 @@ begin atomic
     from listed as l
     where not l.is_further and l.tracking_number is not null and not same_number(l.tracking_number, l.our_number)
     union all
-    select 'not_sold', k.shipment_id, k.order_id, format('the carrier does not list shipment %s, which we have bought', k.shipment_id)
+    select 'not_sold', k.shipment_id, k.order_id,
+        format('the carrier does not list shipment %s, which we have bought', k.shipment_id)
     from shipments as k
     where k.backend = any (p_backends) and k.state <> 'voided' and k.bought_at < p_now - interval '1 hour'
         and k.bought_at >= (p_first + 1)::timestamp at time zone 'America/Toronto' -- the carrier's calendar
@@ -123,15 +126,16 @@ begin atomic
             select true from carrier_shipments as c where c.backend = k.backend and c.shipment_id = k.shipment_id
         ), false)
     union all
-    select 'not_sold', k.shipment_id, k.order_id, format('the carrier no longer lists shipment %s, which we have bought', k.shipment_id)
+    select 'not_sold', k.shipment_id, k.order_id,
+        format('the carrier no longer lists shipment %s, which we have bought', k.shipment_id)
     from carrier_shipments as c
     inner join shipments as k on k.backend = c.backend and k.shipment_id = c.shipment_id
     where c.backend = any (p_backends) and c.day between p_first and p_last and c.status = 'not listed' and k.state <> 'voided';
 end;
 
--- Matches the carrier's list of the days from `p_first` to `p_last` with our labels, notes what does not match, and ends what does
--- now. Only APIs of `p_backends` were asked. A label that was bought less than an hour ago, or on the list's first or last day, may
--- not be listed yet. Returns {listed, unread, unmatched: {kind: number}}.
+-- Matches the carrier's list of the days from `p_first` to `p_last` with our labels, notes what does not match, and ends what
+-- does now. Only APIs of `p_backends` were asked. A label that was bought less than an hour ago, or on the list's first or last
+-- day, may not be listed yet. Returns {listed, unread, unmatched: {kind: number}}.
 create function match_carrier(
     p_backends text[], p_first date, p_last date, p_stage text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -148,7 +152,8 @@ begin
     update findings as f set closed_at = p_now
     where f.closed_at is null and f.kind = any (kinds)
         and not exists (
-            select from jsonb_to_recordset(unmatched) as u (kind text, subject text) where u.kind = f.kind and u.subject = f.subject
+            select from jsonb_to_recordset(unmatched) as u (kind text, subject text)
+                where u.kind = f.kind and u.subject = f.subject
         )
         and (
             exists (
@@ -163,7 +168,8 @@ begin
         );
     perform add_finding(u.kind, u.subject, u.order_id, u.reason, p_stage, null, p_now)
     from (
-        select * from jsonb_to_recordset(unmatched) as r (kind text, subject text, order_id text, reason text) order by r.kind, r.subject
+        select * from jsonb_to_recordset(unmatched) as r (kind text, subject text, order_id text, reason text)
+            order by r.kind, r.subject
     ) as u;
     return (
         select jsonb_build_object('listed', count(*), 'unread', count(*) filter (where read_at is null))

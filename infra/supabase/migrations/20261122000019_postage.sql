@@ -9,11 +9,12 @@ return case
     else 'open'
 end;
 
--- The entries from `p_first` to `p_last`, days of the carrier's calendar: a purchase on the day of the carrier's list, else on the
--- day when we learnt of it; a void or refund on the day when we learnt of it. A label that was sold twice has its price from the
--- carrier's list.
+-- The entries from `p_first` to `p_last`, days of the carrier's calendar: a purchase on the day of the carrier's list, else on
+-- the day when we learnt of it; a void or refund on the day when we learnt of it. A label that was sold twice has its price from
+-- the carrier's list.
 create function postage_entries(p_first date, p_last date) returns table (
-    day date, order_id text, request_id text, shipment_id text, tracking_number text, backend text, kind text, cents bigint, ends text
+    day date, order_id text, request_id text, shipment_id text, tracking_number text, backend text, kind text, cents bigint,
+    ends text
 )
 language sql stable
 begin atomic
@@ -27,8 +28,10 @@ begin atomic
         where s.bought_at is not null
         union all
         select
-            coalesce(c.day, (s.not_needed_since at time zone interval '-5 hours')::date), s.order_id, s.request_id, further.sold_id,
-            c.tracking_number, s.backend, 'purchase', round(coalesce(c.price, 0) * 100)::bigint, coalesce(s.also_sold_outcome, 'open')
+            coalesce(c.day, (s.not_needed_since at time zone interval '-5 hours')::date), s.order_id, s.request_id,
+            further.sold_id,
+            c.tracking_number, s.backend, 'purchase', round(coalesce(c.price, 0) * 100)::bigint,
+            coalesce(s.also_sold_outcome, 'open')
         from shipments as s
         cross join lateral unnest(s.also_sold) as further (sold_id)
         left join carrier_shipments as c on c.backend = s.backend and c.shipment_id = further.sold_id
@@ -36,15 +39,18 @@ begin atomic
     where bought.day between p_first and p_last
     union all
     select
-        (s.undone_at at time zone interval '-5 hours')::date, s.order_id, s.request_id, s.shipment_id, s.tracking_number, s.backend,
-        case s.state when 'voided' then 'void' else 'refund' end, -round(coalesce(c.price, s.price, 0) * 100)::bigint, s.state::text
+        (s.undone_at at time zone interval '-5 hours')::date, s.order_id, s.request_id, s.shipment_id, s.tracking_number,
+        s.backend,
+        case s.state when 'voided' then 'void' else 'refund' end,
+        -round(coalesce(c.price, s.price, 0) * 100)::bigint, s.state::text
     from shipments as s
     left join carrier_shipments as c on c.backend = s.backend and c.shipment_id = s.shipment_id
     where s.state in ('voided', 'refunded') and s.undone_at is not null
         and (s.undone_at at time zone interval '-5 hours')::date between p_first and p_last
     union all
     select
-        (s.undone_at at time zone interval '-5 hours')::date, s.order_id, s.request_id, further.sold_id, c.tracking_number, s.backend,
+        (s.undone_at at time zone interval '-5 hours')::date, s.order_id, s.request_id, further.sold_id, c.tracking_number,
+        s.backend,
         case s.also_sold_outcome when 'voided' then 'void' else 'refund' end, -round(coalesce(c.price, 0) * 100)::bigint,
         s.also_sold_outcome
     from shipments as s
@@ -99,7 +105,8 @@ begin
     return jsonb_build_object(
         'first', p_first, 'last', p_last, 'by', p_by, 'currency', 'CAD', 'rows', rows, 'totals', totals,
         'carrier', jsonb_build_object(
-            'listed_cents', listed, 'ours_cents', ours, 'agrees', listed = ours, 'look', last_look('carrier', clock_timestamp()) -> 'checked_at'
+            'listed_cents', listed, 'ours_cents', ours, 'agrees', listed = ours, 'look',
+            last_look('carrier', clock_timestamp()) -> 'checked_at'
         )
     );
 end
