@@ -11,6 +11,7 @@ from shared.wiring.part import check
 CHECKS = {
     "settings": fulfillment.outside_check,
     "database": check(checks.order_tables, fulfillment.order_store),
+    "label_shelf": check(checks.label_shelf, fulfillment.label_shelf),
 }
 
 

@@ -159,9 +159,7 @@ class SupabaseOrderReports(SupabaseCalls):
         return rows
 
     def postage(self, first: date, last: date, by: str) -> Json:
-        ledger: Json = self._rpc.call(
-            "postage", {"p_first": first.isoformat(), "p_last": last.isoformat(), "p_by": by}
-        )
+        ledger: Json = self._call("postage", p_first=first.isoformat(), p_last=last.isoformat(), p_by=by)
         return ledger
 
     def reconcile_orders(self, day: date | None) -> Json:

@@ -254,6 +254,9 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
         answer = self._call("data_to_forget", p_before=before.isoformat(), p_limit=limit)
         return answer["order_ids"], answer["paths"]
 
+    def forget_old_answers(self, before: datetime) -> None:
+        self._rpc.call("forget_old_answers", {"p_before": before.isoformat()})
+
     def forget_personal_data(self, order_ids: Sequence[str]) -> None:
         self._call("forget_personal_data", p_order_ids=list(order_ids))
 

@@ -92,7 +92,7 @@ class Acceptance:
         for look in range(LOOKS):
             if not pending:
                 return
-            if look:
+            if look and any(each.refusal is None for each in pending):
                 self.pause(self.seconds_between_looks)
             pending = self._look(run, pending)
         for each in pending:

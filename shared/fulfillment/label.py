@@ -252,12 +252,13 @@ class LabelPurchase:
         """A suspended label can be released: its shipment is read again."""
         found = wait_and_call(run, lambda: carrier.find(shipment.request_id))
         match found:
-            case Bought():
-                self._note_bought(run, carrier, order_id, shipment, found)
+            case Bought(usable=True, label_link=str() as link):
+                self.shelving.note_bought(carrier, shipment, found)
+                self.shelving.fetch(run, carrier, order_id, shipment, link)
             case NotSent():
                 run.blocked(order_id, found)
             case _:
-                self.shelving.report_unusable(run, order_id, "the carrier does not show it now")
+                self.shelving.report_unusable(run, order_id, "the carrier gave no label that can be used")
 
     def _settled(self, shipment: ShipmentFacts) -> bool:
         return shipment.called_at is not None and self.clock() - shipment.called_at >= SETTLING

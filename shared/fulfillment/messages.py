@@ -21,7 +21,7 @@ from shared.fulfillment.ports import (
     Refused,
     Thread,
 )
-from shared.fulfillment.reading import GROUP, wait_and_call
+from shared.fulfillment.reading import GROUP, isolated, wait_and_call
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import MessageStore, Reply, StoredMessageThread
 
@@ -92,11 +92,9 @@ class MessageSync:
                 continue
             file = wait_and_call(run, partial(self.marketplace.attachment, attachment_id))
             match file:
-                case Attachment(content, media_type):
-                    path = f"attachments/{hashlib.sha256(attachment_id.encode()).hexdigest()[:40]}"
-                    self.shelf.put(path, content, media_type)
-                    self.store.note_file_stored(attachment_id, path, media_type, len(content))
-                    run.counts["files"] += 1
+                case Attachment():
+                    with isolated(run, attachment_id):
+                        self._keep(run, attachment_id, file)
                 case Refused(message, _):
                     self.store.note_file_gone(attachment_id, message)
                     run.failed(attachment_id, message)
@@ -104,6 +102,12 @@ class MessageSync:
                     run.stop(file)
                 case _:
                     run.counts["left"] += 1
+
+    def _keep(self, run: StageRun, attachment_id: str, file: Attachment) -> None:
+        path = f"attachments/{hashlib.sha256(attachment_id.encode()).hexdigest()[:40]}"
+        self.shelf.put(path, file.content, file.media_type)
+        self.store.note_file_stored(attachment_id, path, file.media_type, len(file.content))
+        run.counts["files"] += 1
 
     # --- replies ----------------------------------------------------------------------------------------------
 

@@ -177,8 +177,10 @@ class OutsideCheck:
 
     def _forget(self, run: StageRun) -> None:
         """Files go first: while their paths are known, a failure is made good by the next run."""
+        before = self.clock() - self.terms.keep_for
+        self.store.forget_old_answers(before)
         while run.may_go_on():
-            order_ids, paths = self.store.data_to_forget(self.clock() - self.terms.keep_for, GROUP)
+            order_ids, paths = self.store.data_to_forget(before, GROUP)
             if not order_ids:
                 return
             self.shelf.remove(paths)

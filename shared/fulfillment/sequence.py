@@ -250,12 +250,14 @@ class StageRunner:
             result = answer | run.to_json() | {"error": _public_text(error)}
             end(finished=False, result=result, fault=_fault_of(error, breaker))
             raise
-        result = answer | run.to_json()
         fault = (
             _fault(run.fault.cause, run.fault.message, run.fault.retry_after, breaker) if run.fault else None
         )
         if fault is None and run.suspect:  # the only order: the next firing asks again
             fault = Fault(run.suspect[1].cause, run.suspect[1].message, timedelta())
+        result = answer | run.to_json()
+        if fault:
+            result["stopped"] = {"cause": fault.cause, "reason": fault.reason}
         end(finished=not run.lost, result=result, fault=fault)
         return result
 

@@ -272,6 +272,10 @@ class OutsideStore(OrderStore, Protocol):
 
     def forget_personal_data(self, order_ids: Sequence[str]) -> None: ...
 
+    def forget_old_answers(self, before: datetime) -> None:
+        """Answers that could not be read, of findings that ended before."""
+        ...
+
     def match_carrier(self, backends: Sequence[str], first: date, last: date, stage: str) -> Json:
         """Matches the lists with our labels and notes what does not match. {listed, unread, unmatched: {kind: n}}."""
         ...

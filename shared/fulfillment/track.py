@@ -66,7 +66,7 @@ class TrackingUpdate:
             if found is None or found.state != MarketplaceState.SHIPPING:
                 run.counts["skipped"] += 1
             elif self.waits_for_scan and not (order.shipment and order.shipment.scanned_at):
-                run.counts["held"] += 1
+                run.counts["awaiting_scan"] += 1
             elif not run.may_go_on():
                 run.counts["left"] += 1
             elif not isinstance(answer := self._push(run, order, found), NotSent):

@@ -224,6 +224,9 @@ class InMemoryOutside(InMemoryMessages):
             if set(thread.order_ids) & set(order_ids) and not set(thread.order_ids) & needed
         }
 
+    def forget_old_answers(self, before: datetime) -> None:
+        """The in-memory store keeps no answers."""
+
     def forget_personal_data(self, order_ids: Sequence[str]) -> None:
         for order_id in order_ids:
             order = self.rows[order_id]

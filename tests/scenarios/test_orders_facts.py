@@ -203,9 +203,9 @@ def test_the_cheapest_service_that_keeps_the_promise_is_bought(fulfillment: Runn
 def test_an_order_is_shipped_when_the_carrier_has_it_if_that_is_set(fulfillment: RunningFulfillment) -> None:
     fulfillment.check_terms = replace(fulfillment.check_terms, looks_for_scans=True)
     (order,) = fulfillment.labelled()
-    assert fulfillment.fire(TRACK)["held"] == 1
+    assert fulfillment.fire(TRACK)["awaiting_scan"] == 1
     fulfillment.fire(RECONCILE)
-    assert fulfillment.fire(TRACK)["held"] == 1
+    assert fulfillment.fire(TRACK)["awaiting_scan"] == 1
     fulfillment.post.change(fulfillment.status(order)["shipment"]["shipment_id"], scanned=True)
     assert fulfillment.fire(RECONCILE)["scanned"] == 1
     assert fulfillment.fire(TRACK)["done"] == 1

@@ -282,7 +282,7 @@ create index stage_runs_by_time on stage_runs (begun_at);
 -- A stage that stopped because of a vendor or our account, with its reason: no row while it works.
 create table breakers (
     stage text primary key,
-    cause text not null, -- away, throttled, account
+    cause text not null, -- away, throttled, account, unclear
     reason text not null,
     opened_at timestamptz not null,
     tried_at timestamptz not null,

@@ -345,6 +345,15 @@ return (
     from (select * from stage_runs order by begun_at desc, stage limit p_limit) as r
 );
 
+-- The age of the last complete look; before the first one, the time since a stage ran first.
+create function seconds_without_look(p_source text, p_now timestamptz) returns bigint
+language sql stable set search_path = public, pg_temp
+return coalesce(
+    (last_look(p_source, p_now) ->> 'age_seconds')::bigint,
+    (select extract(epoch from p_now - begun_at)::bigint from stage_runs order by begun_at limit 1),
+    0
+);
+
 -- The numbers of alerts and the dashboard (infra/terraform/metrics.tf), which every sweep logs. The age in seconds, 0 when there
 -- is none; a label is unknown from the call to the carrier until its outcome is stored.
 create function fulfillment_figures(p_now timestamptz default clock_timestamp()) returns jsonb
@@ -354,8 +363,8 @@ language sql stable set search_path = public, pg_temp as $$
         'oldest_label_unknown_seconds', coalesce(extract(epoch from p_now - min(created_at))::bigint, 0),
         'orders_for_person', (select count(distinct order_id) from attention(p_now)),
         'orders_unmatched', (select count(*) from findings where closed_at is null and is_unmatched(kind)),
-        'marketplace_look_seconds', coalesce((last_look('marketplace', p_now) ->> 'age_seconds')::bigint, 0),
-        'carrier_look_seconds', coalesce((last_look('carrier', p_now) ->> 'age_seconds')::bigint, 0),
+        'marketplace_look_seconds', seconds_without_look('marketplace', p_now),
+        'carrier_look_seconds', seconds_without_look('carrier', p_now),
         'breakers_open', (select count(*) from breakers)
     )
     from shipments where state in ('requested', 'unknown') and called_at is not null

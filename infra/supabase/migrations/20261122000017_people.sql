@@ -59,6 +59,15 @@ begin
 end
 $$;
 
+-- Whether a retry would change something.
+create function may_be_retried(p_order_id text) returns boolean
+language sql stable set search_path = public, pg_temp
+return exists (
+    select from orders where order_id = p_order_id and state in ('acceptance_failed', 'label_failed', 'tracking_failed')
+) or exists (
+    select from findings where order_id = p_order_id and closed_at is null and kind in ('no_parcel', 'other_api')
+);
+
 -- Retries all orders of a filter, at most `p_limit`. A dry run changes nothing. Returns {retried: [order ids], left: [{order_id,
 -- reason}], dry_run}; `left` are those of the filter that could not be retried.
 create function retry_orders(
@@ -70,19 +79,13 @@ declare
     retried text[] := '{}';
     kept jsonb := '[]';
 begin
-    for wanted in
-        select w.order_id from wanted_orders(p_filter, p_now) as w order by w.order_id limit p_limit
+    for wanted in -- those that can be retried come first, so that the limit hides none of them
+        select w.order_id from wanted_orders(p_filter, p_now) as w
+        order by not may_be_retried(w.order_id), w.order_id limit p_limit
     loop
         begin
             if p_dry_run then
-                if not exists (
-                    select from orders as o where o.order_id = wanted and (
-                        o.state in ('acceptance_failed', 'label_failed', 'tracking_failed') or exists (
-                            select from findings as f where f.order_id = wanted and f.closed_at is null
-                                and f.kind in ('no_parcel', 'other_api')
-                        )
-                    )
-                ) then
+                if not may_be_retried(wanted) then
                     raise exception 'there is nothing to retry' using errcode = 'PT409';
                 end if;
             else
@@ -309,6 +312,13 @@ begin
     ));
 end
 $$;
+
+-- Removes the answers that could not be read, and whose findings ended before `p_before`.
+create function forget_old_answers(p_before timestamptz) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    update findings set raw = null where raw is not null and closed_at < p_before;
+end;
 
 -- Removes the personal data of ended orders, and the raw answers of closed findings. The account stays: states, prices, ids,
 -- paths and history. Returns the number of these orders.

@@ -81,10 +81,10 @@ begin atomic
         from carrier_shipments as c
         left join lateral (
             select s.*, false as is_further, false as is_seen
-            from shipments as s where s.backend = c.backend and s.shipment_id = c.shipment_id
+            from shipments as s where s.shipment_id = c.shipment_id -- of either API: they may share a ledger
             union all
             select s.*, true, c.shipment_id = any (s.also_sold_seen)
-            from shipments as s where s.backend = c.backend and s.also_sold @> array[c.shipment_id] and s.also_sold <> '{}'
+            from shipments as s where s.also_sold @> array[c.shipment_id] and s.also_sold <> '{}'
             limit 1
         ) as ours on true
         where c.backend = any (p_backends) and c.day between p_first and p_last and c.status is distinct from 'not listed'

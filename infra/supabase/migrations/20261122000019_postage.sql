@@ -20,7 +20,7 @@ language sql stable
 begin atomic
     select bought.* from (
         select
-            coalesce(c.day, (s.bought_at at time zone interval '-5 hours')::date) as day, s.order_id, s.request_id, s.shipment_id,
+            coalesce(c.day, (s.bought_at at time zone 'America/Toronto')::date) as day, s.order_id, s.request_id, s.shipment_id,
             s.tracking_number, s.backend, 'purchase', round(coalesce(c.price, s.price, 0) * 100)::bigint, label_end(s, o.state)
         from shipments as s
         inner join orders as o using (order_id)
@@ -28,7 +28,7 @@ begin atomic
         where s.bought_at is not null
         union all
         select
-            coalesce(c.day, (s.not_needed_since at time zone interval '-5 hours')::date), s.order_id, s.request_id,
+            coalesce(c.day, (s.not_needed_since at time zone 'America/Toronto')::date), s.order_id, s.request_id,
             further.sold_id,
             c.tracking_number, s.backend, 'purchase', round(coalesce(c.price, 0) * 100)::bigint,
             coalesce(s.also_sold_outcome, 'open')
@@ -39,17 +39,17 @@ begin atomic
     where bought.day between p_first and p_last
     union all
     select
-        (s.undone_at at time zone interval '-5 hours')::date, s.order_id, s.request_id, s.shipment_id, s.tracking_number,
+        (s.undone_at at time zone 'America/Toronto')::date, s.order_id, s.request_id, s.shipment_id, s.tracking_number,
         s.backend,
         case s.state when 'voided' then 'void' else 'refund' end,
         -round(coalesce(c.price, s.price, 0) * 100)::bigint, s.state::text
     from shipments as s
     left join carrier_shipments as c on c.backend = s.backend and c.shipment_id = s.shipment_id
     where s.state in ('voided', 'refunded') and s.undone_at is not null
-        and (s.undone_at at time zone interval '-5 hours')::date between p_first and p_last
+        and (s.undone_at at time zone 'America/Toronto')::date between p_first and p_last
     union all
     select
-        (s.undone_at at time zone interval '-5 hours')::date, s.order_id, s.request_id, further.sold_id, c.tracking_number,
+        (s.undone_at at time zone 'America/Toronto')::date, s.order_id, s.request_id, further.sold_id, c.tracking_number,
         s.backend,
         case s.also_sold_outcome when 'voided' then 'void' else 'refund' end, -round(coalesce(c.price, 0) * 100)::bigint,
         s.also_sold_outcome
@@ -57,12 +57,12 @@ begin atomic
     cross join lateral unnest(s.also_sold) as further (sold_id)
     left join carrier_shipments as c on c.backend = s.backend and c.shipment_id = further.sold_id
     where s.also_sold_outcome in ('voided', 'refunded') and s.undone_at is not null
-        and (s.undone_at at time zone interval '-5 hours')::date between p_first and p_last;
+        and (s.undone_at at time zone 'America/Toronto')::date between p_first and p_last;
 end;
 
 -- The ledger of those days by `p_by` (day, month, or label for the entries themselves). `carrier` compares the purchases of these
 -- days, without voided labels, with what the carrier lists for them.
-create function postage(p_first date, p_last date, p_by text) returns jsonb
+create function postage(p_first date, p_last date, p_by text, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare
     rows jsonb;
@@ -100,13 +100,16 @@ begin
     into totals from postage_entries(p_first, p_last);
     select coalesce(sum(cents), 0) into ours
     from postage_entries(p_first, p_last) where kind = 'purchase' and ends <> 'voided';
-    select coalesce(sum(round(price * 100)), 0)::bigint into listed
-    from carrier_shipments where day between p_first and p_last and status is distinct from 'not listed';
+    select coalesce(sum(round(c.price * 100)), 0)::bigint into listed
+    from ( -- once, when both APIs list it
+        select distinct on (shipment_id) price from carrier_shipments
+        where day between p_first and p_last and status is distinct from 'not listed' order by shipment_id, read_at desc
+    ) as c;
     return jsonb_build_object(
         'first', p_first, 'last', p_last, 'by', p_by, 'currency', 'CAD', 'rows', rows, 'totals', totals,
         'carrier', jsonb_build_object(
             'listed_cents', listed, 'ours_cents', ours, 'agrees', listed = ours, 'look',
-            last_look('carrier', clock_timestamp()) -> 'checked_at'
+            last_look('carrier', p_now) -> 'checked_at'
         )
     );
 end
