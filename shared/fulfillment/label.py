@@ -78,6 +78,9 @@ class LabelPurchase:
         after: str | None = None
         while group := self.store.orders_in(STATES, GROUP, after):
             after = group[-1].order_id
+            if run.counts["handled"] >= run.limit or not run.may_go_on():
+                run.counts["left"] += len(group)
+                continue
             # a cancelled order must not get a label, and addresses come late
             shown = read_back(self.marketplace, self.store, group, run)
             for order in group:

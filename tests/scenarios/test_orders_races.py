@@ -1,6 +1,7 @@
 """An order changes between the stage's reading and its action."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 
 from shared.errors import StoreRefused
 from shared.fulfillment.carrier import Bought, LabelRequest
-from shared.fulfillment.label import CALL_WITHIN, SETTLING
+from shared.fulfillment.label import CALL_WITHIN, SETTLING, LabelPurchase
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.ports import NotSent, Refused, Unclear
-from shared.fulfillment.sequence import LEASE
+from shared.fulfillment.sequence import LEASE, StageRun
+from shared.fulfillment.shelving import Shelving
 from tests.canada_post_support import SHIPMENTS
 from tests.orders_support import LABEL, RunningFulfillment
 
@@ -174,3 +176,48 @@ def test_an_ended_order_that_the_store_refuses_delays_no_other(
     fulfillment.fire(LABEL)
     assert fulfillment.status(ended)["shipment"]["state"] == "undo_due"
     assert fulfillment.state(other) == "label_created"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_five_workers_without_a_lease_and_with_lost_answers_sell_one_label_each(
+    fulfillment: RunningFulfillment, seed: int
+) -> None:
+    """The lease is bypassed, and three of ten answers of the carrier are lost, to purchases and look-ups."""
+    orders = fulfillment.accepted(25)
+    fulfillment.post.behave(duplicates="sell")
+    fulfillment.disturb(
+        "post", {"kind": "lost_answer", "path": SHIPMENTS["json"], "probability": 0.3}, seed=seed
+    )
+
+    def work(number: int) -> None:
+        run = StageRun(
+            stage=LABEL,
+            limit=1000,
+            deadline=fulfillment.clock.now + timedelta(hours=1),
+            clock=fulfillment.clock,
+            renew=lambda: True,
+            renew_at=fulfillment.clock.now + timedelta(hours=1),
+            cycle=f"worker-{number}",
+            pause=lambda _seconds: None,
+        )
+        shelving = Shelving(fulfillment.carriers, fulfillment.store, fulfillment.shelf, lambda _seconds: None)
+        LabelPurchase(
+            fulfillment.marketplace,
+            fulfillment.carriers,
+            fulfillment.store,
+            shelving,
+            fulfillment.terms,
+            fulfillment.clock,
+            lambda _seconds: None,
+        )(run)
+
+    for _ in range(4):
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(work, range(5)))
+        fulfillment.advance(900)
+    assert fulfillment.struck("post") > 10
+    assert fulfillment.post.books()["sold_twice"] == []
+    fulfillment.disturb("post")
+    fulfillment.cycle_until_settled(*orders)
+    fulfillment.assert_shipped_with_one_label(*orders)
+    assert fulfillment.look_outside()["verdict"] == "balanced"
