@@ -129,6 +129,8 @@ class Progress:
 class Carrier(Protocol):
     name: str
 
+    def close(self) -> None: ...
+
     def buy(self, request: LabelRequest, not_after: datetime) -> Bought | Refused | Unclear | NotSent:
         """Buys one label. Never repeats by itself. After Unclear only `find` may follow.
 
@@ -180,6 +182,10 @@ class Carriers:
 
     def all(self) -> Sequence[Carrier]:
         return (self.current, *self.others)
+
+    def close(self) -> None:
+        for each in self.all():
+            each.close()
 
     def of(self, backend: str) -> Carrier | None:
         """The API that a shipment names; None without credentials for it."""

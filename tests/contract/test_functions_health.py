@@ -25,8 +25,8 @@ CHECKS = {
     "accept_orders": {"settings", "database"},
     "create_labels": {"settings", "database", "label_shelf"},
     "update_tracking": {"settings", "database"},
-    "sync_messages": {"settings", "database"},
-    "reconcile_orders": {"settings", "database"},
+    "sync_messages": {"settings", "database", "label_shelf"},
+    "reconcile_orders": {"settings", "database", "label_shelf"},
 }
 
 

@@ -77,7 +77,7 @@ def marketplace_steps(store: InMemoryOrderReports) -> Iterator[tuple[str, Step]]
 
 
 def stage_steps(store: InMemoryOrderReports) -> Iterator[tuple[str, Step]]:
-    """What the stages do by themselves, as `label.py`, `shelving.py` and `track.py` choose it."""
+    """The stages' own steps, as `label.py`, `shelving.py` and `track.py` choose it."""
     one = store.rows["A"]
     if one.state is S.PENDING_ACCEPTANCE:
         yield "refused at acceptance", _move(S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED)

@@ -139,7 +139,7 @@ def test_a_sale_survives_a_kill(tmp_path: Path) -> None:
     with canada_post(tmp_path) as second:
         assert second.sold("kept") == 1
         assert second.control("GET", "settings")["pending_labels"] == 3
-        second.calm()
+        second.behave(pending_labels=0, visibility_delay=0)
         api = json_api_of(second)
         [link] = api("GET", JSON_SHIPMENTS, params={"request-id": "kept"}).json()
         found = api("GET", link["href"].removeprefix(second.url)).json()
