@@ -1,24 +1,27 @@
 #!/usr/bin/env bash
-# Runs the stages of fulfillment once, in order, with curl; continues after a failed one.
+# Runs the stages of fulfillment once, in order, with curl; continues after a failed one. Prints one line for each stage.
 #
-#   ./run_core_workflows.sh [--cycle NAME] [--limit N] [--dry-run]
+#   ./run_core_workflows.sh [--cycle NAME] [--limit N] [--dry-run] [--json]
+#
+# --json prints the stages' whole answers, one JSON object on each line.
 #
 # SWITCHYARD_URL   address of the functions: https://REGION-PROJECT.cloudfunctions.net; default: the laptop cloud (make up)
 # SWITCHYARD_TOKEN identity token for deployed functions, from `gcloud auth print-identity-token`
 #
-# Exit status: 0 every stage worked, 1 a stage failed, 2 wrong usage or nothing to call.
+# Exit status: 0 every stage worked, 1 a stage failed or an order failed in one, 2 wrong usage or nothing to call.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-usage() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
-cycle="manual-$(date -u +%Y%m%dT%H%M%SZ)-$$" limit='' dry_run=''
+cycle="manual-$(date -u +%Y%m%dT%H%M%SZ)-$$" limit='' dry_run='' json=''
 while (($#)); do
   case $1 in
     --help | -h) usage; exit 0 ;;
     --cycle) cycle=${2-}; shift ;;
     --limit) limit=${2-}; shift ;;
     --dry-run) dry_run=', "dry_run": true' ;;
+    --json) json=yes ;;
     *) echo "run_core_workflows.sh: unknown option $1. See --help." >&2; exit 2 ;;
   esac
   shift
@@ -46,18 +49,47 @@ for stage in stages:
 PYTHON
 ) || exit 2
 
+# the line of one answer; its status is 1 when an order failed
+line=$(cat <<'PYTHON'
+import json, sys
+name, worked = sys.argv[1], sys.argv[2] == "yes"
+try:
+    answer = json.load(sys.stdin)
+    found = answer if isinstance(answer, dict) else {}
+except ValueError:
+    found = {}
+if not worked:
+    said = "".join(c if c.isprintable() else " " for c in str(found.get("detail") or "no answer of the stage"))
+    sys.exit(print(f"{name}: FAILED: {said}") or 1)
+if "preview" in found:
+    sys.exit(print(f"{name}: would handle {len(found['preview'])}"))
+if isinstance(held := found.get("held"), dict):
+    sys.exit(print(f"{name}: held until {held.get('retry_at')}: {held.get('reason')}"))
+if found.get("skipped") == "already ran":
+    sys.exit(print(f"{name}: already ran in this cycle"))
+first = ("done", "failed", "left")
+counts = {key: found.get(key, 0) for key in first}
+counts |= {key: n for key, n in found.items() if type(n) is int and n and key not in first}
+out_of_order = " (the stage before it had not finished)" if found.get("out_of_order") else ""
+listed = ", ".join(f"{n} {key.replace('_', ' ')}" for key, n in counts.items())
+print(f"{name}: {listed}{out_of_order}")
+sys.exit(counts["failed"] > 0)
+PYTHON
+)
+
 body="{\"cycle\": \"$cycle\"${limit:+, \"limit\": $limit}$dry_run}"
 failed=0
 while read -r name seconds url; do
-  echo "== $name"
   headers=(-H 'Content-Type: application/json')
   [[ -n ${SWITCHYARD_TOKEN-} ]] && headers+=(-H "Authorization: Bearer $SWITCHYARD_TOKEN")
-  if answer=$(curl --silent --show-error --fail-with-body --max-time "$((seconds + 10))" "${headers[@]}" --data "$body" "$url" </dev/null); then
-    echo "$answer"
+  worked=yes
+  answer=$(curl --silent --show-error --fail-with-body --max-time "$((seconds + 10))" "${headers[@]}" --data "$body" "$url" </dev/null) || worked=no
+  summary=$(python3 -c "$line" "$name" "$worked" <<<"$answer") || failed=1
+  if [[ -z $json ]]; then
+    echo "$summary"
   else
-    echo "${answer:-no answer}"
-    echo "$name failed" >&2
-    failed=1
+    [[ $answer == \{* ]] && echo "$answer"
+    [[ $worked == yes ]] || echo "$summary" >&2
   fi
 done <<<"$stages"
 exit $failed

@@ -1,8 +1,8 @@
 """Finds the address of a function. A flag beats a variable; a function's own address beats the common one.
 
-1. `--orchestrate-url`, `--workflow-url`       used as they are
+1. `--orchestrate-url`, `--workflow-url`, `--reconcile-orders-url`  used as they are
 2. `--url`                                     with the function's name appended
-3. `SWITCHYARD_ORCHESTRATE_URL`, ..._WORKFLOW_URL  used as they are
+3. `SWITCHYARD_ORCHESTRATE_URL`, ..._WORKFLOW_URL, ..._RECONCILE_ORDERS_URL  used as they are
 4. `SWITCHYARD_URL`                            with the function's name appended
 5. the running laptop cloud: its state.json has the addresses
 """
@@ -21,10 +21,11 @@ from cli.laptop_cloud import ADVICE, START_IT
 class Function(StrEnum):
     ORCHESTRATE = "orchestrate"
     WORKFLOW = "workflow"
+    RECONCILE_ORDERS = "reconcile-orders"
 
     @property
     def variable(self) -> str:
-        return f"SWITCHYARD_{self.upper()}_URL"
+        return f"SWITCHYARD_{self.upper().replace('-', '_')}_URL"
 
 
 @dataclass(frozen=True)

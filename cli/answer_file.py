@@ -1,4 +1,4 @@
-"""`--output`: writes the whole answer as JSON to a file that appears complete or not at all."""
+"""`--output`: writes the whole answer, JSON or a file, to a path where it appears complete or not at all."""
 
 import json
 import os
@@ -57,10 +57,26 @@ class AnswerFile:
             json.dump(answer, sys.stdout, indent=2, ensure_ascii=plain)
             sys.stdout.write("\n")
             sys.stdout.flush()
-        elif self._path and self._target:
-            text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+        else:
+            self._put((json.dumps(answer, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+
+    def write_file(self, content: bytes) -> None:
+        """Writes a file as it came. Raises WrongUsage for a terminal, which would take it for commands."""
+        if not self.replaces_summary:
+            self._put(content)
+        elif sys.stdout.isatty():
+            raise WrongUsage(
+                "a terminal cannot show this file: name a file after --output, or send it on with >"
+            )
+        else:
+            # buffered again, because an unbuffered stream loses what the pipe does not take at once
+            with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
+                stream.write(content)
+
+    def _put(self, content: bytes) -> None:
+        if self._path and self._target:
             try:
-                self._replace(self._target, text.encode("utf-8", "replace"))
+                self._replace(self._target, content)
             except OSError as error:
                 raise _unwritable(self._path, error) from error
 

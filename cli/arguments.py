@@ -1,10 +1,12 @@
 """The commands, their options and ranges. Everything wrong here is found before any call."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from cli.failures import WrongUsage
+from cli.order_arguments import add_order_commands
 from cli.values import (
     batch_id,
     day,
@@ -27,7 +29,7 @@ from shared.enrichment.routing.route import TaskPriority
 from shared.limits import MOST_LISTED, MOST_RECORDS
 
 DESCRIPTION = (
-    "Run, watch and account for the part records, through the deployed functions or the laptop cloud."
+    "Run, watch and account for part records and orders, through the deployed functions or the laptop cloud."
 )
 
 EPILOG = """\
@@ -41,6 +43,11 @@ examples:
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
   python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
   python run_workflow.py reconcile --day 2026-11-22         default: today
+  python run_workflow.py orders --attention                 what a person must look at; order ORDER says more
+  python run_workflow.py retry --state label_failed --as ana --note "the account is paid" --dry-run
+  python run_workflow.py labels --output labels.pdf         also: slip ORDER --output FILE
+  python run_workflow.py messages --unanswered              also: reply THREAD, file ATTACHMENT
+  python run_workflow.py reconcile-orders                   does every order and label have its place?
   python run_workflow.py config --show
   python run_workflow.py schedule list                      also: pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
@@ -48,10 +55,10 @@ examples:
 
 exit status:
   0    done
-  1    the batch failed, or the equation does not balance
+  1    the batch failed, the account does not balance or is unverified, or a named order was not retried
   2    wrong usage, found before any call; or the --output file cannot be written
   3    no answer: the function does not exist, is too slow, or is not available now
-  4    the function refused: unknown batch or task, claimed by somebody else, not allowed, invalid
+  4    the function refused: unknown batch, task or order, claimed by somebody else, not allowed, invalid
   130  interrupted with Ctrl+C
 
 The connection options may be given before or after the command. docs/cli.md has more.
@@ -90,12 +97,14 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
+    add_order_commands(partial(_command, commands))
     return top
 
 
 def _command(
-    commands: "argparse._SubParsersAction[Parser]", name: str, about: str
+    commands: "argparse._SubParsersAction[Parser]", name: str, about: str, output: str | None = None
 ) -> argparse.ArgumentParser:
+    """`output` is what the command fetches into the file, which it then needs."""
     made = commands.add_parser(
         name, help=about, description=about, parents=[_connection()], allow_abbrev=False
     )
@@ -103,7 +112,10 @@ def _command(
         "--output",
         metavar="FILE",
         type=_output,
-        help="write the whole answer to this file as JSON; - prints it instead of the summary",
+        required=output is not None,
+        help=f"write {output} to this file; - sends it to standard output"
+        if output
+        else "write the whole answer to this file as JSON; - prints it instead of the summary",
     )
     return made
 
@@ -117,6 +129,7 @@ def _connection() -> Parser:
     )
     group.add_argument("--orchestrate-url", metavar="URL", help="address of `orchestrate` only")
     group.add_argument("--workflow-url", metavar="URL", help="address of `workflow` only")
+    group.add_argument("--reconcile-orders-url", metavar="URL", help="address of `reconcile-orders` only")
     group.add_argument(
         "--token", type=token, help="identity token of the caller (better: SWITCHYARD_TOKEN); never shown"
     )
@@ -124,7 +137,7 @@ def _connection() -> Parser:
         "--timeout",
         metavar="SECONDS",
         type=number(0.001, 3600),
-        help="longest wait for one answer (default: 540 for run, 30 for the others)",
+        help="longest wait for one answer (default: 540 for run and --look, 30 for the others)",
     )
     return options
 

@@ -1,13 +1,15 @@
 """Calls a deployed function, tries again where that does no harm, and reads the reply."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from urllib.parse import unquote
 
 import httpx
 
@@ -15,8 +17,12 @@ from cli.addresses import Address
 from cli.failures import NoAnswer, NotReached, Refused, WrongUsage
 from shared.retries import Again, RetryPolicy, retry_after
 
+T = TypeVar("T")
+
 _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = range(500, 600)
+_FILE_NAME = re.compile(r"attachment;.*\bfilename\*=UTF-8''([^;\s]+)", re.IGNORECASE)
+"""Every function sends the name in this form too (shared/web/call.py)."""
 _IDENTITY = "give an identity that may call it: SWITCHYARD_TOKEN=$(gcloud auth print-identity-token)"
 
 
@@ -45,20 +51,42 @@ class Reply:
         return str(self.problem["detail"]) if self.problem else f"{self.status} {_phrase(self.status)}"
 
 
+@dataclass(frozen=True)
+class FileReply:
+    """`name` holds no folder and does not hide the file."""
+
+    content: bytes
+    name: str
+    media_type: str
+
+
 def read_answer(reply: Reply, address: Address) -> dict[str, Any]:
     """Raises Refused and NotReached."""
     if reply.status == HTTPStatus.OK and reply.json is not None:
         return reply.json
+    raise _unusable(reply, address)
+
+
+def read_file(reply: Reply, address: Address) -> FileReply:
+    """Raises Refused and NotReached, also for an answer that is no file by its Content-Disposition."""
+    given = _FILE_NAME.match(reply.headers.get("Content-Disposition", ""))
+    if reply.status == HTTPStatus.OK and given:
+        name = re.sub(r"[/\\\x00-\x1f\x7f]", "_", unquote(given[1])).lstrip(".")
+        return FileReply(reply.content, name or "unnamed", reply.headers.get("Content-Type", ""))
+    raise _unusable(reply, address)
+
+
+def _unusable(reply: Reply, address: Address) -> Refused | NotReached:
     if reply.problem:
-        raise Refused(f"{address.function} refused: {_detail(reply, reply.problem)}")
+        return Refused(f"{address.function} refused: {_detail(reply, reply.problem)}")
     message = f"{address.function} at {address.url} answered {reply.status} {_phrase(reply.status)}"
     if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        raise Refused(f"{message}; {_IDENTITY}")
+        return Refused(f"{message}; {_IDENTITY}")
     if reply.status in _SERVER_ERRORS:
-        raise Refused(f"{message}; its log says why")
+        return Refused(f"{message}; its log says why")
     if reply.status in _REDIRECTS:
         message += f", pointing to {reply.headers.get('Location', 'nowhere')}"
-    raise NotReached(f"{message}: this is not the function; is the address right?")
+    return NotReached(f"{message}: this is not the function; is the address right?")
 
 
 def _detail(reply: Reply, problem: Mapping[str, Any]) -> str:
@@ -132,8 +160,15 @@ class Client:
 
     def answer(self, call: Call) -> dict[str, Any]:
         """The JSON object that the function answers. Raises NotReached and Refused."""
+        return self._answered(call, read_answer)
+
+    def file(self, call: Call) -> FileReply:
+        """The whole file that the function answers. Raises NotReached and Refused."""
+        return self._answered(call, read_file)
+
+    def _answered(self, call: Call, read: Callable[[Reply, Address], T]) -> T:
         answer = RETRIES.run(
-            lambda: self._try(call),
+            lambda: self._try(call, read),
             self._sleep,
             lambda failure, wait: self._notify(f"{failure}; trying again in {wait:.1f} s"),
         )
@@ -143,7 +178,7 @@ class Client:
             raise NoAnswer(f"{answer.reason}; it asks for a pause of {answer.after:.0f} s")
         raise answer.reason
 
-    def _try(self, call: Call) -> dict[str, Any] | Again[NotReached]:
+    def _try(self, call: Call, read: Callable[[Reply, Address], T]) -> T | Again[NotReached]:
         try:
             reply = self._send(call)
         except httpx.RequestError as error:
@@ -153,7 +188,7 @@ class Client:
                 return Again(failure)
             raise failure from error
         if reply.status not in NOT_AVAILABLE:
-            return read_answer(reply, self.address)
+            return read(reply, self.address)
         place = f"{self.address.function} at {self.address.url}"
         failure = NoAnswer(f"{place} is not available now: {reply.summary}")
         if not call.repeatable:

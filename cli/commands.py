@@ -1,12 +1,9 @@
-"""The commands. Each makes one call, shows one summary and returns one exit status."""
+"""The commands about part records. Each makes one call, shows one summary and returns one exit status."""
 
 import os
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from cli.answer_file import AnswerFile
 from cli.answers import (
     BatchStatus,
     Configuration,
@@ -18,10 +15,9 @@ from cli.answers import (
     RunReport,
     parsed,
 )
-from cli.failures import BAD_NEWS, OK, NoAnswer, WrongUsage
-from cli.functions import Functions
+from cli.command import Commands
+from cli.failures import NoAnswer, WrongUsage
 from cli.schedule import as_json, change_schedule, local_scheduler
-from cli.screen import Screen
 from cli.values import once
 from cli.views import (
     show_batch,
@@ -43,14 +39,8 @@ Json = dict[str, Any]
 _DONE = {"claim": "claimed", "release": "released", "complete": "completed", "fail": "ended as failed"}
 
 
-@dataclass(frozen=True)
-class Commands:
-    """Each method returns the exit status. `notify` prints what is not part of the answer."""
-
-    functions: Functions
-    screen: Screen
-    file: AnswerFile
-    notify: Callable[[str], None]
+class RecordCommands(Commands):
+    """The commands about part records and their schedule."""
 
     def run(self, given: Namespace) -> int:
         request = run_request(given)
@@ -64,17 +54,17 @@ class Commands:
             raise
         if given.dry_run:
             trial = parsed(DryRun, answer)
-            return self._finish(answer, lambda: show_dry_run(self.screen, trial))
+            return self.finish(answer, lambda: show_dry_run(self.screen, trial))
         report = parsed(RunReport, answer)
         failed = report.status is not None and report.status.state == "failed"
-        return self._finish(answer, lambda: show_run(self.screen, report), bad=failed)
+        return self.finish(answer, lambda: show_run(self.screen, report), bad=failed)
 
     def status(self, given: Namespace) -> int:
         return self._batch(self.functions.batch(given.batch))
 
     def watch(self, given: Namespace) -> int:
         watching = Watching(given.interval, given.patience, given.until_ended)
-        screen = None if self.file.replaces_summary else self.screen
+        screen = None if self.answer_file.replaces_summary else self.screen
         with display(screen) as show:
             answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.notify)
         return self._batch(answer)
@@ -82,23 +72,23 @@ class Commands:
     def pending(self, given: Namespace) -> int:
         answer = self.functions.pending(given.limit, given.priority)
         found = parsed(Pending, answer)
-        return self._finish(answer, lambda: show_pending(self.screen, found))
+        return self.finish(answer, lambda: show_pending(self.screen, found))
 
     def config(self, _given: Namespace) -> int:
         answer = self.functions.config()
         found = parsed(Configuration, answer)
-        return self._finish(answer, lambda: show_configuration(self.screen, found))
+        return self.finish(answer, lambda: show_configuration(self.screen, found))
 
     def reconcile(self, given: Namespace) -> int:
         day = None if given.batch else given.day or system_clock().date()
         answer = self.functions.reconcile(given.batch, day)
         equation = parsed(Equation, answer)
-        return self._finish(answer, lambda: show_equation(self.screen, equation), bad=not equation.holds)
+        return self.finish(answer, lambda: show_equation(self.screen, equation), bad=not equation.holds)
 
     def act(self, given: Namespace) -> int:
         answer = self.functions.act(given.task, given.command, task_request(given))
         task = parsed(ManualTask, answer)
-        return self._finish(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
+        return self.finish(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
 
     claim = release = complete = fail = act
 
@@ -108,23 +98,16 @@ class Commands:
             given.batch, request | ({"cause": given.cause} if given.cause else {})
         )
         redriven = parsed(Redriven, answer)
-        return self._finish(answer, lambda: show_redriven(self.screen, redriven))
+        return self.finish(answer, lambda: show_redriven(self.screen, redriven))
 
     def schedule(self, given: Namespace) -> int:
         jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
         answer: Json = {"jobs": [as_json(job) for job in jobs]}
-        return self._finish(answer, lambda: show_jobs(self.screen, jobs, given.action))
+        return self.finish(answer, lambda: show_jobs(self.screen, jobs, given.action))
 
     def _batch(self, answer: Json) -> int:
         batch = parsed(BatchStatus, answer)
-        return self._finish(answer, lambda: show_batch(self.screen, batch), bad=batch.state == "failed")
-
-    def _finish(self, answer: Json, show: Callable[[], None], *, bad: bool = False) -> int:
-        """Shows the summary first, so that it appears even when the file cannot be written."""
-        if not self.file.replaces_summary:
-            show()
-        self.file.write(answer)
-        return BAD_NEWS if bad else OK
+        return self.finish(answer, lambda: show_batch(self.screen, batch), bad=batch.state == "failed")
 
 
 def run_request(given: Namespace) -> Json:

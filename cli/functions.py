@@ -1,4 +1,4 @@
-"""The calls that the commands make, one method each. The answers' shapes are in cli/answers.py."""
+"""The calls that the commands make. The answers' shapes are in cli/answers.py and cli/order_answers.py."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from cli.addresses import Address, Function
-from cli.client import Call, Client
+from cli.client import Call, Client, FileReply
 
 RUN_TIMEOUT = 540.0
 TIMEOUT = 30.0
@@ -48,40 +48,44 @@ class Functions:
             Call("POST", "", self._timeout or RUN_TIMEOUT, repeatable=True, body=request)
         )
 
+    def look(self, request: Mapping[str, Any]) -> Json:
+        """Fires `reconcile-orders`. Not repeatable: a look that is still running refuses the second call."""
+        return self._client(Function.RECONCILE_ORDERS).answer(
+            Call("POST", "", self._timeout or RUN_TIMEOUT, repeatable=False, body=request)
+        )
+
     def batch(self, batch_id: str) -> Json:
-        return self._get(f"/batches/{quote(batch_id, safe='')}")
+        return self.get(f"/batches/{quote(batch_id, safe='')}")
 
     def pending(self, limit: int, priority: str | None) -> Json:
-        return self._get("/manual-tasks", {"limit": limit} | ({"priority": priority} if priority else {}))
+        return self.get("/manual-tasks", {"limit": limit} | ({"priority": priority} if priority else {}))
 
     def config(self) -> Json:
-        return self._get("/config")
+        return self.get("/config")
 
     def reconcile(self, batch_id: str | None, day: date | None) -> Json:
-        return self._get("/reconcile", {"batch": batch_id} if batch_id else {"day": str(day)})
+        return self.get("/reconcile", {"batch": batch_id} if batch_id else {"day": str(day)})
 
     def act(self, task_id: str, action: str, body: Mapping[str, Any]) -> Json:
         """Repeatable for a claim only: a second `complete` is refused because the task has ended."""
-        return self._client(Function.WORKFLOW).answer(
-            Call(
-                "POST",
-                f"/manual-tasks/{task_id}/{action}",
-                self._timeout or TIMEOUT,
-                repeatable=action == "claim",
-                body=body,
-            )
-        )
+        return self.post(f"/manual-tasks/{task_id}/{action}", body, repeatable=action == "claim")
 
     def redrive(self, batch_id: str, request: Mapping[str, Any]) -> Json:
         """Repeatable: the redrive's own batch id is always sent."""
-        path = f"/batches/{quote(batch_id, safe='')}/redrive"
-        return self._client(Function.WORKFLOW).answer(
-            Call("POST", path, self._timeout or TIMEOUT, repeatable=True, body=request)
-        )
+        return self.post(f"/batches/{quote(batch_id, safe='')}/redrive", request, repeatable=True)
 
-    def _get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
-        call = Call("GET", path, self._timeout or TIMEOUT, repeatable=True, query=query)
+    def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
+        return self._client(Function.WORKFLOW).answer(self._reading(path, query))
+
+    def file(self, path: str, query: Mapping[str, str | int] | None = None) -> FileReply:
+        return self._client(Function.WORKFLOW).file(self._reading(path, query))
+
+    def post(self, path: str, body: Mapping[str, Any], *, repeatable: bool) -> Json:
+        call = Call("POST", path, self._timeout or TIMEOUT, repeatable=repeatable, body=body)
         return self._client(Function.WORKFLOW).answer(call)
+
+    def _reading(self, path: str, query: Mapping[str, str | int] | None) -> Call:
+        return Call("GET", path, self._timeout or TIMEOUT, repeatable=True, query=query)
 
     def _client(self, function: Function) -> Client:
         if function not in self._clients:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from cli.addresses import Address, Function, Given, locate
 from cli.answer_file import AnswerFile
 from cli.arguments import parser
-from cli.commands import Commands
+from cli.commands import RecordCommands
 from cli.failures import BROKEN_PIPE, INTERRUPTED, Failure, WrongUsage
 from cli.functions import Functions
 from cli.laptop_cloud import local_functions
+from cli.order_commands import OrderCommands
 from cli.screen import Screen, shown
 from cli.values import token as checked_token
 
@@ -53,18 +54,17 @@ def _run(given: Namespace, complaints: Screen) -> int:
 
         timeout = getattr(given, "timeout", None)
         with Functions(_locator(given), _token(given), timeout=timeout, notify=notify) as functions:
-            commands = Commands(functions, screen, file, notify)
-            command: Callable[[Namespace], int] = getattr(commands, given.command)
+            rooms = [room(functions, screen, file, notify) for room in (RecordCommands, OrderCommands)]
+            name = given.command.replace("-", "_")
+            command: Callable[[Namespace], int]
+            (command,) = (getattr(room, name) for room in rooms if hasattr(room, name))
             status = command(given)
             sys.stdout.flush()  # raises here if the reader of the pipe has gone
             return status
 
 
 def _locator(given: Namespace) -> Callable[[Function], Address]:
-    single = {
-        Function.ORCHESTRATE: getattr(given, "orchestrate_url", None),
-        Function.WORKFLOW: getattr(given, "workflow_url", None),
-    }
+    single = {function: getattr(given, f"{function.replace('-', '_')}_url", None) for function in Function}
     flags = Given(getattr(given, "url", None), single)
     return lambda function: locate(function, flags, os.environ, local_functions)
 

@@ -4,7 +4,7 @@ import math
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from shared.enrichment.naming import BATCH_ID
@@ -69,6 +69,49 @@ def day(given: str) -> date:
     raise ArgumentTypeError(f"{given!r} is not a day; write YYYY-MM-DD")
 
 
+def instant(given: str) -> datetime:
+    """A day is its beginning; a time without a zone is UTC."""
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"{given!r} is not a time; write YYYY-MM-DD or YYYY-MM-DDTHH:MM, in UTC"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def order_id(given: str) -> str:
+    return _ident(given, "an order; `orders` lists them")
+
+
+def thread_id(given: str) -> str:
+    return _ident(given, "a thread; `messages` lists them")
+
+
+def attachment_id(given: str) -> str:
+    return _ident(given, "a file; `messages` lists them")
+
+
+def _ident(given: str, what: str) -> str:
+    """Checks only the form: a vendor gives these ids."""
+    if not re.fullmatch(r"[^\s/,]{1,200}", given) or not given.isprintable():
+        raise ArgumentTypeError(f"{given!r} cannot name {what}")
+    return given
+
+
+def finding(given: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", given):
+        raise ArgumentTypeError(f"{given!r} is not the number of a finding; `findings` lists them")
+    return int(given)
+
+
+def reply_id(given: str) -> str:
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise ArgumentTypeError(f"{given!r} is not the id of a reply: a UUID") from None
+
+
 def policy_name(given: str) -> str:
     """Checks only the form: the function knows which policies exist."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", given):
@@ -83,19 +126,18 @@ def job_name(given: str) -> str:
     return given
 
 
-def person(given: str) -> str:
-    return _text(given, LONGEST_NAME)
+def sized_text(least: int, longest: int) -> Callable[[str], str]:
+    def read(given: str) -> str:
+        value = given.strip()
+        if not least <= len(value) <= longest or _forbidden(value):
+            raise ArgumentTypeError(f"give a text of {least} to {longest} characters")
+        return value
+
+    return read
 
 
-def text(given: str) -> str:
-    return _text(given, LONGEST_TEXT)
-
-
-def _text(given: str, longest: int) -> str:
-    value = given.strip()
-    if not 0 < len(value) <= longest or _forbidden(value):
-        raise ArgumentTypeError(f"give a text of 1 to {longest} characters")
-    return value
+person = sized_text(1, LONGEST_NAME)
+text = sized_text(1, LONGEST_TEXT)
 
 
 def _forbidden(value: str) -> bool:

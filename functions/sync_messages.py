@@ -7,6 +7,7 @@ from shared.wiring.part import check
 CHECKS = {
     "settings": fulfillment.marketplace,
     "database": check(checks.order_tables, fulfillment.order_store),
+    "label_shelf": check(checks.label_shelf, fulfillment.label_shelf),
 }
 
 sync_messages = stage_function("sync-messages", fulfillment.message_sync, fulfillment.stage_runner, CHECKS)

@@ -3,7 +3,10 @@
 from shared.settings import Settings
 from shared.web.call import Answer, Call, NoInput
 from shared.web.enrichment.desk import enrichment_desk
+from shared.web.fulfillment.decisions import order_decisions
 from shared.web.fulfillment.desk import fulfillment_desk
+from shared.web.fulfillment.inbox import order_inbox
+from shared.web.fulfillment.papers import order_papers
 from shared.web.function import Route, http_function
 from shared.wiring import checks, enrichment, fulfillment
 from shared.wiring.part import check
@@ -24,6 +27,9 @@ workflow = http_function(
     [
         *enrichment_desk(enrichment.record_store, enrichment.daily_limit),
         *fulfillment_desk(fulfillment.order_store),
+        *order_decisions(fulfillment.order_store),
+        *order_papers(fulfillment.order_store, fulfillment.label_shelf, fulfillment.sender),
+        *order_inbox(fulfillment.order_store, fulfillment.label_shelf),
         Route("GET", "/config", NoInput, show_config),
     ],
     {

@@ -49,8 +49,8 @@ def groups_of(function: str) -> tuple[type[Group], ...]:
 
 
 def settings_of(function: str) -> dict[str, list[str]]:
-    """The function's variables as `required`, `secret` (required too) and `optional`, each in alphabetical order."""
-    kinds: dict[str, list[str]] = {"required": [], "secret": [], "optional": []}
+    """The function's variables by kind, in alphabetical order. `secret` is required, `optional_secret` is not."""
+    kinds: dict[str, list[str]] = {"required": [], "secret": [], "optional": [], "optional_secret": []}
     for variable in sorted(
         {name for group in groups_of(function) for name in group.variables()} - LOCAL_ONLY
     ):
@@ -131,9 +131,17 @@ def _optional(kind: object) -> bool:
 
 
 def _kind(field: FieldInfo) -> str:
-    if field.annotation is SecretStr:
-        return "secret"
-    return "required" if field.is_required() else "optional"
+    kind = "required" if field.is_required() else "optional"
+    if SecretStr not in _within(field.annotation):
+        return kind
+    return "secret" if kind == "required" else "optional_secret"
+
+
+def _within(kind: object) -> set[object]:
+    """The type and all that it is made of."""
+    return {kind}.union(
+        *(_within(part) for part in get_args(kind) if isinstance(part, type) or get_args(part))
+    )
 
 
 @contextmanager

@@ -117,7 +117,13 @@ class SourceUnavailable(RetryLater):
 
 
 class VendorUnavailable(RetryLater):
+    """`cause` is a text of `shared.fulfillment.ports.Cause`: whether to wait, or to have our account mended."""
+
     code = "vendor_unavailable"
+
+    def __init__(self, detail: str, retry_after: float = 5, cause: str = "away") -> None:
+        super().__init__(detail, retry_after)
+        self.cause = cause
 
 
 class StoreRefused(SwitchyardError):

@@ -282,6 +282,31 @@ class TrackingSettings(Settings):
     )
 
 
+class ShippingSettings(Settings):
+    push: Literal["at_once", "after_scan"] = Field(
+        "at_once",
+        alias="TRACKING_PUSH",
+        description="when an order is shipped at the marketplace: at once, or when the carrier has scanned it",
+    )
+
+
+class RetentionSettings(Settings):
+    days: int = Field(
+        365,
+        alias="PERSONAL_DATA_DAYS",
+        ge=30,
+        le=3650,
+        description="days after an order's end until its names, addresses, messages and labels are removed",
+    )
+
+
+class SenderSettings(Settings):
+    sender: Text = Field(
+        alias="CANADA_POST_SENDER",
+        description="JSON: company, phone, line_1, city, province, postal_code, and optionally name and line_2",
+    )
+
+
 class CarrierSettings(Settings):
     backend: Literal["json", "xml"] = Field(
         "json",
@@ -306,10 +331,6 @@ class CarrierSettings(Settings):
         alias="CANADA_POST_PAID_BY_CUSTOMER",
         description="customer number that pays, if it is another one",
     )
-    sender: Text = Field(
-        alias="CANADA_POST_SENDER",
-        description="JSON: company, phone, line_1, city, province, postal_code, and optionally name and line_2",
-    )
     email: Text | None = Field(
         None, alias="CANADA_POST_EMAIL", description="e-mail address in prepared refund requests"
     )
@@ -320,13 +341,51 @@ class CarrierSettings(Settings):
         le=60,
         description="minimum time between two calls",
     )
+    label_format: Literal["4x6", "8.5x11"] = Field(
+        "4x6", alias="CANADA_POST_LABEL_FORMAT", description="format of the PDF"
+    )
+    lookup_404: Literal["unclear", "none"] = Field(
+        "unclear",
+        alias="CANADA_POST_LOOKUP_404",
+        description="what a look-up's 404 without an error code means: nothing, or that no label was sold (none)",
+    )
+
+
+class OtherApiSettings(Settings):
+    """The carrier's API that was left: labels that were asked for there are looked up and fetched there."""
+
+    base_url: VendorUrl | None = Field(
+        None, alias="CANADA_POST_OTHER_API_BASE", description="its address, if not the usual one"
+    )
+    user: Word | None = Field(
+        None,
+        alias="CANADA_POST_OTHER_API_USER",
+        description="credentials of the carrier's other API, after a change of CANADA_POST_BACKEND",
+    )
+    password: Secret | None = Field(
+        None, alias="CANADA_POST_OTHER_API_PASSWORD", description="the other API's client secret or password"
+    )
+
+
+class ServiceSettings(Settings):
     service_code: Text = Field(
         "DOM.EP", alias="CANADA_POST_SERVICE_CODE", description="code of the service that is bought"
     )
     options: Text = Field("DC", alias="CANADA_POST_OPTIONS", description="option codes, separated by commas")
-    label_format: Literal["4x6", "8.5x11"] = Field(
-        "4x6", alias="CANADA_POST_LABEL_FORMAT", description="format of the PDF"
+    by_shipping_type: Text = Field(
+        "{}",
+        alias="CANADA_POST_SERVICES",
+        description='services by the buyer\'s shipping type, as JSON: {"EXPRESS": "DOM.XP"}; else the one above',
     )
+
+    candidates: Text | None = Field(
+        None,
+        alias="CANADA_POST_CHEAPEST_OF",
+        description="service codes, separated by commas: the cheapest that delivers in time is bought",
+    )
+
+
+class ParcelSettings(Settings):
     parcel_weight: Decimal = Field(
         Decimal("1.0"),
         alias="PARCEL_WEIGHT_KG",
@@ -366,7 +425,13 @@ GROUPS: tuple[type[Settings], ...] = (
     ReprocessSettings,
     MarketplaceSettings,
     TrackingSettings,
+    ShippingSettings,
+    RetentionSettings,
+    SenderSettings,
     CarrierSettings,
+    OtherApiSettings,
+    ServiceSettings,
+    ParcelSettings,
     ShelfSettings,
     LogSettings,
 )

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from shared.fulfillment.carrier import LabelRequest, Parcel, Party
 from shared.vendors.canada_post.account import JsonCredentials, Settlement, ShippingAccount, XmlCredentials
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.json_api import CanadaPostJson
+from shared.vendors.canada_post.outcomes import Lookup404
 from shared.vendors.canada_post.transport import CanadaPostBounds
 from shared.vendors.canada_post.xml_api import CanadaPostXml
 from tests.processes import PROJECT
@@ -37,6 +39,7 @@ DESTINATION = Party(
 )
 PARCEL = Parcel(Decimal("1.2"), Decimal(20), Decimal("15.5"), Decimal(10))
 ACCOUNT = ShippingAccount(CUSTOMER, SENDER, Settlement("42708517", CUSTOMER), email="desk@acme.example")
+NEVER_LATE = datetime.max.replace(tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
@@ -66,10 +69,12 @@ def client(
     bounded: CanadaPostBounds | None = None,
     clock: Clock = system_clock,
     pause: Callable[[float], None] = lambda _seconds: None,
+    lookup_404: Lookup404 = "unclear",
 ) -> CanadaPost:
-    bounded = bounded or bounds()
+    given: dict[str, Any] = {"bounds": bounded or bounds(), "clock": clock, "pause": pause}
+    given["lookup_404"] = lookup_404
     if backend == "xml":
         key = XmlCredentials("our-key", SECRETS[1])
-        return CanadaPostXml(key, account, base_url=url, bounds=bounded, pause=pause)
+        return CanadaPostXml(key, account, base_url=url, **given)
     application = JsonCredentials("our-app", SECRETS[0])
-    return CanadaPostJson(application, account, base_url=url, bounds=bounded, clock=clock, pause=pause)
+    return CanadaPostJson(application, account, base_url=url, **given)

@@ -126,8 +126,7 @@ class FunctionsStandIn:
             return
         raw = scripted.body if isinstance(scripted.body, bytes) else json.dumps(scripted.body).encode()
         to.send_response(scripted.status)
-        to.send_header("Content-Length", str(len(raw)))
-        for name, value in scripted.headers.items():
+        for name, value in {"Content-Length": str(len(raw)), **scripted.headers}.items():
             to.send_header(name, value)
         to.end_headers()
         if scripted.fault != "drip":
@@ -274,4 +273,86 @@ def equation(**changes: object) -> dict[str, object]:
         "balanced": True,
         "batch_id": "b1",
         "day": None,
+    } | changes
+
+
+def order(**changes: object) -> dict[str, object]:
+    """An answer of a decision, and an order of the work list."""
+    return {
+        "order_id": "BB-1-A",
+        "state": "label_failed",
+        "state_since": "2026-11-22T10:00:00+00:00",
+        "reason": "the country is not Canada",
+        "marketplace_state": "SHIPPING",
+        "ship_before": "2026-11-24T04:59:00+00:00",
+        "currency": "CAD",
+        "total": 129.5,
+        "attention": True,
+        "attention_reason": "the country is not Canada",
+        "attention_since": "2026-11-22T10:00:00+00:00",
+        "reasons": [
+            {
+                "kind": "time",
+                "finding": None,
+                "reason": "the country is not Canada",
+                "since": "2026-11-22T10:00:00+00:00",
+            },
+            {
+                "kind": "price_differs",
+                "finding": 7,
+                "reason": "the carrier charges 3.00",
+                "since": "2026-11-22T11:00:00+00:00",
+            },
+        ],
+        "limit": "2026-11-22T10:00:00+00:00",
+        "address": {"name": "Ann Roe", "company": None, "street_1": "1 Main St", "country": "USA"},
+        "address_override": None,
+    } | changes
+
+
+def order_status(**changes: object) -> dict[str, object]:
+    """An answer of `GET /orders/{id}`."""
+    item = {"sku": "DISC", "title": "A disc", "quantity": 2, "price": 64.75, "state": "SHIPPING"}
+    label = {
+        "sequence": 1,
+        "state": "undo_due",
+        "request_id": "BB-1-A-1",
+        "price": 12.3,
+        "tracking_number": "7023210039414604",
+        "wanted": False,
+        "label_path": "2026/BB-1-A-1.pdf",
+        "message": None,
+    }
+    at = "2026-11-22T09:00:00+00:00"
+    began = {"to_state": "pending_acceptance", "reason": None, "stage": "accept-orders", "at": at}
+    return order(lines=[item], shipments=[label], history=[began]) | changes
+
+
+def account(**changes: object) -> dict[str, object]:
+    """An answer of `GET /reconcile/orders`."""
+    look = {
+        "checked_at": "2026-11-22T10:00:00+00:00",
+        "age_seconds": 780,
+        "fresh": True,
+        "fresh_for_seconds": 3600,
+        "result": {},
+    }
+    return {
+        "day": None,
+        "seen": 10,
+        "shipped": 5,
+        "in_progress": {"pending_acceptance": 0, "accepted": 2, "label_unknown": 0, "label_created": 1},
+        "with_a_person": 1,
+        "cancelled": 1,
+        "refused": 0,
+        "lost": 0,
+        "labels": {"asked": 7, "bought": 7, "sold": 7, "on_the_shelf": 7, "sold_twice": 0, "unaccounted": 0},
+        "outside": {
+            "marketplace": look,
+            "carrier": look | {"age_seconds": 93_600, "fresh_for_seconds": 93_600 + 1},
+            "unmatched": 0,
+        },
+        "adds_up": True,
+        "verdict": "balanced",
+        "balanced": True,
     } | changes

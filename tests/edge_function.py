@@ -5,10 +5,14 @@ from typing import Any
 from pydantic import Field
 
 from shared import errors
-from shared.web.call import Answer, Call, NoInput, RequestModel
+from shared.web.call import Answer, Call, File, NoInput, RequestModel
 from shared.web.function import Route, http_function
 
 SECRET = "postgres://user:hunter2@db"
+
+
+PAPER = b"%PDF-1.7 \xe2\xe3"
+PAPER_NAME = 'label "Ltée" 김 50%\r\n.pdf'
 
 
 class Thing(RequestModel):
@@ -44,6 +48,10 @@ def one(_request: NoInput, call: Call) -> Answer:
     return Answer({"id": call.path["id"]}, 201, {"X-Own": "yes"}, {"seen": call.path["id"]})
 
 
+def file(_request: NoInput, _call: Call) -> File:
+    return File(PAPER, "application/pdf", PAPER_NAME, logged={"pages": 1})
+
+
 def fail(_request: NoInput, call: Call) -> Answer:
     raise RAISED[call.path["kind"]]
 
@@ -57,6 +65,7 @@ ROUTES: list[Any] = [
     Route("GET", "/things", Page, page),
     Route("POST", "/things", Thing, echo),
     Route("GET", "/things/{id}", NoInput, one),
+    Route("GET", "/file", NoInput, file),
     Route("POST", "/fail/{kind}", NoInput, fail),
     Route("POST", "/refuse", NoInput, refuse),
 ]

@@ -27,6 +27,10 @@ from tests.web_support import ROOT, served
 PROJECT = "switchyard-test"
 LOCATION = "here"
 PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
+SENDER = (
+    '{"company": "Acme", "phone": "514-555-0100", "line_1": "502 Main St N", "city": "Montreal",'
+    ' "province": "QC", "postal_code": "H2B1A0"}'
+)
 FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow")
 
 
@@ -73,6 +77,7 @@ def environment_on(rest: Rest) -> dict[str, str]:
         "DIGIKEY_CLIENT_ID": "id",
         "DIGIKEY_CLIENT_SECRET": "a-secret-of-the-vendor",
         "DIGIKEY_TIMEOUT_SECONDS": "3",
+        "CANADA_POST_SENDER": SENDER,
     }
 
 

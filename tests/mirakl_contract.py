@@ -106,6 +106,15 @@ def _repair(read: dict[str, Any]) -> None:
     for schema in _all_objects(read):
         if "$ref" in schema:
             schema.pop("type", None)
+    _allow_several_states(read)
+
+
+def _allow_several_states(read: dict[str, Any]) -> None:
+    """`order_state_codes` is described as one state, but is a comma-separated text in the vendor's notes."""
+    for parameter in read["paths"]["/api/orders"]["get"]["parameters"]:
+        if parameter["name"] == "order_state_codes":
+            state = "|".join(parameter["schema"].pop("enum"))
+            parameter["schema"]["pattern"] = f"^({state})(,({state}))*$"
 
 
 def _is_never_null(field: str, described: dict[str, Any]) -> bool:

@@ -37,7 +37,7 @@ class Display:
 
     def functions(self, state: StackState) -> None:
         for trial in state.trials:
-            self.line(f"{trial.function:<12} {trial.url}")
+            self.line(f"{trial.function:<16} {trial.url}")
             self.line(f"    {trial.command}")
 
     def overview(self, overview: StackOverview) -> None:

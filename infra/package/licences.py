@@ -1,5 +1,6 @@
 """`python -m infra.package.licences`: writes docs/licences.md, the licences of what is deployed, out of metadata."""
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,12 +36,37 @@ TERMS: Mapping[str, str] = {
     "BSD": "notice kept",
     "BSD-2-Clause": "notice kept",
     "BSD-3-Clause": "notice kept",
+    "LGPL-3.0-only": "changes to its own files are published, and it stays replaceable; it is installed unchanged",
     "MIT": "notice kept",
     "MIT-0": "none",
+    "MIT-CMU": "notice kept",
     "MPL-2.0": "changes to its own files are published; it is used unchanged",
     "PSF-2.0": "notice kept",
 }
 """The duties of whoever deploys a package. A person must read any licence that is not listed here first."""
+
+
+@dataclass(frozen=True)
+class Vendored:
+    """A file of others in this repository that is deployed. `path` is relative to the root."""
+
+    path: str
+    source: str
+    licence: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256((ROOT / self.path).read_bytes()).hexdigest()
+
+
+VENDORED = (
+    Vendored(
+        "shared/fulfillment/fonts/DejaVuSansCondensed.ttf",
+        "DejaVu 2.37, from `dejavu-fonts-ttf` 2.37.3 of npm",
+        "Bitstream Vera and Arev ([text](../shared/fulfillment/fonts/LICENSE)):"
+        " notice kept, no sale by itself, a changed font under another name",
+    ),
+)
 
 HEAD = """# Licences of what is deployed
 
@@ -113,7 +139,13 @@ def page(rows: list[Deployed]) -> str:
         f"| {licence} | {sum(row.licence == licence for row in rows)} | {TERMS[licence]} |\n"
         for licence in used
     )
-    return f"{HEAD}{table}\n| licence | packages | what it asks |\n|---|---|---|\n{terms}"
+    vendored = "".join(
+        f"| `{file.path}` | {file.source} | {file.licence} | `{file.sha256}` |\n" for file in VENDORED
+    )
+    return (
+        f"{HEAD}{table}\n| licence | packages | what it asks |\n|---|---|---|\n{terms}"
+        f"\n| file of others | source | licence | SHA-256 |\n|---|---|---|---|\n{vendored}"
+    )
 
 
 if __name__ == "__main__":

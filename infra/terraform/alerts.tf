@@ -117,13 +117,55 @@ locals {
     orders-for-person = {
       title    = "Orders wait for a person"
       severity = "WARNING"
-      says     = "Orders need a person: refused, no label, no tracking, or a label that is paid for and not wanted."
+      says     = "Orders need a person: not accepted, no label, not shipped, a label that is paid for and not needed, or a finding."
       conditions = [
         merge(local.mean, {
           name    = "Orders that a person must look at"
           filter  = "metric.type=\"${local.metric["orders_for_person"]}\" AND ${local.of_functions}"
           above   = var.alert_thresholds.orders_for_person
           lasting = 0
+        }),
+      ]
+    }
+    orders-unmatched = {
+      title    = "The account does not match the outside"
+      severity = "ERROR"
+      says     = "Orders or labels of ours are not those that marketplace and carrier list, or one of theirs cannot be read."
+      conditions = [
+        merge(local.mean, {
+          name    = "Findings that contradict the account"
+          filter  = "metric.type=\"${local.metric["orders_unmatched"]}\" AND ${local.of_functions}"
+          above   = var.alert_thresholds.orders_unmatched
+          lasting = 2 * local.cycle
+        }),
+      ]
+    }
+    look-old = {
+      title    = "The account was not compared with the outside"
+      severity = "ERROR"
+      says     = "The last complete look at the marketplace or at the carrier is too old, so the account is unverified."
+      conditions = [
+        for source, hours in {
+          marketplace = var.alert_thresholds.marketplace_look_hours
+          carrier     = var.alert_thresholds.carrier_look_hours
+          } : merge(local.mean, {
+            name    = "Seconds since the last complete look at the ${source}"
+            filter  = "metric.type=\"${local.metric["${source}_look_seconds"]}\" AND ${local.of_functions}"
+            above   = 3600 * hours
+            lasting = 0
+        })
+      ]
+    }
+    breaker-open = {
+      title    = "A stage is stopped"
+      severity = "ERROR"
+      says     = "A vendor refuses our account, limits our calls or is away, so a stage does nothing for any order."
+      conditions = [
+        merge(local.mean, {
+          name    = "Stages that are stopped"
+          filter  = "metric.type=\"${local.metric["breakers_open"]}\" AND ${local.of_functions}"
+          above   = 0
+          lasting = 60 * var.alert_thresholds.breaker_open_minutes
         }),
       ]
     }

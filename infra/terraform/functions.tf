@@ -82,8 +82,13 @@ locals {
   settings_of = {
     for name, settings in local.required_settings.functions : name => concat(settings.required, settings.optional)
   }
-  secrets_of   = { for name, settings in local.required_settings.functions : name => settings.secret }
-  secret_names = sort(distinct(flatten(values(local.secrets_of))))
+  # A function cannot start with a secret that does not exist, so an optional one is given when you say that it does.
+  secrets_of = {
+    for name, settings in local.required_settings.functions :
+    name => concat(settings.secret, [for secret in settings.optional_secret : secret if contains(var.optional_secrets, secret)])
+  }
+  secret_names          = sort(distinct(flatten(values(local.secrets_of))))
+  optional_secret_names = sort(distinct(flatten([for settings in values(local.required_settings.functions) : settings.optional_secret])))
 
   # Settings with a variable or a resource here. Every other one comes from var.settings, or has its default.
   own_settings = merge(

@@ -44,6 +44,10 @@ locals {
     labels_unknown               = { unit = "1", about = "Labels whose purchase has an unknown outcome" }
     oldest_label_unknown_seconds = { unit = "s", about = "Age of the oldest of them" }
     orders_for_person            = { unit = "1", about = "Orders that a person must look at" }
+    orders_unmatched             = { unit = "1", about = "Findings in which marketplace or carrier contradict the account" }
+    marketplace_look_seconds     = { unit = "s", about = "Age of the last complete look at the marketplace" }
+    carrier_look_seconds         = { unit = "s", about = "Age of the last complete look at the carrier" }
+    breakers_open                = { unit = "1", about = "Stages that a vendor or our account stops" }
     daily_share                  = { unit = "1", about = "Used share of the day's task quota" }
   }
 

@@ -68,6 +68,24 @@ variable "canada_post" {
   })
 }
 
+variable "optional_secrets" {
+  description = "Optional secrets that are in Secret Manager, by variable: [\"CANADA_POST_OTHER_API_PASSWORD\"]. The functions that read them get them."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.optional_secrets, local.optional_secret_names)) == 0
+    error_message = "optional_secrets names a variable that is not an optional secret; those are ${join(", ", local.optional_secret_names)}."
+  }
+
+  validation {
+    condition = (
+      contains(var.optional_secrets, "CANADA_POST_OTHER_API_PASSWORD") == contains(keys(var.settings), "CANADA_POST_OTHER_API_USER")
+    )
+    error_message = "Give CANADA_POST_OTHER_API_USER in settings and CANADA_POST_OTHER_API_PASSWORD in optional_secrets, or neither."
+  }
+}
+
 variable "secret_versions" {
   description = "Pins a secret's version, by variable: { BEST_BUY_API_KEY = \"3\" }. The others use `latest`, read when an instance starts."
   type        = map(string)
@@ -214,10 +232,14 @@ variable "alert_thresholds" {
   description = "Limits from which alerts fire."
   type = object({
     dead_letters_per_hour  = optional(number, 10)
-    oldest_in_flight_hours = optional(number, 2)   # longer than the sweep's patience and a few backoffs
-    manual_overdue         = optional(number, 0)   # any
-    label_unknown_minutes  = optional(number, 45)  # three cycles; most are settled in one
-    orders_for_person      = optional(number, 0)   # any
+    oldest_in_flight_hours = optional(number, 2)  # longer than the sweep's patience and a few backoffs
+    manual_overdue         = optional(number, 0)  # any
+    label_unknown_minutes  = optional(number, 45) # three cycles; most are settled in one
+    orders_for_person      = optional(number, 0)  # any
+    orders_unmatched       = optional(number, 0)  # any, for two cycles: an order may change while it is compared
+    marketplace_look_hours = optional(number, 1)  # as in the table order_limits
+    carrier_look_hours     = optional(number, 26) # as in the table order_limits: a look a day, and two hours
+    breaker_open_minutes   = optional(number, 30)
     queue_depth            = optional(number, 500) # about six minutes of work at 1.5 a second
     error_share            = optional(number, 0.5) # of one function's requests in a quarter of an hour
     daily_share            = optional(number, 0.9) # of max_daily_tasks

@@ -129,7 +129,7 @@ class Startup:
     def _finish(self, name: str, begun: _Begun, word: str) -> None:
         del self._running[name]
         self._ready.add(name)
-        self.report(f"  {name:<12} {word:<5} {time.monotonic() - begun.at:5.1f} s")
+        self.report(f"  {name:<16} {word:<5} {time.monotonic() - begun.at:5.1f} s")
 
 
 def _record(part: Part, process: ProcessId, log: Path) -> PartRecord:

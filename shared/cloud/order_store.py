@@ -1,37 +1,25 @@
 """The store of fulfillment: each method is one SQL function of `infra/supabase/migrations`."""
 
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from shared.clock import Clock
-from shared.cloud.supabase import SupabaseRpc
-from shared.fulfillment.carrier import Bought, UndoCall
+from shared.cloud.order_reports import SupabaseMessageStore, SupabaseOrderReports
+from shared.cloud.order_rows import bought_of, breaker_of, known_of, order_json, shipment_of
+from shared.fulfillment.carrier import Bought, Listed, UndoCall
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
-from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder
-from shared.fulfillment.sequence import Before, Beginning
-from shared.fulfillment.store import Json, KnownLine, KnownOrder, StoredMessageThread
+from shared.fulfillment.ports import JsonObject, MarketplaceOrder
+from shared.fulfillment.sequence import Before, Beginning, Fault
+from shared.fulfillment.store import Json, KnownOrder
 
 
-class SupabaseOrderStore:
-    """Implements StageStore, LabelStore, MessageStore and OrderReports of `shared.fulfillment`.
+class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
+    """Implements StageStore, LabelStore, MessageStore, OutsideStore and OrderReports of `shared.fulfillment`.
 
     `clock` moves the database's time in simulations; without one the database's own clock rules, which all share.
     """
-
-    def __init__(self, rpc: SupabaseRpc, *, clock: Clock | None = None) -> None:
-        self._rpc = rpc
-        self._clock = clock
-
-    def _call(self, function: str, **arguments: Any) -> Any:  # noqa: ANN401 - JSON in and out
-        if self._clock is not None:
-            arguments["p_now"] = self._clock().isoformat()
-        return self._rpc.call(function, arguments)
 
     # --- stages
 
@@ -66,6 +54,7 @@ class SupabaseOrderStore:
             result=answer.get("result"),
             retry_after=float(answer.get("retry_after", 10)),
             detail=details.get(answer["outcome"]) or "",
+            breaker=breaker_of(answer.get("breaker")),
         )
 
     def renew_stage(self, cycle: str, stage: str, owner: uuid.UUID, lease: timedelta) -> bool:
@@ -78,7 +67,14 @@ class SupabaseOrderStore:
         )
 
     def end_stage(
-        self, cycle: str, stage: str, owner: uuid.UUID, *, finished: bool, result: dict[str, Any]
+        self,
+        cycle: str,
+        stage: str,
+        owner: uuid.UUID,
+        *,
+        finished: bool,
+        result: dict[str, Any],
+        fault: Fault | None = None,
     ) -> bool:
         ended = self._call(
             "end_stage",
@@ -87,31 +83,28 @@ class SupabaseOrderStore:
             p_owner=str(owner),
             p_finished=finished,
             p_result=result,
+            p_fault=fault
+            and {"cause": fault.cause, "reason": fault.reason, "hold_seconds": fault.hold.total_seconds()},
         )
         return ended is True
 
     # --- orders
 
     def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
-        new: int = self._call(
-            "store_orders", p_orders=[_order_json(order) for order in orders], p_stage=stage
-        )
+        new: int = self._call("store_orders", p_orders=[order_json(order) for order in orders], p_stage=stage)
         return new
 
     def orders_in(
         self, states: Sequence[OrderState], limit: int, after: str | None = None
     ) -> Sequence[KnownOrder]:
         rows = self._rpc.call("orders_in", {"p_states": list(states), "p_limit": limit, "p_after": after})
-        return [_known(row) for row in rows]
+        return [known_of(row) for row in rows]
 
     def move_orders(self, moves: Sequence[Move], stage: str) -> Sequence[str]:
         moved: list[str] = self._call(
             "move_orders", p_moves=[move.to_json() for move in moves], p_stage=stage
         )
         return moved
-
-    def ask_for_person(self, order_id: str, reason: str) -> None:
-        self._call("ask_for_person", p_order_id=order_id, p_reason=reason)
 
     # --- labels
 
@@ -135,31 +128,30 @@ class SupabaseOrderStore:
             p_request=request,
             p_backend=backend,
         )
-        return _shipment(row), row["opened"]
+        return shipment_of(row), row["opened"]
 
-    def note_label_call(self, shipment: ShipmentFacts) -> ShipmentFacts | None:
+    def note_label_call(
+        self, shipment: ShipmentFacts, request: JsonObject | None = None, request_hash: str | None = None
+    ) -> ShipmentFacts | None:
         row = self._call(
             "note_label_call",
             p_shipment=shipment.id,
             p_call_before=shipment.call_id,
             p_call=str(uuid.uuid4()),
+            p_request=request,
+            p_request_hash=request_hash,
         )
-        return row and _shipment(row)
+        return row and shipment_of(row)
 
     def note_label_not_sent(self, shipment: ShipmentFacts, message: str) -> None:
         self._call("note_label_not_sent", p_shipment=shipment.id, p_call=shipment.call_id, p_message=message)
 
-    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int, cycle: str) -> int:
-        cycles: int = self._call(
-            "note_label_unknown",
-            p_shipment=shipment_id,
-            p_message=message,
-            p_attention_after=attention_after,
-            p_cycle=cycle,
-        )
-        return cycles
+    def note_label_unknown(self, shipment_id: str, message: str) -> bool:
+        return self._call("note_label_unknown", p_shipment=shipment_id, p_message=message) is True
 
-    def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
+    def note_label_bought(
+        self, shipment_id: str, bought: Bought, undo: UndoCall, backend: str | None = None
+    ) -> str:
         label = {
             "shipment_id": bought.shipment_id,
             "tracking_number": bought.tracking_number,
@@ -169,6 +161,7 @@ class SupabaseOrderStore:
             "carrier_status": bought.status,
             "also_sold": list(bought.also_sold),
             "undo": asdict(undo),
+            "backend": backend,
         }
         state: str = self._call("note_label_bought", p_shipment=shipment_id, p_bought=label)["state"]
         return state
@@ -184,149 +177,95 @@ class SupabaseOrderStore:
 
     def shipments_to_settle(self, limit: int) -> Sequence[tuple[str, ShipmentFacts]]:
         return [
-            (row["order_id"], _shipment(row))
+            (row["order_id"], shipment_of(row))
             for row in self._rpc.call("shipments_to_settle", {"p_limit": limit})
         ]
 
-    def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
-        return [(row["id"], _bought(row)) for row in self._rpc.call("shipments_to_undo", {"p_limit": limit})]
+    def shipments_to_undo(self, limit: int) -> Sequence[tuple[ShipmentFacts, Bought]]:
+        rows = self._rpc.call("shipments_to_undo", {"p_limit": limit})
+        return [(shipment_of(row), bought_of(row)) for row in rows]
 
     def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None:
         self._call("note_undo_due", p_shipment=shipment_id, p_undo=asdict(undo))
 
-    # --- messages
+    def undos_to_send(self, limit: int) -> Sequence[tuple[ShipmentFacts, UndoCall]]:
+        rows = self._rpc.call("undos_to_send", {"p_limit": limit})
+        return [(shipment_of(row), UndoCall(**row["undo"])) for row in rows]
 
-    def store_threads(self, threads: Sequence[StoredMessageThread]) -> tuple[int, int]:
-        answer = self._call("store_threads", p_threads=[_thread_json(thread) for thread in threads])
-        return answer["threads"], answer["new_messages"]
+    def note_undo_sent(self, shipment_id: str, ticket: str | None, *, is_void: bool) -> None:
+        self._call("note_undo_sent", p_shipment=shipment_id, p_ticket=ticket, p_is_void=is_void)
 
-    def read_cursor(self, name: str) -> datetime | None:
-        text: str | None = self._rpc.call("read_cursor", {"p_name": name})["value"]
+    def note_undo_refused(self, shipment_id: str, message: str) -> None:
+        self._call("note_undo_refused", p_shipment=shipment_id, p_message=message)
+
+    # --- the outside
+
+    def orders_by_id(self, order_ids: Sequence[str]) -> Sequence[KnownOrder]:
+        return [known_of(row) for row in self._rpc.call("orders_by_id", {"p_order_ids": list(order_ids)})]
+
+    def note_outside_check(self, source: str, began_at: datetime, *, complete: bool, result: Json) -> None:
+        self._call(
+            "note_outside_check",
+            p_source=source,
+            p_began_at=began_at.isoformat(),
+            p_complete=complete,
+            p_result=result,
+        )
+
+    def last_complete_look(self, source: str) -> datetime | None:
+        text: str | None = self._rpc.call("last_complete_look", {"p_source": source})["value"]
         return None if text is None else datetime.fromisoformat(text)
 
-    def move_cursor(self, name: str, value: datetime) -> None:
-        self._call("move_cursor", p_name=name, p_value=value.isoformat())
+    def oldest_unconfirmed_sale(self) -> datetime | None:
+        text: str | None = self._rpc.call("unconfirmed_sales", {})["oldest"]
+        return None if text is None else datetime.fromisoformat(text)
 
-    # --- reports
+    def backends_of_sales(self) -> Sequence[str]:
+        backends: list[str] = self._rpc.call("unconfirmed_sales", {})["backends"]
+        return backends
 
-    def orders(self, state: OrderState | None, limit: int) -> list[Json]:
-        states = list(OrderState) if state is None else [state]
-        rows: list[Json] = self._rpc.call(
-            "orders_in", {"p_states": states, "p_limit": limit, "p_after": None}
+    def store_carrier_day(self, backend: str, day: date, listed: Sequence[Listed]) -> Sequence[Listed]:
+        rows = self._call(
+            "store_carrier_day",
+            p_backend=backend,
+            p_day=day.isoformat(),
+            p_listed=[asdict(each) for each in listed],
         )
-        return rows
+        return [Listed(**row) for row in rows]
 
-    def order_status(self, order_id: str) -> Json:
-        row: Json = self._rpc.call("order_status", {"p_order_id": order_id})
-        return row
+    def store_carrier_shipment(self, backend: str, bought: Bought) -> None:
+        shipment = {
+            "shipment_id": bought.shipment_id,
+            "request_id": bought.request_id,
+            "reference": bought.reference,
+            "tracking_number": bought.tracking_number,
+            "price": None if bought.price is None else str(bought.price),
+            "status": bought.status,
+        }
+        self._call("store_carrier_shipment", p_backend=backend, p_shipment=shipment)
 
-    def retry_order(self, order_id: str, note: str) -> Json:
-        row: Json = self._call("retry_order", p_order_id=order_id, p_note=note)
-        return row
+    def shipments_to_scan(self, limit: int) -> Sequence[ShipmentFacts]:
+        return [shipment_of(row) for row in self._rpc.call("shipments_to_scan", {"p_limit": limit})]
 
-    def note_undone(self, order_id: str, note: str) -> Json:
-        row: Json = self._call("note_undone", p_order_id=order_id, p_note=note)
-        return row
+    def note_scanned(self, shipment_id: str) -> None:
+        self._call("note_scanned", p_shipment=shipment_id)
 
-    def reconcile_orders(self, day: date | None) -> Json:
-        sides: Json = self._rpc.call("reconcile_orders", {"p_day": day and day.isoformat()})
-        return sides
+    def data_to_forget(self, before: datetime, limit: int) -> tuple[Sequence[str], Sequence[str]]:
+        answer = self._call("data_to_forget", p_before=before.isoformat(), p_limit=limit)
+        return answer["order_ids"], answer["paths"]
 
-    def figures(self) -> Json:
-        """The numbers that alerts and the dashboard use."""
-        figures: Json = self._call("fulfillment_figures")
-        return figures
+    def forget_old_answers(self, before: datetime) -> None:
+        self._rpc.call("forget_old_answers", {"p_before": before.isoformat()})
 
-    def recent_stage_runs(self, limit: int) -> list[Json]:
-        runs: list[Json] = self._rpc.call("recent_stage_runs", {"p_limit": limit})
-        return runs
+    def forget_personal_data(self, order_ids: Sequence[str]) -> None:
+        self._call("forget_personal_data", p_order_ids=list(order_ids))
 
-
-def _order_json(order: MarketplaceOrder) -> Json:
-    return {
-        "order_id": order.order_id,
-        "commercial_id": order.commercial_id,
-        "marketplace_state": order.state,
-        "ordered_at": order.created_at.isoformat(),
-        "marketplace_updated_at": order.updated_at.isoformat(),
-        "ship_before": order.ship_before and order.ship_before.isoformat(),
-        "can_ship": order.can_ship,
-        "currency": order.currency,
-        "total": str(order.total),
-        "address": order.address and asdict(order.address),
-        "carrier_code": order.carrier_code,
-        "carrier_name": order.carrier_name,
-        "tracking_number": order.tracking_number,
-        "lines": [asdict(line) | {"price": str(line.price)} for line in order.lines],
-    }
-
-
-def _known(row: Json) -> KnownOrder:
-    return KnownOrder(
-        order_id=row["order_id"],
-        state=OrderState(row["state"]),
-        marketplace_state=row["marketplace_state"],
-        address=row["address"] and Address(**row["address"]),
-        lines=[_line(line) for line in row["lines"]],
-        carrier_code=row["carrier_code"],
-        tracking_number=row["tracking_number"],
-        shipment=row["shipment"] and _shipment(row["shipment"]),
-        ordered_at=datetime.fromisoformat(row["ordered_at"]),
-    )
-
-
-def _line(row: Json) -> KnownLine:
-    size = row["size"] and ParcelSize.model_validate_json(json.dumps(row["size"]))
-    return KnownLine(row["line_id"], row["sku"], row["quantity"], size)
-
-
-def _shipment(row: Json) -> ShipmentFacts:
-    return ShipmentFacts(
-        id=row["id"],
-        sequence=row["sequence"],
-        request_id=row["request_id"],
-        state=row["state"],
-        called_at=row["called_at"] and datetime.fromisoformat(row["called_at"]),
-        shipment_id=row["shipment_id"],
-        tracking_number=row["tracking_number"],
-        label_link=row["label_link"],
-        label_path=row["label_path"],
-        request=row["request"],
-        call_id=row["call_id"],
-    )
-
-
-def _bought(row: Json) -> Bought:
-    return Bought(
-        shipment_id=row["shipment_id"],
-        tracking_number=row["tracking_number"],
-        label_link=row["label_link"],
-        price=None if row["price"] is None else Decimal(str(row["price"])),
-        usable=True,
-        status=row["carrier_status"] or "",
-        links=row["links"],
-    )
-
-
-def _thread_json(stored: StoredMessageThread) -> Json:
-    thread = stored.thread
-    return {
-        "thread_id": thread.thread_id,
-        "topic": thread.topic,
-        "order_ids": list(thread.order_ids),
-        "created_at": thread.created_at.isoformat(),
-        "updated_at": thread.updated_at.isoformat(),
-        "reply_needed_since": thread.reply_needed_since and thread.reply_needed_since.isoformat(),
-        "messages": [
-            {
-                "message_id": message.message_id,
-                "sender": message.sender,
-                "sender_type": message.sender_type,
-                "body_raw": message.body,
-                "body_text": text,
-                "attachments": [dict(attachment) for attachment in message.attachments],
-                "sent_at": message.sent_at.isoformat(),
-            }
-            for message, text in zip(thread.messages, stored.texts, strict=True)
-        ],
-    }
+    def match_carrier(self, backends: Sequence[str], first: date, last: date, stage: str) -> Json:
+        result: Json = self._call(
+            "match_carrier",
+            p_backends=list(backends),
+            p_first=first.isoformat(),
+            p_last=last.isoformat(),
+            p_stage=stage,
+        )
+        return result

@@ -10,7 +10,7 @@ from shared.errors import NotFound, StoreRefused, StoreUnavailable
 from shared.retries import Again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from ssl import SSLContext
 
     from storage3 import SyncStorageClient
@@ -48,16 +48,23 @@ class SupabaseLabelShelf:
         self._timeout = timeout
         self._tls = tls
 
-    def put(self, path: str, content: bytes) -> None:
+    def put(self, path: str, content: bytes, media_type: str = "application/pdf") -> None:
         """Raises StoreUnavailable, and StoreRefused for an invalid path, bucket or size."""
         _check(path)
-        options: FileOptions = {"content-type": "application/pdf", "x-upsert": "true"}
+        options: FileOptions = {"content-type": media_type, "x-upsert": "true"}
         self._try(f"store {path}", lambda: self._client.from_(self._bucket).upload(path, content, options))
 
     def get(self, path: str) -> bytes:
         """Raises NotFound, StoreUnavailable and StoreRefused."""
         _check(path)
         return self._try(f"fetch {path}", lambda: self._client.from_(self._bucket).download(path))
+
+    def remove(self, paths: "Sequence[str]") -> None:
+        """Raises StoreUnavailable and StoreRefused."""
+        for path in paths:
+            _check(path)
+        if paths:
+            self._try("remove files", lambda: self._client.from_(self._bucket).remove(list(paths)))
 
     def close(self) -> None:
         if "_client" in self.__dict__:

@@ -74,7 +74,7 @@ class SupabaseRpc:
             answer = self._client.rpc(function, dict(arguments)).execute().data
         except APIError as error:
             if error.code not in UNAVAILABLE_CODES:
-                raise _refusal(function, error) from error
+                raise _refusal(function, error) from None  # its details can hold a row with a person's name
             return Again(error.message)
         except _Outage as error:
             return Again(str(error))
@@ -119,4 +119,5 @@ def _refusal(function: str, error: "APIError") -> Exception:
         return NotFound(message)
     if error.code == "PT409":
         return Conflict(message)
-    return StoreRefused(f"{function}: {error.code}: {message}")
+    without_value = message.partition(': "')[0]
+    return StoreRefused(f"{function}: {error.code}: {without_value}")

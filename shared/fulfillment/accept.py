@@ -1,11 +1,13 @@
-"""Stage 1: accepts new orders within 24 hours, and updates all orders that are not shipped yet."""
+"""Stage 1: accepts new orders within 24 hours, refuses those that a person refuses, updates all unshipped ones."""
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
-from shared.fulfillment.orders import UNSHIPPED, OrderState
+from shared.fulfillment.findings import Kind, about_order
+from shared.fulfillment.orders import UNSHIPPED, Move, OrderState
+from shared.fulfillment.parcels import ParcelSize, parcel_of
 from shared.fulfillment.ports import Marketplace, MarketplaceState, NotSent, Refused
-from shared.fulfillment.reading import GROUP, ask_person_if_overdue, change, move_to_person, read_back
+from shared.fulfillment.reading import GROUP, change, read_back, report_unreadable
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
@@ -17,7 +19,7 @@ UNDECIDED = (MarketplaceState.STAGING, MarketplaceState.WAITING_ACCEPTANCE)
 
 @dataclass(frozen=True)
 class Asked:
-    """An order whose acceptance was sent, and the marketplace's refusal if it gave one."""
+    """An order whose acceptance or refusal was sent, and the marketplace's refusal if it gave one."""
 
     order: KnownOrder
     refusal: str | None = None
@@ -25,31 +27,32 @@ class Asked:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """`pause` waits for the given seconds between two looks."""
+    """`default_size` is that of a SKU without a size; `pause` waits for the given seconds between two looks."""
 
     marketplace: Marketplace
     store: OrderStore
+    default_size: ParcelSize
     pause: Callable[[float], None]
     seconds_between_looks: float = 5
 
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; earlier work stays done."""
-        for page in self.marketplace.waiting_orders():
+        for page in self.marketplace.listed([MarketplaceState.WAITING_ACCEPTANCE]):
             run.counts["new"] += self.store.store_orders(page.orders, run.stage)
             run.counts["waiting"] += len(page.orders)
-            run.report(page.problems)
+            report_unreadable(run, self.store, page.problems)
             if not run.may_go_on():
                 break
-        asked = self._accept_all(run)
+        asked = self._decide_all(run)
         self._confirm(run, asked)
         self._refresh(run, asked)
 
     def preview(self, limit: int) -> list[str]:
         """Returns the orders that a run would accept now."""
-        waiting = [order.order_id for page in self.marketplace.waiting_orders() for order in page.orders]
-        return waiting[:limit]
+        pages = self.marketplace.listed([MarketplaceState.WAITING_ACCEPTANCE])
+        return [order.order_id for page in pages for order in page.orders][:limit]
 
-    def _accept_all(self, run: StageRun) -> dict[str, Asked]:
+    def _decide_all(self, run: StageRun) -> dict[str, Asked]:
         """Returns the orders that were sent, and those that need not be sent."""
         asked: dict[str, Asked] = {}
         after: str | None = None
@@ -59,17 +62,28 @@ class Acceptance:
                     run.counts["left"] += 1
                 elif order.marketplace_state != MarketplaceState.WAITING_ACCEPTANCE:
                     asked[order.order_id] = Asked(order)
-                else:
-                    self._accept(run, order, asked)
+                elif self._may_be_accepted(run, order):
+                    self._decide(run, order, asked)
             after = group[-1].order_id
         return asked
 
-    def _accept(self, run: StageRun, order: KnownOrder, asked: dict[str, Asked]) -> None:
+    def _may_be_accepted(self, run: StageRun, order: KnownOrder) -> bool:
+        """A person decides, before its deadline, about an order that no parcel can carry."""
+        if order.refused or order.accept_anyway:
+            return True
+        parcel = parcel_of([(line.size, line.open_quantity) for line in order.lines], self.default_size)
+        if not isinstance(parcel, str):
+            return True
+        reason = f"not accepted: {parcel}"
+        self.store.add_findings([about_order(Kind.NO_PARCEL, order.order_id, reason)], run.stage)
+        run.failed(order.order_id, reason)
+        return False
+
+    def _decide(self, run: StageRun, order: KnownOrder, asked: dict[str, Asked]) -> None:
         lines = [line.line_id for line in order.lines]
-        answer = change(run, lambda: self.marketplace.accept(order.order_id, lines))
-        if isinstance(answer, NotSent):
-            run.counts["left"] += 1
-        else:
+        decide = self.marketplace.refuse if order.refused else self.marketplace.accept
+        answer = change(run, order.order_id, lambda: decide(order.order_id, lines))
+        if not isinstance(answer, NotSent):
             asked[order.order_id] = Asked(order, answer.message if isinstance(answer, Refused) else None)
 
     def _confirm(self, run: StageRun, asked: dict[str, Asked]) -> None:
@@ -78,7 +92,7 @@ class Acceptance:
         for look in range(LOOKS):
             if not pending:
                 return
-            if look:
+            if look and any(each.refusal is None for each in pending):
                 self.pause(self.seconds_between_looks)
             pending = self._look(run, pending)
         for each in pending:
@@ -101,18 +115,10 @@ class Acceptance:
         order = asked.order
         if asked.refusal is None:
             run.counts["unconfirmed"] += 1
-            ask_person_if_overdue(
-                run,
-                self.store,
-                order.order_id,
-                order.ordered_at,
-                "the marketplace does not confirm its acceptance",
-            )
             return
         reason = f"refused: {asked.refusal}"
-        self.store.move_orders(
-            [move_to_person(order.order_id, order.state, OrderState.ACCEPTANCE_FAILED, reason)], run.stage
-        )
+        move = Move(order.order_id, order.state, OrderState.ACCEPTANCE_FAILED, reason)
+        self.store.move_orders([move], run.stage)
         run.failed(order.order_id, reason)
 
     def _refresh(self, run: StageRun, just_read: Container[str]) -> None:

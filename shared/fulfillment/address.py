@@ -1,7 +1,7 @@
 """Maps the marketplace's address to the carrier's: 44 characters a line, codes instead of names. Pure.
 
-An address that does not fit is refused with the reason, and a person gets the order. Only the phone number and the
-additional information are cut, because a parcel arrives without them.
+No word is cut. An address that does not fit, or that contradicts itself, is refused with the reason, and a person gets
+the order. `docs/addresses.md` has the rules and what they do to 500 addresses.
 """
 
 import re
@@ -10,35 +10,27 @@ from dataclasses import dataclass
 
 from shared.fulfillment.carrier import Party
 from shared.fulfillment.ports import Address
+from shared.fulfillment.provinces import PROVINCES, abbreviated, lies_in, province_at, provinces_named
+from shared.fulfillment.street import LINE, place_street
 
-LINE = 44  # characters; Canada Post's limit for names, companies and address lines
-CITY = 40
+CITY = 40  # characters
 PHONE = 25
 POSTAL_CODE = re.compile(r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z]\d[ABCEGHJ-NPRSTV-Z]\d", re.ASCII)
 """Canadian postal codes leave out D, F, I, O, Q and U, and W and Z in the first place."""
 
-PROVINCES = {
-    "AB": ("ALBERTA",),
-    "BC": ("BRITISH COLUMBIA", "COLOMBIE BRITANNIQUE"),
-    "MB": ("MANITOBA",),
-    "NB": ("NEW BRUNSWICK", "NOUVEAU BRUNSWICK"),
-    "NL": ("NEWFOUNDLAND AND LABRADOR", "NEWFOUNDLAND", "TERRE NEUVE ET LABRADOR", "NF"),
-    "NS": ("NOVA SCOTIA", "NOUVELLE ECOSSE"),
-    "NT": ("NORTHWEST TERRITORIES", "TERRITOIRES DU NORD OUEST", "NWT"),
-    "NU": ("NUNAVUT",),
-    "ON": ("ONTARIO",),
-    "PE": ("PRINCE EDWARD ISLAND", "ILE DU PRINCE EDOUARD", "PEI"),
-    "QC": ("QUEBEC", "PQ"),
-    "SK": ("SASKATCHEWAN",),
-    "YT": ("YUKON", "YUKON TERRITORY"),
-}
-_CODES = {_name: code for code, names in PROVINCES.items() for _name in (code, *names)}
-_COUNTRIES = {"CAN": "CA", "CA": "CA"}
-_FIRST_LETTERS = {
-    "A": ("NL",), "B": ("NS",), "C": ("PE",), "E": ("NB",), "G": ("QC",), "H": ("QC",), "J": ("QC",), "K": ("ON",),
-    "L": ("ON",), "M": ("ON",), "N": ("ON",), "P": ("ON",), "R": ("MB",), "S": ("SK",), "T": ("AB",), "V": ("BC",),
-    "X": ("NT", "NU"), "Y": ("YT",),
-}  # fmt: skip
+_COUNTRIES = frozenset({"CA", "CAN", "CANADA"})
+_LIKE_A_CODE = r"[A-Z][0-9OI][A-Z][ -]?[0-9OI][A-Z][0-9OI]"
+_CODE_BEHIND = re.compile(rf"(?P<city>.*?)[\s,;(-]*\b(?P<code>{_LIKE_A_CODE})\)?", re.IGNORECASE | re.ASCII)
+_COUNTRY_BEHIND = re.compile(r"(?P<city>.+?)[\s,;(-]+canada\)?", re.IGNORECASE)
+_SEPARATE_BEHIND = re.compile(r"(?P<city>.+?)(?:\s*[,;(/]\s*|\s+[\u2013-]\s+)(?P<last>[^,;()/]+)\)?")
+_WORD_BEHIND = re.compile(r"(?P<city>.+\S)[\s,]+(?P<last>\S+)")
+_PHONE = re.compile(
+    r"(?:(?:t[ée]l[ée]phone|phone|t[ée]l)\b[.:]?\s*)?(?P<number>\+?[\d\s().-]{7,})"
+    r"(?:[\s,;]*(?:extension|poste|ext|x|#)[.:]?\s*(?P<extension>\d{1,6}))?",
+    re.IGNORECASE | re.ASCII,
+)
+_BETWEEN_PHONES = re.compile(r"\s*(?:[/;,|]|\bor\b|\bou\b)\s*", re.IGNORECASE)
+_FEWEST_DIGITS, _MOST_DIGITS = 7, 15  # of a phone number (E.164)
 
 
 @dataclass(frozen=True)
@@ -60,16 +52,20 @@ class _Unfit(Exception):
 
 
 def _mapped(address: Address) -> Party:
-    country = _COUNTRIES.get(address.country.strip().upper())
-    postal_code = re.sub(r"[ -]", "", _clean(address.postal_code)).upper()
-    _require(country is not None, "the country is not Canada")
-    _require(POSTAL_CODE.fullmatch(postal_code) is not None, "the postal code is not of the form A1A1A1")
-    province = _province(address.state, postal_code)
-    _require(province is not None, "the province is unknown")
-    line_1, line_2 = _street_lines(address)
-    _require(line_1 != "", "the street is missing")
-    city = _clean(address.city)
-    _require(1 <= len(city) <= CITY, f"the city is missing or longer than {CITY} characters")
+    _require(re.sub(r"[\W_]", "", address.country).upper() in _COUNTRIES, "the country is not Canada")
+    city, code_behind = _without_code(_clean(address.city))
+    postal_code = _postal_code(_clean(address.postal_code), code_behind)
+    city, named_behind = _without_provinces(city, postal_code)
+    province = _province(provinces_named(_clean(address.state)), named_behind, postal_code)
+    streets = [lines for street in (address.street_1, address.street_2) if (lines := _lines(street))]
+    _require(bool(streets), "the street is missing")
+    placed = place_street(streets[0], streets[1] if len(streets) > 1 else (), _clean(address.additional_info))
+    if isinstance(placed, str):
+        raise _Unfit(placed)
+    _require(
+        1 <= len(city) <= CITY and city not in PROVINCES,
+        f"the city is missing or longer than {CITY} characters",
+    )
     name, company = _clean(address.name), _clean(address.company)
     _require(bool(name or company), "there is neither a name nor a company")
     _require(
@@ -78,14 +74,13 @@ def _mapped(address: Address) -> Party:
     return Party(
         name=name or None,
         company=company or None,
-        phone=_clean(address.phone)[:PHONE] or None,
-        line_1=line_1,
-        line_2=line_2 or None,
+        phone=_phone(_clean(address.phone)) or None,
+        line_1=placed.line_1,
+        line_2=placed.line_2 or None,
         city=city,
-        province=province or "",
+        province=province,
         postal_code=postal_code,
-        country=country or "",
-        additional_info=_clean(address.additional_info)[:LINE] or None,
+        additional_info=placed.info or None,
     )
 
 
@@ -95,32 +90,110 @@ def _require(fits: bool, otherwise: str) -> None:  # noqa: FBT001 - the conditio
 
 
 def _clean(text: str | None) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+    """One line of composed characters, every gap one space; empty for punctuation alone.
+
+    Control characters become spaces. Invisible format characters, such as marks of direction, are left out.
+    """
+    shown = "".join(_shown(c) for c in text or "")
+    line = unicodedata.normalize("NFC", " ".join(shown.split()))
+    return "" if all(unicodedata.category(c)[0] in "PZ" for c in line) else line
 
 
-def _province(state: str | None, postal_code: str) -> str | None:
-    """The code of a province given as code or name in either language; without one, the postal code decides."""
-    letters = unicodedata.normalize("NFKD", state or "").encode("ascii", "ignore").decode().upper()
-    plain = _clean(letters.replace("-", " ").replace("&", " AND ").replace(".", ""))
-    if plain:
-        return _CODES.get(plain)
-    possible = _FIRST_LETTERS[postal_code[0]]
-    return possible[0] if len(possible) == 1 else None
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    is_format = unicodedata.category(character) == "Cf" and character != "\N{ZERO WIDTH SPACE}"
+    return "" if is_format else " "
 
 
-def _street_lines(address: Address) -> tuple[str, str]:
-    """Returns both streets unchanged if they fit, else their words distributed over two lines."""
-    first, second = _clean(address.street_1), _clean(address.street_2)
-    if not first:
-        first, second = second, ""
-    if len(first) <= LINE and len(second) <= LINE:
-        return first, second
-    lines = ["", ""]
-    place = 0
-    for word in f"{first} {second}".split():
-        longer = f"{lines[place]} {word}".strip()
-        if len(longer) > LINE and place == 0:
-            place, longer = 1, word
-        _require(len(longer) <= LINE, f"the street does not fit into two lines of {LINE} characters")
-        lines[place] = longer
-    return lines[0], lines[1]
+def _lines(text: str | None) -> list[str]:
+    return [line for written in (text or "").splitlines() if (line := _clean(written))]
+
+
+# --- postal code, city and province -------------------------------------------------------------------------------
+
+
+def _postal_code(given: str, behind_city: str) -> str:
+    """The code of its own field, else the one behind the city."""
+    code, other = _compact(given or behind_city), _compact(behind_city)
+    _require(POSTAL_CODE.fullmatch(code) is not None, "the postal code is not of the form A1A1A1")
+    _require(other in {"", code}, "the city names another postal code")
+    return code
+
+
+def _compact(code: str) -> str:
+    """Without separators; O and I stand for 0 and 1 in the places of digits, where no letter can be."""
+    compact = re.sub(r"[\W_]", "", code).upper()
+    return "".join({"O": "0", "I": "1"}.get(c, c) if at % 2 else c for at, c in enumerate(compact))
+
+
+def _without_code(city: str) -> tuple[str, str]:
+    """The city without postal code and country, and the postal code."""
+    city = _without_country(city)
+    found = _CODE_BEHIND.fullmatch(city)
+    return (_without_country(found["city"]), found["code"]) if found else (city, "")
+
+
+def _without_country(city: str) -> str:
+    found = _COUNTRY_BEHIND.fullmatch(city)
+    return found["city"] if found else city
+
+
+def _without_provinces(city: str, postal_code: str) -> tuple[str, list[frozenset[str]]]:
+    """The city without the provinces behind it, and what each can mean.
+
+    Behind a comma, a dash or a bracket any name counts. Behind a space only an abbreviation does: "Vieux Québec" is
+    a place, and so is "Calgary NE".
+    """
+    named: list[frozenset[str]] = []
+    while True:
+        apart, word = _SEPARATE_BEHIND.fullmatch(city), _WORD_BEHIND.fullmatch(city)
+        if apart and (codes := provinces_named(apart["last"])):
+            city = apart["city"]
+        elif word and (codes := _abbreviation(word["last"], postal_code)):
+            city = word["city"]
+        else:
+            return city.strip(" ,;"), named
+        named.append(codes)
+
+
+def _abbreviation(word: str, postal_code: str) -> frozenset[str]:
+    codes = abbreviated(word)
+    agrees = any(lies_in(postal_code, code) for code in codes)
+    return codes if agrees or word in PROVINCES else frozenset()
+
+
+def _province(given: frozenset[str] | None, behind_city: list[frozenset[str]], postal_code: str) -> str:
+    """The province that its field, the city and the postal code agree on."""
+    _require(given is None or bool(given), "the province is unknown")
+    codes = {code for code in (given or PROVINCES) if lies_in(postal_code, code)}
+    _require(bool(codes), "the province and the postal code contradict each other")
+    codes.intersection_update(*behind_city)
+    _require(bool(codes), "the city names another province")
+    usual = province_at(postal_code)
+    _require(usual in codes or len(codes) == 1, "the province is unknown")
+    return usual if usual in codes else codes.pop()
+
+
+# --- the phone number ---------------------------------------------------------------------------------------------
+
+
+def _phone(text: str) -> str:
+    """Unchanged if it fits; else the same numbers without what separates their digits."""
+    if len(text) <= PHONE:
+        return text
+    numbers = [_digits(part) for part in _BETWEEN_PHONES.split(text)]
+    short = "/".join(number for number in numbers if number)
+    _require(all(numbers) and len(short) <= PHONE, f"the phone number does not fit into {PHONE} characters")
+    return short
+
+
+def _digits(phone: str) -> str:
+    """Digits, with + before and the extension behind; empty for anything but one phone number."""
+    found = _PHONE.fullmatch(phone)
+    digits = re.sub(r"\D", "", found["number"]) if found else ""
+    if found is None or not _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS:
+        return ""
+    plus = "+" if found["number"].startswith("+") else ""
+    extension = f" ext {found['extension']}" if found["extension"] else ""
+    return f"{plus}{digits}{extension}"

@@ -120,7 +120,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the carrier has scanned of a parcel."""
+    """The carrier's scans of a parcel."""
 
     handed_over: bool
     delivered: bool = False
@@ -128,6 +128,8 @@ class Progress:
 
 class Carrier(Protocol):
     name: str
+
+    def close(self) -> None: ...
 
     def buy(self, request: LabelRequest, not_after: datetime) -> Bought | Refused | Unclear | NotSent:
         """Buys one label. Never repeats by itself. After Unclear only `find` may follow.
@@ -155,7 +157,7 @@ class Carrier(Protocol):
         ...
 
     def progress(self, tracking_number: str) -> Progress | Unclear | NotSent:
-        """What has been scanned. A number that the carrier does not show yet is not handed over."""
+        """The scans of a parcel. A number that the carrier does not show yet is not handed over."""
         ...
 
     def fetch_label(self, link: str) -> Pdf | NotReady | Refused | Unclear | NotSent:
@@ -171,14 +173,37 @@ class Carrier(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Carriers:
+    """The carrier's APIs that we have credentials for. New labels are bought at `current`."""
+
+    current: Carrier
+    others: Sequence[Carrier] = ()
+
+    def all(self) -> Sequence[Carrier]:
+        return (self.current, *self.others)
+
+    def close(self) -> None:
+        for each in self.all():
+            each.close()
+
+    def of(self, backend: str) -> Carrier | None:
+        """The API that a shipment names; None without credentials for it."""
+        return next((each for each in self.all() if each.name == backend), None)
+
+
 # --- the shelf for labels -----------------------------------------------------------------------------------------
 
 
 class LabelShelf(Protocol):
-    def put(self, path: str, content: bytes) -> None:
-        """Stores a PDF; the same path again replaces it. Raises StoreUnavailable."""
+    def put(self, path: str, content: bytes, media_type: str = "application/pdf") -> None:
+        """Stores a file; the same path again replaces it. Raises StoreUnavailable."""
         ...
 
     def get(self, path: str) -> bytes:
         """Raises NotFound and StoreUnavailable."""
+        ...
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Those that are not there are left out. Raises StoreUnavailable."""
         ...

@@ -1,23 +1,23 @@
 """Stage 2: buys labels, and never the same one twice.
 
-The intent is committed before the carrier is called. After a call with an unknown outcome, the carrier is asked by
-request id before anything is bought again.
+The intent is committed, then the carrier is asked whether it sold this request before, and only then called. After a
+call with an unknown outcome, the carrier is asked by request id before anything is bought again.
 """
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared.clock import Clock
-from shared.errors import Conflict, StoreRefused
-from shared.fulfillment.address import Unmappable, party_of
-from shared.fulfillment.carrier import Bought, Carrier, LabelRequest, LabelShelf, NotReady, Pdf, Unknown
-from shared.fulfillment.orders import LabelStep, OrderState, ShipmentFacts, label_step
-from shared.fulfillment.parcels import ParcelSize, parcel_of
+from shared.errors import Conflict
+from shared.fulfillment.address import Unmappable
+from shared.fulfillment.carrier import Bought, Carrier, Carriers, LabelRequest, Unknown
+from shared.fulfillment.findings import Kind, about_order
+from shared.fulfillment.orders import LabelStep, Move, OrderState, ShipmentFacts, label_step
 from shared.fulfillment.ports import (
+    Cause,
     Marketplace,
     MarketplaceOrder,
     MarketplaceState,
@@ -25,9 +25,17 @@ from shared.fulfillment.ports import (
     Refused,
     Unclear,
 )
-from shared.fulfillment.reading import GROUP, TRIES, ask_person_if_overdue, move_to_person, read_back
-from shared.fulfillment.request import label_request, request_from_json, request_hash, request_json
+from shared.fulfillment.reading import GROUP, isolated, read_back, wait_and_call
+from shared.fulfillment.request import (
+    LabelTerms,
+    cheapest,
+    request_for,
+    request_from_json,
+    request_hash,
+    request_json,
+)
 from shared.fulfillment.sequence import StageRun
+from shared.fulfillment.shelving import Shelving
 from shared.fulfillment.store import KnownOrder, LabelStore
 
 LOGGER = logging.getLogger("switchyard")
@@ -37,31 +45,30 @@ SETTLING = timedelta(minutes=10)
 CALL_WITHIN = SETTLING / 2
 """The longest time from the committed intent to the call. Later, another run may have bought the label."""
 
-FETCH_ROUNDS = 5
-FETCH_PAUSE = 1.0  # seconds; Canada Post's advice between two requests for a label that is not ready yet
-
-ATTENTION_AFTER = 8
-"""After so many cycles with an unknown outcome, a person looks too."""
-
 STATES = (OrderState.ACCEPTED, OrderState.LABEL_UNKNOWN)
 BUYING = (LabelStep.BUY, LabelStep.BUY_AGAIN)
+NO_CREDENTIALS = (
+    "its label was asked for at the carrier's API {0}, for which there are no credentials: set them, or say after a "
+    "look at the carrier's site that nothing was sold there"
+)
 
 
 @dataclass(frozen=True)
-class LabelTerms:
-    """The carrier's service and options, and the size of a product that is not in the table."""
+class Purchase:
+    """A call that may be made now. `begun` is a time before the intent was committed."""
 
-    service_code: str
-    options: Sequence[str]
-    default_size: ParcelSize
+    order_id: str
+    shipment: ShipmentFacts
+    request: LabelRequest
+    begun: datetime
 
 
 @dataclass(frozen=True)
 class LabelPurchase:
     marketplace: Marketplace
-    carrier: Carrier
+    carriers: Carriers
     store: LabelStore
-    shelf: LabelShelf
+    shelving: Shelving
     terms: LabelTerms
     clock: Clock
     pause: Callable[[float], None]
@@ -71,6 +78,9 @@ class LabelPurchase:
         after: str | None = None
         while group := self.store.orders_in(STATES, GROUP, after):
             after = group[-1].order_id
+            if run.counts["handled"] >= run.limit or not run.may_go_on():
+                run.counts["left"] += len(group)
+                continue
             # a cancelled order must not get a label, and addresses come late
             shown = read_back(self.marketplace, self.store, group, run)
             for order in group:
@@ -81,9 +91,9 @@ class LabelPurchase:
                     run.counts["left"] += 1
                 else:
                     run.counts["handled"] += 1
-                    with _isolated(run, order.order_id):
+                    with isolated(run, order.order_id):
                         self._handle(run, order, step, shown.get(order.order_id))
-        self._fetch_pending(run)
+        self.shelving.fetch_pending(run, STATES)
         self._settle_ended(run)
 
     def preview(self, limit: int) -> list[str]:
@@ -94,36 +104,44 @@ class LabelPurchase:
         self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
     ) -> None:
         shipment = order.shipment
-        match step:
-            case LabelStep.BUY if shown is not None:
-                self._open(run, order, shown)
-            case LabelStep.BUY_AGAIN if shipment is not None:
-                self._call_again(run, order.order_id, shipment)
-            case LabelStep.ASK if shipment is not None:
-                self._ask(run, order.order_id, shipment, may_buy=_ships(shown))
-            case LabelStep.FETCH if shipment is not None:
-                if waits := self._fetch(run, order.order_id, shipment, shipment.label_link):
-                    ask_person_if_overdue(run, self.store, order.order_id, shipment.called_at, waits)
-            case _:
-                run.counts["skipped"] += 1
+        if step is LabelStep.BUY:
+            assert shown is not None, "only orders that ship are bought for"
+            self._open(run, order, shown)
+            return
+        carrier = self._carrier_of(run, order.order_id, shipment) if shipment else None
+        if shipment is None or carrier is None or step is LabelStep.NOTHING:
+            run.counts["skipped"] += 1
+        elif step is LabelStep.BUY_AGAIN:
+            assert shown is not None, "only orders that ship are bought for"
+            self._open_again(run, order, shown, shipment)
+        elif step is LabelStep.ASK:
+            self._ask(run, carrier, order.order_id, shipment, may_buy=_ships(shown))
+        elif shipment.label_link:
+            self.shelving.fetch(run, carrier, order.order_id, shipment, shipment.label_link)
+        else:  # it could not be used when it was bought
+            self._look_again(run, carrier, order.order_id, shipment)
+
+    def _carrier_of(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> Carrier | None:
+        carrier = self.carriers.of(shipment.backend)
+        if carrier is None:
+            reason = NO_CREDENTIALS.format(shipment.backend)
+            self.store.add_findings([about_order(Kind.OTHER_API, order_id, reason)], run.stage)
+            run.failed(order_id, reason)
+        return carrier
+
+    # --- buying -----------------------------------------------------------------------------------------------
 
     def _open(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> None:
-        """Commits the intent, then calls. A person gets an order that cannot be mapped, with the reason."""
-        assert shown.address is not None, "only orders with an address are opened"
-        destination = party_of(shown.address)
-        parcel = parcel_of([(line.size, line.quantity) for line in order.lines], self.terms.default_size)
-        if isinstance(destination, Unmappable) or isinstance(parcel, str):
-            reason = destination.reason if isinstance(destination, Unmappable) else str(parcel)
-            self.store.move_orders(
-                [move_to_person(order.order_id, order.state, OrderState.LABEL_FAILED, reason)], run.stage
-            )
-            run.failed(order.order_id, reason)
-            return
-        begun = self.clock()
+        """Commits the intent, then asks and calls. A person gets an order that cannot be mapped, with the reason."""
         sequence = order.shipment.sequence + 1 if order.shipment else 1
-        request = label_request(
-            order.order_id, sequence, destination, parcel, self.terms.service_code, self.terms.options
-        )
+        request = request_for(order, shown, sequence, self.terms)
+        if isinstance(request, Unmappable):
+            move = Move(order.order_id, order.state, OrderState.LABEL_FAILED, request.reason)
+            self.store.move_orders([move], run.stage)
+            run.failed(order.order_id, request.reason)
+            return
+        request = self._cheapest(run, request, shown)
+        begun = self.clock()
         try:
             shipment, is_new = self.store.open_shipment(
                 order.order_id,
@@ -131,173 +149,178 @@ class LabelPurchase:
                 sequence,
                 request_hash=request_hash(request),
                 request=request_json(request),
-                backend=self.carrier.name,
+                backend=self.carriers.current.name,
             )
         except Conflict:
             run.counts["skipped"] += 1  # it was cancelled or opened by another run meanwhile
             return
         if is_new:
-            self._buy(run, order.order_id, shipment, request, begun)
+            self._ask_and_buy(run, Purchase(order.order_id, shipment, request, begun))
         else:
             run.counts["skipped"] += 1
 
-    def _call_again(self, run: StageRun, order_id: str, shipment: ShipmentFacts, tries: int = TRIES) -> None:
-        """Calls with the committed request, so with the same request id."""
+    def _open_again(
+        self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder, shipment: ShipmentFacts
+    ) -> None:
+        """Builds a request anew that was certainly never sent: the address or the lines may have changed."""
+        request = request_for(order, shown, shipment.sequence, self.terms)
+        if isinstance(request, Unmappable):
+            self.store.note_label_refused(shipment, request.reason)
+            run.failed(order.order_id, request.reason)
+            return
+        request = self._cheapest(run, request, shown)
+        begun = self.clock()
+        called = self.store.note_label_call(shipment, request_json(request), request_hash(request))
+        if called:
+            committed = request_from_json(called.request)
+            self._ask_and_buy(run, Purchase(order.order_id, called, committed, begun))
+        else:
+            run.counts["skipped"] += 1
+
+    def _cheapest(self, run: StageRun, request: LabelRequest, shown: MarketplaceOrder) -> LabelRequest:
+        """Chooses the service by price, if that is set. Without one in time, the buyer's shipping type decides."""
+        if not self.terms.candidates:
+            return request
+        ask = partial(self.carriers.current.rates, request.destination, request.parcel, self.terms.candidates)
+        rates = wait_and_call(run, ask)
+        if isinstance(rates, Refused | Unclear | NotSent):
+            run.counts["unrated"] += 1
+            return request
+        chosen = cheapest(rates, shown.deliver_by)
+        return replace(request, service_code=chosen.service_code) if chosen else request
+
+    def _ask_and_buy(self, run: StageRun, purchase: Purchase) -> None:
+        """Asks every API that we can: another run, or a database restored since, may have bought this request."""
+        for carrier in self.carriers.all():
+            found = wait_and_call(run, partial(carrier.find, purchase.request.request_id))
+            if isinstance(found, Bought):
+                run.counts["adopted"] += 1
+                self._note_bought(run, carrier, purchase.order_id, purchase.shipment, found)
+                return
+            if isinstance(found, Unclear | NotSent):
+                self.store.note_label_not_sent(purchase.shipment, found.message)
+                fault = found if isinstance(found, NotSent) else NotSent(found.message, cause=Cause.UNCLEAR)
+                run.blocked(purchase.order_id, fault)
+                return
+        seller = self.carriers.of(purchase.shipment.backend)
+        assert seller is not None, "its credentials were there when it was opened"
+        self._buy(run, seller, purchase)
+
+    def _call_again(self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts) -> None:
+        """Calls with the committed request, so with the same request id, which the carrier has just been asked for."""
         begun = self.clock()
         called = self.store.note_label_call(shipment)
         if called:
-            self._buy(run, order_id, called, request_from_json(called.request), begun, tries)
+            self._buy(run, carrier, Purchase(order_id, called, request_from_json(called.request), begun))
         else:
             run.counts["skipped"] += 1
 
-    def _buy(
-        self,
-        run: StageRun,
-        order_id: str,
-        shipment: ShipmentFacts,
-        request: LabelRequest,
-        begun: datetime,
-        tries: int = TRIES,
-    ) -> None:
-        """`begun` is a time before the intent was committed."""
-        slept = self.clock() - begun >= CALL_WITHIN
-        answer = NotSent("the process slept before its call") if slept else self.carrier.buy(request)
+    def _buy(self, run: StageRun, carrier: Carrier, purchase: Purchase) -> None:
+        not_after = purchase.begun + CALL_WITHIN
+        answer = wait_and_call(run, lambda: carrier.buy(purchase.request, not_after))
         match answer:
             case Bought():
-                self._note_bought(run, order_id, shipment, answer)
+                self._note_bought(run, carrier, purchase.order_id, purchase.shipment, answer)
             case Refused(message, _):
-                self.store.note_label_refused(shipment, message)
-                run.failed(order_id, message)
+                run.worked()
+                self.store.note_label_refused(purchase.shipment, message)
+                run.failed(purchase.order_id, message)
             case Unclear(message):
-                self._note_unknown(run, order_id, shipment.id, message)
-            case NotSent(message, retry_after):
-                self.store.note_label_not_sent(shipment, message)
-                if tries > 1 and retry_after is not None and run.wait(retry_after):
-                    self._call_again(run, order_id, shipment, tries - 1)
-                else:
-                    run.counts["left"] += 1
-                    run.stop()
+                self._note_unknown(run, purchase.order_id, purchase.shipment, message)
+            case NotSent(message):
+                self.store.note_label_not_sent(purchase.shipment, message)
+                run.blocked(purchase.order_id, answer)
 
-    def _ask(self, run: StageRun, order_id: str, shipment: ShipmentFacts, *, may_buy: bool) -> None:
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    def _ask(
+        self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts, *, may_buy: bool
+    ) -> None:
         """Asks the carrier for the outcome of a call that was made, or may have been made."""
-        found = self.carrier.find(shipment.request_id)
+        found = wait_and_call(run, lambda: carrier.find(shipment.request_id))
         match found:
             case Bought():
                 run.counts["adopted"] += 1
-                self._note_bought(run, order_id, shipment, found)
+                self._note_bought(run, carrier, order_id, shipment, found)
             case Unknown() if may_buy and self._settled(shipment):
-                self._call_again(run, order_id, shipment)
+                self._call_again(run, carrier, order_id, shipment)
             case Unknown():
-                self._note_unknown(run, order_id, shipment.id, "the carrier does not know the request yet")
+                self._note_unknown(run, order_id, shipment, "the carrier does not know the request yet")
             case Unclear(message):
-                self._note_unknown(run, order_id, shipment.id, message)
+                self._note_unknown(run, order_id, shipment, message)
+            case NotSent():
+                run.blocked(order_id, found)
+
+    def _look_again(self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts) -> None:
+        """A suspended label can be released: its shipment is read again."""
+        found = wait_and_call(run, lambda: carrier.find(shipment.request_id))
+        match found:
+            case Bought(usable=True, label_link=str() as link):
+                self.shelving.note_bought(carrier, shipment, found)
+                self.shelving.fetch(run, carrier, order_id, shipment, link)
+            case NotSent():
+                run.blocked(order_id, found)
+            case _:
+                self.shelving.report_unusable(run, order_id, "the carrier gave no label that can be used")
 
     def _settled(self, shipment: ShipmentFacts) -> bool:
         return shipment.called_at is not None and self.clock() - shipment.called_at >= SETTLING
 
-    def _note_unknown(self, run: StageRun, order_id: str, shipment_id: str, message: str) -> None:
-        cycles = self.store.note_label_unknown(shipment_id, message, ATTENTION_AFTER, run.cycle)
+    def _note_unknown(self, run: StageRun, order_id: str, shipment: ShipmentFacts, message: str) -> None:
+        self.store.note_label_unknown(shipment.id, message)
         run.counts["unknown"] += 1
-        if cycles >= ATTENTION_AFTER:
-            run.failed(order_id, f"unknown for {cycles} cycles: {message}")
+        LOGGER.info("%s: order %s: %s", run.stage, order_id, message)
 
-    def _note_bought(self, run: StageRun, order_id: str, shipment: ShipmentFacts, bought: Bought) -> None:
-        """A label that cannot be used is stored without its link, so that no later run fetches it."""
-        link = bought.label_link if bought.usable else None
-        kept = replace(bought, label_link=link)
-        state = self.store.note_label_bought(shipment.id, kept, self.carrier.undo(bought))
+    def _note_bought(
+        self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts, bought: Bought
+    ) -> None:
+        run.worked()
+        state = self.shelving.note_bought(carrier, shipment, bought)
         run.counts["bought"] += 1
         if state == "undo_due":
             run.failed(order_id, "the order was cancelled after its label was bought: a person undoes it")
         else:
-            self._fetch(run, order_id, shipment, link)
+            link = bought.label_link if bought.usable else None
+            self.shelving.fetch(run, carrier, order_id, shipment, link)
 
-    def _fetch(self, run: StageRun, order_id: str, shipment: ShipmentFacts, link: str | None) -> str | None:
-        """Stores the PDF. Returns the reason while it is not ready; the order waits then, with its label paid for."""
-        label = (
-            self.carrier.fetch_label(link) if link else Refused("the carrier gave no label that can be used")
-        )
-        match label:
-            case Pdf(content):
-                digest = hashlib.sha256(content).hexdigest()
-                path = f"{shipment.id}.pdf"
-                self.shelf.put(path, content)
-                stored = self.store.note_label_stored(shipment.id, path, digest, len(content))
-                run.counts["done" if stored else "skipped"] += 1
-            case NotReady(message) | Unclear(message):
-                run.counts["label_pending"] += 1
-                return f"the label is bought, no PDF yet: {message}"
-            case Refused(message, _):
-                self._ask_person(run, order_id, f"the label is bought, its PDF cannot be fetched: {message}")
-        return None
-
-    def _fetch_pending(self, run: StageRun) -> None:
-        """Asks again, a few times, for labels that were not ready: the carrier makes one within seconds."""
-        for _ in range(FETCH_ROUNDS):
-            pending, run.counts["label_pending"] = run.counts["label_pending"], 0
-            if not pending or not run.may_go_on():
-                run.counts["label_pending"] = pending
-                break
-            self.pause(FETCH_PAUSE)
-            for order_id, shipment in self._unfetched(pending):
-                if run.may_go_on():
-                    with _isolated(run, order_id):
-                        self._fetch(run, order_id, shipment, shipment.label_link)
-                else:
-                    run.counts["label_pending"] += 1
-        run.counts["left"] += run.counts["label_pending"]
-
-    def _unfetched(self, most: int) -> list[tuple[str, ShipmentFacts]]:
-        """The oldest come first, as in the run, so that these are the labels of this run."""
-        found: list[tuple[str, ShipmentFacts]] = []
-        after: str | None = None
-        while len(found) < most and (group := self.store.orders_in(STATES, GROUP, after)):
-            after = group[-1].order_id
-            found += [
-                (order.order_id, order.shipment)
-                for order in group
-                if order.shipment
-                and order.shipment.label_link
-                and label_step(order.shipment) is LabelStep.FETCH
-            ]
-        return found[:most]
-
-    def _ask_person(self, run: StageRun, order_id: str, reason: str) -> None:
-        self.store.ask_for_person(order_id, reason)
-        run.failed(order_id, reason)
+    # --- what nobody needs any more ----------------------------------------------------------------------------
 
     def _settle_ended(self, run: StageRun) -> None:
-        """Settles labels of orders that ended meanwhile: a person undoes what was bought for them."""
+        """Settles labels of orders that ended meanwhile, prepares their undo calls, and sends those asked for."""
         for order_id, shipment in self.store.shipments_to_settle(GROUP):
-            if not run.may_go_on():
-                break
-            with _isolated(run, order_id):
-                self._settle(run, order_id, shipment)
-        for shipment_id, bought in self.store.shipments_to_undo(GROUP):
-            self.store.note_undo_due(shipment_id, self.carrier.undo(bought))
+            carrier = self.carriers.of(shipment.backend)
+            if carrier and run.may_go_on():
+                with isolated(run, order_id):
+                    self._settle(run, carrier, order_id, shipment)
+        for shipment, bought in self.store.shipments_to_undo(GROUP):
+            carrier = self.carriers.of(shipment.backend) or self.carriers.current
+            self.store.note_undo_due(shipment.id, carrier.undo(bought))
             run.counts["undo_due"] += 1
+        for shipment, undo in self.store.undos_to_send(GROUP):
+            carrier = self.carriers.of(shipment.backend)
+            if carrier and run.may_go_on():
+                self.shelving.send_undo(run, carrier, shipment, undo)
 
-    def _settle(self, run: StageRun, order_id: str, shipment: ShipmentFacts) -> None:
-        found = self.carrier.find(shipment.request_id)
+    def _settle(self, run: StageRun, carrier: Carrier, order_id: str, shipment: ShipmentFacts) -> None:
+        found = wait_and_call(run, lambda: carrier.find(shipment.request_id))
         if isinstance(found, Bought):
-            self._note_bought(run, order_id, shipment, found)
+            self._note_bought(run, carrier, order_id, shipment, found)
+        elif isinstance(found, NotSent):
+            run.blocked(order_id, found)
         elif isinstance(found, Unknown) and (shipment.called_at is None or self._settled(shipment)):
             self.store.note_label_refused(shipment, "never bought, and the order has ended")
         else:
             self._note_unknown(
-                run, order_id, shipment.id, "the order has ended, its label's outcome is not known"
+                run, order_id, shipment, "the order has ended, its label's outcome is not known"
             )
 
 
-@contextmanager
-def _isolated(run: StageRun, order_id: str) -> Iterator[None]:
-    """Reports an order that the store refuses, so that the other orders do not wait for it."""
-    try:
-        yield
-    except StoreRefused:
-        LOGGER.exception("%s: order %s", run.stage, order_id)
-        run.failed(order_id, "the store refused the result; the log says why")
-
-
 def _ships(shown: MarketplaceOrder | None) -> bool:
-    return shown is not None and shown.state == MarketplaceState.SHIPPING and shown.address is not None
+    """Whether a label may be bought by what the marketplace shows now."""
+    return (
+        shown is not None
+        and shown.state == MarketplaceState.SHIPPING
+        and shown.address is not None
+        and shown.can_ship
+        and not shown.fully_refunded
+    )

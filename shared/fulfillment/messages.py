@@ -1,20 +1,39 @@
-"""Stage 4: fetches customer messages. They are stored by id, so reading one twice does no harm."""
+"""Stage 4: fetches customer messages and their files, and sends replies. All are known by id, so repeating is safe."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from html.parser import HTMLParser
 
 from shared.clock import Clock
-from shared.fulfillment.ports import Marketplace, Thread
+from shared.fulfillment.carrier import LabelShelf
+from shared.fulfillment.findings import Kind, unreadable
+from shared.fulfillment.ports import (
+    Attachment,
+    Malformed,
+    Marketplace,
+    Message,
+    NotSent,
+    Participant,
+    Posted,
+    Refused,
+    Thread,
+)
+from shared.fulfillment.reading import GROUP, isolated, wait_and_call
 from shared.fulfillment.sequence import StageRun
-from shared.fulfillment.store import MessageStore, StoredMessageThread
+from shared.fulfillment.store import MessageStore, Reply, StoredMessageThread
 
 CURSOR = "threads"
 OVERLAP = timedelta(minutes=10)
 """Reads so much before the cursor again, because the marketplace has its own clock and order of writing."""
 
+SETTLING = timedelta(minutes=10)
+"""So long after a call with a lost answer, a thread without the reply means that it was never posted."""
+
 FIRST_LOOK_BACK = timedelta(days=30)
+SHOP = "SHOP_USER"
 BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
 HIDDEN = frozenset({"script", "style", "head", "title"})
 
@@ -23,13 +42,29 @@ HIDDEN = frozenset({"script", "style", "head", "title"})
 class MessageSync:
     marketplace: Marketplace
     store: MessageStore
+    shelf: LabelShelf
     clock: Clock
 
     def __call__(self, run: StageRun) -> None:
-        """Moves the cursor only when everything before it is stored. Raises VendorUnavailable, StoreUnavailable."""
+        """Raises VendorUnavailable, StoreUnavailable."""
+        self._fetch_threads(run)
+        self._fetch_files(run)
+        self._send_replies(run)
+
+    def preview(self, limit: int) -> list[str]:
+        ids = [
+            thread.thread_id for page in self.marketplace.threads(self._since()) for thread in page.threads
+        ]
+        return ids[:limit]
+
+    def _since(self) -> datetime:
+        return (self.store.read_cursor(CURSOR) or self.clock() - FIRST_LOOK_BACK) - OVERLAP
+
+    def _fetch_threads(self, run: StageRun) -> None:
+        """Moves the cursor only when everything before it is stored; what cannot be read is stored as it came."""
         newest: datetime | None = None
         for page in self.marketplace.threads(self._since()):
-            run.report(page.problems)
+            self._keep_unreadable(run, page.problems)
             threads = [_with_texts(thread) for thread in page.threads]
             stored, new = self.store.store_threads(threads)
             run.counts["done"] += stored
@@ -43,14 +78,97 @@ class MessageSync:
         if newest:  # a message dated in the future must not hide those written until then
             self.store.move_cursor(CURSOR, min(newest, self.clock()))
 
-    def preview(self, limit: int) -> list[str]:
-        ids = [
-            thread.thread_id for page in self.marketplace.threads(self._since()) for thread in page.threads
-        ]
-        return ids[:limit]
+    def _keep_unreadable(self, run: StageRun, problems: Sequence[Malformed]) -> None:
+        if problems:
+            found = [unreadable(Kind.UNREADABLE_MESSAGE, problem) for problem in problems]
+            self.store.add_findings(found, run.stage)
+        for problem in problems:
+            run.failed(problem.ident or problem.thread_id or "?", problem.problem)
 
-    def _since(self) -> datetime:
-        return (self.store.read_cursor(CURSOR) or self.clock() - FIRST_LOOK_BACK) - OVERLAP
+    def _fetch_files(self, run: StageRun) -> None:
+        for attachment_id in self.store.files_to_fetch(GROUP):
+            if not run.may_go_on():
+                run.counts["left"] += 1
+                continue
+            file = wait_and_call(run, partial(self.marketplace.attachment, attachment_id))
+            match file:
+                case Attachment():
+                    with isolated(run, attachment_id):
+                        self._keep(run, attachment_id, file)
+                case Refused(message, _):
+                    self.store.note_file_gone(attachment_id, message)
+                    run.failed(attachment_id, message)
+                case NotSent():
+                    run.stop(file)
+                case _:
+                    run.counts["left"] += 1
+
+    def _keep(self, run: StageRun, attachment_id: str, file: Attachment) -> None:
+        path = f"attachments/{hashlib.sha256(attachment_id.encode()).hexdigest()[:40]}"
+        self.shelf.put(path, file.content, file.media_type)
+        self.store.note_file_stored(attachment_id, path, file.media_type, len(file.content))
+        run.counts["files"] += 1
+
+    # --- replies ----------------------------------------------------------------------------------------------
+
+    def _send_replies(self, run: StageRun) -> None:
+        for reply in self.store.replies_to_send(GROUP):
+            if run.may_go_on():
+                self._send(run, reply)
+            else:
+                run.counts["left"] += 1
+
+    def _send(self, run: StageRun, reply: Reply) -> None:
+        """The marketplace takes a reply twice, so after a lost answer its thread is read before a further call."""
+        thread = self.marketplace.thread(reply.thread_id)
+        if thread is None:
+            self._note_refused(run, reply, "the marketplace does not have this thread")
+            return
+        if reply.called_at is not None:
+            if self._is_there(reply, thread):
+                run.counts["replies"] += 1
+                return
+            if self.clock() - reply.called_at < SETTLING:
+                run.counts["left"] += 1
+                return
+        to = [each for each in thread.participants if each.kind in reply.to]
+        if not to and "OPERATOR" in reply.to:
+            to = [Participant("OPERATOR", None)]
+        if not to:
+            self._note_refused(run, reply, f"nobody of {', '.join(reply.to)} takes part in this thread")
+        elif self.store.note_reply_call(reply.reply_id):
+            self._post(run, reply, to)
+
+    def _is_there(self, reply: Reply, thread: Thread) -> bool:
+        """Each message of ours stands for one reply at most."""
+        return any(
+            self.store.note_reply_sent(reply.reply_id, message.message_id)
+            for message in thread.messages
+            if message.sender_type == SHOP and _same_text(message, reply)
+        )
+
+    def _post(self, run: StageRun, reply: Reply, to: Sequence[Participant]) -> None:
+        answer = wait_and_call(run, lambda: self.marketplace.reply(reply.thread_id, reply.body, to))
+        match answer:
+            case Posted(message_id):
+                run.worked()
+                self.store.note_reply_sent(reply.reply_id, message_id)
+                run.counts["replies"] += 1
+            case Refused(message, _):
+                self._note_refused(run, reply, message)
+            case NotSent():
+                self.store.note_reply_not_sent(reply.reply_id)
+                run.blocked(reply.reply_id, answer)
+            case _:
+                run.counts["left"] += 1  # the next cycle reads the thread
+
+    def _note_refused(self, run: StageRun, reply: Reply, message: str) -> None:
+        self.store.note_reply_refused(reply.reply_id, message)
+        run.failed(reply.reply_id, message)
+
+
+def _same_text(message: Message, reply: Reply) -> bool:
+    return plain_text(message.body).split() == plain_text(reply.body).split()
 
 
 def _with_texts(thread: Thread) -> StoredMessageThread:

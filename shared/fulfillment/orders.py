@@ -55,13 +55,12 @@ _REFUSABLE = (*_BEFORE_ACCEPTANCE, OrderState.ACCEPTED)
 
 @dataclass(frozen=True)
 class Move:
-    """One change of state, with its reason. `attention` asks for a person."""
+    """One change of state, with its reason."""
 
     order_id: str
     from_state: OrderState
     to_state: OrderState
     reason: str
-    attention: bool = False
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -69,7 +68,6 @@ class Move:
             "from_state": str(self.from_state),
             "to_state": str(self.to_state),
             "reason": self.reason,
-            "attention": self.attention,
         }
 
 
@@ -97,7 +95,9 @@ def follow(order_id: str, state: OrderState, marketplace_state: str) -> Move | N
 class ShipmentFacts:
     """The last shipment of an order, as stored. `called_at` None: the carrier was certainly not called.
 
-    `call_id` is the last allowed call, so that a report about an earlier call does not change a later one.
+    `call_id` is the last allowed call, so that a report about an earlier call does not change a later one. `backend`
+    names the carrier's API. `scanned_at`: when the carrier was seen to have the parcel. `wanted` is false once its
+    order ended without it, or a person wants another label.
     """
 
     id: str
@@ -111,6 +111,9 @@ class ShipmentFacts:
     label_path: str | None
     request: JsonObject = field(default_factory=dict)
     call_id: str | None = None
+    backend: str = ""
+    wanted: bool = True
+    scanned_at: datetime | None = None
 
 
 class LabelStep(StrEnum):
@@ -124,7 +127,7 @@ class LabelStep(StrEnum):
 def label_step(shipment: ShipmentFacts | None) -> LabelStep:
     """The next step for the label of an accepted order."""
     match shipment:
-        case None | ShipmentFacts(state="failed"):
+        case None | ShipmentFacts(wanted=False):
             return LabelStep.BUY
         case ShipmentFacts(state="requested", called_at=None):
             return LabelStep.BUY_AGAIN
@@ -132,5 +135,7 @@ def label_step(shipment: ShipmentFacts | None) -> LabelStep:
             return LabelStep.ASK
         case ShipmentFacts(state="bought", label_path=None):
             return LabelStep.FETCH
-        case _:
+        case ShipmentFacts(state="bought"):
             return LabelStep.NOTHING
+        case _:  # failed, or given back: the next request
+            return LabelStep.BUY

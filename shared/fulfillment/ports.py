@@ -47,6 +47,7 @@ class Cause(StrEnum):
     THROTTLED = "throttled"  # a limit on calls
     ACCOUNT = "account"  # our key, rights, contract or address list: a person must mend it
     LATE = "late"  # our own process was too slow: `not_after` had passed
+    UNCLEAR = "unclear"  # the question whether it was done before got no answer
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ class Malformed:
 
     ident: str | None
     problem: str
-    raw: JsonObject = field(default_factory=dict)
+    raw: JsonObject = field(default_factory=dict, repr=False)
     thread_id: str | None = None
 
 

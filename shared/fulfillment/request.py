@@ -1,15 +1,19 @@
-"""The request to the carrier for one order, and its idempotency key. Pure."""
+"""The request to the carrier for one order, from the facts of the moment, and its idempotency key. Pure."""
 
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from shared.fulfillment.carrier import LabelRequest, Parcel, Party
-from shared.fulfillment.ports import JsonObject
+from shared.fulfillment.address import Unmappable, party_of
+from shared.fulfillment.carrier import LabelRequest, Parcel, Party, Rate
+from shared.fulfillment.parcels import ParcelSize, parcel_of
+from shared.fulfillment.ports import JsonObject, MarketplaceOrder
+from shared.fulfillment.store import KnownOrder
 
 LONGEST_ID = 32
 """Canada Post takes 35 characters, its search for them only 32."""
@@ -26,6 +30,56 @@ def request_id_of(order_id: str, sequence: int) -> str:
     digest = hashlib.sha256(order_id.encode()).hexdigest()
     ending = f"-{sequence}"
     return digest[: LONGEST_ID - len(ending)] + ending
+
+
+@dataclass(frozen=True)
+class LabelTerms:
+    """The terms of a purchase: `services` has the carrier's service by the buyer's shipping type, else `service_code`.
+
+    `default_size` is the size of a piece whose SKU has none in the table of sizes. With `candidates`, the cheapest of
+    these services that keeps the promised delivery is bought.
+    """
+
+    service_code: str
+    options: Sequence[str]
+    default_size: ParcelSize
+    services: Mapping[str, str] = field(default_factory=dict)
+    candidates: Sequence[str] = ()
+
+    def service_for(self, shipping_type: str | None) -> str:
+        return self.services.get(shipping_type or "", self.service_code)
+
+
+def request_for(
+    order: KnownOrder, shown: MarketplaceOrder, sequence: int, terms: LabelTerms
+) -> LabelRequest | Unmappable:
+    """The request for what the marketplace shows now: open lines only, and a person's address before the buyer's."""
+    address = order.own_address or shown.address
+    if address is None:
+        return Unmappable("the marketplace gives no address yet")
+    destination = party_of(address)
+    if isinstance(destination, Unmappable):
+        return destination
+    sizes = {line.sku: line.size for line in order.lines}
+    parcel = parcel_of(
+        [(sizes.get(line.sku), line.quantity) for line in shown.lines if line.is_open], terms.default_size
+    )
+    if isinstance(parcel, str):
+        return Unmappable(parcel)
+    service_code = terms.service_for(shown.shipping_type)
+    return label_request(order.order_id, sequence, destination, parcel, service_code, terms.options)
+
+
+def cheapest(rates: Sequence[Rate], deliver_by: datetime | None) -> Rate | None:
+    """The cheapest service that delivers in time, or None; the faster among equals. Without a promise, any."""
+    in_time = [
+        rate
+        for rate in rates
+        if deliver_by is None or (rate.delivers_on is not None and rate.delivers_on <= deliver_by.date())
+    ]
+    return min(
+        in_time, key=lambda rate: (rate.price, rate.delivers_on or date.max, rate.service_code), default=None
+    )
 
 
 def label_request(

@@ -3,15 +3,16 @@
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from shared.clock import Clock
-from shared.errors import Conflict, RetryLater, SwitchyardError
-from shared.fulfillment.pipeline import Pipeline
-from shared.fulfillment.ports import Malformed
+from shared.errors import Conflict, RetryLater, SwitchyardError, VendorUnavailable
+from shared.fulfillment.pipeline import Pipeline, Stage
+from shared.fulfillment.ports import Cause, NotSent
 
 LEASE = timedelta(seconds=120)
 """Renewed while the stage works, so that a killed stage blocks the next firing no longer than this."""
@@ -24,6 +25,38 @@ LONGEST_WAIT = 60.0
 
 MOST_ERRORS = 50
 
+FIRST_HOLD, LONGEST_HOLD = timedelta(minutes=5), timedelta(hours=1)
+"""A stage that stopped because of our account does nothing for so long; each further try that fails doubles it."""
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """A stage that is stopped by a vendor or our account. Until `retry_at`, firings of the schedule do nothing."""
+
+    cause: str
+    reason: str
+    opened_at: datetime
+    tries: int
+    retry_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "cause": self.cause,
+            "reason": self.reason,
+            "opened_at": self.opened_at.isoformat(),
+            "tries": self.tries,
+            "retry_at": self.retry_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a run stopped for all orders; firings of the schedule do nothing for `hold`."""
+
+    cause: str
+    reason: str
+    hold: timedelta
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -34,6 +67,7 @@ class Beginning:
     result: dict[str, Any] | None = None
     retry_after: float = 10
     detail: str = ""
+    breaker: Breaker | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +96,17 @@ class StageStore(Protocol):
     def renew_stage(self, cycle: str, stage: str, owner: uuid.UUID, lease: timedelta) -> bool: ...
 
     def end_stage(
-        self, cycle: str, stage: str, owner: uuid.UUID, *, finished: bool, result: dict[str, Any]
-    ) -> bool: ...
+        self,
+        cycle: str,
+        stage: str,
+        owner: uuid.UUID,
+        *,
+        finished: bool,
+        result: dict[str, Any],
+        fault: "Fault | None" = None,
+    ) -> bool:
+        """`fault` opens the stage's breaker; a run that finished without one closes it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -102,6 +145,8 @@ class StageRun:
     counts: Counter[str] = field(default_factory=Counter)
     errors: list[dict[str, str]] = field(default_factory=list)
     lost: bool = False
+    fault: NotSent | None = None
+    suspect: tuple[str, NotSent] | None = None
 
     def may_go_on(self) -> bool:
         """Called before each order: false when the time is up or another run has the lease."""
@@ -122,19 +167,33 @@ class StageRun:
             left -= LEASE.total_seconds() / 6
         return self.may_go_on()
 
-    def stop(self) -> None:
-        """Ends the run, because the vendor asks for a longer wait or is away. The next cycle does the rest."""
+    def stop(self, fault: NotSent) -> None:
+        """Ends the run, because a vendor does nothing now for any order. The next cycle does the rest."""
         self.deadline = self.clock()
+        self.fault = fault
+
+    def blocked(self, order_id: str, fault: NotSent) -> None:
+        """Nothing was done for an order, which stays as it was. Ends the run unless the fault may be this order's own.
+
+        A refusal of our account, or an answer that says nothing, must show at a second order before it counts.
+        """
+        self.counts["left"] += 1
+        may_be_its_own = fault.cause in (Cause.ACCOUNT, Cause.UNCLEAR)
+        if not may_be_its_own or (self.suspect and self.suspect[0] != order_id):
+            self.stop(fault)
+        else:
+            self.suspect = (order_id, fault)
+
+    def worked(self) -> None:
+        """A vendor has served an order, so the fault of the one before it was its own: its clock runs."""
+        if self.suspect:
+            self.failed(self.suspect[0], self.suspect[1].message)
+        self.suspect = None
 
     def failed(self, what: str, message: str) -> None:
         self.counts["failed"] += 1
         if len(self.errors) < MOST_ERRORS:
             self.errors.append({"order_id": what, "message": message})
-
-    def report(self, problems: Sequence[Malformed]) -> None:
-        """Reports orders and threads that could not be read."""
-        for problem in problems:
-            self.failed(problem.ident or "?", problem.problem)
 
     def to_json(self) -> dict[str, Any]:
         counted = {name: self.counts[name] for name in ("done", "skipped", "failed", "left")}
@@ -177,28 +236,44 @@ class StageRunner:
             raise Conflict(f"{name} is running: {beginning.detail}")
         if beginning.outcome == "wait":
             raise RetryLater(f"{name} waits for {beginning.detail}", beginning.retry_after)
-        now = self.clock()
-        allowed = timedelta(seconds=stage.timeout_seconds)
-        run = StageRun(
-            stage=name,
-            limit=limit,
-            deadline=now + allowed - min(MARGIN, allowed / 2),
-            clock=self.clock,
-            renew=lambda: self.store.renew_stage(firing.cycle, name, owner, LEASE),
-            renew_at=now + LEASE / 3,
-            cycle=firing.cycle,
-            pause=self.pause,
-        )
         answer["out_of_order"] = beginning.out_of_order
+        end = partial(self.store.end_stage, firing.cycle, name, owner)
+        breaker = beginning.breaker
+        if breaker and firing.due and self.clock() < breaker.retry_at:
+            held = answer | {"held": breaker.to_json()}
+            end(finished=False, result=held, fault=None)
+            return held
+        run = self._started(stage, limit, firing, owner)
         try:
             work(run)
         except BaseException as error:
             result = answer | run.to_json() | {"error": _public_text(error)}
-            self.store.end_stage(firing.cycle, name, owner, finished=False, result=result)
+            end(finished=False, result=result, fault=_fault_of(error, breaker))
             raise
+        fault = (
+            _fault(run.fault.cause, run.fault.message, run.fault.retry_after, breaker) if run.fault else None
+        )
+        if fault is None and run.suspect:  # the only order: the next firing asks again
+            fault = Fault(run.suspect[1].cause, run.suspect[1].message, timedelta())
         result = answer | run.to_json()
-        self.store.end_stage(firing.cycle, name, owner, finished=not run.lost, result=result)
+        if fault:
+            result["stopped"] = {"cause": fault.cause, "reason": fault.reason}
+        end(finished=not run.lost, result=result, fault=fault)
         return result
+
+    def _started(self, stage: Stage, limit: int, firing: Firing, owner: uuid.UUID) -> StageRun:
+        now = self.clock()
+        allowed = timedelta(seconds=stage.timeout_seconds)
+        return StageRun(
+            stage=stage.name,
+            limit=limit,
+            deadline=now + allowed - min(MARGIN, allowed / 2),
+            clock=self.clock,
+            renew=lambda: self.store.renew_stage(firing.cycle, stage.name, owner, LEASE),
+            renew_at=now + LEASE / 3,
+            cycle=firing.cycle,
+            pause=self.pause,
+        )
 
     def _before(self, name: str, firing: Firing) -> Before | None:
         before = self.pipeline.before(name)
@@ -208,3 +283,19 @@ class StageRunner:
         if firing.due:
             due = self.pipeline.cycle_begin(firing.due) + timedelta(minutes=before.offset_minutes)
         return Before(before.name, due, self.pipeline.grace_seconds)
+
+
+def _fault_of(error: BaseException, breaker: Breaker | None) -> Fault | None:
+    if isinstance(error, VendorUnavailable):
+        return _fault(Cause(error.cause), error.detail, None, breaker)
+    return None
+
+
+def _fault(cause: Cause, reason: str, retry_after: float | None, breaker: Breaker | None) -> Fault | None:
+    """An outage holds nothing: the next firing tries again. Our account holds longer each time: a person mends it."""
+    if cause is Cause.LATE:
+        return None
+    hold = timedelta(seconds=retry_after or 0)
+    if cause is Cause.ACCOUNT:
+        hold = min(FIRST_HOLD * 2 ** min(breaker.tries if breaker else 0, 8), LONGEST_HOLD)
+    return Fault(cause, reason, hold)

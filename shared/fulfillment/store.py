@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from shared.fulfillment.carrier import Bought, UndoCall
+from shared.fulfillment.carrier import Bought, Listed, UndoCall
+from shared.fulfillment.findings import Finding, Kind
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder, Thread
+from shared.fulfillment.ports import ENDED_LINES, Address, JsonObject, MarketplaceOrder, Thread
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class KnownOrder:
-    """A stored order: our state, the marketplace's facts of the last reading, the last shipment."""
+    """A stored order: our state, the marketplace's facts of the last reading, the last shipment.
+
+    `own_address` is a person's, used instead of the marketplace's. `refused` and `accept_anyway` are a person's
+    decisions about an order that waits for acceptance.
+    """
 
     order_id: str
     state: OrderState
@@ -30,6 +35,9 @@ class KnownOrder:
     tracking_number: str | None
     shipment: ShipmentFacts | None
     ordered_at: datetime
+    own_address: Address | None = None
+    refused: bool = False
+    accept_anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,12 @@ class KnownLine:
     sku: str
     quantity: int
     size: ParcelSize | None
+    state: str = ""
+
+    @property
+    def open_quantity(self) -> int:
+        """How many are to be sent: none of a refused or cancelled line."""
+        return 0 if self.state in ENDED_LINES else self.quantity
 
 
 @dataclass(frozen=True)
@@ -50,7 +64,17 @@ class StoredMessageThread:
     texts: Sequence[str]
 
 
-class OrderStore(Protocol):
+class FindingStore(Protocol):
+    def add_findings(self, findings: Sequence[Finding], stage: str) -> None:
+        """Notes each once while it is open. One that a person has closed stays closed for the same reason."""
+        ...
+
+    def end_findings(self, kind: Kind, subjects: Sequence[str]) -> None:
+        """They no longer hold."""
+        ...
+
+
+class OrderStore(FindingStore, Protocol):
     def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
         """Stores the marketplace's facts; returns the number of new orders."""
         ...
@@ -63,10 +87,6 @@ class OrderStore(Protocol):
 
     def move_orders(self, moves: Sequence[Move], stage: str) -> Sequence[str]:
         """At most one move for each order. Returns the ids that moved; an order in another state stays as it is."""
-        ...
-
-    def ask_for_person(self, order_id: str, reason: str) -> None:
-        """Keeps the order's state and asks for a person."""
         ...
 
 
@@ -87,20 +107,31 @@ class LabelStore(OrderStore, Protocol):
         """
         ...
 
-    def note_label_call(self, shipment: ShipmentFacts) -> ShipmentFacts | None:
-        """Needed before a repeated call. None: the shipment or its order changed meanwhile; do not call."""
+    def note_label_call(
+        self, shipment: ShipmentFacts, request: JsonObject | None = None, request_hash: str | None = None
+    ) -> ShipmentFacts | None:
+        """Needed before a repeated call. None: the shipment or its order changed meanwhile; do not call.
+
+        A request that was certainly never sent is replaced by `request`.
+        """
         ...
 
     def note_label_not_sent(self, shipment: ShipmentFacts, message: str) -> None:
         """The call that `shipment` names was not made. Changes nothing when a later call was allowed."""
         ...
 
-    def note_label_unknown(self, shipment_id: str, message: str, attention_after: int, cycle: str) -> int:
-        """Returns the number of cycles with an unknown outcome; 0 when it is known by now."""
+    def note_label_unknown(self, shipment_id: str, message: str) -> bool:
+        """False: the outcome is known by now."""
         ...
 
-    def note_label_bought(self, shipment_id: str, bought: Bought, undo: UndoCall) -> str:
-        """Returns the shipment's state: bought, or undo_due when its order no longer needs it."""
+    def note_label_bought(
+        self, shipment_id: str, bought: Bought, undo: UndoCall, backend: str | None = None
+    ) -> str:
+        """Returns the shipment's state: bought, or undo_due when its order no longer needs it.
+
+        `backend` is the API that sold it, if that is not the one that was asked for. A label that is known already
+        gets its new link, as of a suspended one that can be used now.
+        """
         ...
 
     def note_label_stored(self, shipment_id: str, path: str, sha256: str, size: int) -> bool:
@@ -115,14 +146,38 @@ class LabelStore(OrderStore, Protocol):
         """Shipments of unknown outcome whose orders have ended, with the order's id; the longest untouched first."""
         ...
 
-    def shipments_to_undo(self, limit: int) -> Sequence[tuple[str, Bought]]:
-        """Labels that are paid for and no longer needed, with our shipment's id."""
+    def shipments_to_undo(self, limit: int) -> Sequence[tuple[ShipmentFacts, Bought]]:
+        """Labels that are paid for and no longer needed."""
         ...
 
     def note_undo_due(self, shipment_id: str, undo: UndoCall) -> None: ...
 
+    def undos_to_send(self, limit: int) -> Sequence[tuple[ShipmentFacts, UndoCall]]:
+        """Undo calls that a person has asked for."""
+        ...
 
-class MessageStore(Protocol):
+    def note_undo_sent(self, shipment_id: str, ticket: str | None, *, is_void: bool) -> None:
+        """The carrier took the call. A void is done with that; a refund is decided later."""
+        ...
+
+    def note_undo_refused(self, shipment_id: str, message: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A person's reply, known by our own id. `to` has kinds of participants: CUSTOMER, OPERATOR.
+
+    `called_at` is the last call whose answer is not known.
+    """
+
+    reply_id: str
+    thread_id: str
+    body: str
+    to: Sequence[str]
+    called_at: datetime | None = None
+
+
+class MessageStore(FindingStore, Protocol):
     def store_threads(self, threads: Sequence[StoredMessageThread]) -> tuple[int, int]:
         """Returns the number of threads and the number of new messages."""
         ...
@@ -133,22 +188,175 @@ class MessageStore(Protocol):
         """A cursor never goes back."""
         ...
 
+    def files_to_fetch(self, limit: int) -> Sequence[str]:
+        """The ids of messages' files that are not stored yet."""
+        ...
+
+    def note_file_stored(self, attachment_id: str, path: str, media_type: str, size: int) -> None: ...
+
+    def note_file_gone(self, attachment_id: str, message: str) -> None: ...
+
+    def replies_to_send(self, limit: int) -> Sequence[Reply]:
+        """Replies that are not known to be sent, the oldest first."""
+        ...
+
+    def note_reply_call(self, reply_id: str) -> bool:
+        """Commits the intent before the call. False: it was sent meanwhile."""
+        ...
+
+    def note_reply_not_sent(self, reply_id: str) -> None: ...
+
+    def note_reply_sent(self, reply_id: str, message_id: str) -> bool:
+        """False: that message stands for another reply, or was there before the call."""
+        ...
+
+    def note_reply_refused(self, reply_id: str, message: str) -> None: ...
+
+
+class InboxReports(Protocol):
+    def threads(self, order_id: str | None, limit: int, *, unanswered: bool) -> list[Json]:
+        """With messages, files and replies, the latest change first."""
+        ...
+
+    def write_reply(self, reply_id: str, thread_id: str, body: str, to: Sequence[str], by: str) -> Json:
+        """The same id again adds nothing. Raises NotFound, and Conflict for another reply of that id."""
+        ...
+
+    def message_file(self, attachment_id: str) -> Json:
+        """{name, path, problem}. Raises NotFound."""
+        ...
+
+
+class OutsideStore(OrderStore, Protocol):
+    """`source` is marketplace or carrier."""
+
+    def orders_by_id(self, order_ids: Sequence[str]) -> Sequence[KnownOrder]:
+        """Unknown ids are left out."""
+        ...
+
+    def read_cursor(self, name: str) -> datetime | None: ...
+
+    def move_cursor(self, name: str, value: datetime) -> None: ...
+
+    def note_outside_check(
+        self, source: str, began_at: datetime, *, complete: bool, result: Json
+    ) -> None: ...
+
+    def last_complete_look(self, source: str) -> datetime | None:
+        """Its beginning."""
+        ...
+
+    def oldest_unconfirmed_sale(self) -> datetime | None:
+        """The oldest label that we have bought and that the carrier's lists have not shown yet."""
+        ...
+
+    def backends_of_sales(self) -> Sequence[str]:
+        """The carrier's APIs with labels that its lists have not shown yet."""
+        ...
+
+    def store_carrier_day(self, backend: str, day: date, listed: Sequence[Listed]) -> Sequence[Listed]:
+        """Stores one day of the carrier's list; returns those that were not read yet."""
+        ...
+
+    def store_carrier_shipment(self, backend: str, bought: Bought) -> None: ...
+
+    def shipments_to_scan(self, limit: int) -> Sequence[ShipmentFacts]:
+        """Labels of orders that wait to be shipped, and that the carrier was not seen to have."""
+        ...
+
+    def note_scanned(self, shipment_id: str) -> None: ...
+
+    def data_to_forget(self, before: datetime, limit: int) -> tuple[Sequence[str], Sequence[str]]:
+        """The ids of orders that ended before, and the paths of their files, which go first."""
+        ...
+
+    def forget_personal_data(self, order_ids: Sequence[str]) -> None: ...
+
+    def forget_old_answers(self, before: datetime) -> None:
+        """Answers that could not be read, of findings that ended before."""
+        ...
+
+    def match_carrier(self, backends: Sequence[str], first: date, last: date, stage: str) -> Json:
+        """Matches the lists with our labels and notes what does not match. {listed, unread, unmatched: {kind: n}}."""
+        ...
+
+
+@dataclass(frozen=True)
+class OrderFilter:
+    """None and empty leave nothing out. `day` (UTC) is the day on which an order was first seen."""
+
+    states: Sequence[OrderState] = ()
+    attention: bool | None = None
+    day: date | None = None
+    ship_before: datetime | None = None
+    order_ids: Sequence[str] = ()
+
+    def to_json(self) -> Json:
+        return {
+            "states": [str(state) for state in self.states] or None,
+            "attention": self.attention,
+            "day": self.day and self.day.isoformat(),
+            "ship_before": self.ship_before and self.ship_before.isoformat(),
+            "order_ids": list(self.order_ids) or None,
+        }
+
 
 class OrderReports(Protocol):
-    def orders(self, state: OrderState | None, limit: int) -> list[Json]: ...
+    """Reports and people's decisions. A decision has the person's name (`by`) and a note, and may be repeated.
 
-    def order_status(self, order_id: str) -> Json:
-        """Raises NotFound."""
+    All that name an order raise NotFound, and decisions Conflict when they do not fit the order's state.
+    """
+
+    def list_orders(self, wanted: OrderFilter, limit: int, after: Json | None) -> Json:
+        """{total, orders, next}: the oldest deadline first. `next` is the `after` of the next page, or None."""
         ...
 
-    def retry_order(self, order_id: str, note: str) -> Json:
-        """A person lets the stages try again. Raises NotFound, and Conflict when there is nothing to retry."""
+    def order_status(self, order_id: str) -> Json: ...
+
+    def retry_order(self, order_id: str, by: str, note: str) -> Json: ...
+
+    def retry_orders(self, wanted: OrderFilter, limit: int, by: str, note: str, *, dry_run: bool) -> Json:
+        """{retried, left, dry_run}: `left` are those that could not be retried, with the reason."""
         ...
 
-    def note_undone(self, order_id: str, note: str) -> Json:
-        """A person has undone needless purchases. Raises NotFound, and Conflict when there are none."""
+    def override_address(self, order_id: str, address: Address | None, by: str, note: str) -> Json:
+        """None takes the marketplace's address again."""
+        ...
+
+    def refuse_order(self, order_id: str, by: str, note: str) -> Json: ...
+
+    def relabel_order(self, order_id: str, by: str, note: str) -> Json:
+        """Another label; the one that is paid for is to be undone."""
+        ...
+
+    def note_not_sold(self, order_id: str, by: str, note: str) -> Json:
+        """A person has seen at the carrier that an unclear call bought nothing."""
+        ...
+
+    def ask_undo(self, order_id: str, by: str, note: str) -> Json:
+        """The prepared void and refund calls of the order are to be sent."""
+        ...
+
+    def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
+        """How the order's needless labels ended: voided, refunded, or disputed."""
+        ...
+
+    def findings(self, kind: Kind | None, limit: int, after: int) -> Json:
+        """{total, findings}: the open ones, the oldest first."""
+        ...
+
+    def close_finding(self, finding: int, by: str, note: str) -> Json: ...
+
+    def guessed_skus(self, limit: int) -> list[Json]:
+        """SKUs of unshipped orders whose size is the default, the most frequent first."""
         ...
 
     def reconcile_orders(self, day: date | None) -> Json: ...
 
+    def postage(self, first: date, last: date, by: str) -> Json:
+        """The ledger of these days of the carrier's calendar, by day, month or label; amounts in cents."""
+        ...
+
     def recent_stage_runs(self, limit: int) -> list[Json]: ...
+
+    def open_breakers(self) -> list[Json]: ...

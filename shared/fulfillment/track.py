@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from shared.fulfillment.orders import SENT, OrderState
+from shared.fulfillment.orders import SENT, Move, OrderState
 from shared.fulfillment.ports import (
     Done,
     Marketplace,
@@ -13,14 +14,7 @@ from shared.fulfillment.ports import (
     Refused,
     Tracking,
 )
-from shared.fulfillment.reading import (
-    GROUP,
-    Outcome,
-    ask_person_if_overdue,
-    change,
-    move_to_person,
-    read_back,
-)
+from shared.fulfillment.reading import GROUP, Outcome, change, read_back
 from shared.fulfillment.sequence import StageRun
 from shared.fulfillment.store import KnownOrder, OrderStore
 
@@ -37,12 +31,16 @@ class Pushed:
 
 @dataclass(frozen=True)
 class TrackingUpdate:
-    """`carrier_code` is the marketplace's code of the carrier (SH21); without one, name and page describe it."""
+    """`carrier_code` is the marketplace's code of the carrier (SH21); without one, name and page describe it.
+
+    `waits_for_scan`: an order is shipped only when the carrier was seen to have its parcel.
+    """
 
     marketplace: Marketplace
     store: OrderStore
     carrier_code: str | None
     carrier_name: str = "Canada Post"
+    waits_for_scan: bool = False
 
     def __call__(self, run: StageRun) -> None:
         """Raises VendorUnavailable, StoreUnavailable; repeating is harmless."""
@@ -67,9 +65,11 @@ class TrackingUpdate:
             found = shown.get(order.order_id)
             if found is None or found.state != MarketplaceState.SHIPPING:
                 run.counts["skipped"] += 1
-            elif not run.may_go_on() or isinstance(answer := self._push(run, order, found), NotSent):
+            elif self.waits_for_scan and not (order.shipment and order.shipment.scanned_at):
+                run.counts["awaiting_scan"] += 1
+            elif not run.may_go_on():
                 run.counts["left"] += 1
-            else:
+            elif not isinstance(answer := self._push(run, order, found), NotSent):
                 pushed.append(Pushed(order, answer.message if isinstance(answer, Refused) else None))
         return pushed
 
@@ -84,12 +84,13 @@ class TrackingUpdate:
             None if self.carrier_code else f"{TRACKING_PAGE}{number}",
         )
         if not _shows(shown, tracking):
-            answer = change(run, lambda: self.marketplace.set_tracking(order.order_id, tracking))
+            set_tracking = partial(self.marketplace.set_tracking, order.order_id, tracking)
+            answer = change(run, order.order_id, set_tracking)
             if isinstance(answer, Refused):
                 return Refused(f"tracking number refused: {answer.message}")
             if not isinstance(answer, Done):
                 return answer  # sending it again next cycle does no harm; shipping without it does
-        answer = change(run, lambda: self.marketplace.ship(order.order_id))
+        answer = change(run, order.order_id, partial(self.marketplace.ship, order.order_id))
         return Refused(f"shipping refused: {answer.message}") if isinstance(answer, Refused) else answer
 
     def _look(self, run: StageRun, pushed: Sequence[Pushed]) -> None:
@@ -100,19 +101,11 @@ class TrackingUpdate:
             if found is not None and found.state in SENT:
                 run.counts["done"] += 1
             elif each.refusal is not None and found is not None and found.state == MarketplaceState.SHIPPING:
-                move = move_to_person(order.order_id, order.state, OrderState.TRACKING_FAILED, each.refusal)
+                move = Move(order.order_id, order.state, OrderState.TRACKING_FAILED, each.refusal)
                 self.store.move_orders([move], run.stage)
                 run.failed(order.order_id, each.refusal)
             else:
                 run.counts["unconfirmed"] += 1
-                bought_at = order.shipment.called_at if order.shipment else None
-                ask_person_if_overdue(
-                    run,
-                    self.store,
-                    order.order_id,
-                    bought_at,
-                    "the marketplace does not confirm that it ships",
-                )
 
 
 def _shows(order: MarketplaceOrder, tracking: Tracking) -> bool:

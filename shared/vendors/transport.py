@@ -4,6 +4,7 @@ A call returns a whole answer or raises. For a call that changes something, the 
 
     TransportFailure
     ├── NothingSent    no connection: the vendor never saw the call
+    │   └── TooLate        the caller's time for it had passed before the first byte was sent
     └── AnswerLost     it was sent, at least in part; the vendor may have acted
         ├── AnswerTooLarge      there is an answer, longer than is allowed
         └── AnswerUnreadable    there is an answer that cannot be decompressed
@@ -12,6 +13,7 @@ A call returns a whole answer or raises. For a call that changes something, the 
 import ssl
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -56,6 +58,10 @@ class NothingSent(TransportFailure):
     pass
 
 
+class TooLate(NothingSent):
+    pass
+
+
 class AnswerLost(TransportFailure):
     pass
 
@@ -91,9 +97,21 @@ class Transport:
                 self._http.close()
                 self._http = None
 
-    def send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
-        """Makes one call, returns the whole answer. `path` is quoted, with a leading slash. Raises TransportFailure."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        is_late: Callable[[], bool] | None = None,
+        **content: Any,  # noqa: ANN401  # httpx's own
+    ) -> Response:
+        """Makes one call, returns the whole answer. `path` is quoted, with a leading slash. Raises TransportFailure.
+
+        `is_late` is asked when the connection stands, immediately before the first byte is sent; if so: TooLate.
+        """
         deadline = time.monotonic() + self._bounds.total
+        if is_late is not None:
+            content["extensions"] = {"trace": _checked_before_sending(self._vendor, is_late)}
         try:
             with self._client().stream(method, f"{self._base_url}{path}", **content) as answer:
                 body = self._bounded_body(answer, deadline)
@@ -135,6 +153,18 @@ class Transport:
                     trust_env=not self._is_local,  # a proxy of the environment cannot reach this loopback
                 )
             return self._http
+
+
+def _checked_before_sending(
+    vendor: str, is_late: Callable[[], bool]
+) -> Callable[[str, Mapping[str, Any]], None]:
+    """A trace for httpcore, which tells it of each step of a call and closes the connection if it raises."""
+
+    def trace(step: str, _info: Mapping[str, Any]) -> None:
+        if step.endswith("send_request_headers.started") and is_late():
+            raise TooLate(f"it had become too late for the call to {vendor}, which was not sent", late=True)
+
+    return trace
 
 
 def checked_address(vendor: str, base_url: str) -> tuple[str, bool]:

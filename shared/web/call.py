@@ -1,8 +1,10 @@
 import re
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 from werkzeug.datastructures import Headers
@@ -38,6 +40,28 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     logged: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class File:
+    """An answer that is not JSON. The caller is asked to save it as `name`; nobody on the way keeps a copy."""
+
+    content: bytes
+    media_type: str
+    name: str
+    logged: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """A client that does not know RFC 6266's `filename*` gets the name in ASCII, with _ for what it lacks."""
+        letters = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode()
+        plain = re.sub(r'[^ -~]|["\\/%]', "_", letters)
+        encoded = quote(self.name, safe="", errors="replace")
+        return {
+            "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
 
 
 def correlation_of(headers: Headers) -> str:

@@ -15,14 +15,14 @@ import flask
 from shared.errors import Conflict, MethodNotAllowed, NotFound, SwitchyardError
 from shared.settings import LogSettings
 from shared.web.body import read_body, read_query, refuse_query
-from shared.web.call import CORRELATION_HEADER, Answer, Call, RequestModel, correlation_of
+from shared.web.call import CORRELATION_HEADER, Answer, Call, File, RequestModel, correlation_of
 from shared.web.health import Check, Health, HealthRequest
 from shared.web.log import log, start_logging
 from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, Problem, problem_of, unexpected
 from shared.web.server import prepare_server, receive
 from shared.wiring.part import Group, require, settings_of
 
-Handler = Callable[..., Answer]
+Handler = Callable[..., Answer | File]
 Supply = Callable[[], Any]
 """Returns an object that a handler works with; usually a `Part` of shared/wiring."""
 
@@ -54,7 +54,7 @@ class Route:
         refuse_query(request.args.to_dict(flat=False))
         return read_body(self.model, request.get_data(), request.mimetype)
 
-    def answer(self, request: flask.Request, call: Call) -> Answer:
+    def answer(self, request: flask.Request, call: Call) -> Answer | File:
         return self.handler(self.read(request), call, *(supply() for supply in self.supplies))
 
 
@@ -106,8 +106,7 @@ def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flas
         try:
             receive(request)
             answer = _answer(table, request, correlation_id)
-            media_type = MEDIA_TYPE if answer.status >= FIRST_ERROR else "application/json"
-            response = _response(answer.status, answer.body, answer.headers, media_type)
+            response = _response(answer)
             facts.update(answer.logged)
         except SwitchyardError as error:
             response = _problem_response(problem_of(error))
@@ -136,7 +135,7 @@ def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flas
     return serve
 
 
-def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer:
+def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer | File:
     path = request.path.rstrip("/") or "/"
     found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
     if not found:
@@ -150,11 +149,13 @@ def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str)
 
 
 def _problem_response(problem: Problem) -> flask.Response:
-    return _response(problem.status, problem.body, problem.headers, MEDIA_TYPE)
+    return _response(Answer(problem.body, problem.status, problem.headers))
 
 
-def _response(
-    status: int, body: Mapping[str, Any], headers: Mapping[str, str], media_type: str
-) -> flask.Response:
-    text = json.dumps(body, ensure_ascii=False, default=str)
-    return flask.Response(text, status, dict(headers), content_type=f"{media_type}; charset=utf-8")
+def _response(answer: Answer | File) -> flask.Response:
+    if isinstance(answer, File):
+        return flask.Response(answer.content, headers=answer.headers, content_type=answer.media_type)
+    media_type = MEDIA_TYPE if answer.status >= FIRST_ERROR else "application/json"
+    text = json.dumps(answer.body, ensure_ascii=False, default=str)
+    headers = dict(answer.headers)
+    return flask.Response(text, answer.status, headers, content_type=f"{media_type}; charset=utf-8")

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from shared.cloud.storage import SupabaseLabelShelf
     from shared.cloud.supabase import SupabaseRpc
     from shared.fulfillment.accept import Acceptance
-    from shared.fulfillment.carrier import Carrier
+    from shared.fulfillment.carrier import Carrier, Carriers, Party
     from shared.fulfillment.label import LabelPurchase
     from shared.fulfillment.messages import MessageSync
     from shared.fulfillment.parcels import ParcelSize
+    from shared.fulfillment.reconcile import OutsideCheck
+    from shared.fulfillment.request import LabelTerms
     from shared.fulfillment.sequence import StageRunner
     from shared.fulfillment.track import TrackingUpdate
     from shared.vendors.canada_post.account import ShippingAccount
@@ -58,20 +61,26 @@ def marketplace(vendor: settings.MarketplaceSettings) -> "MiraklMarketplace":
     )
 
 
-@part(settings.CarrierSettings, at_start=True)
-def shipping_account(vendor: settings.CarrierSettings) -> "ShippingAccount":
-    """Raises SettingsInvalid for a sender that the carrier would never take."""
+@part(settings.SenderSettings, at_start=True)
+def sender(given: settings.SenderSettings) -> "Party":
+    """Raises SettingsInvalid for a sender that is not a JSON object with the fields of one."""
     from shared.fulfillment.carrier import Party
-    from shared.vendors.canada_post.account import Settlement, ShippingAccount
 
     fields = ("company", "phone", "line_1", "city", "province", "postal_code", "name", "line_2")
     try:
-        given = json.loads(vendor.sender)
-        sender = Party(**dict.fromkeys(fields) | {name: str(given[name]) for name in given if name in fields})
+        read = json.loads(given.sender)
+        return Party(**dict.fromkeys(fields) | {name: str(read[name]) for name in read if name in fields})
     except (ValueError, TypeError) as error:
         raise SettingsInvalid(
             f"CANADA_POST_SENDER is not a JSON object with {', '.join(fields[:6])}"
         ) from error
+
+
+@part(settings.CarrierSettings, sender, at_start=True)
+def shipping_account(vendor: settings.CarrierSettings, sender: "Party") -> "ShippingAccount":
+    """Raises SettingsInvalid for a sender that the carrier would never take."""
+    from shared.vendors.canada_post.account import Settlement, ShippingAccount
+
     try:
         return ShippingAccount(
             mailed_by=vendor.customer_number,
@@ -84,30 +93,61 @@ def shipping_account(vendor: settings.CarrierSettings) -> "ShippingAccount":
         raise SettingsInvalid(f"CANADA_POST_SENDER is wrong: {error.detail}") from error
 
 
-@part(settings.CarrierSettings, shipping_account)
-def carrier(vendor: settings.CarrierSettings, account: "ShippingAccount") -> "Carrier":
+def _carrier(
+    backend: str,
+    user: str,
+    secret: str,
+    base_url: str | None,
+    vendor: settings.CarrierSettings,
+    account: "ShippingAccount",
+) -> "Carrier":
     from shared.vendors.canada_post.account import JsonCredentials, XmlCredentials
     from shared.vendors.canada_post.json_api import JSON_ADDRESS, CanadaPostJson
     from shared.vendors.canada_post.transport import CanadaPostBounds
     from shared.vendors.canada_post.xml_api import XML_ADDRESS, CanadaPostXml
 
-    secret = vendor.password.get_secret_value()
     bounds = CanadaPostBounds(apart=vendor.apart)
-    if vendor.backend == "json":
+    if backend == "json":
         return CanadaPostJson(
-            JsonCredentials(vendor.user, secret),
+            JsonCredentials(user, secret),
             account,
-            base_url=vendor.base_url or JSON_ADDRESS,
+            base_url=base_url or JSON_ADDRESS,
             bounds=bounds,
             tls=common.tls(),
+            lookup_404=vendor.lookup_404,
         )
     return CanadaPostXml(
-        XmlCredentials(vendor.user, secret),
+        XmlCredentials(user, secret),
         account,
-        base_url=vendor.base_url or XML_ADDRESS,
+        base_url=base_url or XML_ADDRESS,
         bounds=bounds,
         tls=common.tls(),
+        lookup_404=vendor.lookup_404,
     )
+
+
+@part(settings.CarrierSettings, settings.OtherApiSettings, shipping_account)
+def carriers(
+    vendor: settings.CarrierSettings, other: settings.OtherApiSettings, account: "ShippingAccount"
+) -> "Carriers":
+    """The API that labels are bought at, and the other one while labels of it are open.
+
+    Raises SettingsInvalid for half of the other one's credentials.
+    """
+    from shared.fulfillment.carrier import Carriers
+
+    current = _carrier(
+        vendor.backend, vendor.user, vendor.password.get_secret_value(), vendor.base_url, vendor, account
+    )
+    if (other.user is None) != (other.password is None):
+        raise SettingsInvalid(
+            "CANADA_POST_OTHER_API_USER and CANADA_POST_OTHER_API_PASSWORD are given together or not at all"
+        )
+    if other.user is None or other.password is None:
+        return Carriers(current)
+    backend = "xml" if vendor.backend == "json" else "json"
+    secret = other.password.get_secret_value()
+    return Carriers(current, (_carrier(backend, other.user, secret, other.base_url, vendor, account),))
 
 
 @part(settings.StoreSettings, settings.ShelfSettings)
@@ -123,15 +163,8 @@ def label_shelf(store: settings.StoreSettings, shelf: settings.ShelfSettings) ->
     )
 
 
-@part(marketplace, order_store)
-def acceptance(marketplace: "MiraklMarketplace", store: "SupabaseOrderStore") -> "Acceptance":
-    from shared.fulfillment.accept import Acceptance
-
-    return Acceptance(marketplace, store, time.sleep)
-
-
-@part(settings.CarrierSettings, at_start=True)
-def default_size(vendor: settings.CarrierSettings) -> "ParcelSize":
+@part(settings.ParcelSettings, at_start=True)
+def default_size(vendor: settings.ParcelSettings) -> "ParcelSize":
     """Raises SettingsInvalid for a size that no parcel may have."""
     from pydantic import ValidationError
 
@@ -146,37 +179,94 @@ def default_size(vendor: settings.CarrierSettings) -> "ParcelSize":
         raise SettingsInvalid(f"{variable} is wrong: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}") from None
 
 
-@part(marketplace, carrier, order_store, label_shelf, default_size, settings.CarrierSettings)
+@part(marketplace, order_store, default_size)
+def acceptance(
+    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", size: "ParcelSize"
+) -> "Acceptance":
+    from shared.fulfillment.accept import Acceptance
+
+    return Acceptance(marketplace, store, size, time.sleep)
+
+
+@part(settings.ServiceSettings, default_size, at_start=True)
+def label_terms(service: settings.ServiceSettings, size: "ParcelSize") -> "LabelTerms":
+    """Raises SettingsInvalid for services that are no JSON object of texts."""
+    from shared.fulfillment.request import LabelTerms
+
+    try:
+        services = json.loads(service.by_shipping_type)
+    except ValueError:
+        services = None
+    if not isinstance(services, dict) or not all(isinstance(each, str) for each in services.values()):
+        raise SettingsInvalid('CANADA_POST_SERVICES is not a JSON object such as {"EXPRESS": "DOM.XP"}')
+    return LabelTerms(
+        service_code=service.service_code,
+        options=[option.strip() for option in service.options.split(",") if option.strip()],
+        default_size=size,
+        services=services,
+        candidates=[each.strip() for each in (service.candidates or "").split(",") if each.strip()],
+    )
+
+
+@part(marketplace, carriers, order_store, label_shelf, label_terms)
 def label_purchase(
     marketplace: "MiraklMarketplace",
-    carrier: "Carrier",
+    carriers: "Carriers",
     store: "SupabaseOrderStore",
     shelf: "SupabaseLabelShelf",
-    size: "ParcelSize",
-    vendor: settings.CarrierSettings,
+    terms: "LabelTerms",
 ) -> "LabelPurchase":
-    from shared.fulfillment.label import LabelPurchase, LabelTerms
+    from shared.fulfillment.label import LabelPurchase
+    from shared.fulfillment.shelving import Shelving
 
-    terms = LabelTerms(
-        service_code=vendor.service_code,
-        options=[option.strip() for option in vendor.options.split(",") if option.strip()],
-        default_size=size,
-    )
-    return LabelPurchase(marketplace, carrier, store, shelf, terms, system_clock, time.sleep)
+    shelving = Shelving(carriers, store, shelf, time.sleep)
+    return LabelPurchase(marketplace, carriers, store, shelving, terms, system_clock, time.sleep)
 
 
-@part(marketplace, order_store, settings.TrackingSettings)
+@part(marketplace, order_store, settings.TrackingSettings, settings.ShippingSettings)
 def tracking_update(
-    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", tracking: settings.TrackingSettings
+    marketplace: "MiraklMarketplace",
+    store: "SupabaseOrderStore",
+    tracking: settings.TrackingSettings,
+    shipping: settings.ShippingSettings,
 ) -> "TrackingUpdate":
     from shared.fulfillment.track import TrackingUpdate
 
     code = tracking.carrier_code
-    return TrackingUpdate(marketplace, store, None if code == "none" else code)
+    return TrackingUpdate(
+        marketplace,
+        store,
+        None if code == "none" else code,
+        waits_for_scan=shipping.push == "after_scan",
+    )
 
 
-@part(marketplace, order_store)
-def message_sync(marketplace: "MiraklMarketplace", store: "SupabaseOrderStore") -> "MessageSync":
+@part(marketplace, order_store, label_shelf)
+def message_sync(
+    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", shelf: "SupabaseLabelShelf"
+) -> "MessageSync":
     from shared.fulfillment.messages import MessageSync
 
-    return MessageSync(marketplace, store, system_clock)
+    return MessageSync(marketplace, store, shelf, system_clock)
+
+
+@part(
+    marketplace,
+    carriers,
+    order_store,
+    label_shelf,
+    settings.ShippingSettings,
+    settings.RetentionSettings,
+)
+def outside_check(
+    marketplace: "MiraklMarketplace",
+    carriers: "Carriers",
+    store: "SupabaseOrderStore",
+    shelf: "SupabaseLabelShelf",
+    shipping: settings.ShippingSettings,
+    retention: settings.RetentionSettings,
+) -> "OutsideCheck":
+    from shared.fulfillment.reconcile import CheckTerms, OutsideCheck
+
+    terms = CheckTerms(looks_for_scans=shipping.push == "after_scan", keep_for=timedelta(days=retention.days))
+    return OutsideCheck(marketplace, carriers, store, shelf, terms, system_clock)

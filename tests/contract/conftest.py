@@ -5,16 +5,24 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from laptop.supabase.storage.folder import Folder
+from shared.cloud.order_store import SupabaseOrderStore
+from shared.cloud.supabase import SupabaseRpc
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment
+from tests.folders import fast_folder
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
 from tests.laptop.google.tasks_support import TasksServer
 from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
 from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
+from tests.memory.clock import SettableClock
+from tests.memory.order_reports import InMemoryOrderReports
+from tests.order_store_support import NOON, Store
+from tests.orders_support import RunningFulfillment, Vendors, running_fulfillment, running_vendors
 from tests.postgres_support import Database
-from tests.rest_support import Rest
+from tests.rest_support import Rest, serving
 from tests.web_support import Log, logged
 
 
@@ -26,6 +34,23 @@ def enrichment(service_connection: psycopg.Connection) -> Enrichment:
 @pytest.fixture
 def fulfillment(service_connection: psycopg.Connection) -> Fulfillment:
     return Fulfillment(service_connection)
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock(NOON)
+
+
+@pytest.fixture(params=["memory", "supabase"])
+def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Store]:
+    """Fulfillment's store: in memory, and the SQL functions through Supabase's client."""
+    if request.param == "memory":
+        yield InMemoryOrderReports(clock)
+    else:
+        rest = request.getfixturevalue("rest_server")
+        rpc = SupabaseRpc(rest.url, rest.service_key, timeout=20)
+        yield SupabaseOrderStore(rpc, clock=clock)
+        rpc.close()
 
 
 @pytest.fixture
@@ -90,3 +115,29 @@ def parts_vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DigiKeySa
 @pytest.fixture
 def workflow(deployment: Deployment) -> FlaskClient:
     return deployment.function("workflow")
+
+
+@pytest.fixture(scope="session")
+def vendors() -> Iterator[Vendors]:
+    """The sandboxes of marketplace and carrier, one pair for each test process."""
+    with fast_folder() as folder, running_vendors(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def shop(vendors: Vendors, database: Database, tmp_path: Path) -> Iterator[RunningFulfillment]:
+    """Fulfillment in real time, without orders."""
+    folder = Folder(tmp_path / "shelf", ["labels"])
+    with (
+        serving(database.authenticator_url, folder=folder) as rest,
+        running_fulfillment(vendors, rest, database) as running,
+    ):
+        running.at_the_real_time()
+        yield running
+
+
+@pytest.fixture
+def desk(shop: RunningFulfillment, log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:  # noqa: ARG001 - the log in its place
+    """`workflow` beside the shop."""
+    yield Deployment(monkeypatch, environment_on(shop.rest) | shop.environment()).function("workflow")
+    end_connections()

@@ -23,10 +23,14 @@ def order(order_id: str = "A", **changes: object) -> Json:
         "order_id": order_id,
         "commercial_id": f"commercial {order_id}",
         "marketplace_state": "WAITING_ACCEPTANCE",
+        "marketplace_reason": None,
         "ordered_at": (NOW - timedelta(hours=1)).isoformat(),
         "marketplace_updated_at": (NOW - timedelta(minutes=30)).isoformat(),
         "ship_before": None,
         "can_ship": False,
+        "fully_refunded": False,
+        "shipping_type": None,
+        "deliver_by": None,
         "currency": "CAD",
         "total": "19.99",
         "address": None,
@@ -34,7 +38,14 @@ def order(order_id: str = "A", **changes: object) -> Json:
         "carrier_name": None,
         "tracking_number": None,
         "lines": [
-            {"line_id": f"{order_id}-1", "sku": "SKU-1", "quantity": 2, "title": "Cable", "price": "9.99"}
+            {
+                "line_id": f"{order_id}-1",
+                "sku": "SKU-1",
+                "quantity": 2,
+                "title": "Cable",
+                "price": "9.99",
+                "state": "SHIPPING",
+            }
         ],
     } | changes
 
@@ -75,9 +86,19 @@ def thread(thread_id: str = "T", *messages: str, **changes: object) -> Json:
     } | changes
 
 
-def move(order_id: str, from_state: str, to_state: str, *, attention: bool = False) -> Json:
+def move(order_id: str, from_state: str, to_state: str) -> Json:
     arrow = {"order_id": order_id, "from_state": from_state, "to_state": to_state}
-    return arrow | {"reason": f"to {to_state}", "attention": attention}
+    return arrow | {"reason": f"to {to_state}"}
+
+
+def finding(kind: str, subject: str = "A", reason: str = "look", **changes: object) -> Json:
+    """About an order, unless `order_id` is None."""
+    return {"kind": kind, "subject": subject, "order_id": subject, "reason": reason, "raw": None} | changes
+
+
+def listed(*shipment_ids: str) -> list[Json]:
+    """A day of the carrier's list."""
+    return [{"shipment_id": each, "link": f"https://carrier.example/{each}"} for each in shipment_ids]
 
 
 @dataclass(frozen=True)
@@ -119,10 +140,16 @@ class Fulfillment(ServiceConnection):
         cycle: str = CYCLE,
         finished: bool = True,
         result: Json | None = None,
+        fault: Json | None = None,
     ) -> bool:
-        result = result or {"done": 1}
         ended = self.call(
-            "end_stage", cycle=cycle, stage=stage, owner=owner, finished=finished, result=result
+            "end_stage",
+            cycle=cycle,
+            stage=stage,
+            owner=owner,
+            finished=finished,
+            result=result or {"done": 1},
+            fault=fault,
         )
         return bool(ended)
 
@@ -139,16 +166,85 @@ class Fulfillment(ServiceConnection):
         moved: list[str] = self.call("move_orders", moves=Jsonb(moves), stage=stage)
         return moved
 
-    def ask(self, order_id: str = "A", reason: str = "look") -> None:
-        self.call("ask_for_person", order_id=order_id, reason=reason)
+    def find(self, *findings: Json, stage: str = "check-outside") -> None:
+        self.call("add_findings", findings=Jsonb(findings), stage=stage)
 
-    def retry(self, order_id: str = "A", note: str = "mended") -> Json:
-        row: Json = self.call("retry_order", order_id=order_id, note=note)
+    def end(self, kind: str, *subjects: str) -> None:
+        self.call("end_findings", kind=kind, subjects=list(subjects))
+
+    def open_findings(self) -> list[tuple[str, str]]:
+        """Kind and subject of each."""
+        rows = self.all("select kind, subject from findings where closed_at is null order by kind, subject")
+        return [(row["kind"], row["subject"]) for row in rows]
+
+    def attention(self, order_id: str = "A") -> bool:
+        return bool(self.status(order_id)["attention"])
+
+    def status(self, order_id: str = "A") -> Json:
+        row: Json = self.call("order_status", order_id=order_id)
         return row
 
+    def work_list(self, limit: int = 100, after: Json | None = None, **wanted: object) -> Json:
+        page: Json = self.call("list_orders", filter=wanted, limit=limit, after=after)
+        return page
+
     def reconcile(self, day: str | None = None) -> Json:
-        sides: Json = self.call("reconcile_orders", day=day, now_=None)
+        sides: Json = self.call("reconcile_orders", day=day)
         return sides
+
+    # --- people
+
+    def decide(self, decision: str, order_id: str = "A", note: str = "seen", **more: object) -> Json:
+        row: Json = self.call(decision, order_id=order_id, by="kim", note=note, **more)
+        return row
+
+    def retry(self, order_id: str = "A", note: str = "mended") -> Json:
+        return self.decide("retry_order", order_id, note)
+
+    def undone(self, order_id: str = "A", note: str = "refunded", outcome: str = "refunded") -> Json:
+        return self.decide("note_undone", order_id, note, outcome=outcome)
+
+    def close(self, kind: str, subject: str = "A", note: str = "seen") -> None:
+        """A person closes the open finding."""
+        row = self.one(
+            "select id from findings where kind = %s and subject = %s and closed_at is null", kind, subject
+        )
+        self.call("close_finding", finding=row["id"], by="kim", note=note)
+
+    # --- the outside
+
+    def carrier_day(self, day: str, *shipment_ids: str, backend: str = "json") -> list[str]:
+        """The ids that are to be read."""
+        unread: list[Json] = self.call(
+            "store_carrier_day", backend=backend, day=day, listed=Jsonb(listed(*shipment_ids))
+        )
+        return [each["shipment_id"] for each in unread]
+
+    def carrier_shows(self, shipment_id: str, backend: str = "json", **changes: object) -> None:
+        shown = {
+            "shipment_id": shipment_id,
+            "request_id": None,
+            "reference": None,
+            "tracking_number": "123456789012",
+            "price": "12.34",
+            "status": "created",
+        }
+        self.call("store_carrier_shipment", backend=backend, shipment=shown | changes)
+
+    def match(self, first: str, last: str, *backends: str) -> Json:
+        counts: Json = self.call(
+            "match_carrier",
+            backends=list(backends or ["json"]),
+            first=first,
+            last=last,
+            stage="check-outside",
+        )
+        return counts
+
+    def looked(self, *sources: str) -> None:
+        """Complete looks of this moment."""
+        for source in sources or ("marketplace", "carrier"):
+            self.call("note_outside_check", source=source, began_at=self.now, complete=True, result={})
 
     # --- labels
 
@@ -165,12 +261,16 @@ class Fulfillment(ServiceConnection):
         )
         return shipment
 
-    def call_again(self, shipment: Json, call: UUID | None = None) -> Json | None:
+    def call_again(
+        self, shipment: Json, call: UUID | None = None, request: Json | None = None
+    ) -> Json | None:
         called: Json | None = self.call(
             "note_label_call",
             shipment=UUID(shipment["id"]),
             call_before=UUID(shipment["call_id"]),
             call=call or uuid.uuid4(),
+            request=request,
+            request_hash=request and "other hash",
         )
         return called
 
@@ -182,16 +282,9 @@ class Fulfillment(ServiceConnection):
             message="429",
         )
 
-    def unknown(self, shipment: Json, cycle: str = CYCLE, after: int = 3) -> int:
-        return int(
-            self.call(
-                "note_label_unknown",
-                shipment=UUID(shipment["id"]),
-                message="no answer",
-                attention_after=after,
-                cycle=cycle,
-            )
-        )
+    def unknown(self, shipment: Json) -> bool:
+        """False: its outcome is known."""
+        return bool(self.call("note_label_unknown", shipment=UUID(shipment["id"]), message="no answer"))
 
     def buy(self, shipment: Json, label: Json | None = None) -> str:
         return str(
@@ -222,15 +315,23 @@ class Fulfillment(ServiceConnection):
     def undo_due(self, shipment: Json) -> None:
         self.call("note_undo_due", shipment=UUID(shipment["id"]), undo=bought()["undo"])
 
-    def undone(self, order_id: str = "A", note: str = "refund asked for") -> Json:
-        row: Json = self.call("note_undone", order_id=order_id, note=note)
-        return row
+    def undo_sent(self, shipment: Json, ticket: str | None = "R-1", *, is_void: bool = False) -> None:
+        self.call("note_undo_sent", shipment=UUID(shipment["id"]), ticket=ticket, is_void=is_void)
+
+    def undo_refused(self, shipment: Json, message: str = "too late") -> None:
+        self.call("note_undo_refused", shipment=UUID(shipment["id"]), message=message)
 
     # --- messages
 
     def store_threads(self, *threads: Json) -> Json:
         counts: Json = self.call("store_threads", threads=Jsonb(threads))
         return counts
+
+    def write(self, reply: UUID, body: str = "It left today.", thread_id: str = "T") -> Json:
+        row: Json = self.call(
+            "write_reply", reply=reply, thread=thread_id, body=body, recipients=["CUSTOMER"], by="kim"
+        )
+        return row
 
     # --- where a test begins
 

@@ -6,9 +6,18 @@ from collections.abc import Iterator
 import pytest
 
 from shared.fulfillment.carrier import Bought, Pdf, Unknown
-from shared.fulfillment.ports import NotSent, Refused, Unclear
+from shared.fulfillment.ports import Cause, NotSent, Refused, Unclear
 from shared.vendors.canada_post.carrier import CanadaPost
-from tests.canada_post_support import ARTIFACTS, BACKENDS, SECRETS, SHIPMENTS, bounds, client, label_request
+from tests.canada_post_support import (
+    ARTIFACTS,
+    BACKENDS,
+    NEVER_LATE,
+    SECRETS,
+    SHIPMENTS,
+    bounds,
+    client,
+    label_request,
+)
 from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 from tests.waiting import wait_until
 
@@ -47,7 +56,6 @@ def carrier(vendor: CanadaPostSandbox, backend: str) -> Iterator[CanadaPost]:
         ({"kind": "malformed"}, 1),
         ({"kind": "html"}, 0),
         ({"kind": "html", "effect": "before"}, 1),
-        ({"kind": "html", "status": 403}, 0),
         ({"kind": "html", "status": 404}, 0),
         ({"kind": "html", "status": 502, "effect": "before"}, 1),
     ],
@@ -57,7 +65,7 @@ def test_after_an_unclear_answer_the_look_up_finds_the_truth(
 ) -> None:
     vendor.faults({**fault, "path": SHIPMENTS[backend], "method": "POST"})
     request = label_request()
-    assert isinstance(carrier.buy(request), Unclear)
+    assert isinstance(carrier.buy(request, NEVER_LATE), Unclear)
     assert vendor.sold(request.request_id) == sold
     assert vendor.control("GET", "faults")["faults"][0]["struck"] == 1  # one POST, never repeated
     found = carrier.find(request.request_id)
@@ -73,7 +81,9 @@ def test_a_silent_purchase_is_unclear_and_found_later(
     )
     request = label_request()
     with client(backend, vendor.url, bounded=bounds(buy=0.5)) as impatient:
-        assert impatient.buy(request) == Unclear("Canada Post did not answer in time (ReadTimeout)")
+        assert impatient.buy(request, NEVER_LATE) == Unclear(
+            "Canada Post did not answer in time (ReadTimeout)"
+        )
         if effect == "before":
             wait_until(lambda: vendor.sold(request.request_id) == 1)
             assert isinstance(impatient.find(request.request_id), Bought)
@@ -87,7 +97,8 @@ def test_a_silent_purchase_is_unclear_and_found_later(
         ({"kind": "rate_limited"}, NotSent),
         ({"kind": "error_before", "status": 401}, NotSent),
         ({"kind": "error_before", "status": 400}, Refused),
-        ({"kind": "error_before", "status": 403}, Refused),
+        ({"kind": "error_before", "status": 403}, NotSent),
+        ({"kind": "html", "status": 403}, NotSent),
         ({"kind": "error_before", "status": 422}, Refused),
     ],
 )
@@ -96,7 +107,7 @@ def test_a_purchase_that_was_not_made_is_never_taken_for_one(
 ) -> None:
     vendor.faults({**fault, "path": SHIPMENTS[backend], "method": "POST"})
     request = label_request()
-    assert isinstance(carrier.buy(request), outcome)
+    assert isinstance(carrier.buy(request, NEVER_LATE), outcome)
     assert vendor.sold(request.request_id) == 0
     assert vendor.control("GET", "faults")["faults"][0]["struck"] == 1
 
@@ -104,18 +115,20 @@ def test_a_purchase_that_was_not_made_is_never_taken_for_one(
 def test_a_refusal_quotes_the_vendor(carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox) -> None:
     vendor.faults({"kind": "error_before", "status": 400, "path": SHIPMENTS[backend]})
     words = "Canada Post answered 400: 9111 Injected by the fault plan"
-    assert carrier.buy(label_request()) == Refused(words, "9111")
+    assert carrier.buy(label_request(), NEVER_LATE) == Refused(words, "9111")
 
 
 def test_a_throttled_key_waits_a_minute(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     carrier.find("warm-up")
     vendor.behave(calls_per_minute=0)
-    limited = carrier.buy(label_request())
+    limited = carrier.buy(label_request(), NEVER_LATE)
     assert isinstance(limited, NotSent)
     assert limited.retry_after == 60
     assert "Rejected by SLM Monitor" in limited.message
     before = vendor.calls("throttled")
-    assert isinstance(carrier.find("order"), Unclear)
+    found = carrier.find("order")
+    assert isinstance(found, NotSent)
+    assert (found.cause, found.retry_after) == (Cause.THROTTLED, 60)
     assert vendor.calls("throttled") == before + 1  # waiting here would take too long
 
 
@@ -124,10 +137,11 @@ def test_nothing_is_sent_if_nobody_listens(backend: str) -> None:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         with client(backend, url) as carrier:
-            unsent = carrier.buy(label_request())
-            assert isinstance(unsent, NotSent)
-            assert isinstance(carrier.find("order"), Unclear)
-            assert isinstance(carrier.fetch_label(f"{url}{ARTIFACTS[backend]}/1/1/0"), Unclear)
+            unsent = carrier.buy(label_request(), NEVER_LATE)
+            label = carrier.fetch_label(f"{url}{ARTIFACTS[backend]}/1/1/0")
+            for outcome in (unsent, carrier.find("order"), label):
+                assert isinstance(outcome, NotSent)
+                assert outcome.cause is Cause.AWAY
 
 
 @pytest.mark.parametrize(
@@ -140,7 +154,7 @@ def test_a_look_up_survives_two_failures_but_not_three(
     waited: list[float] = []
     with client(backend, vendor.url, pause=waited.append) as carrier:
         request = label_request()
-        label = carrier.buy(request)
+        label = carrier.buy(request, NEVER_LATE)
         struck = {**fault, "path": SHIPMENTS[backend], "method": "GET"}
         vendor.faults({**struck, "times": 2})
         assert carrier.find(request.request_id) == label
@@ -156,14 +170,13 @@ def test_a_look_up_survives_two_failures_but_not_three(
         {"kind": "html"},
         {"kind": "html", "status": 404},
         {"kind": "error_before", "status": 400},
-        {"kind": "rate_limited"},
     ],
 )
 def test_a_look_up_that_cannot_be_read_never_says_unknown(
     carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object]
 ) -> None:
     request = label_request()
-    carrier.buy(request)
+    carrier.buy(request, NEVER_LATE)
     vendor.faults({**fault, "path": SHIPMENTS[backend], "method": "GET"})
     assert isinstance(carrier.find(request.request_id), Unclear)
 
@@ -176,7 +189,7 @@ def test_a_shipment_that_was_found_but_cannot_be_read_stays_unclear(
     carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object]
 ) -> None:
     request = label_request()
-    carrier.buy(request)
+    carrier.buy(request, NEVER_LATE)
     vendor.faults({**fault, "path": f"{SHIPMENTS[backend]}/"})
     assert isinstance(carrier.find(request.request_id), Unclear)
 
@@ -190,14 +203,14 @@ def test_a_shipment_that_was_found_but_cannot_be_read_stays_unclear(
         ({"kind": "malformed"}, "NotReady"),
         ({"kind": "html"}, "NotReady"),
         ({"kind": "error_before", "status": 404}, "Refused"),
-        ({"kind": "rate_limited"}, "Unclear"),
-        ({"kind": "error_before", "status": 401}, "Unclear"),
+        ({"kind": "rate_limited"}, "NotSent"),
+        ({"kind": "error_before", "status": 401}, "NotSent"),
     ],
 )
 def test_only_a_pdf_is_taken_for_a_label(
     carrier: CanadaPost, backend: str, vendor: CanadaPostSandbox, fault: dict[str, object], outcome: str
 ) -> None:
-    label = carrier.buy(label_request())
+    label = carrier.buy(label_request(), NEVER_LATE)
     assert isinstance(label, Bought)
     vendor.faults({**fault, "path": ARTIFACTS[backend]})
     assert type(carrier.fetch_label(label.label_link or "")).__name__ == outcome
@@ -213,7 +226,7 @@ def test_no_outcome_shows_a_secret_or_the_addressee(
     faults += [{"kind": "error_before", "status": status} for status in (400, 401, 403, 500, 503)]
     for fault in faults:
         vendor.faults({**fault, "path": SHIPMENTS[backend]})
-        shown = repr(carrier.buy(label_request())) + repr(carrier.find("order"))
+        shown = repr(carrier.buy(label_request(), NEVER_LATE)) + repr(carrier.find("order"))
         assert not any(
             hidden in shown for hidden in (*SECRETS, "Tremblay", "Example Street", "K1A0B1", "613-555")
         )

@@ -10,7 +10,15 @@ from lxml import etree
 from shared.fulfillment.carrier import Bought, LabelRequest
 from shared.vendors.canada_post.account import Settlement, ShippingAccount
 from shared.vendors.canada_post.xml_mapper import MEDIA_TYPE, XmlDialect
-from tests.canada_post_support import ACCOUNT, DESTINATION, SCHEMAS, XML_SHIPMENTS, client, label_request
+from tests.canada_post_support import (
+    ACCOUNT,
+    DESTINATION,
+    NEVER_LATE,
+    SCHEMAS,
+    XML_SHIPMENTS,
+    client,
+    label_request,
+)
 from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 from tests.processes import PROJECT
 
@@ -64,7 +72,7 @@ def test_the_sandboxs_answers_fit_the_schema(vendor: CanadaPostSandbox) -> None:
     request = label_request(options=("SO", "DC"))
     headers = {"Accept": MEDIA_TYPE}
     with client("xml", vendor.url) as carrier:
-        label = carrier.buy(request)
+        label = carrier.buy(request, NEVER_LATE)
         assert isinstance(label, Bought)
     own = check(vendor.http.get(label.links["self"], headers=headers, auth=KEY).content, "shipment.xsd")
     assert own.tag.endswith("shipment-info")
@@ -76,11 +84,40 @@ def test_the_sandboxs_answers_fit_the_schema(vendor: CanadaPostSandbox) -> None:
     ):
         found = vendor.http.get(search, params=query, headers=headers, auth=KEY)
         assert check(found.content, "shipment.xsd").tag.endswith("shipments")
+    today = vendor.control("PUT", "clock", {"advance": 0})["now"][:10].replace("-", "")
+    listed = vendor.http.get(search, params={"noManifest": "true", "date": today}, headers=headers, auth=KEY)
+    assert check(listed.content, "shipment.xsd").tag.endswith("shipments")
     with client("xml", vendor.url) as carrier:
         undo = carrier.undo(label)
     content_type = {"Content-Type": MEDIA_TYPE}
     refund = vendor.http.post(undo.url, content=undo.body, headers=headers | content_type, auth=KEY)
     assert check(refund.content, "shipment.xsd").tag.endswith("shipment-refund-request-info")
+
+
+@pytest.mark.parametrize(
+    ("settlement", "parts"),
+    [
+        (ACCOUNT.settlement, ("details", "price")),
+        (Settlement("42708517"), ("details", "price")),
+        (Settlement(), ("details", "price", "receipt")),
+    ],
+)
+def test_the_parts_of_a_shipment_fit_the_schema(
+    vendor: CanadaPostSandbox, settlement: Settlement, parts: tuple[str, ...]
+) -> None:
+    headers = {"Accept": MEDIA_TYPE}
+    with client("xml", vendor.url, account=replace(ACCOUNT, settlement=settlement)) as carrier:
+        label = carrier.buy(label_request(options=("SO", "DC")), NEVER_LATE)
+        assert isinstance(label, Bought)
+        assert {"receipt", *parts} & set(label.links) == set(parts)
+        carrier.send_undo(carrier.undo(label))
+    for part in parts:
+        document = check(
+            vendor.http.get(label.links[part], headers=headers, auth=KEY).content, "shipment.xsd"
+        )
+        assert document.tag.endswith(f"shipment-{part}")
+    receipt = vendor.http.get(f"{label.links['self']}/receipt", headers=headers, auth=KEY)
+    assert receipt.status_code == (200 if "receipt" in parts else 404)
 
 
 def test_the_sandboxs_errors_fit_the_schema(vendor: CanadaPostSandbox) -> None:

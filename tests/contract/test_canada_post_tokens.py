@@ -8,12 +8,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.fulfillment.carrier import Bought, Unknown
-from shared.fulfillment.ports import NotSent, Unclear
+from shared.fulfillment.ports import Cause, NotSent
 from shared.vendors.canada_post.account import JsonCredentials, XmlCredentials
 from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.json_api import CanadaPostJson
 from shared.vendors.canada_post.xml_api import CanadaPostXml
-from tests.canada_post_support import ACCOUNT, JSON_SHIPMENTS, SECRETS, bounds, client, label_request
+from tests.canada_post_support import (
+    ACCOUNT,
+    JSON_SHIPMENTS,
+    NEVER_LATE,
+    SECRETS,
+    bounds,
+    client,
+    label_request,
+)
 from tests.laptop.vendors.sandboxes import CanadaPostSandbox, canada_post
 
 TOKEN = "/cpc-api-native-oauth-provider/oauth2/token"
@@ -99,50 +107,71 @@ def test_a_purchase_with_a_revoked_token_is_not_repeated_but_the_next_one_succee
     vendor.control("DELETE", "tokens")
     request = label_request()
     before = vendor.calls("unauthorized")
-    assert carrier.buy(request) == NotSent("Canada Post refused the token; the next call gets a new one")
+    assert carrier.buy(request, NEVER_LATE) == NotSent(
+        "Canada Post refused the token; the next call gets a new one"
+    )
     assert vendor.calls("unauthorized") == before + 1
-    assert isinstance(carrier.buy(request), Bought)
+    assert isinstance(carrier.buy(request, NEVER_LATE), Bought)
     assert vendor.sold(request.request_id) == 1
 
 
 def test_a_token_that_is_refused_again_is_final(carrier: CanadaPost, vendor: CanadaPostSandbox) -> None:
     vendor.faults({"kind": "error_before", "status": 401, "path": JSON_SHIPMENTS})
     before = vendor.calls("token")
-    assert isinstance(carrier.find("order"), Unclear)
+    refused = carrier.find("order")
+    assert isinstance(refused, NotSent)
+    assert refused.cause is Cause.ACCOUNT
     assert vendor.calls("token") == before + 2
 
 
+def test_a_second_refused_token_in_a_row_means_a_wrong_account(
+    carrier: CanadaPost, vendor: CanadaPostSandbox
+) -> None:
+    vendor.faults({"kind": "error_before", "status": 401, "path": JSON_SHIPMENTS, "times": 2})
+    causes = []
+    for _ in range(2):
+        unsent = carrier.buy(label_request(), NEVER_LATE)
+        assert isinstance(unsent, NotSent)
+        causes.append(unsent.cause)
+    assert causes == [Cause.AWAY, Cause.ACCOUNT]
+    assert isinstance(carrier.buy(label_request(), NEVER_LATE), Bought)
+
+
 @pytest.mark.parametrize(
-    ("fault", "retry_after"),
+    ("fault", "cause", "retry_after"),
     [
-        ({"kind": "error_before", "status": 503}, None),
-        ({"kind": "error_before", "status": 401}, 300),
-        ({"kind": "rate_limited"}, 60),
-        ({"kind": "malformed"}, None),
-        ({"kind": "html"}, None),
-        ({"kind": "lost_answer"}, None),
+        ({"kind": "error_before", "status": 503}, Cause.AWAY, None),
+        ({"kind": "error_before", "status": 401}, Cause.ACCOUNT, 300),
+        ({"kind": "rate_limited"}, Cause.THROTTLED, 60),
+        ({"kind": "malformed"}, Cause.AWAY, None),
+        ({"kind": "html"}, Cause.AWAY, None),
+        ({"kind": "lost_answer"}, Cause.AWAY, None),
     ],
 )
 def test_without_a_token_nothing_is_sent(
-    carrier: CanadaPost, vendor: CanadaPostSandbox, fault: dict[str, object], retry_after: float | None
+    carrier: CanadaPost,
+    vendor: CanadaPostSandbox,
+    fault: dict[str, object],
+    cause: Cause,
+    retry_after: float | None,
 ) -> None:
     vendor.faults({**fault, "path": TOKEN})
     request = label_request()
-    unsent = carrier.buy(request)
+    unsent = carrier.buy(request, NEVER_LATE)
     assert isinstance(unsent, NotSent)
-    assert unsent.retry_after == retry_after
+    assert (unsent.cause, unsent.retry_after) == (cause, retry_after)
     assert unsent.message.startswith("no token: ")
-    assert isinstance(carrier.find(request.request_id), Unclear)
+    assert carrier.find(request.request_id) == unsent
     assert vendor.sold(request.request_id) == 0
 
 
-def test_a_vendor_that_gives_no_second_token_leaves_a_look_up_unclear(
+def test_a_vendor_that_gives_no_second_token_leaves_a_look_up_for_later(
     carrier: CanadaPost, vendor: CanadaPostSandbox
 ) -> None:
     carrier.find("order")
     vendor.control("DELETE", "tokens")
     vendor.faults({"kind": "error_before", "status": 503, "path": TOKEN})
-    assert isinstance(carrier.find("order"), Unclear)
+    assert isinstance(carrier.find("order"), NotSent)
 
 
 @pytest.mark.parametrize("backend", ["json", "xml"])
@@ -162,12 +191,13 @@ def test_wrong_credentials_are_reported_without_showing_them(vendor: CanadaPostS
             XmlCredentials("our-key", "not-ours"), ACCOUNT, base_url=vendor.url, bounds=bounds()
         )
     with wrong as carrier:
-        unsent = carrier.buy(label_request())
+        unsent = carrier.buy(label_request(), NEVER_LATE)
         assert isinstance(unsent, NotSent)
         assert "401" in unsent.message
-        assert unsent.retry_after == 300
+        assert (unsent.cause, unsent.retry_after) == (Cause.ACCOUNT, 300)
         found = carrier.find("order")
-        assert isinstance(found, Unclear)
+        assert isinstance(found, NotSent)
+        assert found.cause is Cause.ACCOUNT
         assert "not-ours" not in unsent.message + found.message
 
 

@@ -14,6 +14,7 @@ from tests.cli_support import (
     batch,
     equation,
     manual_task,
+    order,
     problem,
     redriven,
     report,
@@ -209,6 +210,18 @@ def test_on_a_terminal_ids_of_pending_tasks_are_never_broken(
 
     assert f"{TASK}  high, due 2026-11-23 10:00:00Z" in shown
     assert "NE555 TI, automation fallback" in shown
+
+
+def test_on_a_terminal_each_order_has_its_deadline_and_its_reason(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/workflow/orders", {"total": 1, "orders": [order()], "next": None})
+
+    _, shown = on_a_terminal(cli, "orders", "--url", functions.url, COLUMNS="40", NO_COLOR="1")
+
+    assert "BB-1-A  label failed" in shown
+    assert "  ship before 2026-11-24 04:59:00Z, 129.50 CAD" in shown
+    assert "  the country is not Canada, since 2026-11-22 10:00:00Z" in shown
 
 
 def test_the_command_ends_silently_when_its_reader_has_gone(

@@ -70,6 +70,24 @@ def test_a_call_that_was_not_made_gives_no_licence_by_a_late_copy_of_its_questio
     assert fulfillment.call_again(shipment, OTHER) is None
 
 
+def test_only_a_request_that_was_certainly_never_sent_is_replaced(fulfillment: Fulfillment) -> None:
+    shipment, replaced = fulfillment.open(fulfillment.accepted()), {"request_id": "A-1", "address": "new"}
+    called = fulfillment.call_again(shipment, request=replaced)
+    assert called is not None
+    assert (called["request"], called["request_hash"]) == ({"request_id": "A-1"}, "hash"), (
+        "it may be at the carrier"
+    )
+    fulfillment.not_sent(called)
+    called = fulfillment.call_again(called, request=replaced)
+    assert called is not None
+    assert (called["request"], called["request_hash"]) == (replaced, "other hash")
+    fulfillment.unknown(called)
+    fulfillment.not_sent(called)
+    again = fulfillment.call_again(called, request={"request_id": "A-1", "address": "newer"})
+    assert again is not None
+    assert again["request"] == replaced, "an earlier call was unclear"
+
+
 @pytest.mark.parametrize("state", ["bought", "failed"])
 def test_what_is_settled_is_not_called_again(fulfillment: Fulfillment, state: str) -> None:
     shipment = fulfillment.open(fulfillment.accepted(), call=OWNER)
@@ -129,4 +147,4 @@ def test_of_many_who_note_the_same_label_it_is_bought_once(
     assert set(answers) == {"bought"}
     kept = fulfillment.shipment()
     assert {kept["shipment_id"], *kept["also_sold"]} == {"S0", "S1"}
-    assert fulfillment.order()["attention"]
+    assert fulfillment.attention()

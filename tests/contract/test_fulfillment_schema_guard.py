@@ -1,6 +1,8 @@
 """A stage may or may not begin: one test for each situation."""
 
+import uuid
 from collections import Counter
+from datetime import datetime, timedelta
 from functools import partial
 
 import psycopg
@@ -23,6 +25,7 @@ def test_the_first_stage_of_a_cycle_runs(fulfillment: Fulfillment) -> None:
         "outcome": "run",
         "tries": 1,
         "out_of_order": False,
+        "breaker": None,
     }
     assert {
         name: run(fulfillment, "accept-orders")[name] for name in ("state", "trigger", "owner", "begun_at")
@@ -77,7 +80,7 @@ def test_a_lease_that_ran_out_frees_the_stage_and_is_recorded_as_a_failure(fulfi
 def test_a_stage_that_died_goes_on_in_its_own_cycle(fulfillment: Fulfillment) -> None:
     fulfillment.begin_stage(owner=OWNER)
     again = fulfillment.later(seconds=STAGE_LEASE).begin_stage(owner=OTHER)
-    assert again == {"outcome": "run", "tries": 2, "out_of_order": False}
+    assert again == {"outcome": "run", "tries": 2, "out_of_order": False, "breaker": None}
     assert not fulfillment.renew_stage(OWNER)
     assert fulfillment.renew_stage(OTHER)
 
@@ -121,6 +124,7 @@ def test_a_stage_waits_while_the_one_before_it_runs_also_past_its_grace(fulfillm
         "outcome": "run",
         "tries": 1,
         "out_of_order": False,
+        "breaker": None,
     }
 
 
@@ -161,6 +165,52 @@ def test_a_run_that_ended_does_not_begin_again_with_a_late_copy_of_its_call(fulf
         with pytest.raises(psycopg.Error, match="this run of create-labels in cycle") as refusal:
             fulfillment.begin_stage(owner=OWNER)
         assert refusal.value.sqlstate == "PT409"
+
+
+def fault(hold: float, reason: str = "the key is refused") -> Json:
+    return {"cause": "account", "reason": reason, "hold_seconds": hold}
+
+
+def stopped(fulfillment: Fulfillment, cycle: str, hold: float) -> Json:
+    """The breaker that the run after one with a fault sees."""
+    owner = uuid.uuid4()
+    fulfillment.begin_stage(owner=owner, cycle=cycle)
+    for _ in range(2):  # a repeated call is no further try
+        assert fulfillment.end_stage(owner, cycle=cycle, finished=False, fault=fault(hold))
+    breaker: Json = fulfillment.begin_stage(owner=uuid.uuid4(), cycle=cycle)["breaker"]
+    return breaker
+
+
+def test_a_fault_opens_the_stage_s_breaker_and_each_further_one_is_a_further_try(
+    fulfillment: Fulfillment,
+) -> None:
+    first = stopped(fulfillment, "c1", 300)
+    assert (first["cause"], first["reason"], first["tries"]) == ("account", "the key is refused", 1)
+    assert datetime.fromisoformat(first["retry_at"]) == NOW + timedelta(minutes=5)
+    later = fulfillment.later(hours=1)
+    second = stopped(later, "c2", 600)
+    assert (second["tries"], second["opened_at"]) == (2, first["opened_at"])
+    assert datetime.fromisoformat(second["retry_at"]) == later.now + timedelta(minutes=10)
+    assert fulfillment.call("open_breakers", now_=None) == [second]
+    assert fulfillment.begin_stage("accept-orders")["breaker"] is None, "another stage works"
+
+
+def test_a_breaker_closes_with_a_run_that_finished_without_a_fault_and_with_no_other(
+    fulfillment: Fulfillment,
+) -> None:
+    stopped(fulfillment, "c1", 300)
+    later = fulfillment.later(hours=1)
+    for finished in (False, True):
+        owner = uuid.uuid4()
+        assert later.begin_stage(owner=owner, cycle="c2")["breaker"] is not None
+        later.end_stage(owner, cycle="c2", finished=finished)
+    assert later.begin_stage(cycle="c3")["breaker"] is None
+
+
+def test_a_run_that_finished_with_a_fault_keeps_the_breaker_open(fulfillment: Fulfillment) -> None:
+    fulfillment.begin_stage(owner=OWNER)
+    fulfillment.end_stage(OWNER, fault=fault(300))
+    assert fulfillment.begin_stage(cycle=NEXT_CYCLE)["breaker"] is not None
 
 
 @pytest.mark.parametrize("cycles", [1, CALLERS], ids=["one cycle", "many cycles"])

@@ -17,7 +17,8 @@ def at(minutes: int) -> str:
 
 
 def order_line(line_id: str = "A-1", quantity: int = 2, price: str = "9.99") -> Json:
-    return {"line_id": line_id, "sku": "SKU-1", "quantity": quantity, "title": "Cable", "price": price}
+    line = {"line_id": line_id, "sku": "SKU-1", "quantity": quantity, "title": "Cable", "price": price}
+    return line | {"state": "SHIPPING"}
 
 
 def test_an_order_is_stored_with_all_its_facts(fulfillment: Fulfillment) -> None:
@@ -121,12 +122,9 @@ def test_reading_on_after_an_order_that_moved_meanwhile_goes_on_from_its_place(
 def test_of_many_moves_those_are_made_whose_reason_still_holds(fulfillment: Fulfillment) -> None:
     fulfillment.store(*[order(name) for name in "ABC"])
     fulfillment.move(move("B", "pending_acceptance", "cancelled"))
-    moves = [
-        move(name, "pending_acceptance", "accepted", attention=name == "C") for name in ("C", "B", "A", "Z")
-    ]
+    moves = [move(name, "pending_acceptance", "accepted") for name in ("C", "B", "A", "Z")]
     assert fulfillment.move(*moves) == ["A", "C"]
     assert [fulfillment.order(name)["state"] for name in "ABC"] == ["accepted", "cancelled", "accepted"]
-    assert [fulfillment.order(name)["attention"] for name in "ABC"] == [False, False, True]
 
 
 def test_the_same_move_by_another_reason_is_not_ours(fulfillment: Fulfillment) -> None:
@@ -134,25 +132,6 @@ def test_the_same_move_by_another_reason_is_not_ours(fulfillment: Fulfillment) -
     fulfillment.move(move("A", "pending_acceptance", "cancelled"))
     assert fulfillment.move(move("A", "pending_acceptance", "cancelled") | {"reason": "another"}) == []
     assert fulfillment.move(move("A", "pending_acceptance", "cancelled"), stage="update-tracking") == []
-
-
-def test_a_person_is_asked_for_where_the_order_stands_and_a_move_on_ends_that(
-    fulfillment: Fulfillment,
-) -> None:
-    fulfillment.accepted()
-    fulfillment.ask(reason="odd label")
-    assert (
-        fulfillment.order()["attention"],
-        fulfillment.order()["reason"],
-        fulfillment.order()["state"],
-    ) == (
-        True,
-        "odd label",
-        "accepted",
-    )
-    assert len(fulfillment.history()) == 2
-    fulfillment.move(move("A", "accepted", "shipped"))
-    assert not fulfillment.order()["attention"]
 
 
 @pytest.mark.parametrize(
@@ -169,9 +148,9 @@ def test_a_retried_order_goes_back_to_where_its_stage_picks_it_up(
     fulfillment.store(order())
     states = ["pending_acceptance", *path, failed]
     for before, after in pairwise(states):
-        fulfillment.move(move("A", before, after, attention=True))
+        fulfillment.move(move("A", before, after))
     assert fulfillment.retry()["state"] == back
-    assert (fulfillment.order()["attention"], fulfillment.order()["stage"]) == (False, "a person")
+    assert (fulfillment.attention(), fulfillment.order()["stage"]) == (False, "kim")
     with pytest.raises(psycopg.Error, match=f"order A is {back}: there is nothing to retry") as refusal:
         fulfillment.retry(note="another")
     assert refusal.value.sqlstate == "PT409"

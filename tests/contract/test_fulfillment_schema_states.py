@@ -25,12 +25,24 @@ ORDER_ARROWS = {
     ("label_unknown", "label_failed"),
     ("label_failed", "accepted"),
     ("label_created", "tracking_failed"),
+    ("label_created", "accepted"),
     ("tracking_failed", "label_created"),
+    ("tracking_failed", "accepted"),
     *((str(state), "cancelled") for state in UNSHIPPED),
     *((str(state), "shipped") for state in UNSHIPPED[2:]),
     *((state, "refused") for state in ("pending_acceptance", "acceptance_failed", "accepted")),
 }
-SHIPMENT = ("requested", "unknown", "bought", "failed", "undo_due")
+SHIPMENT = (
+    "requested",
+    "unknown",
+    "bought",
+    "failed",
+    "undo_due",
+    "undo_asked",
+    "voided",
+    "refunded",
+    "disputed",
+)
 SHIPMENT_ARROWS = {
     ("requested", "unknown"),
     ("requested", "bought"),
@@ -38,7 +50,11 @@ SHIPMENT_ARROWS = {
     ("unknown", "bought"),
     ("unknown", "failed"),
     ("bought", "undo_due"),
+    ("failed", "bought"),
     ("failed", "undo_due"),
+    ("undo_due", "undo_asked"),
+    *product(("undo_due", "undo_asked"), ("voided", "refunded", "disputed")),
+    ("disputed", "refunded"),
 }
 STAGE = ("running", "finished", "failed")
 STAGE_ARROWS = {("running", "finished"), ("running", "failed"), ("failed", "running")}

@@ -25,12 +25,9 @@ CHECKS = {
     "accept_orders": {"settings", "database"},
     "create_labels": {"settings", "database", "label_shelf"},
     "update_tracking": {"settings", "database"},
-    "sync_messages": {"settings", "database"},
+    "sync_messages": {"settings", "database", "label_shelf"},
+    "reconcile_orders": {"settings", "database", "label_shelf"},
 }
-SENDER = (
-    '{"company": "Acme", "phone": "514-555-0100", "line_1": "502 Main St N", "city": "Montreal",'
-    ' "province": "QC", "postal_code": "H2B1A0"}'
-)
 
 
 @pytest.fixture
@@ -50,7 +47,6 @@ def whole(
         "CANADA_POST_API_PASSWORD": "p",
         "CANADA_POST_CUSTOMER_NUMBER": "2004381",
         "CANADA_POST_CONTRACT_ID": "42708517",
-        "CANADA_POST_SENDER": SENDER,
     }
     with serving(database.authenticator_url, folder=Folder(tmp_path, ["labels"])) as rest:
         deployment.environment["SUPABASE_URL"] = rest.url

@@ -42,3 +42,19 @@ def test_the_same_path_again_replaces(shelf: LabelShelf) -> None:
 def test_a_label_that_was_never_stored_is_not_found(shelf: LabelShelf) -> None:
     with pytest.raises(NotFound):
         shelf.get("A-1.pdf")
+
+
+def test_a_file_of_another_type_can_be_stored_beside_labels(shelf: LabelShelf) -> None:
+    shelf.put("m1.png", b"\x89PNG\r\n\x1a\n", "image/png")
+    assert shelf.get("m1.png") == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_removed_file_is_gone_and_removing_it_again_does_no_harm(shelf: LabelShelf) -> None:
+    shelf.put("A-1.pdf", b"%PDF-1.7 one")
+    shelf.put("B-1.pdf", b"%PDF-1.7 two")
+    for _ in range(2):
+        shelf.remove(["A-1.pdf", "Z-1.pdf"])
+    with pytest.raises(NotFound):
+        shelf.get("A-1.pdf")
+    assert shelf.get("B-1.pdf") == b"%PDF-1.7 two"
+    shelf.remove([])

@@ -2,15 +2,27 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
 from shared.errors import SettingsInvalid, VendorUnavailable
-from shared.fulfillment.ports import Done, Malformed, Refused, Tracking
+from shared.fulfillment.ports import (
+    Attachment,
+    Cause,
+    Done,
+    Malformed,
+    MarketplaceState,
+    NotSent,
+    Participant,
+    Posted,
+    Refused,
+    Tracking,
+)
 from shared.vendors.mirakl.client import READS, MiraklBounds, MiraklMarketplace
 from tests.laptop.vendors.sandboxes import NOON, SHOP_KEY, MiraklSandbox, mirakl
 from tests.mirakl_support import Pauses, marketplace
@@ -34,12 +46,16 @@ def client(vendor: MiraklSandbox) -> Iterator[MiraklMarketplace]:
         yield made
 
 
+def listed(client: MiraklMarketplace, states: Sequence[str], since: datetime | None = None) -> list[str]:
+    return [order.order_id for page in client.listed(states, since) for order in page.orders]
+
+
 # --- orders -----------------------------------------------------------------------------------------------
 
 
 def test_a_thousand_waiting_orders_are_ten_reads(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     made = vendor.control("POST", "orders", {"count": 1000, "seed": 1})["order_ids"]
-    pages = list(client.waiting_orders())
+    pages = list(client.listed(["WAITING_ACCEPTANCE"]))
     assert [len(page.orders) for page in pages] == [100] * 10
     assert [order.order_id for page in pages for order in page.orders] == made
     assert len(vendor.calls("OR11")) == 10
@@ -47,8 +63,39 @@ def test_a_thousand_waiting_orders_are_ten_reads(vendor: MiraklSandbox, client: 
     assert len(vendor.calls("OR11")) == 20
 
 
+def test_only_orders_in_these_states_that_changed_since_are_listed(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    early = vendor.order(state="SHIPPING")
+    vendor.advance(60)
+    shipping, shipped, _closed = (vendor.order(state=state) for state in ("SHIPPING", "SHIPPED", "CLOSED"))
+    states = ["SHIPPING", "SHIPPED"]
+    since = (NOON + timedelta(seconds=60)).astimezone(timezone(timedelta(hours=-5)))
+    assert listed(client, states) == [early, shipping, shipped]
+    assert listed(client, states, since) == [shipping, shipped]
+    assert "start_update_date=2026-11-20T12%3A01%3A00.000Z" in vendor.calls("OR11")[-1]["query"]
+
+
+def test_no_state_lists_no_order_and_asks_nothing(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    vendor.order()
+    assert list(client.listed([])) == []
+    assert vendor.calls("OR11") == []
+
+
+def test_orders_that_leave_a_listing_between_two_pages_hide_as_many_until_the_next_one(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    made = vendor.control("POST", "orders", {"count": 150})["order_ids"]
+    pages = client.listed([MarketplaceState.WAITING_ACCEPTANCE])
+    first = [order.order_id for order in next(pages).orders]
+    for order_id in made[:10]:
+        vendor.control("POST", f"orders/{order_id}/cancel")
+    assert first + [order.order_id for page in pages for order in page.orders] == made[:100] + made[110:]
+    assert listed(client, [MarketplaceState.WAITING_ACCEPTANCE]) == made[10:]
+
+
 def test_no_waiting_order_is_one_empty_page(client: MiraklMarketplace) -> None:
-    assert [page.orders for page in client.waiting_orders()] == [[]]
+    assert [page.orders for page in client.listed(["WAITING_ACCEPTANCE"])] == [[]]
 
 
 def test_an_order_passes_all_its_states(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
@@ -106,6 +153,37 @@ def test_a_second_tracking_number_replaces_the_first(
     assert client.orders([order_id]).orders[0].tracking_number == "2"
 
 
+def test_an_order_that_is_refused_is_gone(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    order_id = vendor.order(lines=[{"sku": "A"}, {"sku": "B"}])
+    lines = [f"{order_id}-1", f"{order_id}-2"]
+    assert client.refuse(order_id, lines) == Done()
+    assert client.orders([order_id]).orders[0].state == MarketplaceState.REFUSED
+    assert isinstance(client.refuse(order_id, lines), Refused)
+    assert isinstance(client.accept(order_id, lines), Refused)
+
+
+def test_lines_say_which_of_them_are_still_to_be_sent(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    lines = [{"sku": sku, "quantity": 3} for sku in "ABCD"]
+    deliver_by = NOON + timedelta(days=3)
+    order_id = vendor.order(
+        state="SHIPPING", lines=lines, shipping_type="EXP", deliver_by=deliver_by.isoformat()
+    )
+    for number, state in enumerate(("REFUSED", "CANCELED", "REFUNDED"), start=1):
+        vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-{number}", {"state": state})
+    part = {"state": "CANCELED", "quantity": 1}
+    vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-4", part)
+    [order] = client.orders([order_id]).orders
+    assert [(line.sku, line.state, line.quantity, line.is_open) for line in order.lines] == [
+        ("A", "REFUSED", 3, False),
+        ("B", "CANCELED", 0, False),
+        ("C", "REFUNDED", 3, False),
+        ("D", "SHIPPING", 2, True),
+    ]
+    assert (order.shipping_type, order.deliver_by, order.fully_refunded) == ("EXP", deliver_by, False)
+
+
 def test_repeats_are_refused_and_change_nothing(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     order_id = vendor.order(lines=[{"sku": "A"}])
     lines = [f"{order_id}-1"]
@@ -149,7 +227,9 @@ def test_one_malformed_order_in_a_page_hides_no_other(
     broken = vendor.order(overrides={"order_lines": None, "customer": {"firstname": "Chloé"}})
     page = client.orders([*good, broken])
     assert [order.order_id for order in page.orders] == good
-    assert page.problems == [Malformed(broken, "cannot be read (order_lines: tuple_type)")]
+    [problem] = page.problems
+    assert (problem.ident, problem.problem) == (broken, "cannot be read (order_lines: tuple_type)")
+    assert problem.raw["customer"]["firstname"] == "Chloé"
 
 
 def test_an_order_that_is_shown_differently_now_is_read(
@@ -169,7 +249,7 @@ def test_an_order_that_is_shown_differently_now_is_read(
 def test_a_shop_of_several_is_named_in_every_call(vendor: MiraklSandbox) -> None:
     with marketplace(vendor.url, shop_id=2044) as client:
         order_id = vendor.order(lines=[{"sku": "A"}])
-        list(client.waiting_orders())
+        list(client.listed(["WAITING_ACCEPTANCE"]))
         client.accept(order_id, [f"{order_id}-1"])
         list(client.threads(NOON))
         client.carriers()
@@ -230,6 +310,99 @@ def test_at_most_the_last_hundred_messages_of_a_thread_come(
     ]
 
 
+def test_one_thread_is_read_with_its_people(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    order_id = vendor.order()
+    thread_id = vendor.thread({"body": "Where is it?"}, order_id=order_id)
+    thread = client.thread(thread_id)
+    assert thread is not None
+    assert (thread.thread_id, thread.order_ids) == (thread_id, (order_id,))
+    assert [message.body for message in thread.messages] == ["Where is it?"]
+    assert [each.kind for each in thread.participants] == ["SHOP", "CUSTOMER"]
+
+
+def test_an_unknown_thread_is_none(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    assert client.thread("nothing") is None
+    assert client.thread("a b") is None
+    assert len(vendor.calls("M10")) == 1
+
+
+def test_a_thread_that_cannot_be_read_is_not_taken_for_an_unknown_one(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    thread_id = vendor.thread({"body": "?"}, overrides={"id": None})
+    with pytest.raises(VendorUnavailable, match=r"thread cannot be read \(id"):
+        client.thread(thread_id)
+    vendor.faults({"kind": "error_before", "status": 403})
+    with pytest.raises(VendorUnavailable, match="403"):
+        client.thread(thread_id)
+
+
+def test_a_reply_is_stored_and_a_repeat_is_stored_again(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    thread_id = vendor.thread({"body": "Où est mon colis ?"}, order_id=vendor.order())
+    vendor.advance(60)
+    before = client.thread(thread_id)
+    assert before is not None
+    assert before.reply_needed_since == NOON
+    buyer = [each for each in before.participants if each.kind == "CUSTOMER"]
+    text = "Bonjour,\nil est parti\u00a0! 😕 <b>5 < 6</b>"
+    posted = [client.reply(thread_id, text, [*buyer, Participant("OPERATOR", None)]) for _ in range(2)]
+    after = client.thread(thread_id)
+    assert after is not None
+    assert [(each.body, each.sender_type) for each in after.messages[1:]] == [(text, "SHOP_USER")] * 2
+    assert posted == [Posted(each.message_id) for each in after.messages[1:]]
+    assert after.reply_needed_since is None
+    assert after.updated_at == NOON + timedelta(seconds=60)
+
+
+def test_a_reply_that_the_marketplace_will_not_take_is_refused(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    thread_id = vendor.thread({"body": "?"})
+    operator = [Participant("OPERATOR", None)]
+    refused = [
+        client.reply("nothing", "Hello", operator),
+        client.reply(thread_id, "", operator),
+        client.reply(thread_id, "Hello", []),
+        client.reply(thread_id, "Hello", [Participant("CUSTOMER", "somebody else")]),
+    ]
+    assert all(isinstance(each, Refused) for each in refused)
+    assert client.reply("a b", "Hello", operator) == Refused("not a thread id")
+    assert len(vendor.calls("M12")) == 4
+
+
+def test_the_file_of_a_message_is_fetched_as_it_is(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    content = bytes(range(256)) + b"\r\n--x\r\n"
+    photo = {"name": "photo é.jpg", "media_type": "image/jpeg", "base64": b64encode(content).decode()}
+    page = {"id": "f-2", "name": "a.html", "media_type": "text/html", "content": "<html>"}
+    thread = client.thread(vendor.thread({"body": "See photo", "attachments": [photo, page]}))
+    assert thread is not None
+    first, second = thread.messages[0].attachments
+    assert (first["name"], first["size"], second["id"]) == ("photo é.jpg", len(content), "f-2")
+    assert client.attachment(first["id"]) == Attachment(content, "image/jpeg")
+    assert client.attachment("f-2") == Attachment(b"<html>", "text/html")
+
+
+def test_a_file_that_is_unknown_or_not_to_be_had(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
+    assert isinstance(client.attachment("nothing"), Refused)
+    assert client.attachment("a b") == Refused("not an attachment id")
+    vendor.faults({"kind": "error_before", "status": 503})
+    assert client.attachment("f-1") == NotSent("Mirakl answered 503: injected by the fault plan")
+    assert len(vendor.calls("M13")) == 1 + READS.tries
+    vendor.faults({"kind": "rate_limited", "seconds": 900})
+    assert client.attachment("f-1") == NotSent("Mirakl answered 429: Too many requests", 900, Cause.THROTTLED)
+    vendor.faults({"kind": "lost_answer"})
+    assert isinstance(client.attachment("f-1"), NotSent)
+
+
+def test_a_file_over_the_largest_answer_is_refused_at_once(vendor: MiraklSandbox) -> None:
+    vendor.thread({"body": "See film", "attachments": [{"id": "f-1", "size": 3000}]})
+    with marketplace(vendor.url, bounds=MiraklBounds(largest_answer=2000)) as client:
+        assert client.attachment("f-1") == Refused("Mirakl's answer is larger than 2000 bytes")
+    assert len(vendor.calls("M13")) == 1
+
+
 def test_one_malformed_thread_hides_no_other(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.advance(172_800)
     vendor.control("POST", "threads", {"threads": [{"overrides": {"id": None}}, {"topic": "good"}]})
@@ -258,10 +431,10 @@ def test_a_marketplace_that_is_down_is_not_up(vendor: MiraklSandbox, client: Mir
 def test_a_wrong_key_is_reported_at_once_and_not_shown(vendor: MiraklSandbox) -> None:
     with marketplace(vendor.url, key="another-key") as stranger:
         with pytest.raises(VendorUnavailable, match="Mirakl answered 401: Unauthorized") as refused:
-            list(stranger.waiting_orders())
+            list(stranger.listed(["WAITING_ACCEPTANCE"]))
         outcome = stranger.ship("X-A")
-    assert outcome == Refused("Mirakl answered 401: Unauthorized")
-    assert refused.value.retry_after == 300
+    assert outcome == NotSent("Mirakl answered 401: Unauthorized", 300, Cause.ACCOUNT)
+    assert (refused.value.retry_after, refused.value.cause) == (300, "account")
     assert "another-key" not in f"{refused.value!r} {outcome!r}"
     assert len(vendor.calls("OR11")) == 1
 
@@ -299,7 +472,7 @@ def test_a_long_wait_is_left_to_the_caller(vendor: MiraklSandbox) -> None:
         pytest.raises(VendorUnavailable, match="Too many requests") as limited,
     ):
         client.orders(["X-A"])
-    assert (limited.value.retry_after, pauses.seconds) == (900, [])
+    assert (limited.value.retry_after, limited.value.cause, pauses.seconds) == (900, "throttled", [])
 
 
 @pytest.mark.parametrize(
@@ -338,7 +511,7 @@ def test_repeats_of_a_read_are_bounded_and_their_pauses_grow(vendor: MiraklSandb
         pytest.raises(VendorUnavailable, match="Mirakl answered 502") as gone,
     ):
         client.orders(["X-A"])
-    assert gone.value.retry_after == 30
+    assert (gone.value.retry_after, gone.value.cause) == (30, "away")
     assert len(vendor.calls("OR11")) == 5
     for pause, most in zip(pauses.seconds, (0.5, 1.0, 1.5, 1.5), strict=True):
         assert most / 2 <= pause <= most
@@ -356,8 +529,9 @@ def test_a_read_that_is_refused_is_not_repeated(
 
 def test_a_gateways_page_is_recognised(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:
     vendor.faults({"kind": "html", "status": 403})
-    with pytest.raises(VendorUnavailable, match=r"web page instead of JSON .*allow-list"):
-        list(client.waiting_orders())
+    with pytest.raises(VendorUnavailable, match=r"web page instead of JSON .*allow-list") as turned_away:
+        list(client.listed(["WAITING_ACCEPTANCE"]))
+    assert turned_away.value.cause == "account"
 
 
 def test_no_name_address_or_message_reaches_a_log(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from shared.fulfillment.ports import Done, Tracking
+from shared.fulfillment.ports import Done, Participant, Posted, Tracking
 from shared.vendors.mirakl.client import MiraklMarketplace
 from tests.laptop.vendors.sandboxes import NOON, MiraklSandbox, mirakl
 from tests.mirakl_contract import CONTRACT, BreaksContractError, Contract
@@ -40,6 +40,7 @@ def client(vendor: MiraklSandbox, seen: list[httpx.Response]) -> Iterator[Mirakl
 
     def keep(response: httpx.Response) -> None:
         response.read()
+        response.request.read()
         seen.append(response)
 
     with marketplace(vendor.url, shop_id=2044) as made:
@@ -51,7 +52,7 @@ def test_the_calls_for_an_order_match_the_description(
     vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
     vendor.control("POST", "orders", {"count": 30, "seed": 5})
-    waiting = [order for page in client.waiting_orders() for order in page.orders]
+    waiting = [order for page in client.listed(["WAITING_ACCEPTANCE"]) for order in page.orders]
     order = waiting[0]
     ids = [each.order_id for each in waiting]
     assert client.accept(order.order_id, [line.line_id for line in order.lines]) == Done()
@@ -64,9 +65,22 @@ def test_the_calls_for_an_order_match_the_description(
     )
     assert client.set_tracking(order.order_id, Tracking("7023210", "CPCL")) == Done()
     assert client.ship(order.order_id) == Done()
+    assert client.refuse(ids[1], [line.line_id for line in waiting[1].lines]) == Done()
+    since = NOON - timedelta(days=1)
+    assert sum(len(page.orders) for page in client.listed(["SHIPPED", "REFUSED"], since)) == 2
     assert [each.state for each in client.orders([order.order_id]).orders] == ["SHIPPED"]
     checked = [contract.check(response) for response in seen]
     assert set(checked) == {"OR11", "OR21", "OR23", "OR24"}
+
+
+def test_lines_that_ended_match_the_description(vendor: MiraklSandbox, contract: Contract) -> None:
+    lines = [{"sku": "A", "quantity": 2}, {"sku": "B", "quantity": 2}, {"sku": "C"}]
+    order_id = vendor.order(state="SHIPPING", lines=lines, deliver_by="2026-11-25T05:00:00Z")
+    for number, state in enumerate(("CANCELED", "REFUNDED"), start=1):
+        ended = {"state": state, "quantity": 1}
+        vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-{number}", ended)
+    vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-3", {"state": "REFUSED"})
+    assert contract.check(vendor.ask("GET", "orders", params={"order_ids": order_id})) == "OR11"
 
 
 def test_the_calls_for_inbox_and_set_up_match_the_description(
@@ -84,10 +98,16 @@ def test_the_calls_for_inbox_and_set_up_match_the_description(
     assert [contract.check(response) for response in seen] == ["M11", "M11", "SH21", "A01", "V01"]
 
 
-def test_the_call_for_one_thread_matches_the_description(vendor: MiraklSandbox, contract: Contract) -> None:
-    threads = vendor.control("POST", "threads", {"threads": [{"messages": [{"body": "hello"}]}]})
-    answer = vendor.ask("GET", f"inbox/threads/{threads['thread_ids'][0]}")
-    assert contract.check(answer) == "M10"
+def test_the_calls_for_one_thread_match_the_description(
+    vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
+) -> None:
+    thread_id = vendor.thread({"body": "hello"}, order_id=vendor.order())
+    thread = client.thread(thread_id)
+    assert thread is not None
+    buyer = [each for each in thread.participants if each.kind == "CUSTOMER"]
+    assert isinstance(client.reply(thread_id, "Bonjour é", [*buyer, Participant("OPERATOR", None)]), Posted)
+    assert client.thread(thread_id) is not None
+    assert [contract.check(response) for response in seen] == ["M10", "M12", "M10"]
 
 
 def test_the_check_notices_a_request_or_an_answer_that_breaks_the_description(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.fulfillment.ports import Done, NotSent, Refused, Tracking, Unclear
+from shared.fulfillment.ports import Cause, Done, NotSent, Participant, Posted, Refused, Tracking, Unclear
 from shared.vendors.mirakl.client import MiraklBounds, MiraklMarketplace
 from tests.laptop.vendors.sandboxes import SHOP_KEY, MiraklSandbox, mirakl
 from tests.mirakl_support import Pauses, marketplace
@@ -19,6 +19,11 @@ CHANGES: dict[str, tuple[str, str, Change]] = {  # the state it needs, what show
         "WAITING_DEBIT",
         lambda client, order: client.accept(order, [f"{order}-1"]),
     ),
+    "refuse": (
+        "WAITING_ACCEPTANCE",
+        "REFUSED",
+        lambda client, order: client.refuse(order, [f"{order}-1"]),
+    ),
     "tracking": (
         "SHIPPING",
         "7023210",
@@ -26,6 +31,9 @@ CHANGES: dict[str, tuple[str, str, Change]] = {  # the state it needs, what show
     ),
     "ship": ("SHIPPING", "SHIPPED", lambda client, order: client.ship(order)),
 }
+BOOKED = {"refuse": "accept"}
+"""Both are OR21."""
+
 FAULTS: list[tuple[dict[str, Any], type[object], bool]] = [  # the fault, the outcome, whether it was done
     ({"kind": "error_before", "status": 500}, Unclear, False),
     ({"kind": "error_before", "status": 503}, Unclear, False),
@@ -42,8 +50,8 @@ FAULTS: list[tuple[dict[str, Any], type[object], bool]] = [  # the fault, the ou
     ({"kind": "html", "status": 403}, NotSent, False),
     ({"kind": "rate_limited", "seconds": 60}, NotSent, False),
     ({"kind": "error_before", "status": 400}, Refused, False),
-    ({"kind": "error_before", "status": 401}, Refused, False),
-    ({"kind": "error_before", "status": 403}, Refused, False),
+    ({"kind": "error_before", "status": 401}, NotSent, False),
+    ({"kind": "error_before", "status": 403}, NotSent, False),
     ({"kind": "error_before", "status": 404}, Refused, False),
     ({"kind": "latency", "seconds": 0.01}, Done, True),
 ]
@@ -80,23 +88,44 @@ def test_each_change_under_each_fault_is_one_call_with_the_right_outcome(
         result = call(client, order_id)
     assert isinstance(result, outcome)
     assert was_done(vendor, order_id, shown) is done
-    assert vendor.control("GET", "books")["orders"][order_id][change]["calls"] == 1
+    assert vendor.control("GET", "books")["orders"][order_id][BOOKED.get(change, change)]["calls"] == 1
     assert pauses.seconds == []
     assert SHOP_KEY not in repr(result)
+
+
+@pytest.mark.parametrize(("fault", "outcome", "done"), FAULTS, ids=str)
+def test_a_reply_under_each_fault_is_one_call_with_the_right_outcome(
+    vendor: MiraklSandbox, fault: dict[str, Any], outcome: type[object], *, done: bool
+) -> None:
+    thread_id = vendor.thread({"body": "Where is it?"})
+    vendor.faults({**fault, "path": f"/api/inbox/threads/{thread_id}", "method": "POST"})
+    bounds = MiraklBounds(read=1.0 if fault["kind"] == "timeout" else 20.0)
+    with marketplace(vendor.url, bounds=bounds) as client:
+        result = client.reply(thread_id, "On its way.", [Participant("OPERATOR", None)])
+        vendor.faults()
+        thread = client.thread(thread_id)
+    assert isinstance(result, Posted if outcome is Done else outcome)
+    assert thread is not None
+    assert [each.body for each in thread.messages[1:]] == (["On its way."] if done else [])
+    assert len(vendor.calls("M12")) == 1
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_nothing_is_sent_to_an_unreachable_marketplace(change: str) -> None:
     with marketplace(f"http://127.0.0.1:{free_port()}") as client:
         result = CHANGES[change][2](client, "X-A")
-    assert result == NotSent("Mirakl cannot be reached (ConnectError)")
+        replied = client.reply("T-1", "Hello", [])
+        attached = client.attachment("F-1")
+    assert result == NotSent("Mirakl cannot be reached (ConnectError)", None, Cause.AWAY)
+    assert replied == attached == result
 
 
 def test_the_wait_of_a_full_minute_is_passed_on(vendor: MiraklSandbox) -> None:
     order_id = vendor.order(state="SHIPPING")
     vendor.control("PUT", "limits", {"per_minute": 0})
     with marketplace(vendor.url) as client:
-        assert client.ship(order_id) == NotSent("Mirakl answered 429: Too many requests", 60)
+        limited = NotSent("Mirakl answered 429: Too many requests", 60, Cause.THROTTLED)
+        assert client.ship(order_id) == limited
     assert vendor.state(order_id) == "SHIPPING"
 
 

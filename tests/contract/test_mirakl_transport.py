@@ -110,14 +110,14 @@ def test_orders_that_nobody_asked_for_are_left_out() -> None:
 
 def test_an_order_on_two_pages_is_shown_once() -> None:
     with scripted(answering({"orders": [ORDER], "total_count": 101})) as (client, asked):
-        pages = [[order.order_id for order in page.orders] for page in client.waiting_orders()]
+        pages = [[order.order_id for order in page.orders] for page in client.listed(["WAITING_ACCEPTANCE"])]
     assert pages == [["X-A"], []]
     assert "offset=100" in asked[1]
 
 
 def test_a_count_that_promises_more_than_there_is_ends_at_an_empty_page() -> None:
     with scripted(answering({"orders": [], "total_count": 5000})) as (client, asked):
-        assert [page.orders for page in client.waiting_orders()] == [[]]
+        assert [page.orders for page in client.listed(["WAITING_ACCEPTANCE"])] == [[]]
     assert len(asked) == 1
 
 
@@ -131,8 +131,8 @@ def test_a_listing_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         respond(handler, 200, json.dumps(inbox if "inbox" in handler.path else orders).encode())
 
     with scripted(endless) as (client, asked):
-        with pytest.raises(VendorUnavailable, match="more than 300 waiting orders"):
-            list(client.waiting_orders())
+        with pytest.raises(VendorUnavailable, match="more than 300 orders"):
+            list(client.listed(["WAITING_ACCEPTANCE"]))
         with pytest.raises(VendorUnavailable, match="more than 3 pages"):
             list(client.threads(SINCE))
     assert len(asked) == 6

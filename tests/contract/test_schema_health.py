@@ -1,10 +1,11 @@
 """The figures of alerts: each changes with its subject and with nothing else."""
 
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 
 from tests.contract.enrichment_calls import Enrichment
-from tests.contract.fulfillment_calls import Fulfillment, move
+from tests.contract.fulfillment_calls import Fulfillment, finding, move
 from tests.contract.schema_rows import NOW, Json, item
 
 NOTHING = {
@@ -19,6 +20,10 @@ NOTHING = {
         "labels_unknown": 0,
         "oldest_label_unknown_seconds": 0,
         "orders_for_person": 0,
+        "orders_unmatched": 0,
+        "marketplace_look_seconds": 0,
+        "carrier_look_seconds": 0,
+        "breakers_open": 0,
     },
 }
 
@@ -104,7 +109,33 @@ def test_orders_that_cannot_go_on_and_those_with_open_money_wait_for_a_person(
     for name in ("A", "B", "C"):
         fulfillment.accepted(name)
     fulfillment.move(move("A", "accepted", "label_failed"))
-    fulfillment.ask("B")
+    fulfillment.find(finding("label_unusable", "B"))
     assert figures(fulfillment) == {"orders_for_person": 2}
     fulfillment.retry("A")
     assert figures(fulfillment) == {"orders_for_person": 1}
+
+
+def test_a_finding_counts_as_unmatched_only_while_it_contradicts_the_outside(
+    fulfillment: Fulfillment,
+) -> None:
+    fulfillment.find(
+        finding("sold_unknown", "S9", order_id=None), finding("undo_refused", "S8", order_id=None)
+    )
+    assert figures(fulfillment) == {"orders_unmatched": 1}
+    fulfillment.close("sold_unknown", "S9")
+    assert figures(fulfillment) == {}
+
+
+def test_each_look_has_an_age_of_its_own(fulfillment: Fulfillment) -> None:
+    fulfillment.looked("carrier")
+    replace(fulfillment, now=NOW + timedelta(hours=1)).looked("marketplace")
+    later = replace(fulfillment, now=NOW + timedelta(hours=2))
+    assert figures(later) == {"carrier_look_seconds": 7200, "marketplace_look_seconds": 3600}
+
+
+def test_a_breaker_is_open_from_a_stop_to_the_next_run_that_works(fulfillment: Fulfillment) -> None:
+    for cycle, fault in (("1", {"cause": "account", "reason": "no", "hold_seconds": 300}), ("2", None)):
+        owner = uuid.uuid4()
+        fulfillment.begin_stage(owner=owner, cycle=cycle)
+        assert fulfillment.end_stage(owner, cycle=cycle, fault=fault)
+        assert figures(fulfillment) == ({"breakers_open": 1} if fault else {})

@@ -83,13 +83,19 @@ def test_every_delay_of_the_marketplace_is_documented() -> None:
 
 def test_every_setting_and_control_of_the_carrier_is_documented() -> None:
     vendors = PROJECT / "laptop/vendors"
-    sources = [vendors / "canada_post/app.py", vendors / "common/control.py", vendors / "common/clock.py"]
+    sources = [
+        vendors / "canada_post/controls.py",
+        vendors / "common/control.py",
+        vendors / "common/clock.py",
+    ]
     controls = {
         f"/_control/{name}"
         for source in sources
         for name in re.findall(r"\{CONTROL\}(\w+)", source.read_text(encoding="utf-8"))
     }
-    assert controls == {f"/_control/{name}" for name in ("health", "books", "settings", "clock", "tokens")}
+    assert controls == {
+        f"/_control/{name}" for name in ("health", "books", "settings", "shipments", "clock", "tokens")
+    }
     names = {f"`{name}`" for name in Behaviour.model_fields}
     assert {name for name in names | controls if name not in TEXTS["canada_post"]} == set()
 

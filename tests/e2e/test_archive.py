@@ -58,6 +58,7 @@ CALLS: dict[str, list[tuple[str, str, object, int]]] = {
     "create-labels": [("POST", "/", {"dry_run": True}, 200), ("POST", "/", {}, 200)],
     "update-tracking": [("POST", "/", {"dry_run": True}, 200), ("POST", "/", {}, 200)],
     "sync-messages": [("POST", "/", {"dry_run": True}, 503)],
+    "reconcile-orders": [("POST", "/", {"dry_run": True}, 200), ("POST", "/", {}, 503)],
 }
 """Calls that the database can answer; 503 where the vendor or BigQuery would be needed, which do not run."""
 

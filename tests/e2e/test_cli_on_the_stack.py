@@ -127,5 +127,5 @@ def test_smoke_finds_every_function_healthy_and_changes_nothing(stack: Path) -> 
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("GET /health   ok") == 8
+    assert done.stdout.count("GET /health   ok") == 9
     assert answer(CommandLine(stack), "reconcile") == before

@@ -15,6 +15,11 @@ EQUATION = re.compile(
     re.MULTILINE,
 )
 
+ORDERS_EQUATION = re.compile(
+    r"^(\d+) seen = (\d+) shipped \+ (\d+) in progress \+ (\d+) with a person \+ (\d+) cancelled \+ (\d+) refused$",
+    re.MULTILINE,
+)
+
 HEADINGS = (
     "Starting the laptop cloud",
     "Taking records in",
@@ -25,25 +30,71 @@ HEADINGS = (
     "Waiting for a person: ",
     "The vendor's own books",
     "The account",
+    "Orders come in",
+    "Cycle 1: ",
+    "The orders' paths",
+    "Labels bought",
+    "Orders that need a person, and why",
+    "The account of the orders, compared with marketplace and carrier",
+    "The marketplace corrects the order that cannot be read",
     "Stopping everything",
     "Everything took ",
 )
 
 
-def test_forty_real_parts_are_accounted_for_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    output = demo(tmp_path, "--limit", "40")
+@pytest.fixture(scope="module")
+def forty(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The output of a demo of 40 records."""
+    folder = tmp_path_factory.mktemp("demo")
+    output = demo(folder, "--limit", "40")
+    assert left_behind(folder) == []
+    return output
 
-    [sides] = EQUATION.findall(output)
+
+def test_forty_real_parts_are_accounted_for_and_nothing_is_left_behind(forty: str) -> None:
+    [sides] = EQUATION.findall(forty)
     taken, *places = map(int, sides)
     assert taken == sum(places) == 40
     assert places[0] > 0
-    assert "[ok] balanced: every record is accounted for" in output
-    places_of_headings = [output.find(f"\n{heading}") for heading in HEADINGS]
+    assert "[ok] balanced: every record is accounted for" in forty
+    places_of_headings = [forty.find(f"\n{heading}") for heading in HEADINGS]
     assert -1 not in places_of_headings
     assert places_of_headings == sorted(places_of_headings)
-    assert "  parts looked up again once their answer had arrived: none" in output
-    assert max(map(len, output.splitlines())) <= 100
-    assert left_behind(tmp_path) == []
+    assert "  parts looked up again once their answer had arrived: none" in forty
+    assert max(map(len, forty.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("order_id", "reason"),
+    [
+        ("address-A", "the province and the postal code contradict each other"),
+        ("cancelled-A", "a label is paid for and not needed"),
+        ("elsewhere-A", "the marketplace shipped or closed it without our label"),
+        ("refused-A", "refused: Mirakl answered 400"),
+        ("suspended-A", "the label is bought: the carrier gave no label that can be used"),
+        ("too-high-A", "not accepted: the parcel is 250.0 cm high, more than 200"),
+        ("unreadable-A", "cannot be read (total_price: decimal_parsing)"),
+    ],
+)
+def test_an_order_of_each_kind_that_needs_a_person_is_shown_with_its_reason(
+    forty: str, order_id: str, reason: str
+) -> None:
+    assert re.search(rf"^  {order_id} +{re.escape(reason)}", forty, re.MULTILINE)
+
+
+def test_the_account_of_the_orders_is_unbalanced_until_the_unreadable_order_can_be_read(forty: str) -> None:
+    first, second = ([int(number) for number in sides] for sides in ORDERS_EQUATION.findall(forty))
+
+    assert (first[0], second[0]) == (24, 25)
+    assert [sum(sides[1:]) for sides in (first, second)] == [24, 25]
+    assert "24 orders and 1 that cannot be read listed by the marketplace, 24 seen by us\n" in forty
+    assert "] verdict: unbalanced: contradicted by unreadable-A\n" in forty
+    assert "\n25 orders listed by the marketplace, 25 seen by us\n" in forty
+    assert re.findall(r"^(\d+) labels listed by the carrier, (\d+) known to us$", forty, re.MULTILINE) == [
+        ("20", "20"),
+        ("21", "21"),
+    ]
+    assert "[ok] verdict: balanced: every order is accounted for, no label was bought twice\n" in forty
 
 
 @pytest.mark.slow

@@ -1,70 +1,182 @@
 """The reports of the in-memory order store."""
 
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from shared.errors import Conflict
+from shared.fulfillment.findings import Kind
 from shared.fulfillment.orders import OrderState
-from shared.fulfillment.store import Json
-from tests.memory.order_store import ENDS, PERSON, RETRIES, InMemoryOrderStore
+from shared.fulfillment.store import Json, OrderFilter
+from tests.memory.order_people import RETRIES, InMemoryDecisions
+from tests.memory.order_postage import entries_of, ledger
+from tests.memory.order_reasons import reasons_of
+from tests.memory.order_rows import Order, Shipment
+from tests.memory.order_states import ENDS
 
+S = OrderState
 IN_PROGRESS = ("pending_acceptance", "accepted", "label_unknown", "label_created")
+UNMATCHED = (
+    Kind.UNREADABLE,
+    Kind.NOT_AT_MARKETPLACE,
+    Kind.OPEN_AT_MARKETPLACE,
+    Kind.SOLD_UNKNOWN,
+    Kind.NOT_SOLD,
+    Kind.SOLD_TWICE,
+    Kind.PRICE_DIFFERS,
+    Kind.NUMBER_DIFFERS,
+)
+LOOKS = {"marketplace": timedelta(hours=1), "carrier": timedelta(hours=26)}
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class InMemoryOrderReports(InMemoryOrderStore):
-    """The store with the calls of OrderReports."""
+class InMemoryOrderReports(InMemoryDecisions):
+    """The store with all calls of OrderReports."""
 
-    def orders(self, state: OrderState | None, limit: int) -> list[Json]:
-        states = list(OrderState) if state is None else [state]
-        return [order.to_json() for order in self._in(states, limit, None)]
+    def _asking(self) -> set[str]:
+        return {reason.order_id for reason in reasons_of(self.rows.values(), self._open(), self.clock())}
+
+    def _wanted(self, wanted: OrderFilter) -> list[tuple[datetime, str]]:
+        """Deadlines and ids, the oldest first."""
+        asking = self._asking()
+        return sorted(
+            (order.facts.ship_before or NEVER, order.order_id)
+            for order in self.rows.values()
+            if (not wanted.states or order.state in wanted.states)
+            and (not wanted.order_ids or order.order_id in wanted.order_ids)
+            and (wanted.day is None or order.first_seen.astimezone(UTC).date() == wanted.day)
+            and (
+                wanted.ship_before is None
+                or (order.facts.ship_before is not None and order.facts.ship_before < wanted.ship_before)
+            )
+            and (wanted.attention is None or wanted.attention is (order.order_id in asking))
+        )
+
+    def list_orders(self, wanted: OrderFilter, limit: int, after: Json | None) -> Json:
+        keys = self._wanted(wanted)
+        start = (datetime.fromisoformat(after["deadline"]), after["order_id"]) if after else None
+        page = [key for key in keys if start is None or key > start][:limit]
+        last = {"deadline": page[-1][0].isoformat(), "order_id": page[-1][1]} if page else None
+        return {
+            "total": len(keys),
+            "orders": [self._report(self.rows[order_id]) for _, order_id in page],
+            "next": last if len(page) == limit else None,
+        }
 
     def order_status(self, order_id: str) -> Json:
         order = self._order(order_id)
-        return order.to_json() | {"history": order.history}
+        closed = [row for row in self.found if row.order_id == order_id and row.closed_at]
+        return self._report(order) | {
+            "shipments": [shipment.to_json() for shipment in order.shipments],
+            "history": order.history,
+            "closed_findings": [row.to_json() for row in closed],
+        }
 
-    def retry_order(self, order_id: str, note: str) -> Json:
-        order = self._order(order_id)
-        if order.state in RETRIES:
-            self._move(order, RETRIES[order.state], note, PERSON)
-        elif (order.stage, order.reason) != (PERSON, note):
-            raise Conflict(f"order {order_id} is {order.state}: there is nothing to retry")
-        return order.to_json()
+    def retry_orders(self, wanted: OrderFilter, limit: int, by: str, note: str, *, dry_run: bool) -> Json:
+        retried: list[str] = []
+        left: list[Json] = []
+        for order_id in sorted(key[1] for key in self._wanted(wanted))[:limit]:
+            try:
+                if not dry_run:
+                    self.retry_order(order_id, by, note)
+                elif self.rows[order_id].state not in RETRIES and not self._of_order(
+                    order_id, Kind.NO_PARCEL, Kind.OTHER_API
+                ):
+                    raise Conflict("there is nothing to retry")  # noqa: TRY301 - the same end as the real retry
+            except Conflict as refusal:
+                left.append({"order_id": order_id, "reason": str(refusal)})
+            else:
+                retried.append(order_id)
+        return {"retried": retried, "left": left, "dry_run": dry_run}
 
-    def note_undone(self, order_id: str, note: str) -> Json:
-        order = self._order(order_id)
-        if order.money_is_open:
-            for shipment in order.shipments:
-                shipment.undone = note if shipment.money_is_open else shipment.undone
-            order.attention = order.state in RETRIES
-        elif note not in [shipment.undone for shipment in order.shipments]:
-            raise Conflict(f"order {order_id} has nothing to undo")
-        return order.to_json()
+    def guessed_skus(self, limit: int) -> list[Json]:
+        pairs = {
+            (line.sku, order.order_id, line.title)
+            for order in self.rows.values()
+            if order.state not in ENDS
+            for line in order.facts.lines
+            if line.sku not in self.sizes
+        }
+        counts = Counter(sku for sku, _, _ in pairs)
+        titles = {sku: max(title for each, _, title in pairs if each == sku) for sku in counts}
+        found = sorted(counts, key=lambda sku: (-counts[sku], sku))[:limit]
+        return [{"sku": sku, "title": titles[sku], "orders": counts[sku]} for sku in found]
+
+    def postage(self, first: date, last: date, by: str) -> Json:
+        return ledger(entries_of(self.rows.values(), self.carrier), first, last, by)
+
+    # --- the account
 
     def reconcile_orders(self, day: date | None) -> Json:
         orders = [order for order in self.rows.values() if day in (None, order.first_seen.date())]
+        asking = self._asking()
         places = Counter(
-            "with_a_person"
-            if order.state in RETRIES or (order.attention and order.state not in ENDS)
-            else str(order.state)
+            "with_a_person" if order.state not in ENDS and order.order_id in asking else str(order.state)
             for order in orders
         )
-        shipments = [shipment for order in orders for shipment in order.shipments]
-        bought = sum(shipment.state in ("bought", "undo_due") for shipment in shipments)
         sides = {place: places[place] for place in ("shipped", "with_a_person", "cancelled", "refused")}
         in_progress = {state: places[state] for state in IN_PROGRESS}
+        labels = _labels(orders)
+        outside = {source: self._last_look(source) for source in LOOKS}
+        unmatched = len(self._open(*UNMATCHED))
+        adds_up = labels["unaccounted"] == 0 and sum((*sides.values(), *in_progress.values())) == len(orders)
+        fresh = all(look["fresh"] for look in outside.values())
+        verdict = "balanced" if fresh else "unverified"
+        verdict = verdict if adds_up and not unmatched else "unbalanced"
         return {
+            "day": day and day.isoformat(),
             "seen": len(orders),
+            "lost": 0,
             "in_progress": in_progress,
             **sides,
-            "labels": {
-                "asked": len(shipments),
-                "bought": bought,
-                "sold": bought + sum(len(shipment.also_sold) for shipment in shipments),
-                "undo_due": sum(s.state == "undo_due" and s.undone is None for s in shipments),
-            },
-            "balanced": sum(sides.values()) + sum(in_progress.values()) == len(orders),
+            "labels": labels,
+            "outside": outside | {"unmatched": unmatched},
+            "adds_up": adds_up,
+            "verdict": verdict,
+            "balanced": verdict == "balanced",
         }
 
-    def recent_stage_runs(self, limit: int) -> list[Json]:
-        latest = sorted(self.runs.values(), key=lambda run: (-run.begun_at.timestamp(), run.stage))
-        return [run.to_json() for run in latest[:limit]]
+    def _last_look(self, source: str) -> Json:
+        last, now = self.last_complete_look(source), self.clock()
+        return {
+            "checked_at": last and last.isoformat(),
+            "age_seconds": last and int((now - last).total_seconds()),
+            "fresh": last is not None and last + LOOKS[source] > now,
+        }
+
+
+def _labels(orders: list[Order]) -> Json:
+    labels = [shipment for order in orders for shipment in order.shipments]
+    states = Counter(label.state for label in labels)
+    bought = sum(label.bought is not None for label in labels)
+    twice = sum(len(label.also_sold) for label in labels)
+    not_called = sum(label.state == "requested" and label.called_at is None for label in labels)
+    on_the_shelf = sum(label.is_shelved for label in labels)
+    unwanted = sum(label.state == "bought" and not label.wanted for label in labels)
+    return {
+        "asked": len(labels),
+        "refused": states["failed"],
+        "not_called": not_called,
+        "unknown": states["unknown"] + states["requested"] - not_called,
+        "bought": bought,
+        "on_the_shelf": on_the_shelf,
+        "pdf_pending": states["bought"] - on_the_shelf - unwanted,
+        "undo_to_prepare": unwanted,
+        "undo_due": states["undo_due"],
+        "undo_asked": states["undo_asked"],
+        "undone": states["voided"] + states["refunded"] + states["disputed"],
+        "sold_twice": twice,
+        "sold": bought + twice,
+        "unaccounted": sum(not _fits(order.state, order.live) for order in orders),
+    }
+
+
+def _fits(state: OrderState, live: Shipment | None) -> bool:
+    if live is None:
+        return state not in (S.LABEL_UNKNOWN, S.LABEL_CREATED, S.TRACKING_FAILED)
+    if live.state == "requested":
+        return state is S.ACCEPTED
+    if live.state == "unknown":
+        return state is S.LABEL_UNKNOWN
+    if live.label_path is None:
+        return state in (S.ACCEPTED, S.LABEL_UNKNOWN)
+    return state in (S.LABEL_CREATED, S.TRACKING_FAILED, S.SHIPPED)

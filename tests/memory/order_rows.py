@@ -1,16 +1,17 @@
 """The rows of the in-memory order store."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
 from uuid import UUID
 
 from shared.fulfillment.carrier import Bought, UndoCall
 from shared.fulfillment.orders import OrderState, ShipmentFacts
 from shared.fulfillment.parcels import ParcelSize
-from shared.fulfillment.ports import JsonObject, MarketplaceOrder
+from shared.fulfillment.ports import Address, JsonObject, MarketplaceOrder
 from shared.fulfillment.store import Json, KnownLine, KnownOrder
 
 LIVE = ("requested", "unknown", "bought")
+UNSETTLED = ("requested", "unknown")
 
 
 @dataclass
@@ -42,31 +43,78 @@ class Run:
 
 
 @dataclass
+class FindingRow:
+    id: int
+    kind: str
+    subject: str
+    order_id: str | None
+    reason: str
+    since: datetime
+    seen_at: datetime
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    note: str | None = None
+    tried_again: bool = False
+
+    def to_json(self) -> Json:
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "subject": self.subject,
+            "order_id": self.order_id,
+            "reason": self.reason,
+            "since": self.since.isoformat(),
+            "closed_at": self.closed_at and self.closed_at.isoformat(),
+            "closed_by": self.closed_by,
+            "note": self.note,
+        }
+
+
+@dataclass
 class Shipment:
+    """`not_needed_since`: a paid label without a use, or a further one, was found."""
+
     id: str
     sequence: int
     request_id: str
     request: JsonObject
+    backend: str
     call_id: str
     called_at: datetime | None
+    created_at: datetime
     touched: datetime
     state: str = "requested"
     wanted: bool = True
-    unclear_cycles: int = 0
-    unclear_in: str | None = None
+    unclear_since: datetime | None = None
+    message: str | None = None
     bought: Bought | None = None
+    bought_at: datetime | None = None
     also_sold: frozenset[str] = frozenset()
+    also_sold_seen: frozenset[str] = frozenset()
+    also_sold_outcome: str | None = None
     label_path: str | None = None
+    scanned_at: datetime | None = None
     undo: UndoCall | None = None
-    undone: str | None = None
+    not_needed_since: datetime | None = None
+    undo_by: str | None = None
+    undo_asked_at: datetime | None = None
+    undo_sent_at: datetime | None = None
+    undo_ticket: str | None = None
+    undone_at: datetime | None = None
+    undone_by: str | None = None
 
     @property
     def live(self) -> bool:
-        return self.state in LIVE
+        return self.wanted and self.state in LIVE
 
     @property
-    def money_is_open(self) -> bool:
-        return self.undone is None and (self.state == "undo_due" or bool(self.also_sold))
+    def is_shelved(self) -> bool:
+        return self.wanted and self.state == "bought" and self.label_path is not None
+
+    @property
+    def sold_again(self) -> bool:
+        """A person has not dealt with all its further labels."""
+        return self.also_sold != self.also_sold_seen
 
     def facts(self) -> ShipmentFacts:
         bought = self.bought
@@ -82,48 +130,95 @@ class Shipment:
             label_path=self.label_path,
             request=self.request,
             call_id=self.call_id,
+            backend=self.backend,
+            wanted=self.wanted,
+            scanned_at=self.scanned_at,
         )
+
+    def to_json(self) -> Json:
+        facts = self.facts()
+        return {
+            "id": self.id,
+            "sequence": self.sequence,
+            "request_id": self.request_id,
+            "state": self.state,
+            "wanted": self.wanted,
+            "message": self.message,
+            "shipment_id": facts.shipment_id,
+            "tracking_number": facts.tracking_number,
+            "label_path": self.label_path,
+            "also_sold": sorted(self.also_sold),
+            "undo_by": self.undo_by,
+            "undo_ticket": self.undo_ticket,
+            "undone_by": self.undone_by,
+        }
 
 
 @dataclass
 class Order:
+    """`own_address` and `refusal` are a person's, with `by`, `note` and `at`."""
+
     facts: MarketplaceOrder
     first_seen: datetime
+    state_since: datetime
     state: OrderState = OrderState.PENDING_ACCEPTANCE
     reason: str | None = None
     stage: str | None = None
-    attention: bool = False
+    own_address: Json | None = None
+    refusal: Json | None = None
+    accept_anyway: bool = False
+    forgotten_at: datetime | None = None
     shipments: list[Shipment] = field(default_factory=list)
     history: list[Json] = field(default_factory=list)
+
+    @property
+    def order_id(self) -> str:
+        return self.facts.order_id
 
     @property
     def live(self) -> Shipment | None:
         return next((shipment for shipment in self.shipments if shipment.live), None)
 
-    @property
-    def money_is_open(self) -> bool:
-        return any(shipment.money_is_open for shipment in self.shipments)
-
     def known(self, sizes: dict[str, ParcelSize]) -> KnownOrder:
         lines = sorted(self.facts.lines, key=lambda line: line.line_id)
         return KnownOrder(
-            order_id=self.facts.order_id,
+            order_id=self.order_id,
             state=self.state,
             marketplace_state=self.facts.state,
             address=self.facts.address,
-            lines=[KnownLine(x.line_id, x.sku, x.quantity, sizes.get(x.sku)) for x in lines],
+            lines=[KnownLine(x.line_id, x.sku, x.quantity, sizes.get(x.sku), x.state) for x in lines],
             carrier_code=self.facts.carrier_code,
             tracking_number=self.facts.tracking_number,
             shipment=self.shipments[-1].facts() if self.shipments else None,
             ordered_at=self.facts.created_at,
+            own_address=Address(**self.own_address["address"]) if self.own_address else None,
+            refused=self.refusal is not None,
+            accept_anyway=self.accept_anyway,
         )
 
     def to_json(self) -> Json:
         return {
-            "order_id": self.facts.order_id,
+            "order_id": self.order_id,
             "state": str(self.state),
+            "state_since": self.state_since.isoformat(),
             "reason": self.reason,
             "stage": self.stage,
-            "attention": self.attention,
             "marketplace_state": self.facts.state,
+            "ship_before": self.facts.ship_before and self.facts.ship_before.isoformat(),
+            "address": self.facts.address and asdict(self.facts.address),
+            "address_override": self.own_address,
+            "refusal": self.refusal,
+            "accept_anyway": self.accept_anyway,
+            "tracking_number": self.facts.tracking_number,
         }
+
+
+@dataclass
+class CarrierRow:
+    """A shipment in the carrier's list. `shown` is None until it is read."""
+
+    link: str
+    day: date
+    seen_at: datetime
+    shown: Bought | None = None
+    is_listed: bool = True

@@ -135,7 +135,7 @@ def test_a_person_who_has_undone_a_label_closes_it(fulfillment: RunningFulfillme
     cancel(fulfillment, order)
     fulfillment.fire(ACCEPT)
     fulfillment.fire(LABEL)
-    fulfillment.store.note_undone(order, "refund GT1 asked for")
+    fulfillment.store.note_undone(order, "refunded", "ana", "refund GT1 asked for")
     sides = fulfillment.assert_balanced()
     assert (sides["labels"]["undo_due"], sides["labels"]["undone"]) == (0, 1)
     assert not fulfillment.is_with_a_person(order)

@@ -1,11 +1,15 @@
 """More orders than a page, a limit, a stage's time or a vendor allows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pytest
 
-from tests.orders_support import ACCEPT, LABEL, TRACK, RunningFulfillment
+from shared.fulfillment.ports import OrderPage
+from shared.vendors.mirakl.client import MiraklMarketplace
+from tests.orders_support import ACCEPT, LABEL, PIPELINE, RECONCILE, TRACK, RunningFulfillment
 
 YEAR = 365 * 86_400
 
@@ -20,6 +24,32 @@ class Ticking:
     def __call__(self) -> datetime:
         self.fulfillment.clock.advance(seconds=self.seconds)
         return self.fulfillment.clock.now
+
+
+@dataclass
+class SlowMarketplace:
+    """The real client; each call and each page takes so many seconds of the stages' clock."""
+
+    fulfillment: RunningFulfillment
+    client: MiraklMarketplace
+    seconds: float
+    calls: int = 0
+
+    def _wait(self) -> None:
+        self.calls += 1
+        self.fulfillment.clock.advance(seconds=self.seconds)
+
+    def listed(self, *asked: Any) -> Iterator[OrderPage]:  # noqa: ANN401 - the client's own
+        for page in self.client.listed(*asked):
+            self._wait()
+            yield page
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the client's own
+        def call(*asked: Any) -> Any:  # noqa: ANN401 - the same
+            self._wait()
+            return getattr(self.client, name)(*asked)
+
+        return call
 
 
 def in_state(fulfillment: RunningFulfillment, state: str) -> int:
@@ -42,6 +72,27 @@ def test_a_thousand_waiting_orders_are_shipped_in_one_cycle_with_the_fewest_call
     assert in_state(fulfillment, "shipped") == shipped
     sides = fulfillment.assert_balanced()
     assert (sides["with_a_person"], sides["labels"]["sold"]) == (set_aside, shipped)
+
+
+@pytest.mark.slow
+def test_ten_thousand_orders_on_a_slow_marketplace_end_inside_the_stages_time(
+    fulfillment: RunningFulfillment,
+) -> None:
+    """A call takes two seconds: no stage could serve all of them in its time."""
+    fulfillment.market.control("POST", "orders", {"count": 10_000, "seed": 7, "orders": []})
+    slow = SlowMarketplace(fulfillment, fulfillment.marketplace, 2)
+    fulfillment.marketplace = slow  # type: ignore[assignment]  # it stands before the real client
+    left = {}
+    for stage in (ACCEPT, LABEL, TRACK, RECONCILE):
+        begun = fulfillment.clock.now
+        answer = fulfillment.fire(stage, limit=10_000)
+        took = (fulfillment.clock.now - begun).total_seconds()
+        assert took <= PIPELINE.stage(stage).timeout_seconds, (stage, took)
+        left[stage] = answer["left"]
+    assert left[ACCEPT] > 5000
+    assert in_state(fulfillment, "pending_acceptance") + in_state(fulfillment, "accepted") > 5000
+    fulfillment.marketplace = slow.client
+    assert fulfillment.store.reconcile_orders(None)["adds_up"]
 
 
 @pytest.mark.parametrize(("stage", "before"), [(ACCEPT, "waiting"), (LABEL, "accepted"), (TRACK, "labelled")])
@@ -69,6 +120,28 @@ def test_what_does_not_fit_into_the_stages_time_is_left_for_the_next_firing(
     assert answer["done"] + answer.get("unconfirmed", 0) > 0
     fulfillment.cycle_until_settled(*orders)
     fulfillment.assert_shipped_with_one_label(*orders)
+
+
+def test_a_run_whose_limit_is_reached_reads_no_further_orders(fulfillment: RunningFulfillment) -> None:
+    fulfillment.market.control("POST", "orders", {"count": 320, "seed": 7, "state": "SHIPPING", "orders": []})
+    fulfillment.fire(RECONCILE)
+    before = fulfillment.reads()
+    answer = fulfillment.fire(LABEL, limit=20)
+    assert (answer["handled"], answer["left"]) == (20, 300)
+    assert fulfillment.reads() - before == 1
+
+
+def test_the_look_at_the_marketplace_costs_a_read_for_each_hundred_orders(
+    fulfillment: RunningFulfillment,
+) -> None:
+    fulfillment.market.control("POST", "orders", {"count": 320, "seed": 7, "state": "SHIPPING", "orders": []})
+    for closed, expected in ((0, 5), (150, 6)):
+        if closed:
+            fulfillment.market.control("POST", "orders", {"count": closed, "state": "SHIPPED", "orders": []})
+        before = fulfillment.reads()
+        fulfillment.fire(RECONCILE)
+        assert fulfillment.reads() - before == expected
+    fulfillment.fire(RECONCILE)
 
 
 def test_a_cycle_stays_within_the_marketplaces_calls_per_minute(fulfillment: RunningFulfillment) -> None:

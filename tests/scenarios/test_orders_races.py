@@ -1,20 +1,23 @@
 """An order changes between the stage's reading and its action."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.errors import StoreRefused
 from shared.fulfillment.carrier import Bought, LabelRequest
-from shared.fulfillment.label import CALL_WITHIN, SETTLING
+from shared.fulfillment.label import CALL_WITHIN, SETTLING, LabelPurchase
 from shared.fulfillment.orders import Move, OrderState, ShipmentFacts
 from shared.fulfillment.ports import NotSent, Refused, Unclear
-from shared.fulfillment.sequence import LEASE
+from shared.fulfillment.sequence import LEASE, StageRun
+from shared.fulfillment.shelving import Shelving
 from tests.canada_post_support import SHIPMENTS
 from tests.orders_support import LABEL, RunningFulfillment
 
+A_SECOND = timedelta(seconds=1)
 Purchase = Bought | Refused | Unclear | NotSent
 
 
@@ -22,10 +25,10 @@ def before_the_first_purchase(fulfillment: RunningFulfillment, happens: Callable
     """Calls `happens` once, just before the real client's first purchase."""
     usual = fulfillment.carrier.buy
 
-    def buy(request: LabelRequest) -> Purchase:
+    def buy(request: LabelRequest, not_after: datetime) -> Purchase:
         fulfillment.carrier.buy = usual  # type: ignore[method-assign]  # a hook, taken out again
         happens()
-        return usual(request)
+        return usual(request, not_after)
 
     fulfillment.carrier.buy = buy  # type: ignore[method-assign]  # the same
 
@@ -78,9 +81,11 @@ def test_an_order_cancelled_while_its_own_label_is_bought_leaves_the_undo_call(
     assert fulfillment.assert_balanced()["labels"]["sold"] == 1
 
 
-@pytest.mark.parametrize("slept", [CALL_WITHIN, SETTLING + LEASE])
+@pytest.mark.parametrize(
+    ("slept", "left", "adopted"), [(CALL_WITHIN + A_SECOND, 1, 0), (SETTLING + LEASE, 0, 1)]
+)
 def test_a_process_that_slept_between_its_intent_and_its_call_does_not_call(
-    fulfillment: RunningFulfillment, slept: timedelta
+    fulfillment: RunningFulfillment, slept: timedelta, left: int, adopted: int
 ) -> None:
     """The carrier sells a repeated request again, and by then another run may have bought the label."""
     (order,) = fulfillment.accepted()
@@ -95,7 +100,7 @@ def test_a_process_that_slept_between_its_intent_and_its_call_does_not_call(
 
     fulfillment.store.open_shipment = open_and_sleep  # type: ignore[method-assign]  # the same
     answer = fulfillment.fire(LABEL)
-    assert (answer["left"], answer.get("bought", 0)) == (1, 0)
+    assert (answer["left"], answer.get("adopted", 0)) == (left, adopted)
     fulfillment.cycle_until_settled(order)
     fulfillment.assert_shipped_with_one_label(order)
 
@@ -171,3 +176,48 @@ def test_an_ended_order_that_the_store_refuses_delays_no_other(
     fulfillment.fire(LABEL)
     assert fulfillment.status(ended)["shipment"]["state"] == "undo_due"
     assert fulfillment.state(other) == "label_created"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_five_workers_without_a_lease_and_with_lost_answers_sell_one_label_each(
+    fulfillment: RunningFulfillment, seed: int
+) -> None:
+    """The lease is bypassed, and three of ten answers of the carrier are lost, to purchases and look-ups."""
+    orders = fulfillment.accepted(25)
+    fulfillment.post.behave(duplicates="sell")
+    fulfillment.disturb(
+        "post", {"kind": "lost_answer", "path": SHIPMENTS["json"], "probability": 0.3}, seed=seed
+    )
+
+    def work(number: int) -> None:
+        run = StageRun(
+            stage=LABEL,
+            limit=1000,
+            deadline=fulfillment.clock.now + timedelta(hours=1),
+            clock=fulfillment.clock,
+            renew=lambda: True,
+            renew_at=fulfillment.clock.now + timedelta(hours=1),
+            cycle=f"worker-{number}",
+            pause=lambda _seconds: None,
+        )
+        shelving = Shelving(fulfillment.carriers, fulfillment.store, fulfillment.shelf, lambda _seconds: None)
+        LabelPurchase(
+            fulfillment.marketplace,
+            fulfillment.carriers,
+            fulfillment.store,
+            shelving,
+            fulfillment.terms,
+            fulfillment.clock,
+            lambda _seconds: None,
+        )(run)
+
+    for _ in range(4):
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(work, range(5)))
+        fulfillment.advance(900)
+    assert fulfillment.struck("post") > 10
+    assert fulfillment.post.books()["sold_twice"] == []
+    fulfillment.disturb("post")
+    fulfillment.cycle_until_settled(*orders)
+    fulfillment.assert_shipped_with_one_label(*orders)
+    assert fulfillment.look_outside()["verdict"] == "balanced"

@@ -8,6 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared.clock import system_clock
+from shared.fulfillment.carrier import Bought, LabelRequest
+from shared.fulfillment.ports import NotSent, Refused, Unclear
 from shared.fulfillment.sequence import LEASE, firing_of
 from tests.faults import held
 from tests.orders_support import ACCEPT, CYCLE, LABEL, MESSAGES, PIPELINE, TRACK, RunningFulfillment
@@ -118,7 +120,7 @@ def test_a_stage_that_fails_answers_503_and_its_next_firing_takes_the_cycle_up(
     fulfillment: RunningFulfillment, deployed: Start
 ) -> None:
     stage = deployed("accept_orders")
-    fulfillment.disturb("market", {"kind": "error_before", "status": 401, "path": "/api/orders"})
+    fulfillment.disturb("market", {"kind": "error_before", "status": 503, "path": "/api/orders"})
     now = system_clock()
     answer = stage.post("/", json={}, headers=scheduled(now))
     assert (answer.status_code, answer.get_json()["code"]) == (503, "vendor_unavailable")
@@ -154,13 +156,13 @@ def test_a_stage_that_lost_its_lease_stops_before_the_next_order(fulfillment: Ru
     orders = fulfillment.accepted(3)
     usual = fulfillment.carrier.buy
 
-    def slow(request: object) -> object:
+    def slow(request: LabelRequest, not_after: datetime) -> Bought | Refused | Unclear | NotSent:
         fulfillment.advance(LEASE.total_seconds() + 1)
         fulfillment.carrier.buy = usual  # type: ignore[method-assign]  # the suspension, at the worst moment
         fulfillment.fire(LABEL)
-        return usual(request)  # type: ignore[arg-type]  # what it was called with
+        return usual(request, not_after)
 
-    fulfillment.carrier.buy = slow  # type: ignore[method-assign, assignment]  # the same
+    fulfillment.carrier.buy = slow  # type: ignore[method-assign]  # the same
     answer = fulfillment.fire(LABEL)
     assert answer["left"] == 2
     fulfillment.cycle_until_settled(*orders)

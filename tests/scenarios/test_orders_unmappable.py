@@ -26,6 +26,11 @@ def mend(fulfillment: RunningFulfillment, order: str, **address: object) -> None
         ({"city": "x" * 41}, "the city is missing or longer than 40 characters"),
         ({"street_1": "x" * 45}, "the street does not fit into two lines of 44 characters"),
         ({"state": "Bavaria"}, "the province is unknown"),
+        (
+            {"state": "Ont.", "zip_code": "H2X 1Y4"},
+            "the province and the postal code contradict each other",
+        ),
+        ({"additional_info": "x" * 45}, "the additional information does not fit into 44 characters"),
     ],
 )
 def test_an_address_that_does_not_fit_is_set_aside_with_the_reason(
@@ -47,9 +52,11 @@ def test_a_person_corrects_the_address_and_retries_over_http(
     fulfillment.fire(LABEL)
     mend(fulfillment, order, country_iso_code="CAN", zip_code="H2X 1Y4", state="QC")
     workflow = deployed("workflow")
-    answer = workflow.post(f"/orders/{order}/retry", json={"note": "the buyer has given a Canadian address"})
+    answer = workflow.post(
+        f"/orders/{order}/retry", json={"by": "ana", "note": "the buyer has given a Canadian address"}
+    )
     assert (answer.status_code, answer.get_json()["state"]) == (200, "accepted")
-    again = workflow.post(f"/orders/{order}/retry", json={"note": "twice"})
+    again = workflow.post(f"/orders/{order}/retry", json={"by": "ana", "note": "twice"})
     assert again.status_code == 409
 
     fulfillment.cycle_until_settled(order)
@@ -62,7 +69,7 @@ def test_with_the_same_wrong_address_the_order_goes_to_a_person_again(
 ) -> None:
     (order,) = fulfillment.accepted(address=ABROAD)
     fulfillment.fire(LABEL)
-    fulfillment.store.retry_order(order, "please")
+    fulfillment.store.retry_order(order, "ana", "please")
     fulfillment.fire(LABEL)
     assert fulfillment.path(order)[-3:] == ["label_failed", "accepted", "label_failed"]
     assert fulfillment.sold(order) == 0

@@ -169,3 +169,86 @@ def test_a_token_is_read_or_refused(body: bytes, value: str | None) -> None:
     token = read_token(body)
     assert (token.access_token if token else None) == value
     assert "abc" not in repr(token)
+
+
+# --- the other answers -----------------------------------------------------------------------------------------
+
+QUOTE = {"serviceCode": "DOM.EP", "priceDetails": {"due": 16.41}}
+
+
+@pytest.mark.parametrize(
+    ("body", "prices"),
+    [
+        ([QUOTE], ["16.41"]),
+        ({"priceQuotes": [QUOTE]}, ["16.41"]),
+        ([], []),
+        ([QUOTE, {"serviceCode": "DOM.XP"}], None),
+        ([QUOTE, {"serviceCode": "DOM.XP", "priceDetails": {"due": "free"}}], None),
+        ({"title": "odd"}, None),
+        ("odd", None),
+    ],
+)
+def test_json_prices_are_all_read_or_none(body: object, prices: list[str] | None) -> None:
+    quotes = JsonDialect().read_rates(json.dumps(body).encode())
+    read = None if quotes is None else [str(quote.price_details.due) for quote in quotes]
+    assert read == prices
+
+
+def test_a_delivery_day_that_cannot_be_read_is_absent() -> None:
+    for given, day in (("2026-11-24", "2026-11-24"), ("2026-11-24T00:00:00", "2026-11-24"), ("soon", "None")):
+        quote = QUOTE | {"serviceStandard": {"expectedDeliveryDate": given}}
+        [read] = JsonDialect().read_rates(json.dumps([quote]).encode()) or ()
+        assert str(read.service_standard.expected_delivery_date) == day
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"pinSummary": {"pin": "7", "eventType": "INDUCTION"}},
+        {"pinSummary": [{"pin": "7", "eventType": "INDUCTION"}]},
+        {"pinSummaries": [{"pin": "7", "eventType": "INDUCTION"}]},
+        [{"pin": "7", "eventType": "INDUCTION"}],
+        {"pin": "7", "eventType": "INDUCTION"},
+    ],
+)
+def test_a_json_summary_is_found_wherever_it_is(body: object) -> None:
+    summary = JsonDialect().read_tracking(json.dumps(body).encode())
+    assert summary is not None
+    assert (summary.pin, summary.event_type) == ("7", "INDUCTION")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"pinSummary": []}', b"7", b"<html>"])
+def test_a_body_without_a_summary_has_none(body: bytes) -> None:
+    assert JsonDialect().read_tracking(body) is None
+    assert XmlDialect().read_tracking(body) is None
+
+
+@pytest.mark.parametrize("body", [b"[]", b"<html/>", b"<price-quotes><price-quote/></price-quotes>", b"<"])
+def test_other_documents_are_not_read(body: bytes) -> None:
+    xml = XmlDialect()
+    read = (xml.read_price(body), xml.read_details(body), xml.read_ticket(body), xml.read_rates(body))
+    assert read == (None, None, None, None)
+    assert JsonDialect().read_ticket(body) is None
+
+
+def test_a_request_for_prices_names_the_contract_if_there_is_one() -> None:
+    body = json.loads(JsonDialect().rates_body(ACCOUNT, DESTINATION, REQUEST.parcel, ("DOM.EP",)))
+    assert body == {
+        "customerNumber": "2004381",
+        "contractId": "42708517",
+        "quoteType": "commercial",
+        "parcelCharacteristics": {
+            "weight": 1.2,
+            "dimensions": {"length": 20.0, "width": 15.5, "height": 10.0},
+        },
+        "services": ["DOM.EP"],
+        "originPostalCode": "H2B1A0",
+        "destination": {"domestic": {"postalCode": "K1A0B1"}},
+    }
+    lean = replace(ACCOUNT, settlement=Settlement())
+    document = XmlDialect().rates_body(lean, DESTINATION, REQUEST.parcel, ("DOM.EP", "DOM.XP")).decode()
+    assert "contract-id" not in document
+    assert (
+        "<services><service-code>DOM.EP</service-code><service-code>DOM.XP</service-code></services>"
+        in document
+    )

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from shared.fulfillment.carrier import Bought, NotReady, Pdf
-from shared.fulfillment.ports import NotSent, Refused, Unclear
-from shared.vendors.canada_post.answers import SearchHits
+from shared.fulfillment.carrier import Bought, NotReady, Pdf, Progress
+from shared.fulfillment.ports import Cause, NotSent, Refused, Unclear
+from shared.vendors.canada_post.answers import SearchHits, TrackingSummary
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
-from shared.vendors.canada_post.outcomes import Dialect, chosen, creation, label, search_result
+from shared.vendors.canada_post.outcomes import Dialect, chosen, creation, label, progress, search_result
 from shared.vendors.canada_post.xml_mapper import XmlDialect
 from shared.vendors.response import Response
 
@@ -46,7 +46,7 @@ def errors(backend: str, *listed: tuple[str, str]) -> bytes:
 @pytest.mark.parametrize("backend", DIALECTS)
 @pytest.mark.parametrize(
     "code",
-    ["1156", "1622", "1653", "1711", "2506", "3000", "9108", "9111", "9112", "9162", "9173", "9186", "10028"],
+    ["1156", "1622", "3000", "8064", "9108", "9111", "9162", "9191", "10028"],
 )
 def test_a_coded_4xx_is_refused(backend: str, code: str) -> None:
     refused = created(backend, 400, errors(backend, (code, "Not so")))
@@ -61,12 +61,29 @@ def test_a_rendering_fault_is_unclear_since_a_label_may_be_sold(backend: str, co
 
 
 @pytest.mark.parametrize("backend", DIALECTS)
-@pytest.mark.parametrize("code", ["E002", "AA001", "AA006"])
-@pytest.mark.parametrize("status", [401, 403, 500])
-def test_refused_credentials_do_not_refuse_the_order(backend: str, code: str, status: int) -> None:
-    unsent = created(backend, status, errors(backend, (code, "AAA Authentication Failure")))
+@pytest.mark.parametrize(
+    "code",
+    ["E002", "AA001", "AA006", "1653", "1702", "1711", "2506", "2550", "9112", "9173", "9174", "9186"],
+)
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_fault_of_the_account_does_not_refuse_the_order(backend: str, code: str, status: int) -> None:
+    unsent = created(backend, status, errors(backend, (code, "Not so")))
+    assert unsent == NotSent(f"Canada Post answered {status}: {code} Not so", 300, Cause.ACCOUNT)
+
+
+def test_a_server_error_tells_of_the_account_in_the_xml_api_alone() -> None:
+    assert isinstance(created("xml", 500, xml_messages(("E002", "no"))), NotSent)
+    assert isinstance(created("xml", 503, xml_messages(("E002", "no"))), Unclear)
+    assert isinstance(created("json", 500, json_errors(("E002", "no"))), Unclear)
+
+
+@pytest.mark.parametrize("backend", DIALECTS)
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [b"", PAGE, gateway(403)])
+def test_a_caller_who_is_not_allowed_in_has_a_wrong_account(backend: str, status: int, body: bytes) -> None:
+    unsent = created(backend, status, body)
     assert isinstance(unsent, NotSent)
-    assert unsent.retry_after == 300
+    assert (unsent.retry_after, unsent.cause) == (300, Cause.ACCOUNT)
 
 
 @pytest.mark.parametrize("backend", DIALECTS)
@@ -98,7 +115,7 @@ def test_a_refusal_that_may_be_a_repeat_is_unclear(backend: str, text: str, stat
 def test_a_throttled_key_waits(backend: str, status: int, body: bytes) -> None:
     limited = created(backend, status, body)
     assert isinstance(limited, NotSent)
-    assert limited.retry_after == 60
+    assert (limited.retry_after, limited.cause) == (60, Cause.THROTTLED)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +138,9 @@ def test_a_retry_after_is_obeyed_within_bounds(given: str, seconds: float) -> No
         (500, b"", Unclear),
         (500, PAGE, Unclear),
         (502, xml_messages(("9111", "no service")), Unclear),
-        (400, xml_messages(), Refused),
+        (400, xml_messages(), Unclear),
+        (400, xml_messages(("Server", "Failed to process response headers")), Unclear),
         (400, PAGE, Unclear),
-        (401, b"", NotSent),
         (404, b"", Unclear),
         (406, b"", Refused),
         (415, PAGE, Refused),
@@ -144,13 +161,13 @@ def test_the_xml_apis_statuses(status: int, body: bytes, outcome: type) -> None:
         (504, b"", Unclear),
         (400, b'{"messages": [{"code": "9111", "description": "no service"}]}', Refused),
         (400, b'{"errors": [{"code": "9111", "message": "no service"}, "odd"]}', Refused),
-        (400, b'{"title": "Bad Request", "detail": "no service"}', Refused),
-        (400, b'{"errors": "odd"}', Refused),
+        (400, b'{"title": "Bad Request", "detail": "no service"}', Unclear),
+        (400, b'{"errors": "odd"}', Unclear),
         (400, b"{}", Unclear),
         (400, b"[]", Unclear),
         (400, PAGE, Unclear),
-        (401, gateway(401), NotSent),
-        (403, gateway(403), Refused),
+        (400, gateway(400), Unclear),
+        (404, gateway(404), Unclear),
         (409, json_errors(("409", "conflict")), Unclear),
         (413, PAGE, Refused),
         (202, b"", Unclear),
@@ -170,7 +187,7 @@ def test_the_json_apis_statuses(status: int, body: bytes, outcome: type) -> None
 
 
 def test_an_unexplained_refusal_says_so() -> None:
-    assert created("xml", 400, xml_messages()) == Refused("Canada Post answered 400: no explanation")
+    assert created("xml", 400, xml_messages()) == Unclear("Canada Post answered 400: no explanation")
     unread = "Canada Post answered 500 without an explanation that can be read"
     assert created("json", 500, PAGE) == Unclear(unread)
 
@@ -242,10 +259,9 @@ def test_a_deeply_nested_answer_is_read() -> None:
     ("backend", "status", "body"),
     [
         ("json", 200, b"[]"),
-        ("json", 404, b""),
         ("json", 404, json_errors(("404", "none"))),
         ("xml", 200, b'<shipments xmlns="http://www.canadapost.ca/ws/shipment-v8"/>'),
-        ("xml", 404, xml_messages()),
+        ("xml", 404, xml_messages(("9184", "none"))),
     ],
 )
 def test_an_answer_without_shipments_is_empty(backend: str, status: int, body: bytes) -> None:
@@ -265,12 +281,53 @@ def test_an_answer_without_shipments_is_empty(backend: str, status: int, body: b
         ("json", 500, b""),
         ("xml", 200, xml_messages()),
         ("xml", 200, b"<shipments><other/></shipments>"),
+        ("json", 404, b""),
+        ("json", 404, b'{"title": "Not Found"}'),
         ("xml", 404, PAGE),
+        ("xml", 404, b""),
+        ("xml", 404, xml_messages()),
+        ("xml", 404, xml_messages(("Server", "no such resource"))),
         ("xml", 500, xml_messages(("9111", "no"))),
     ],
 )
 def test_an_answer_that_does_not_fit_a_look_up_is_unclear(backend: str, status: int, body: bytes) -> None:
     assert isinstance(search_result(Response(status, {}, body), DIALECTS[backend]), Unclear)
+
+
+@pytest.mark.parametrize(
+    ("backend", "body", "outcome"),
+    [
+        ("json", b"", SearchHits),
+        ("json", b'{"title": "Not Found"}', SearchHits),
+        ("json", PAGE, Unclear),
+        ("json", gateway(404), Unclear),
+        ("xml", b"", SearchHits),
+        ("xml", xml_messages(), SearchHits),
+        ("xml", PAGE, Unclear),
+    ],
+)
+def test_by_a_setting_a_404_that_is_no_page_means_never_sold(
+    backend: str, body: bytes, outcome: type
+) -> None:
+    assert isinstance(search_result(Response(404, {}, body), DIALECTS[backend], "none"), outcome)
+
+
+@pytest.mark.parametrize(
+    ("backend", "status", "body", "cause", "seconds"),
+    [
+        ("json", 401, b"", Cause.ACCOUNT, 300),
+        ("json", 403, PAGE, Cause.ACCOUNT, 300),
+        ("json", 429, gateway(429), Cause.THROTTLED, 60),
+        ("xml", 400, xml_messages(("AA004", "no")), Cause.ACCOUNT, 300),
+        ("xml", 500, xml_messages(("Server", "Rejected by SLM Monitor")), Cause.THROTTLED, 60),
+    ],
+)
+def test_a_look_up_that_the_carrier_did_not_process_is_not_sent(
+    backend: str, status: int, body: bytes, cause: Cause, seconds: float
+) -> None:
+    unsent = search_result(Response(status, {}, body), DIALECTS[backend])
+    assert isinstance(unsent, NotSent)
+    assert (unsent.cause, unsent.retry_after) == (cause, seconds)
 
 
 def test_a_look_up_may_hold_the_shipments_themselves() -> None:
@@ -307,7 +364,12 @@ LONG = b"%PDF-1.4" + b" " * 100
         (404, b"", Refused("Canada Post answered 404 without an explanation that can be read")),
         (410, xml_messages(("1", "gone")), Refused("Canada Post answered 410: 1 gone", "1")),
         (500, xml_messages(("9150", "rendering")), NotReady("Canada Post answered 500: 9150 rendering")),
-        (401, xml_messages(("E002", "no")), Unclear("Canada Post answered 401: E002 no")),
+        (404, PAGE, Unclear("Canada Post answered 404 without an explanation that can be read")),
+        (
+            401,
+            xml_messages(("E002", "no")),
+            NotSent("Canada Post answered 401: E002 no", 300, Cause.ACCOUNT),
+        ),
     ],
 )
 def test_each_answer_to_a_label_request_has_one_outcome(status: int, body: bytes, outcome: object) -> None:
@@ -316,3 +378,22 @@ def test_each_answer_to_a_label_request_has_one_outcome(status: int, body: bytes
 
 def test_a_gateways_404_does_not_mean_that_the_label_is_gone() -> None:
     assert isinstance(label(Response(404, {}, gateway(404)), JSON), Unclear)
+
+
+# --- scans -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"eventDescription": "Item processed", "eventType": "INFO"}, Progress(handed_over=True)),
+        ({"eventType": "INDUCTION"}, Progress(handed_over=True)),
+        ({"eventDescription": "Electronic information submitted by shipper"}, Progress(handed_over=False)),
+        ({"eventDescription": "Shipping label created", "eventType": "INFO"}, Progress(handed_over=False)),
+        ({}, Progress(handed_over=False)),
+        ({"eventType": "DELIVERED"}, Progress(handed_over=True, delivered=True)),
+        ({"actualDeliveryDate": "2026-11-24"}, Progress(handed_over=True, delivered=True)),
+    ],
+)
+def test_an_announcement_is_no_scan(fields: dict[str, str], expected: Progress) -> None:
+    assert progress(TrackingSummary.model_validate(fields)) == expected

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -66,6 +66,28 @@ AS_ANA = ("--as", "ana")
         (("complete", TASK, *AS_ANA, "--doc", f"https://x.y/{'a' * 2000}"), "is not a link"),
         (("complete", TASK, *AS_ANA, "--image", "https://x.y/a b"), "is not a link"),
         (("pending", "--token", ""), "this is not a token"),
+        (("orders", "--state", "lost"), "invalid choice: 'lost'"),
+        (("orders", "--limit", "5", "--all"), "not allowed with"),
+        (("orders", "--ship-before", "soon"), "'soon' is not a time; write YYYY-MM-DD or YYYY-MM-DDTHH:MM"),
+        (("order",), "ORDER"),
+        (("order", "a b"), "'a b' cannot name an order; `orders` lists them"),
+        (("order", "a/b"), "cannot name an order"),
+        (("order", "x" * 201), "cannot name an order"),
+        (("order", "a\u202e"), "cannot name an order"),
+        (("labels", "a,b", "--output", "f"), "cannot name an order"),
+        (("slip", "A"), "--output"),
+        (("refuse", "A", *AS_ANA), "--note"),
+        (("undone", "A", *AS_ANA, "--note", "n"), "--outcome"),
+        (("undone", "A", *AS_ANA, "--note", "n", "--outcome", "lost"), "invalid choice: 'lost'"),
+        (("close", "F", *AS_ANA, "--note", "n"), "'F' is not the number of a finding"),
+        (("close", "9" * 19, *AS_ANA, "--note", "n"), "is not the number of a finding"),
+        (("findings", "--kind", "odd"), "invalid choice: 'odd'"),
+        (("reply", "T", *AS_ANA, "--body", " a "), "give a text of 3 to 50000 characters"),
+        (("reply", "T", *AS_ANA, "--body", "Hello", "--reply-id", "7"), "'7' is not the id of a reply"),
+        (("reply", "T", *AS_ANA, "--body", "Hello", "--to", "all"), "invalid choice: 'all'"),
+        (("reply", "a b", *AS_ANA, "--body", "Hello"), "cannot name a thread"),
+        (("file", "a b", "--output", "f"), "cannot name a file"),
+        (("postage", "--by", "year"), "invalid choice: 'year'"),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line(
@@ -112,3 +134,15 @@ def test_values_are_converted_to_their_types() -> None:
     assert read(["status", "b1_fallback"]).batch == "b1_fallback"
     assert read(["claim", TASK.upper(), *AS_ANA]).task == TASK
     assert read(["pending", "--token", " abc \n"]).token == "abc"
+
+
+@pytest.mark.parametrize(
+    ("given", "time"),
+    [
+        ("2026-11-28", datetime(2026, 11, 28, tzinfo=UTC)),
+        ("2026-11-28T17:30", datetime(2026, 11, 28, 17, 30, tzinfo=UTC)),
+        ("2026-11-28T12:30-05:00", datetime(2026, 11, 28, 17, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_time_without_a_zone_is_utc(given: str, time: datetime) -> None:
+    assert parser().parse_args(["orders", "--ship-before", given]).ship_before == time

@@ -23,7 +23,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     pipeline = load_pipeline()
     cycles = 24 * 60 // pipeline.interval_minutes
     assert f"CYCLES, CALL_SECONDS, IDLE_RUN_SECONDS = {cycles}," in TEXT
-    assert len(STAGES) == 4
+    assert len(STAGES) == 5
     assert {pipeline.stage(name).timeout_seconds for name in ("create-labels", "update-tracking")} == {540}
     assert StageRequest.model_fields["limit"].default == 1_000
     assert WorkflowConfig().max_daily_tasks == 1_000

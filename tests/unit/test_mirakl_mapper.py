@@ -14,6 +14,7 @@ from shared.fulfillment.ports import (
     MarketplaceOrder,
     OrderLine,
     OrderPage,
+    Participant,
     Thread,
     ThreadPage,
 )
@@ -43,17 +44,22 @@ LINE = {
     "product_title": "Acme 1TB Internal SSD",
     "quantity": 2,
     "price": Decimal("259.98"),
+    "order_line_state": "SHIPPING",
 }
 ORDER = {
     "order_id": "248190001-A",
     "commercial_id": "248190001",
     "order_state": "SHIPPING",
+    "order_state_reason_code": "AUTO",
     "created_date": "2026-11-20T14:18:43Z",
     "last_updated_date": "2026-11-20T15:31:07.412Z",
     "currency_iso_code": "CAD",
     "total_price": Decimal("259.98"),
+    "shipping_type_code": "EXP",
     "shipping_deadline": "2026-11-24T04:59:59.999Z",
+    "delivery_date": {"earliest": "2026-11-25T05:00:00Z", "latest": "2026-11-30T05:00:00Z"},
     "can_shop_ship": True,
+    "fully_refunded": True,
     "shipping_carrier_code": "CPCL",
     "shipping_company": "Canada Post",
     "shipping_tracking": "7023210",
@@ -89,7 +95,11 @@ def test_an_order_is_read_whole() -> None:
         updated_at=datetime(2026, 11, 20, 15, 31, 7, 412_000, tzinfo=UTC),
         currency="CAD",
         total=Decimal("259.98"),
-        lines=(OrderLine("248190001-A-1", "ACME-SSD-1TB", 2, "Acme 1TB Internal SSD", Decimal("259.98")),),
+        lines=(
+            OrderLine(
+                "248190001-A-1", "ACME-SSD-1TB", 2, "Acme 1TB Internal SSD", Decimal("259.98"), "SHIPPING"
+            ),
+        ),
         address=Address(
             name="Chloé Tremblay",
             company=None,
@@ -106,6 +116,10 @@ def test_an_order_is_read_whole() -> None:
         carrier_code="CPCL",
         carrier_name="Canada Post",
         tracking_number="7023210",
+        fully_refunded=True,
+        shipping_type="EXP",
+        deliver_by=datetime(2026, 11, 30, 5, tzinfo=UTC),
+        state_reason="AUTO",
     )
 
 
@@ -117,7 +131,8 @@ def test_unknown_fields_and_states_are_accepted() -> None:
 @pytest.mark.parametrize(
     "absent",
     ["commercial_id", "created_date", "last_updated_date", "currency_iso_code", "shipping_deadline",
-     "can_shop_ship", "shipping_carrier_code", "shipping_company", "shipping_tracking", "customer"],
+     "can_shop_ship", "shipping_carrier_code", "shipping_company", "shipping_tracking", "customer",
+     "fully_refunded", "shipping_type_code", "delivery_date", "order_state_reason_code"],
 )  # fmt: skip
 def test_any_field_but_an_id_state_or_number_may_be_null_or_missing(absent: str) -> None:
     without = {name: value for name, value in ORDER.items() if name != absent}
@@ -129,10 +144,12 @@ def test_missing_fields_have_neutral_defaults() -> None:
     order = read(
         commercial_id=None,
         currency_iso_code=None,
-        order_lines=[LINE | {"offer_sku": None, "product_title": 0}],
+        order_lines=[LINE | {"offer_sku": None, "product_title": 0, "order_line_state": None}],
+        delivery_date={"latest": "soon"},
     )
     assert (order.commercial_id, order.currency) == ("248190001-A", "XXX")
-    assert (order.lines[0].sku, order.lines[0].title) == ("", "0")
+    assert (order.lines[0].sku, order.lines[0].title, order.lines[0].state) == ("", "0", "")
+    assert order.deliver_by is None
 
 
 def test_a_missing_date_is_replaced_by_the_other_one_or_the_present() -> None:
@@ -223,7 +240,7 @@ def test_an_id_that_cannot_be_asked_for_makes_the_order_malformed(order_id: obje
 
 @pytest.mark.parametrize("raw", [None, "text", [], 7])
 def test_anything_but_an_object_is_a_malformed_order(raw: object) -> None:
-    assert problem(raw) == Malformed(None, "cannot be read (entry: model_type)")
+    assert problem(raw) == Malformed(None, "cannot be read (entry: model_type)", {"value": raw})
 
 
 def test_a_problem_holds_no_personal_data() -> None:
@@ -231,6 +248,22 @@ def test_a_problem_holds_no_personal_data() -> None:
         ORDER | {"total_price": "Chloé", "order_lines": [LINE | {"price": "Tremblay", "quantity": ADDRESS}]}
     )
     assert not any(secret in repr(found) for secret in ("Chloé", "Tremblay", "Ottawa", "613"))
+
+
+def test_the_whole_answer_about_a_malformed_order_is_kept_as_json() -> None:
+    broken = ORDER | {"order_lines": [{"price": Decimal("1E+400"), "quantity": 2}], "note": "a\0\ud800b"}
+    raw = problem(broken).raw
+    assert raw["order_lines"] == [{"price": "1E+400", "quantity": 2}]
+    assert raw["note"] == "a\N{REPLACEMENT CHARACTER}b"
+    assert raw["customer"] == {"shipping_address": ADDRESS}
+    assert json.loads(json.dumps(raw, allow_nan=False)) == raw
+
+
+def test_a_malformed_order_of_endless_depth_is_cut() -> None:
+    nested: list[object] = []
+    for _ in range(900):
+        nested = [nested]
+    assert "nested too deeply" in json.dumps(problem({"order_id": "A", "new": nested}).raw)
 
 
 def test_a_problem_names_only_the_first_fields() -> None:
@@ -261,6 +294,7 @@ json_values = st.recursive(
 def test_no_order_ever_raises(changes: dict[str, Any]) -> None:
     page = order_page([ORDER | changes], NOW)
     assert len(page.orders) + len(page.problems) == 1
+    assert all(json.dumps(each.raw, allow_nan=False) for each in page.problems)
 
 
 # --- the inbox --------------------------------------------------------------------------------------------
@@ -285,6 +319,11 @@ THREAD = {
     ],
     "metadata": {"shop_reply_needed_since": "2026-11-21T14:05:12.330Z"},
     "messages": [MESSAGE],
+    "current_participants": [
+        {"display_name": "Acme Parts", "id": "2044", "type": "SHOP"},
+        {"display_name": "Alex T.", "id": "c-900112", "type": "CUSTOMER"},
+    ],
+    "authorized_participants": [{"display_name": "Best Buy Canada", "type": "OPERATOR"}, {"id": "?"}],
 }
 UPDATED = datetime(2026, 11, 21, 14, 5, 12, 330_000, tzinfo=UTC)
 
@@ -310,6 +349,12 @@ def test_a_thread_is_read_with_its_orders_and_messages() -> None:
     assert list(message.attachments) == [{"id": "6f", "name": "photo.jpg", "size": 48_213}]
 
 
+def test_the_people_of_a_thread_are_the_current_ones_or_else_those_who_may_be() -> None:
+    assert thread().participants == (Participant("SHOP", "2044"), Participant("CUSTOMER", "c-900112"))
+    assert thread(current_participants=[]).participants == (Participant("OPERATOR", None),)
+    assert thread(current_participants="none", authorized_participants=None).participants == ()
+
+
 def test_a_thread_of_nulls_is_still_a_thread() -> None:
     bare = thread(**{name: None for name in THREAD if name != "id"})
     assert bare == Thread("702c3e56", "", NOW, NOW, (), ())
@@ -329,15 +374,22 @@ def test_an_attachment_without_a_usable_size_is_kept() -> None:
 def test_a_malformed_message_is_a_problem_and_the_others_stay() -> None:
     page = thread_page([THREAD | {"messages": [MESSAGE, MESSAGE | {"id": None, "body": "secret"}]}], NOW)
     assert [message.message_id for message in page.threads[0].messages] == ["873f1cb5"]
-    assert page.problems == [
-        Malformed("702c3e56", "a message of the thread: cannot be read (id: string_type)")
-    ]
+    broken = MESSAGE | {"id": None, "body": "secret"}
+    text = "a message of the thread: cannot be read (id: string_type)"
+    assert page.problems == [Malformed(None, text, broken, "702c3e56")]
+    assert "secret" not in repr(page.problems)
+
+
+def test_a_malformed_message_keeps_its_own_id_and_that_of_its_thread() -> None:
+    [found] = thread_page([THREAD | {"messages": [MESSAGE | {"id": "a b"}]}], NOW).problems
+    assert (found.ident, found.thread_id) == ("a b", "702c3e56")
 
 
 def test_one_malformed_thread_does_not_hide_the_others() -> None:
     page = thread_page([THREAD | {"id": 7}, THREAD, "text"], NOW)
     assert [each.thread_id for each in page.threads] == ["702c3e56"]
     assert [each.ident for each in page.problems] == [None, None]
+    assert [each.raw.get("value") for each in page.problems] == [None, "text"]
 
 
 def test_empty_pages_are_empty() -> None:

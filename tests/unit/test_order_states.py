@@ -51,21 +51,23 @@ def test_an_unknown_state_calls_for_no_move(state: OrderState) -> None:
     assert follow("A-1", state, "INCIDENT_OPEN") is None
 
 
-def test_a_move_as_json_has_its_reason_and_its_attention() -> None:
-    move = Move("A-1", OrderState.ACCEPTED, OrderState.LABEL_FAILED, "no street", attention=True)
+def test_a_move_as_json_has_its_reason() -> None:
+    move = Move("A-1", OrderState.ACCEPTED, OrderState.LABEL_FAILED, "no street")
     assert move.to_json() == {
         "order_id": "A-1",
         "from_state": "accepted",
         "to_state": "label_failed",
         "reason": "no street",
-        "attention": True,
     }
 
 
+GIVEN_BACK = ("undo_due", "undo_asked", "voided", "refunded", "disputed")
+
+
 def shipment(
-    state: str, called_at: datetime | None = A_MOMENT, label_path: str | None = None
+    state: str, called_at: datetime | None = A_MOMENT, label_path: str | None = None, *, wanted: bool = True
 ) -> ShipmentFacts:
-    return ShipmentFacts("id", 1, "A-1-1", state, called_at, None, None, None, label_path)
+    return ShipmentFacts("id", 1, "A-1-1", state, called_at, None, None, None, label_path, wanted=wanted)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,9 @@ def shipment(
         (shipment("unknown", called_at=None), LabelStep.ASK),
         (shipment("bought"), LabelStep.FETCH),
         (shipment("bought", label_path="id.pdf"), LabelStep.NOTHING),
-        (shipment("undo_due"), LabelStep.NOTHING),
+        *((shipment(given_back), LabelStep.BUY) for given_back in GIVEN_BACK),
+        # a person wants another label, or the order came back: this one is settled and undone beside it
+        *((shipment(state, wanted=False), LabelStep.BUY) for state in ("unknown", "bought", *GIVEN_BACK)),
     ],
 )
 def test_a_label_that_may_have_been_bought_is_never_bought_before_asking(

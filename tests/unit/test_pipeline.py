@@ -27,12 +27,13 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def test_the_shipped_list_has_the_four_stages_in_their_order() -> None:
+def test_the_shipped_list_has_the_five_stages_in_their_order() -> None:
     assert [stage.name for stage in PIPELINE.stages] == [
         "accept-orders",
         "create-labels",
         "update-tracking",
         "sync-messages",
+        "reconcile-orders",
     ]
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from shared.errors import Conflict, RetryLater, VendorUnavailable
 from shared.fulfillment.pipeline import load_pipeline
-from shared.fulfillment.ports import Malformed
+from shared.fulfillment.ports import Cause, NotSent
 from shared.fulfillment.sequence import (
     LEASE,
     LONGEST_WAIT,
     MARGIN,
     MOST_ERRORS,
+    Breaker,
     Firing,
     StageRun,
     StageRunner,
@@ -56,6 +57,9 @@ def stages() -> Stages:
 
 
 SCHEDULED = firing_of(DUE, None, PIPELINE)
+AWAY = NotSent("no connection")
+THROTTLED = NotSent("429", 900, Cause.THROTTLED)
+ACCOUNT = NotSent("403", 300, Cause.ACCOUNT)
 
 
 # --- what a firing is ---------------------------------------------------------------------------------------------
@@ -214,7 +218,7 @@ def test_a_run_does_not_wait_beyond_its_time(stages: Stages) -> None:
             pass
         assert run.may_go_on()
         assert run.deadline - stages.clock.now <= timedelta(seconds=LONGEST_WAIT)
-        run.stop()
+        run.stop(AWAY)
         assert not run.may_go_on()
 
     stages.run(ACCEPT, SCHEDULED, work)
@@ -223,8 +227,8 @@ def test_a_run_does_not_wait_beyond_its_time(stages: Stages) -> None:
 def test_an_answer_counts_everything_and_names_the_first_problems(stages: Stages) -> None:
     def work(run: StageRun) -> None:
         run.counts["adopted"] += 1
-        run.report([Malformed(f"A-{number}", "cannot be read") for number in range(MOST_ERRORS + 5)])
-        run.report([Malformed(None, "no id")])
+        for number in range(MOST_ERRORS + 6):
+            run.failed(f"A-{number}", "cannot be read")
 
     answer = stages.run(ACCEPT, SCHEDULED, work)
     assert (answer["failed"], answer["adopted"], answer["left"]) == (MOST_ERRORS + 6, 1, 0)
@@ -232,6 +236,88 @@ def test_an_answer_counts_everything_and_names_the_first_problems(stages: Stages
     assert answer["errors"][0] == {"order_id": "A-0", "message": "cannot be read"}
 
 
-def test_a_problem_without_an_id_is_reported_too(stages: Stages) -> None:
-    answer = stages.run(ACCEPT, SCHEDULED, lambda run: run.report([Malformed(None, "no id")]))
-    assert answer["errors"] == [{"order_id": "?", "message": "no id"}]
+def breaker_after(
+    stages: Stages, *happens: Callable[[StageRun], None], cycle: str = "by-hand"
+) -> Breaker | None:
+    def work(run: StageRun) -> None:
+        for each in happens:
+            each(run)
+
+    stages.run(ACCEPT, Firing(cycle), work)
+    return stages.store.breakers.get(ACCEPT)
+
+
+def blocked(order_id: str, fault: NotSent) -> Callable[[StageRun], None]:
+    return lambda run: run.blocked(order_id, fault)
+
+
+@pytest.mark.parametrize("fault", [AWAY, THROTTLED])
+def test_a_vendor_that_serves_nobody_stops_the_run_at_once(stages: Stages, fault: NotSent) -> None:
+    def work(run: StageRun) -> None:
+        run.blocked("A", fault)
+        assert not run.may_go_on()
+
+    stages.run(ACCEPT, SCHEDULED, work)
+    found = stages.store.breakers[ACCEPT]
+    assert (found.cause, found.reason) == (fault.cause, fault.message)
+
+
+@pytest.mark.parametrize("fault", [ACCOUNT, NotSent("no answer", cause=Cause.UNCLEAR)])
+def test_a_fault_that_may_be_the_order_s_own_stops_the_run_at_the_second_order(
+    stages: Stages, fault: NotSent
+) -> None:
+    def work(run: StageRun) -> None:
+        run.blocked("A", fault)
+        assert run.may_go_on()
+        run.blocked("A", fault)
+        assert run.may_go_on()
+        run.blocked("B", fault)
+        assert not run.may_go_on()
+
+    answer = stages.run(ACCEPT, SCHEDULED, work)
+    assert (answer["left"], answer["failed"]) == (3, 0)
+    assert stages.store.breakers[ACCEPT].cause == fault.cause
+
+
+def test_an_order_after_which_others_are_served_is_named(stages: Stages) -> None:
+    def work(run: StageRun) -> None:
+        run.blocked("A", ACCOUNT)
+        run.worked()
+        run.blocked("C", ACCOUNT)
+        run.worked()
+
+    answer = stages.run(ACCEPT, SCHEDULED, work)
+    assert [error["order_id"] for error in answer["errors"]] == ["A", "C"]
+    assert stages.store.breakers == {}
+
+
+def test_our_account_holds_the_schedule_longer_each_time_and_an_outage_never(stages: Stages) -> None:
+    holds = []
+    for number in range(6):
+        found = breaker_after(stages, blocked("A", ACCOUNT), blocked("B", ACCOUNT), cycle=f"by-hand-{number}")
+        assert found is not None
+        holds.append((found.retry_at - stages.clock.now) // timedelta(minutes=1))
+    assert holds == [5, 10, 20, 40, 60, 60]
+    away = breaker_after(stages, blocked("A", AWAY), cycle="away")
+    assert away is not None
+    assert away.retry_at == stages.clock.now
+
+
+def test_a_held_firing_does_nothing_and_a_call_by_hand_does(stages: Stages) -> None:
+    breaker_after(stages, blocked("A", ACCOUNT), blocked("B", ACCOUNT))
+    held = stages.run(ACCEPT, SCHEDULED, lambda _run: pytest.fail("a held run works"))
+    assert held["held"]["cause"] == "account"
+    assert breaker_after(stages, cycle="again") is None, "a run without a fault closes the breaker"
+
+
+def test_a_run_that_was_late_opens_no_breaker(stages: Stages) -> None:
+    assert breaker_after(stages, blocked("A", NotSent("slept", cause=Cause.LATE))) is None
+
+
+def test_a_read_that_fails_opens_the_breaker_with_its_cause(stages: Stages) -> None:
+    def work(_run: StageRun) -> None:
+        raise VendorUnavailable("401", cause="account")
+
+    with pytest.raises(VendorUnavailable):
+        stages.run(ACCEPT, Firing("by-hand"), work)
+    assert stages.store.breakers[ACCEPT].cause == "account"

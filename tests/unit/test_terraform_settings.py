@@ -60,13 +60,13 @@ def test_terraform_has_a_value_for_what_is_required_and_is_no_secret() -> None:
     [block] = re.findall(
         r"own_settings = merge\(\n(.*?)\n  \)\n", text(TERRAFORM / "functions.tf"), re.DOTALL
     )
-    own = set(re.findall(r"^ +([A-Z][A-Z_]+) += ", block, re.MULTILINE))
+    own = set(re.findall(r"^ +([A-Z][A-Z0-9_]+) += ", block, re.MULTILINE))
     assert {variable for name in FUNCTIONS for variable in settings_of(name)["required"]} <= own
 
 
 def test_code_terraform_and_documentation_have_and_require_the_same_settings() -> None:
     rows = dict(
-        re.findall(r"^\| `([A-Z][A-Z_]+)` \| ([^|]+?) \|", text("docs/configuration.md"), re.MULTILINE)
+        re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \| ([^|]+?) \|", text("docs/configuration.md"), re.MULTILINE)
     )
     kinds = [settings_of(name) for name in FUNCTIONS]
     given = {variable for kind in kinds for variables in kind.values() for variable in variables}

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.http import parse_options_header
 from werkzeug.test import TestResponse
 
 from shared.errors import SettingsInvalid
 from shared.web.body import LIMIT, MOST_ERRORS
 from tests import edge_function
-from tests.edge_function import SECRET
+from tests.edge_function import PAPER, PAPER_NAME, SECRET
 from tests.web_support import JSON, PROBLEM, Log, logged, served
 
 SOURCE = Path(edge_function.__file__)
@@ -53,6 +54,37 @@ def test_a_good_request_is_answered_in_json(client: FlaskClient) -> None:
 def test_a_handler_may_set_status_and_headers(client: FlaskClient) -> None:
     answer = client.get("/things/a b")
     assert (answer.status_code, answer.headers["X-Own"], answer.get_json()) == (201, "yes", {"id": "a b"})
+
+
+def test_a_file_is_answered_as_it_is_to_be_saved_by_its_name_and_kept_by_nobody_on_the_way(
+    client: FlaskClient, log: Log
+) -> None:
+    answer = client.get("/file")
+    assert (answer.status_code, answer.data) == (200, PAPER)
+    headers = {name: answer.headers[name] for name in ("Content-Type", "Content-Length", "Cache-Control")}
+    assert headers == {
+        "Content-Type": "application/pdf",
+        "Content-Length": str(len(PAPER)),
+        "Cache-Control": "no-store",
+    }
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Disposition"] == (
+        'attachment; filename="label _Ltee_  50___.pdf";'
+        " filename*=UTF-8''label%20%22Lt%C3%A9e%22%20%EA%B9%80%2050%25%0D%0A.pdf"
+    )
+    assert log.entries[0]["pages"] == 1
+
+
+def test_the_name_of_a_file_comes_back_whole(client: FlaskClient) -> None:
+    _, options = parse_options_header(client.get("/file").headers["Content-Disposition"])
+    assert options["filename"] == PAPER_NAME
+
+
+def test_head_tells_of_a_file_without_sending_it(client: FlaskClient) -> None:
+    answer = client.head("/file")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Length"] == str(len(PAPER))
 
 
 def test_every_function_answers_its_health(client: FlaskClient) -> None:

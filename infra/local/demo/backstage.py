@@ -61,14 +61,18 @@ class Backstage:
         products: list[Json] = self.report(f"/batches/{batch_id}/products?limit={limit}")["products"]
         return products
 
-    def fire(self, stage: str, cycle: str) -> Json:
+    def fire(self, stage: str, request: Json) -> Json:
         """The stage's answer, also when it failed: the next one runs then too, as in the cloud."""
-        answer: Json = self._http.post(self._parts[stage].url, json={"cycle": cycle}).json()
+        answer: Json = self._http.post(self._parts[stage].url, json=request).json()
         return answer
 
     def orders(self) -> list[Json]:
         orders: list[Json] = self.report("/orders?limit=1000")["orders"]
         return orders
+
+    def findings(self, kind: str) -> list[Json]:
+        findings: list[Json] = self.report(f"/findings?limit=1000&kind={kind}")["findings"]
+        return findings
 
     def orders_equation(self) -> Json:
         return self.report("/reconcile/orders")

@@ -62,6 +62,7 @@ PURPOSES: Mapping[str, str] = {
     "create-labels": "function: buys labels, none twice",
     "update-tracking": "function: pushes tracking numbers",
     "sync-messages": "function: fetches customer messages",
+    "reconcile-orders": "function: compares orders and labels with theirs",
 }
 """A description of each part and job of the stack, for a person who sees it for the first time."""
 
@@ -126,7 +127,7 @@ class Demonstration:
             batch_id = self._take_in(functions)
             self._work_through(functions, backstage, batch_id)
             self._account(functions, backstage, batch_id)
-            OrderDay(self.screen, backstage).perform()
+            OrderDay(self.screen, backstage, self.stack.state.parts["reconcile-orders"].url).perform()
 
     def _address(self, function: Function) -> Address:
         return Address(function, self.stack.url(function), "its log says why")
@@ -212,7 +213,7 @@ def _explained(line: str) -> str:
     """Adds the part's description to the stack's line about it."""
     match line.split():
         case [name, state, seconds, "s"] if name in PURPOSES:
-            return f"  {name:<15} {state:<5} {seconds:>5} s   {PURPOSES[name]}"
+            return f"  {name:<16} {state:<5} {seconds:>5} s   {PURPOSES[name]}"
     return line
 
 

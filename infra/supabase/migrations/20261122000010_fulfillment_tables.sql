@@ -6,19 +6,23 @@ create type order_state as enum (
     'accepted',           -- -> label_created, label_unknown, label_failed, shipped (by hand), refused, cancelled
     'label_unknown',      -- the carrier is asked -> label_created, label_failed, shipped (by hand), cancelled
     'label_failed',       -- a person looks -> accepted (retried), shipped (by hand), cancelled
-    'label_created',      -- -> shipped, tracking_failed, cancelled
-    'tracking_failed',    -- a person looks -> label_created (retried), shipped, cancelled
+    'label_created',      -- -> shipped, tracking_failed, accepted (a person wants another label), cancelled
+    'tracking_failed',    -- a person looks -> label_created (retried), accepted (another label), shipped, cancelled
     'shipped',            -- the end
     'refused',            -- the end
     'cancelled'           -- the end
 );
 
 create type shipment_state as enum (
-    'requested', -- committed before the carrier is called -> bought, unknown, failed
-    'unknown',   -- the call's outcome is not known -> bought, failed
-    'bought',    -- paid for -> undo_due
-    'failed',    -- nothing was bought -> undo_due (the carrier sold it nevertheless)
-    'undo_due'   -- bought but not needed: a person sends the prepared call; the end
+    'requested',  -- committed before the carrier is called -> bought, unknown, failed
+    'unknown',    -- the call's outcome is not known -> bought, failed
+    'bought',     -- paid for -> undo_due
+    'failed',     -- nothing was bought -> bought, undo_due (the carrier sold it nevertheless)
+    'undo_due',   -- paid for and not needed: waits for a person's word -> undo_asked, voided, refunded, disputed
+    'undo_asked', -- a person has said so: the call is sent, the carrier's decision is awaited -> voided, refunded, disputed
+    'voided',     -- never charged; the end
+    'refunded',   -- the carrier gave the money back; the end
+    'disputed'    -- the carrier keeps the money, or a person gave it up -> refunded
 );
 
 create type stage_state as enum (
@@ -31,27 +35,84 @@ create table orders (
     order_id text primary key,
     commercial_id text not null,
     state order_state not null default 'pending_acceptance',
-    reason text, -- of the last move, or for a person to look
-    attention boolean not null default false, -- a person must look
+    state_since timestamptz not null,
+    reason text, -- of the last move
     marketplace_state text not null,
+    marketplace_reason text, -- the marketplace's code of why it is in its state
     ordered_at timestamptz not null,
     marketplace_updated_at timestamptz not null,
     ship_before timestamptz,
     can_ship boolean not null default false,
+    fully_refunded boolean not null default false,
+    shipping_type text, -- the code of the service that the buyer chose
+    deliver_by timestamptz, -- the latest delivery that the buyer was promised
     currency text not null,
     total numeric not null,
     address jsonb, -- null until the marketplace gives it
+    address_override jsonb, -- a person's, used for the label instead: {address, by, note, at}
+    accept_anyway boolean not null default false, -- a person accepts it although no single parcel can carry it
+    refusal jsonb, -- a person refuses it: {by, note, at}; accept-orders tells the marketplace
     carrier_code text,
     carrier_name text,
     tracking_number text,
     stage text, -- the stage that moved it last
     first_seen_at timestamptz not null,
-    updated_at timestamptz not null
+    updated_at timestamptz not null,
+    forgotten_at timestamptz -- when its personal data was removed
 );
 create index orders_by_state on orders (state, ordered_at, order_id);
 create index orders_by_day on orders (first_seen_at);
-create index orders_for_person on orders (updated_at)
-where attention or state in ('acceptance_failed', 'label_failed', 'tracking_failed');
+create index orders_by_deadline on orders (ship_before, order_id) where state not in ('shipped', 'refused', 'cancelled');
+create index orders_to_forget on orders (state_since, order_id)
+where state in ('shipped', 'refused', 'cancelled') and forgotten_at is null;
+
+-- How long an order or its label may stay as it is before a person looks: `within` from its beginning (for pending_acceptance
+-- from the buyer's order), but no later than `before_shipping` ahead of the marketplace's ship-by date. Change a limit with
+-- UPDATE.
+create table order_limits (
+    what text primary key, -- a state of an order, or of its label
+    within interval not null,
+    before_shipping interval, -- null: the ship-by date does not count
+    reason text not null
+);
+insert into order_limits (what, within, before_shipping, reason) values
+('pending_acceptance', '2 hours', null, 'it is not accepted yet; the marketplace cancels it after 24 hours'),
+('acceptance_failed', '0', null, 'the marketplace refused its acceptance'),
+('accepted', '24 hours', '12 hours', 'it has no label yet'),
+('label_unknown', '2 hours', '12 hours', 'the carrier does not say whether it sold the label'),
+('label_failed', '0', null, 'its label cannot be bought'),
+('label_created', '2 hours', '12 hours', 'the marketplace does not confirm that it ships'),
+('tracking_failed', '0', null, 'the marketplace refused its tracking number or its shipping'),
+('label not asked for', '2 hours', null, 'its label could not be asked for at the carrier'),
+('label without PDF', '2 hours', null, 'its label is bought, but no PDF of it can be fetched'),
+('unclear label of an ended order', '2 hours', null, 'it has ended, and the carrier does not say whether it sold the label'),
+('label not needed', '0', null, 'a label is paid for and not needed'),
+('label sold twice', '0', null, 'a label was sold twice'),
+('refund asked for', '30 days', null, 'the carrier has not decided about the refund'),
+('marketplace look', '1 hour', null, 'the account was not compared with the marketplace'), -- older looks verify nothing
+('carrier look', '26 hours', null, 'the account was not compared with the carrier');
+
+-- Whatever a person must know of beside an order's state: each has a beginning, and an end by itself or by a person.
+-- docs/orders.md lists the kinds.
+create table findings (
+    id bigint generated always as identity primary key,
+    kind text not null,
+    subject text not null, -- the order's id, or the carrier's shipment id
+    order_id text, -- null when it concerns no order of ours
+    reason text not null,
+    raw jsonb, -- an answer that cannot be read, with its personal data
+    found_by text not null, -- the stage
+    since timestamptz not null,
+    seen_at timestamptz not null, -- found again
+    closed_at timestamptz,
+    closed_by text, -- null: it ended by itself
+    note text,
+    tried_again boolean not null default false -- that person had it tried again: the same reason opens it anew
+);
+create unique index one_open_finding on findings (kind, subject) where closed_at is null;
+create index findings_by_order on findings (order_id);
+create index findings_by_subject on findings (subject, kind, id);
+create index findings_with_raw on findings (order_id) where raw is not null;
 
 create table order_lines (
     order_id text not null references orders (order_id) on delete cascade,
@@ -60,6 +121,7 @@ create table order_lines (
     quantity bigint not null check (quantity >= 0), -- 0: the line was cancelled
     title text not null,
     price numeric not null,
+    state text not null default '', -- the marketplace's
     primary key (order_id, line_id)
 );
 
@@ -82,14 +144,14 @@ create table shipments (
     request_id text not null unique check (length(request_id) between 1 and 32), -- the idempotency key at the carrier
     request_hash text not null,
     request jsonb not null,
-    backend text not null,
+    backend text not null, -- the carrier's API that the request goes to, and is looked up at
     state shipment_state not null default 'requested',
     call_id uuid not null, -- the last allowed call to the carrier: reports about that call must give it
     called_at timestamptz, -- when that call was allowed; null: certainly no call was made
-    wanted boolean not null default true, -- false: its order ended without it
-    unclear_cycles integer not null default 0 check (unclear_cycles >= 0),
-    unclear_in text, -- the cycle that was counted last
+    wanted boolean not null default true, -- false: its order ended without it, or a person wants another one
+    unclear_since timestamptz, -- the first unclear outcome
     message text, -- the carrier's last message
+    bought_at timestamptz, -- when we learnt of the sale
     shipment_id text,
     tracking_number text,
     label_link text,
@@ -101,19 +163,38 @@ create table shipments (
     label_bytes integer,
     undo jsonb, -- the void or refund call, prepared
     also_sold text[] not null default '{}', -- the carrier's ids of further labels for the same request: paid twice
-    undone_at timestamptz, -- when a person had dealt with `undo` and `also_sold`
+    also_sold_seen text[] not null default '{}', -- those of them that a person has dealt with
+    also_sold_outcome text check (also_sold_outcome in ('voided', 'refunded', 'disputed')), -- how they ended
+    scanned_at timestamptz, -- when the carrier was seen to have it
+    not_needed_since timestamptz, -- a paid label without a use, or a further one, was found
+    undo_by text, -- the person who said that it is to be undone
+    undo_asked_at timestamptz, -- that person's word
+    undo_sent_at timestamptz, -- the carrier took the call
+    undo_ticket text, -- the carrier's number for it
+    undone_at timestamptz, -- it is voided, refunded or disputed
+    undone_by text,
     created_at timestamptz not null,
     updated_at timestamptz not null,
     unique (order_id, sequence),
     check (state <> 'bought' or shipment_id is not null),
-    check (state <> 'undo_due' or undo is not null),
+    check (state not in ('undo_due', 'undo_asked') or undo is not null),
     check ((label_path is null) = (label_sha256 is null))
 );
-create unique index one_live_shipment_per_order on shipments (order_id) where state in ('requested', 'unknown', 'bought');
+create unique index one_live_shipment_per_order on shipments (order_id)
+where wanted and state in ('requested', 'unknown', 'bought');
 create index shipments_unsettled on shipments (created_at) where state in ('requested', 'unknown') and called_at is not null;
 create index shipments_not_wanted on shipments (updated_at) where not wanted and state in ('requested', 'unknown', 'bought');
+create index shipments_money_open on shipments (order_id) where state in ('undo_due', 'undo_asked');
+create index shipments_undo_to_send on shipments (undo_asked_at) where state = 'undo_asked' and undo_sent_at is null;
+create index shipments_not_called on shipments (created_at) where state = 'requested' and called_at is null;
+create index shipments_without_pdf on shipments (bought_at) where state = 'bought' and wanted and label_path is null;
+create index shipments_by_sale on shipments (bought_at) where bought_at is not null;
+create index shipments_by_carrier_id on shipments (shipment_id) where shipment_id is not null;
+create index shipments_sold_twice on shipments (order_id) where also_sold <> '{}';
+create index shipments_by_further_id on shipments using gin (also_sold) where also_sold <> '{}';
 
--- Size of one piece, by the seller's SKU. The settings hold the default for any other SKU.
+-- Size of one piece, by the seller's SKU. `guessed_skus` shows those that are missing here: the settings' default is used for
+-- them.
 create table parcel_sizes (
     sku text primary key,
     weight numeric(7, 3) not null check (weight > 0 and weight <= 30), -- kilograms; the carrier takes no heavier parcel
@@ -129,9 +210,11 @@ create table threads (
     created_at timestamptz not null,
     updated_at timestamptz not null,
     reply_needed_since timestamptz,
-    stored_at timestamptz not null
+    stored_at timestamptz not null,
+    forgotten_at timestamptz -- when its personal data was removed
 );
 create index threads_by_order on threads using gin (order_ids);
+create index threads_to_forget_again on threads (updated_at) where forgotten_at < stored_at;
 
 create table messages (
     message_id text primary key,
@@ -145,6 +228,36 @@ create table messages (
     stored_at timestamptz not null
 );
 create index messages_by_thread on messages (thread_id, sent_at);
+
+-- The files of messages.
+create table message_files (
+    attachment_id text primary key,
+    message_id text not null references messages (message_id) on delete cascade,
+    name text not null,
+    path text, -- on the shelf; null until it is fetched
+    media_type text,
+    bytes integer,
+    problem text, -- the marketplace does not have it
+    stored_at timestamptz
+);
+create index message_files_by_message on message_files (message_id);
+create index message_files_to_fetch on message_files (attachment_id) where path is null and problem is null;
+
+-- People's replies. The marketplace takes a repeated one again, so each call is committed before it is made.
+create table replies (
+    reply_id uuid primary key, -- the caller's: the same one again changes nothing
+    thread_id text not null references threads (thread_id) on delete cascade,
+    body text not null,
+    recipients text[] not null check (recipients <@ '{CUSTOMER,OPERATOR}' and recipients <> '{}'),
+    written_by text not null,
+    created_at timestamptz not null,
+    called_at timestamptz, -- of the last call; null: certainly not called
+    message_id text unique, -- the marketplace's: it is sent
+    sent_at timestamptz,
+    problem text -- the marketplace refuses it
+);
+create index replies_to_be_sent on replies (created_at) where message_id is null and problem is null;
+create index replies_by_thread on replies (thread_id);
 
 create table stage_runs (
     id uuid primary key default gen_random_uuid(),
@@ -165,6 +278,47 @@ create table stage_runs (
 );
 create unique index one_running_run_per_stage on stage_runs (stage) where state = 'running';
 create index stage_runs_by_time on stage_runs (begun_at);
+
+-- A stage that stopped because of a vendor or our account, with its reason: no row while it works.
+create table breakers (
+    stage text primary key,
+    cause text not null, -- away, throttled, account, unclear
+    reason text not null,
+    opened_at timestamptz not null,
+    tried_at timestamptz not null,
+    tries integer not null default 1,
+    retry_at timestamptz not null -- a scheduled run before it does nothing
+);
+
+-- Looks at the outside. `complete` is false for one that had to end before it had read everything.
+create table outside_checks (
+    id bigint generated always as identity primary key,
+    source text not null check (source in ('marketplace', 'carrier')),
+    began_at timestamptz not null,
+    ended_at timestamptz not null,
+    complete boolean not null,
+    result jsonb not null
+);
+create index outside_checks_latest on outside_checks (source, began_at desc) where complete;
+
+-- The carrier's side of the account: every shipment that it lists, by the API that lists it.
+create table carrier_shipments (
+    backend text not null,
+    shipment_id text not null,
+    day date not null, -- of the carrier's list
+    link text not null,
+    request_id text,
+    reference text,
+    tracking_number text,
+    price numeric check (price >= 0),
+    status text,
+    first_listed_at timestamptz not null,
+    last_listed_at timestamptz not null,
+    read_at timestamptz, -- null: only its id is known
+    primary key (backend, shipment_id)
+);
+create index carrier_shipments_by_day on carrier_shipments (day);
+create index carrier_shipments_by_request on carrier_shipments (request_id);
 
 create table cursors (
     name text primary key,

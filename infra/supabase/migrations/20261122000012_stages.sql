@@ -1,5 +1,10 @@
 -- The sequence guard: one call decides whether a stage may begin.
 
+-- The stage's open breaker, or null.
+create function breaker_of(p_stage text) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (select to_jsonb(b) from breakers as b where b.stage = p_stage);
+
 -- `p_before` is the stage before in the cycle, due at `p_before_due`; null for the first. `p_before_due` is null for a cycle that
 -- no schedule fired. `p_owner` is unique to this call. `outcome` is
 --   run    the stage has begun: `tries` counts its beginnings in this cycle
@@ -35,7 +40,9 @@ begin
             raise exception 'this run of % in cycle % has ended', p_stage, p_cycle using errcode = 'PT409';
         end if;
         update stage_runs set lease_until = lease_end where id = own.id;
-        return jsonb_build_object('outcome', 'run', 'tries', own.tries, 'out_of_order', own.out_of_order);
+        return jsonb_build_object(
+            'outcome', 'run', 'tries', own.tries, 'out_of_order', own.out_of_order, 'breaker', breaker_of(p_stage)
+        );
     end if;
     if own.state = 'finished' then
         return jsonb_build_object('outcome', 'ran', 'result', own.result, 'ended_at', own.ended_at);
@@ -67,7 +74,9 @@ begin
     set state = 'running', trigger = excluded.trigger, owner = excluded.owner, lease_until = excluded.lease_until,
         out_of_order = excluded.out_of_order, tries = r.tries + 1, result = null, begun_at = excluded.begun_at, ended_at = null
     returning * into own;
-    return jsonb_build_object('outcome', 'run', 'tries', own.tries, 'out_of_order', own.out_of_order);
+    return jsonb_build_object(
+        'outcome', 'run', 'tries', own.tries, 'out_of_order', own.out_of_order, 'breaker', breaker_of(p_stage)
+    );
 end
 $$;
 
@@ -83,9 +92,11 @@ begin
 end
 $$;
 
--- Ends the run with the function's answer. False: another run has the stage.
+-- Ends the run with the function's answer. `p_fault` is {cause, reason, hold_seconds} when a vendor or our account stopped it: it
+-- opens the stage's breaker, or notes a further try that failed; a run that finished without one closes the breaker. False:
+-- another run has the stage.
 create function end_stage(
-    p_cycle text, p_stage text, p_owner uuid, p_finished boolean, p_result jsonb,
+    p_cycle text, p_stage text, p_owner uuid, p_finished boolean, p_result jsonb, p_fault jsonb default null,
     p_now timestamptz default clock_timestamp()
 ) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
@@ -94,9 +105,21 @@ begin
     set state = case when p_finished then 'finished' else 'failed' end::stage_state, lease_until = null, ended_at = p_now,
         result = p_result
     where cycle = p_cycle and stage = p_stage and owner = p_owner and state = 'running';
-    return found or exists (
-        select from stage_runs
-        where cycle = p_cycle and stage = p_stage and owner = p_owner and state <> 'running' and result = p_result
-    );
+    if not found then
+        return exists (
+            select from stage_runs
+            where cycle = p_cycle and stage = p_stage and owner = p_owner and state <> 'running' and result = p_result
+        );
+    end if;
+    if jsonb_typeof(p_fault) = 'object' then
+        insert into breakers as b (stage, cause, reason, opened_at, tried_at, retry_at)
+        select p_stage, f.cause, f.reason, p_now, p_now, p_now + make_interval(secs => f.hold_seconds)
+        from jsonb_to_record(p_fault) as f (cause text, reason text, hold_seconds double precision)
+        on conflict (stage) do update
+        set cause = excluded.cause, reason = excluded.reason, tried_at = p_now, tries = b.tries + 1, retry_at = excluded.retry_at;
+    elsif p_finished then
+        delete from breakers where stage = p_stage;
+    end if;
+    return true;
 end
 $$;

@@ -1,20 +1,24 @@
 -- Orders. The marketplace's facts and our states are separate: the last reading overwrites the facts; states change by arrow, and
 -- only from the state in which the reason was seen. A transaction locks an order before its shipments.
 
--- Stores the marketplace's facts about orders: `p_orders` is [{order_id, commercial_id, marketplace_state, ordered_at,
--- marketplace_updated_at, ship_before, can_ship, currency, total, address, carrier_code, carrier_name, tracking_number, lines:
--- [{line_id, sku, quantity, title, price}]}]. A new order becomes pending_acceptance. Older or equal
--- facts change nothing; a stored address is never removed. Returns the number of orders that are new by this call.
+-- Stores the marketplace's facts about orders: `p_orders` is [{order_id, commercial_id, marketplace_state, marketplace_reason,
+-- ordered_at, marketplace_updated_at, ship_before, can_ship, fully_refunded, shipping_type, deliver_by, currency, total, address,
+-- carrier_code, carrier_name, tracking_number, lines: [{line_id, sku, quantity, title, price, state}]}]. A new order becomes
+-- pending_acceptance. Older or equal facts change nothing; a stored address is never removed. An order that can be read is no
+-- longer unreadable. Returns the number of orders that are new by this call.
 create function store_orders(p_orders jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns integer
 language plpgsql set search_path = public, pg_temp as $$
 declare
     new_orders integer;
     changed text[];
 begin
+    update findings set closed_at = p_now
+    where kind = 'unreadable' and closed_at is null and subject in (select jsonb_array_elements(p_orders) ->> 'order_id');
     with given as (
         select distinct on (order_id) * from jsonb_to_recordset(p_orders) as t (
-            order_id text, commercial_id text, marketplace_state text, ordered_at timestamptz, marketplace_updated_at timestamptz,
-            ship_before timestamptz, can_ship boolean, currency text, total numeric, address jsonb, carrier_code text,
+            order_id text, commercial_id text, marketplace_state text, marketplace_reason text, ordered_at timestamptz,
+            marketplace_updated_at timestamptz, ship_before timestamptz, can_ship boolean, fully_refunded boolean,
+            shipping_type text, deliver_by timestamptz, currency text, total numeric, address jsonb, carrier_code text,
             carrier_name text, tracking_number text, lines jsonb
         )
         order by order_id, marketplace_updated_at desc
@@ -22,23 +26,28 @@ begin
 
     stored as (
         insert into orders as o (
-            order_id, commercial_id, marketplace_state, ordered_at, marketplace_updated_at, ship_before, can_ship, currency,
-            total, address, carrier_code, carrier_name, tracking_number, stage, first_seen_at, updated_at
+            order_id, commercial_id, marketplace_state, marketplace_reason, ordered_at, marketplace_updated_at, ship_before,
+            can_ship, fully_refunded, shipping_type, deliver_by, currency, total, address, carrier_code, carrier_name,
+            tracking_number, stage, first_seen_at, updated_at, state_since
         )
         select
-            order_id, commercial_id, marketplace_state, ordered_at, marketplace_updated_at, ship_before, can_ship, currency,
-            total, nullif(address, 'null'), carrier_code, carrier_name, tracking_number, p_stage, p_now, p_now
+            order_id, commercial_id, marketplace_state, marketplace_reason, ordered_at, marketplace_updated_at, ship_before,
+            can_ship, fully_refunded, shipping_type, deliver_by, currency, total, nullif(address, 'null'), carrier_code,
+            carrier_name, tracking_number, p_stage, p_now, p_now, p_now
         from given order by order_id
         on conflict (order_id) do update
-        set marketplace_state = excluded.marketplace_state, marketplace_updated_at = excluded.marketplace_updated_at,
-            ship_before = excluded.ship_before, can_ship = excluded.can_ship, total = excluded.total,
-            address = coalesce(excluded.address, o.address), carrier_code = excluded.carrier_code,
-            carrier_name = excluded.carrier_name, tracking_number = excluded.tracking_number, updated_at = p_now
-        where o.marketplace_updated_at <= excluded.marketplace_updated_at and (
-            o.marketplace_state, o.marketplace_updated_at, o.ship_before, o.can_ship, o.total, o.address, o.carrier_code,
-            o.carrier_name, o.tracking_number
+        set marketplace_state = excluded.marketplace_state, marketplace_reason = excluded.marketplace_reason,
+            marketplace_updated_at = excluded.marketplace_updated_at, ship_before = excluded.ship_before,
+            can_ship = excluded.can_ship, fully_refunded = excluded.fully_refunded, shipping_type = excluded.shipping_type,
+            deliver_by = excluded.deliver_by, total = excluded.total, address = coalesce(excluded.address, o.address),
+            carrier_code = excluded.carrier_code, carrier_name = excluded.carrier_name,
+            tracking_number = excluded.tracking_number, updated_at = p_now
+        where o.marketplace_updated_at <= excluded.marketplace_updated_at and o.forgotten_at is null and (
+            o.marketplace_state, o.marketplace_reason, o.marketplace_updated_at, o.ship_before, o.can_ship, o.fully_refunded,
+            o.shipping_type, o.deliver_by, o.total, o.address, o.carrier_code, o.carrier_name, o.tracking_number
         ) is distinct from (
-            excluded.marketplace_state, excluded.marketplace_updated_at, excluded.ship_before, excluded.can_ship, excluded.total,
+            excluded.marketplace_state, excluded.marketplace_reason, excluded.marketplace_updated_at, excluded.ship_before,
+            excluded.can_ship, excluded.fully_refunded, excluded.shipping_type, excluded.deliver_by, excluded.total,
             coalesce(excluded.address, o.address), excluded.carrier_code, excluded.carrier_name, excluded.tracking_number
         )
         returning o.order_id, xmax = 0 as is_new -- an inserted row was never replaced
@@ -48,33 +57,26 @@ begin
     with given as (
         select distinct on (t.order_id, l.line_id) t.order_id, l.*
         from jsonb_to_recordset(p_orders) as t (order_id text, marketplace_updated_at timestamptz, lines jsonb)
+        inner join orders as o on o.order_id = t.order_id and o.marketplace_updated_at <= t.marketplace_updated_at
+            and o.forgotten_at is null
         cross join lateral jsonb_to_recordset(t.lines) as l (
-            line_id text, sku text, quantity bigint, title text, price numeric
+            line_id text, sku text, quantity bigint, title text, price numeric, state text
         )
-        where t.order_id = any (changed)
         order by t.order_id, l.line_id, t.marketplace_updated_at desc
     )
 
-    insert into order_lines as k (order_id, line_id, sku, quantity, title, price)
-    select order_id, line_id, sku, quantity, title, price from given order by order_id, line_id
+    insert into order_lines as k (order_id, line_id, sku, quantity, title, price, state)
+    select order_id, line_id, sku, quantity, title, price, coalesce(state, '') from given order by order_id, line_id
     on conflict (order_id, line_id) do update
-    set sku = excluded.sku, quantity = excluded.quantity, title = excluded.title, price = excluded.price
-    where (k.sku, k.quantity, k.title, k.price)
-        is distinct from (excluded.sku, excluded.quantity, excluded.title, excluded.price);
+    set sku = excluded.sku, quantity = excluded.quantity, title = excluded.title, price = excluded.price, state = excluded.state
+    where (k.sku, k.quantity, k.title, k.price, k.state)
+        is distinct from (excluded.sku, excluded.quantity, excluded.title, excluded.price, excluded.state);
     return new_orders;
 end
 $$;
 
--- True while the order has a needless label that is paid for, and no person has dealt with it.
-create function money_is_open(p_order_id text) returns boolean
-language sql stable set search_path = public, pg_temp
-return exists (
-    select from shipments
-    where order_id = p_order_id and undone_at is null and (state = 'undo_due' or also_sold <> '{}')
-);
-
--- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason, attention}], one for each order. An order in another
--- state stays as it is. Returns the ids that moved, also when the same call moved them before.
+-- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason}], one for each order. An order in another state stays as
+-- it is. Returns the ids that moved, also when the same call moved them before.
 create function move_orders(p_moves jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns text[]
 language plpgsql set search_path = public, pg_temp as $$
 begin
@@ -82,11 +84,8 @@ begin
     where order_id in (select order_id from jsonb_to_recordset(p_moves) as t (order_id text))
     order by order_id for no key update;
     update orders as o
-    set state = given.to_state, reason = given.reason, stage = p_stage, updated_at = p_now,
-        attention = coalesce(given.attention, false) or money_is_open(o.order_id)
-    from jsonb_to_recordset(p_moves) as given (
-        order_id text, from_state order_state, to_state order_state, reason text, attention boolean
-    )
+    set state = given.to_state, reason = given.reason, stage = p_stage, updated_at = p_now
+    from jsonb_to_recordset(p_moves) as given (order_id text, from_state order_state, to_state order_state, reason text)
     where o.order_id = given.order_id and o.state = given.from_state;
     return array(
         select o.order_id
@@ -142,52 +141,44 @@ begin
 end
 $$;
 
--- Keeps the order's state and asks for a person.
-create function ask_for_person(p_order_id text, p_reason text, p_now timestamptz default clock_timestamp()) returns void
-language sql set search_path = public, pg_temp
-begin atomic
-    update orders set attention = true, reason = p_reason, updated_at = p_now
-    where order_id = p_order_id and not (attention and reason is not distinct from p_reason);
-end;
+-- These orders, without unknown ids.
+create function orders_by_id(p_order_ids text[]) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(order_view(o) order by o.order_id), '[]') from orders as o where o.order_id = any (p_order_ids)
+);
 
--- A person has looked: the order returns to the state in which its stage picks it up. Raises PT404, PT409.
-create function retry_order(p_order_id text, p_note text, p_now timestamptz default clock_timestamp()) returns jsonb
+-- Notes what a stage found: `p_findings` is [{kind, subject, order_id, reason, raw}]. Each is noted once while it is open.
+create function add_findings(p_findings jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns void
 language plpgsql set search_path = public, pg_temp as $$
-declare
-    one orders;
 begin
-    select * into one from orders where order_id = p_order_id for no key update;
-    if not found then
-        raise exception 'no order %', p_order_id using errcode = 'PT404';
-    end if;
-    if one.state in ('acceptance_failed', 'label_failed', 'tracking_failed') then
-        update orders
-        set state = case one.state
-                when 'acceptance_failed' then 'pending_acceptance' when 'label_failed' then 'accepted' else 'label_created'
-            end::order_state,
-            reason = p_note, attention = money_is_open(p_order_id), stage = 'a person', updated_at = p_now
-        where order_id = p_order_id
-        returning * into one;
-    elsif one.stage is distinct from 'a person' or one.reason is distinct from p_note then -- else the call is repeated
-        raise exception 'order % is %: there is nothing to retry', p_order_id, one.state using errcode = 'PT409';
-    end if;
-    return order_view(one);
+    perform add_finding(f.kind, f.subject, f.order_id, f.reason, p_stage, nullif(f.raw, 'null'), p_now)
+    from jsonb_to_recordset(p_findings) as f (kind text, subject text, order_id text, reason text, raw jsonb);
 end
 $$;
 
--- One order with its history. Raises PT404.
-create function order_status(p_order_id text) returns jsonb
-language plpgsql stable set search_path = public, pg_temp as $$
+-- Ends findings that no longer hold.
+create function end_findings(p_kind text, p_subjects text[], p_now timestamptz default clock_timestamp()) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    update findings set closed_at = p_now where kind = p_kind and subject = any (p_subjects) and closed_at is null;
+end;
+
+-- A person closes a finding. Raises PT404, and PT409 when it has ended.
+create function close_finding(p_finding bigint, p_by text, p_note text, p_now timestamptz default clock_timestamp()) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
 declare
-    one orders;
+    one findings;
 begin
-    select * into one from orders where order_id = p_order_id;
+    select * into one from findings where id = p_finding for no key update;
     if not found then
-        raise exception 'no order %', p_order_id using errcode = 'PT404';
+        raise exception 'no finding %', p_finding using errcode = 'PT404';
     end if;
-    return order_view(one) || jsonb_build_object('history', (
-        select coalesce(jsonb_agg(to_jsonb(h) - 'order_id' - 'id' order by h.id), '[]')
-        from order_status_history as h where h.order_id = p_order_id
-    ));
+    if one.closed_at is null then
+        update findings set closed_at = p_now, closed_by = p_by, note = p_note where id = p_finding returning * into one;
+    elsif (one.closed_by, one.note) is distinct from (p_by, p_note) then -- else the call is repeated
+        raise exception 'finding % has ended', p_finding using errcode = 'PT409';
+    end if;
+    return to_jsonb(one) - 'raw';
 end
 $$;

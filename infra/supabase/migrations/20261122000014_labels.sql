@@ -37,7 +37,7 @@ begin
     if not found then
         raise exception 'order % is not accepted', p_order_id using errcode = 'PT409';
     end if;
-    select * into shipment from shipments where order_id = p_order_id and state in ('requested', 'unknown', 'bought');
+    select * into shipment from shipments where order_id = p_order_id and wanted and state in ('requested', 'unknown', 'bought');
     if not found then
         insert into shipments (
             order_id, sequence, request_id, request_hash, request, backend, call_id, called_at, created_at, updated_at
@@ -55,10 +55,12 @@ begin
 end
 $$;
 
--- Allows a further call to the carrier with the same request id; `p_call_before` is the last call that the caller knows.
+-- Allows a further call to the carrier with the same request id; `p_call_before` is the last call that the caller knows. A
+-- request that was certainly never sent is replaced by `p_request`, which may be null; one that may have been sent is not.
 -- Returns the shipment, or null: it or its order changed meanwhile, so the carrier must not be called.
 create function note_label_call(
-    p_shipment uuid, p_call_before uuid, p_call uuid, p_now timestamptz default clock_timestamp()
+    p_shipment uuid, p_call_before uuid, p_call uuid, p_request jsonb, p_request_hash text,
+    p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -67,7 +69,12 @@ begin
     if (lock_order_of(p_shipment)).state not in ('accepted', 'label_unknown') then
         return null;
     end if;
-    update shipments set call_id = p_call, called_at = p_now, updated_at = p_now
+    update shipments
+    set call_id = p_call, called_at = p_now, updated_at = p_now,
+        request = case when called_at is null and state = 'requested' then coalesce(p_request, request) else request end,
+        request_hash = case
+            when called_at is null and state = 'requested' then coalesce(p_request_hash, request_hash) else request_hash
+        end
     where id = p_shipment and state in ('requested', 'unknown') and call_id = p_call_before;
     select * into shipment from shipments
     where id = p_shipment and state in ('requested', 'unknown') and call_id = p_call and called_at is not null;
@@ -88,58 +95,63 @@ begin
 end
 $$;
 
--- The outcome of the call is unknown. Counts such cycles, each once; the order becomes label_unknown. After `p_attention_after`
--- cycles a person looks too, also at an order that has ended.
-create function note_label_unknown(
-    p_shipment uuid, p_message text, p_attention_after integer, p_cycle text, p_now timestamptz default clock_timestamp()
-) returns integer
+-- The outcome of the call is unknown; the order becomes label_unknown. False: it is known by now.
+create function note_label_unknown(p_shipment uuid, p_message text, p_now timestamptz default clock_timestamp()) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := lock_order_of(p_shipment);
-    cycles integer;
 begin
     update shipments
-    set state = 'unknown', message = p_message, unclear_in = p_cycle, updated_at = p_now,
-        unclear_cycles = unclear_cycles + (unclear_in is distinct from p_cycle)::integer
-    where id = p_shipment and state in ('requested', 'unknown')
-    returning unclear_cycles into cycles;
+    set state = 'unknown', message = p_message, unclear_since = coalesce(unclear_since, p_now), updated_at = p_now
+    where id = p_shipment and state in ('requested', 'unknown');
     if not found then
-        return 0;
+        return false;
     end if;
-    if one.state in ('accepted', 'label_unknown') then
-        update orders
-        set state = 'label_unknown', reason = p_message, stage = 'create-labels', updated_at = p_now,
-            attention = attention or cycles >= p_attention_after
-        where order_id = one.order_id;
-    elsif cycles >= p_attention_after then
-        perform ask_for_person(one.order_id, p_message, p_now);
-    end if;
-    return cycles;
+    update orders set state = 'label_unknown', reason = p_message, stage = 'create-labels', updated_at = p_now
+    where order_id = one.order_id and state in ('accepted', 'label_unknown');
+    return true;
 end
 $$;
 
--- Stores a paid label before its PDF is fetched. `p_bought` is {shipment_id, tracking_number, label_link, links, price,
--- carrier_status, also_sold, undo}. If its order no longer needs it, or it was sold after it was given up, its undo is due. A
--- further label of the same request is kept in `also_sold`. A person looks at every needless payment. Returns {state}.
+-- Stores a paid label before its PDF is fetched, or what the carrier says of it later. `p_bought` is {shipment_id,
+-- tracking_number, label_link, links, price, carrier_status, also_sold, undo, backend}. A label that was sold although its
+-- request had failed is used if its order still needs one; if the order no longer needs it, its undo is due. A further label of
+-- the same request is kept in `also_sold`. Returns {state}.
 create function note_label_bought(
     p_shipment uuid, p_bought jsonb, p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := lock_order_of(p_shipment);
+    is_needed boolean := one.state in ('accepted', 'label_unknown', 'label_failed') and not exists (
+        select from shipments where order_id = one.order_id and id <> p_shipment and wanted
+            and state in ('requested', 'unknown', 'bought')
+    );
     shipment shipments;
 begin
     update shipments as s
-    set state = case when s.state = 'failed' then 'undo_due' else 'bought' end::shipment_state,
-        undo = case when s.state = 'failed' then p_bought -> 'undo' end, shipment_id = b.shipment_id,
-        tracking_number = b.tracking_number, label_link = b.label_link, links = coalesce(b.links, '{}'), price = b.price,
-        carrier_status = b.carrier_status, message = null, updated_at = p_now
+    set state = case when s.state = 'failed' and not is_needed then 'undo_due' else 'bought' end::shipment_state,
+        undo = case when s.state = 'failed' and not is_needed then p_bought -> 'undo' end,
+        wanted = s.wanted and (s.state <> 'failed' or is_needed),
+        not_needed_since = case when s.state = 'failed' and not is_needed then p_now end,
+        shipment_id = b.shipment_id, tracking_number = b.tracking_number, label_link = b.label_link,
+        links = coalesce(b.links, '{}'), price = b.price, carrier_status = b.carrier_status, message = null, bought_at = p_now,
+        backend = coalesce(b.backend, s.backend),
+        updated_at = p_now
+    from jsonb_to_record(p_bought) as b (
+        shipment_id text, tracking_number text, label_link text, links jsonb, price numeric, carrier_status text, backend text
+    )
+    where s.id = p_shipment and s.state in ('requested', 'unknown', 'failed');
+    update shipments as s -- such as a suspended label that can be used now
+    set tracking_number = b.tracking_number, label_link = b.label_link, links = coalesce(b.links, '{}'),
+        price = coalesce(b.price, s.price), carrier_status = b.carrier_status, updated_at = p_now
     from jsonb_to_record(p_bought) as b (
         shipment_id text, tracking_number text, label_link text, links jsonb, price numeric, carrier_status text
     )
-    where s.id = p_shipment and s.state in ('requested', 'unknown', 'failed');
+    where s.id = p_shipment and s.state = 'bought' and s.shipment_id = b.shipment_id
+        and s.label_path is null and b.label_link is not null and s.label_link is distinct from b.label_link;
     update shipments as s
-    set also_sold = sold.ids, undone_at = null, updated_at = p_now
+    set also_sold = sold.ids, not_needed_since = coalesce(s.not_needed_since, p_now), updated_at = p_now
     from (
         select array_agg(distinct all_ids.sold_id order by all_ids.sold_id) as ids
         from shipments as k
@@ -149,10 +161,12 @@ begin
         where k.id = p_shipment and all_ids.sold_id <> k.shipment_id
     ) as sold
     where s.id = p_shipment and s.also_sold is distinct from sold.ids and sold.ids is not null;
-    update shipments set state = 'undo_due', undo = p_bought -> 'undo', undone_at = null, updated_at = p_now
+    update shipments
+    set state = 'undo_due', undo = p_bought -> 'undo', not_needed_since = coalesce(not_needed_since, p_now), updated_at = p_now
     where id = p_shipment and state = 'bought' and not wanted;
-    update orders set attention = true, updated_at = p_now
-    where order_id = one.order_id and not attention and money_is_open(one.order_id);
+    update orders set state = 'accepted', reason = 'the label was sold nevertheless', stage = 'create-labels', updated_at = p_now
+    where order_id = one.order_id and state = 'label_failed'
+        and exists (select from shipments where id = p_shipment and state = 'bought' and wanted);
     select * into shipment from shipments where id = p_shipment;
     return jsonb_build_object('state', shipment.state);
 end
@@ -170,10 +184,9 @@ begin
     where id = p_shipment and state = 'bought'
         and (label_path, label_sha256, label_bytes) is distinct from (p_path, p_sha256, p_bytes);
     update orders
-    set state = 'label_created', reason = null, attention = money_is_open(one.order_id), stage = 'create-labels',
-        updated_at = p_now
+    set state = 'label_created', reason = null, stage = 'create-labels', updated_at = p_now
     where order_id = one.order_id and state in ('accepted', 'label_unknown')
-        and exists (select from shipments where id = p_shipment and state = 'bought');
+        and exists (select from shipments where id = p_shipment and state = 'bought' and wanted);
     return found or (one.state in ('label_created', 'tracking_failed', 'shipped') and exists (
         select from shipments where id = p_shipment and state = 'bought' and wanted
     ));
@@ -192,7 +205,7 @@ begin
     where id = p_shipment and state in ('requested', 'unknown') and call_id = p_call;
     if found and one.state in ('accepted', 'label_unknown') then
         update orders
-        set state = 'label_failed', reason = p_message, attention = true, stage = 'create-labels', updated_at = p_now
+        set state = 'label_failed', reason = p_message, stage = 'create-labels', updated_at = p_now
         where order_id = one.order_id;
     end if;
 end
@@ -216,40 +229,57 @@ return (
     from (select * from shipments where not wanted and state = 'bought' order by updated_at, id limit p_limit) as s
 );
 
--- The void or refund call is prepared: a person sends it.
+-- The void or refund call is prepared: it waits for a person's word.
 create function note_undo_due(p_shipment uuid, p_undo jsonb, p_now timestamptz default clock_timestamp()) returns void
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    perform lock_order_of(p_shipment);
+    update shipments
+    set state = 'undo_due', undo = p_undo, not_needed_since = coalesce(not_needed_since, p_now), updated_at = p_now
+    where id = p_shipment and state = 'bought' and not wanted;
+end
+$$;
+
+-- Undo calls that a person has asked for and that are not sent yet, the oldest first.
+create function undos_to_send(p_limit integer) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select coalesce(jsonb_agg(to_jsonb(s) order by s.undo_asked_at, s.id), '[]')
+    from (
+        select * from shipments where state = 'undo_asked' and undo_sent_at is null order by undo_asked_at, id limit p_limit
+    ) as s
+);
+
+-- The carrier took the undo call. `p_ticket` is null for a void, which is done with that; a refund is decided later.
+create function note_undo_sent(p_shipment uuid, p_ticket text, p_is_void boolean, p_now timestamptz default clock_timestamp())
+returns void
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    perform lock_order_of(p_shipment);
+    update shipments
+    set undo_sent_at = p_now, undo_ticket = p_ticket, message = null, updated_at = p_now,
+        state = case when p_is_void then 'voided' else 'undo_asked' end::shipment_state,
+        undone_at = case when p_is_void then p_now end, undone_by = case when p_is_void then undo_by end
+    where id = p_shipment and state = 'undo_asked' and undo_sent_at is null;
+end
+$$;
+
+-- The carrier refused the undo call: the money stays there until a person gets it.
+create function note_undo_refused(p_shipment uuid, p_message text, p_now timestamptz default clock_timestamp()) returns void
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := lock_order_of(p_shipment);
 begin
-    update shipments set state = 'undo_due', undo = p_undo, undone_at = null, updated_at = p_now
-    where id = p_shipment and state = 'bought' and not wanted;
+    update shipments set state = 'disputed', message = p_message, undone_at = p_now, updated_at = p_now
+    where id = p_shipment and state = 'undo_asked' and undo_sent_at is null;
     if found then
-        update orders set attention = true, updated_at = p_now where order_id = one.order_id;
+        perform add_finding(
+            'undo_refused', one.order_id, one.order_id,
+            format(
+                'the carrier refused to undo label %s: %s', (select request_id from shipments where id = p_shipment), p_message
+            ),
+            'create-labels', null, p_now
+        );
     end if;
-end
-$$;
-
--- A person has dealt with an order's needless payments: the undo calls are sent, or not worth sending.
--- Raises PT404, and PT409 when there is nothing to undo.
-create function note_undone(p_order_id text, p_note text, p_now timestamptz default clock_timestamp()) returns jsonb
-language plpgsql set search_path = public, pg_temp as $$
-declare
-    one orders;
-begin
-    select * into one from orders where order_id = p_order_id for no key update;
-    if not found then
-        raise exception 'no order %', p_order_id using errcode = 'PT404';
-    end if;
-    if money_is_open(p_order_id) then
-        update shipments set undone_at = p_now, message = p_note, updated_at = p_now
-        where order_id = p_order_id and undone_at is null and (state = 'undo_due' or also_sold <> '{}');
-        update orders set attention = state in ('acceptance_failed', 'label_failed', 'tracking_failed'), updated_at = p_now
-        where order_id = p_order_id
-        returning * into one;
-    elsif not exists (select from shipments where order_id = p_order_id and undone_at is not null and message = p_note) then
-        raise exception 'order % has nothing to undo', p_order_id using errcode = 'PT409';
-    end if;
-    return order_view(one);
 end
 $$;

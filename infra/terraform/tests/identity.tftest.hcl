@@ -166,6 +166,67 @@ run "refuses_a_public_smoke_caller" {
   }
 }
 
+run "the_carrier_is_open_to_the_stages_that_ask_it" {
+  assert {
+    condition = toset([
+      for key, right in google_secret_manager_secret_iam_member.reader : split("/", key)[0]
+      if endswith(right.secret_id, "/canada-post-api-password")
+    ]) == toset(["create-labels", "reconcile-orders"])
+    error_message = "Another function than create-labels and reconcile-orders can call the carrier, or one of them cannot."
+  }
+}
+
+run "gives_an_optional_secret_that_exists_to_the_functions_that_read_it" {
+  variables {
+    settings         = { CANADA_POST_OTHER_API_USER = "the-user-of-the-other-api" }
+    optional_secrets = ["CANADA_POST_OTHER_API_PASSWORD"]
+  }
+
+  assert {
+    condition = toset([
+      for name, function in google_cloudfunctions2_function.function : name
+      if contains([for secret in function.service_config[0].secret_environment_variables : secret.key], "CANADA_POST_OTHER_API_PASSWORD")
+    ]) == toset(["create-labels", "reconcile-orders"])
+    error_message = "The other API's password does not reach exactly the functions that read it."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["create-labels", "reconcile-orders"] :
+      google_secret_manager_secret_iam_member.reader["${name}/CANADA_POST_OTHER_API_PASSWORD"].secret_id
+      == "projects/a-project/secrets/canada-post-other-api-password"
+    ])
+    error_message = "A function gets a secret that it may not read."
+  }
+}
+
+run "refuses_an_optional_secret_that_no_function_reads" {
+  command         = plan
+  expect_failures = [var.optional_secrets]
+
+  variables {
+    optional_secrets = ["CANADA_POST_OTHER_PASSWORD"]
+  }
+}
+
+run "refuses_half_of_the_other_apis_credentials" {
+  command         = plan
+  expect_failures = [var.optional_secrets]
+
+  variables {
+    settings = { CANADA_POST_OTHER_API_USER = "the-user-of-the-other-api" }
+  }
+}
+
+run "refuses_an_optional_secret_as_a_setting" {
+  command         = plan
+  expect_failures = [var.settings]
+
+  variables {
+    settings = { CANADA_POST_OTHER_API_PASSWORD = "in plain sight" }
+  }
+}
+
 run "refuses_a_secret_as_a_setting" {
   command         = plan
   expect_failures = [var.settings]

@@ -32,8 +32,8 @@ run "alerts" {
   assert {
     condition = length(setsubtract(
       [
-        "dead-letters", "stage-failed", "stage-late", "oldest-record", "manual-overdue", "labels-unknown", "queue-depth",
-        "error-rate", "daily-limit", "sweep-silent",
+        "dead-letters", "stage-failed", "stage-late", "oldest-record", "manual-overdue", "labels-unknown", "orders-unmatched",
+        "look-old", "breaker-open", "queue-depth", "error-rate", "daily-limit", "sweep-silent",
       ],
       keys(google_monitoring_alert_policy.alert)
     )) == 0
@@ -120,6 +120,26 @@ run "silence_raises_no_alert_while_the_jobs_are_paused" {
       && alltrue([for job in google_cloud_scheduler_job.job : job.paused])
     )
     error_message = "Alerts on silence are on while the jobs are paused, or other alerts are off."
+  }
+}
+
+run "the_account_is_watched_by_its_own_limits" {
+  assert {
+    condition = {
+      for condition in google_monitoring_alert_policy.alert["look-old"].conditions :
+      regex("/([a-z_]+_look_seconds)", condition.condition_threshold[0].filter)[0] => condition.condition_threshold[0].threshold_value
+    } == { marketplace_look_seconds = 3600, carrier_look_seconds = 93600 }
+    error_message = "A look may be older than the table order_limits allows before somebody hears of it."
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.alert["breaker-open"].conditions[0].condition_threshold[0].duration == "1800s"
+    error_message = "A stage may be stopped for longer than half an hour before somebody hears of it."
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.alert["orders-unmatched"].conditions[0].condition_threshold[0].threshold_value == 0
+    error_message = "A contradiction between the account and the outside raises no alert."
   }
 }
 

@@ -77,6 +77,15 @@ class Folder:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise errors.no_object() from error
 
+    def remove(self, bucket: str, key: str) -> bool:
+        """False: there is no such object."""
+        path = self._path(bucket, key)
+        if not path.is_file():
+            return False
+        path.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        return True
+
     def list(self, bucket: str, prefix: str) -> Iterator[StoredObject | str]:
         """Yields what lies directly below a prefix: objects by the last part of their name, folders as text."""
         folder = self._path(bucket, prefix) if prefix.strip("/") else self._bucket(bucket)

@@ -43,6 +43,12 @@ class _Search(BaseModel):
     sortBy: _Order = _Order()  # noqa: N815  # the API's name
 
 
+class _Removal(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    prefixes: list[str]
+
+
 class StorageRoutes:
     """`authenticate` checks the key, returns the caller or raises."""
 
@@ -54,6 +60,7 @@ class StorageRoutes:
         key = "{bucket}/{key:path}"
         return [
             Route(f"{_OBJECT}/list/{{bucket}}", self.list, methods=["POST"]),
+            Route(f"{_OBJECT}/{{bucket}}", self.remove, methods=["DELETE"]),
             Route(f"{_OBJECT}/info/{key}", self.info, methods=["GET"]),
             Route(f"{_OBJECT}/{key}", self.download, methods=["GET"]),
             Route(f"{_OBJECT}/{key}", self.upload, methods=["POST", "PUT"]),
@@ -113,6 +120,19 @@ class StorageRoutes:
             found.reverse()
         page = found[search.offset : search.offset + search.limit]
         return JSONResponse([_entry(bucket, search.prefix, each) for each in page])
+
+    async def remove(self, request: Request) -> Response:
+        """Answers with the objects that were there."""
+        self._admit(request)
+        try:
+            keys = _Removal.model_validate_json(await request.body()).prefixes
+        except ValidationError as problem:
+            raise errors.not_imitated(f"this removal ({problem.error_count()} fields)") from problem
+        bucket = request.path_params["bucket"]
+        removed = await run_in_threadpool(lambda: [key for key in keys if self._folder.remove(bucket, key)])
+        return JSONResponse(
+            [{"bucket_id": bucket, "name": key, "id": _ident(bucket, key)} for key in removed]
+        )
 
     async def anything_else(self, request: Request) -> Response:
         self._admit(request)

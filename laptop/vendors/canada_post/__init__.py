@@ -1,1 +1,1 @@
-"""A sandbox of Canada Post: both shipping APIs with common books. It sells one more label for each request."""
+"""A sandbox of Canada Post: both shipping APIs, in one set of books. It sells one more label for each request."""

@@ -5,21 +5,22 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from laptop.faults import CONTROL, Fault, FaultKind, FaultPlan, FaultyApp, fault_routes
+from laptop.faults import Fault, FaultKind, FaultPlan, FaultyApp, fault_routes
 from laptop.vendors.canada_post import json_face, xml_face
+from laptop.vendors.canada_post.controls import control_routes
 from laptop.vendors.canada_post.json_face import JsonFace
 from laptop.vendors.canada_post.orders import Problem
-from laptop.vendors.canada_post.post_office import Behaviour, PostOffice
+from laptop.vendors.canada_post.post_office import PostOffice
 from laptop.vendors.canada_post.replies import Recorder, Reply
 from laptop.vendors.canada_post.xml_face import XmlFace
 from laptop.vendors.common.access import Account
 from laptop.vendors.common.clock import SettableClock, clock_routes
-from laptop.vendors.common.control import health_route, read_body, revocation_route
 
+_XML = ("/rs/", "/vis/")
 _EVERY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
@@ -30,7 +31,7 @@ def build_app(
     plan = FaultPlan()
 
     async def unknown(request: Request) -> Response:
-        is_xml = request.url.path.startswith("/rs/")
+        is_xml = request.url.path.startswith(_XML)
         answer = (
             xml_face.problem(404) if is_xml else json_face.gateway(404, "Not Found", "No resources match")
         )
@@ -40,7 +41,7 @@ def build_app(
         routes=[
             *fault_routes(plan),
             *clock_routes(clock),
-            *_control_routes(office, facts),
+            *control_routes(office, facts),
             *XmlFace(office, xml, recorder).routes(),
             *JsonFace(office, json, recorder).routes(),
             Route("/{path:path}", unknown, methods=_EVERY_METHOD),
@@ -49,7 +50,7 @@ def build_app(
 
     async def by_api(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI's own
         """A fault's answer has the shape of the API that it strikes."""
-        is_xml = scope["type"] == "http" and scope["path"].startswith("/rs/")
+        is_xml = scope["type"] == "http" and scope["path"].startswith(_XML)
         await (faulty_xml if is_xml else faulty_json)(scope, receive, send)
 
     faulty_xml = FaultyApp(app, plan, _xml_fault, recorder.record_unserved)
@@ -73,27 +74,3 @@ def _json_fault(fault: Fault) -> Response:
     if status == 401:  # noqa: PLR2004  # HTTP's own
         return json_face.gateway(401, "Unauthorized", "Injected by the fault plan")
     return json_face.problem(status, [Problem("9111", "Injected by the fault plan")])
-
-
-def _control_routes(office: PostOffice, facts: Mapping[str, Any]) -> list[Route]:
-    async def books(request: Request) -> Response:
-        query = request.query_params
-        return JSONResponse(office.books.report(query.get("request_id"), query.get("reference")))
-
-    async def settings(request: Request) -> Response:
-        if request.method == "PUT":
-            behaviour = await read_body(request, Behaviour)
-            if isinstance(behaviour, Response):
-                return behaviour
-            kept = office.behaviour.model_dump() | behaviour.model_dump(exclude_unset=True)
-            office.behave(Behaviour.model_validate(kept))
-        elif request.method == "DELETE":
-            office.behave(Behaviour())
-        return JSONResponse(office.behaviour.model_dump())
-
-    return [
-        health_route(lambda: facts),
-        Route(f"{CONTROL}books", books),
-        Route(f"{CONTROL}settings", settings, methods=["GET", "PUT", "DELETE"]),
-        revocation_route(office.books.tokens.revoke_all),
-    ]

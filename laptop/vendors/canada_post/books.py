@@ -19,7 +19,7 @@ _SCHEMA = """
         request_id TEXT,
         reference TEXT,
         api TEXT NOT NULL,            -- json or xml
-        status TEXT NOT NULL,         -- created, transmitted, suspended, void, refunded
+        status TEXT NOT NULL,         -- created, transmitted, suspended, void, refund_asked, refunded, forgotten
         sold_at TEXT NOT NULL,
         due TEXT NOT NULL,            -- dollars
         order_json TEXT NOT NULL,
@@ -27,6 +27,11 @@ _SCHEMA = """
     );
     CREATE INDEX IF NOT EXISTS shipments_request ON shipments (request_id);
     CREATE INDEX IF NOT EXISTS shipments_reference ON shipments (reference);
+    CREATE TABLE IF NOT EXISTS scans (
+        number INTEGER PRIMARY KEY,   -- of the sale
+        time TEXT NOT NULL,
+        delivered INTEGER NOT NULL
+    );
     CREATE TABLE IF NOT EXISTS calls (
         id INTEGER PRIMARY KEY,
         time TEXT NOT NULL,
@@ -60,6 +65,23 @@ class Shipment:
     order_json: str
     label_asked: int = 0
 
+    def shown(self) -> dict[str, object]:
+        """The fields that a control shows."""
+        hidden = {"number", "customer", "order_json", "label_asked"}
+        return {name: value for name, value in asdict(self).items() if name not in hidden}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The last scan of a parcel; `time` in UTC, ISO 8601."""
+
+    time: str
+    delivered: bool
+
+    @property
+    def event(self) -> str:
+        return "Delivered" if self.delivered else "Item accepted at the Post Office"
+
 
 @dataclass(frozen=True)
 class Call:
@@ -91,14 +113,21 @@ class Books:
         self.database.insert("shipments", asdict(shipment))
 
     def _shipments(self, where: str, *values: object) -> list[Shipment]:
-        rows = self.database.rows(f"SELECT * FROM shipments WHERE {where} ORDER BY number", *values)  # noqa: S608  # our own constants
+        query = f"SELECT * FROM shipments WHERE ({where}) AND status != 'forgotten' ORDER BY number"  # noqa: S608  # our own constants
+        rows = self.database.rows(query, *values)
         return [Shipment(**row) for row in rows]
 
     def of_request(self, customer: str, request_id: str) -> list[Shipment]:
         return self._shipments("customer = ? AND request_id = ?", customer, request_id)
 
-    def of_pin(self, customer: str, pin: str) -> list[Shipment]:
-        return self._shipments("customer = ? AND tracking_pin = ?", customer, pin)
+    def of_pin(self, pin: str) -> list[Shipment]:
+        return self._shipments("tracking_pin = ?", pin)
+
+    def sold_between(self, customer: str, begin: datetime, end: datetime) -> list[Shipment]:
+        """From `begin`, and before `end`."""
+        return self._shipments(
+            "customer = ? AND sold_at >= ? AND sold_at < ?", customer, stamp(begin), stamp(end)
+        )
 
     def shipment(self, shipment_id: str) -> Shipment | None:
         return next(iter(self._shipments("shipment_id = ?", shipment_id)), None)
@@ -112,6 +141,18 @@ class Books:
     def set_status(self, shipment_id: str, status: str) -> None:
         self.database.rows("UPDATE shipments SET status = ? WHERE shipment_id = ?", status, shipment_id)
 
+    def set_price(self, shipment_id: str, due: Decimal) -> None:
+        self.database.rows("UPDATE shipments SET due = ? WHERE shipment_id = ?", str(due), shipment_id)
+
+    def set_scan(self, number: int, scan: Scan | None) -> None:
+        self.database.rows("DELETE FROM scans WHERE number = ?", number)
+        if scan is not None:
+            self.database.insert("scans", {"number": number, **asdict(scan)})
+
+    def scan(self, number: int) -> Scan | None:
+        rows = self.database.rows("SELECT time, delivered FROM scans WHERE number = ?", number)
+        return Scan(rows[0]["time"], bool(rows[0]["delivered"])) if rows else None
+
     # --- calls ----------------------------------------------------------------------------------------------
 
     def record(self, call: Call) -> None:
@@ -122,6 +163,12 @@ class Books:
             "SELECT count(*) AS calls FROM calls WHERE time >= ? AND outcome != 'throttled'", stamp(since)
         )
         return int(rows[0]["calls"])
+
+    def clear(self) -> None:
+        """Forgets all sales and calls."""
+        with self.database.transaction():
+            self.database.rows("DELETE FROM shipments")
+            self.database.rows("DELETE FROM calls")
 
     def report(self, request_id: str | None = None, reference: str | None = None) -> dict[str, Any]:
         """The sales, in all and for each request and reference, and the calls by outcome."""
@@ -138,21 +185,12 @@ class Books:
             "labels_sold": len(sold),
             "live": len(live),
             "charged": str(sum((Decimal(shipment.due) for shipment in live), Decimal(0))),
+            "apis": dict(Counter(shipment.api for shipment in sold)),
             "requests": dict(requests),
             "references": dict(Counter(shipment.reference for shipment in sold if shipment.reference)),
             "sold_twice": sorted(request for request, times in requests.items() if times > 1),
             "calls": {row["outcome"]: row["calls"] for row in calls},
         }
         if request_id is not None or reference is not None:
-            shown = (
-                "shipment_id",
-                "tracking_pin",
-                "request_id",
-                "reference",
-                "api",
-                "status",
-                "sold_at",
-                "due",
-            )
-            report["shipments"] = [{name: getattr(shipment, name) for name in shown} for shipment in sold]
+            report["shipments"] = [shipment.shown() for shipment in sold]
         return report

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -26,8 +26,8 @@ OPTIONS = frozenset(
     {"SO", "COV", "COD", "DC", "D2PO", "HFP", "DNS", "LAD", "PA18", "PA19", "RASE", "RTS", "ABAN"}
 )
 METHODS = frozenset({"Account", "CreditCard", "SupplierAccount"})
-_HEAVIEST = 30  # kilograms
-_POSTAL_CODE = r"[A-Z]\d[A-Z]\d[A-Z]\d"
+HEAVIEST = 30  # kilograms
+POSTAL_CODE = r"[A-Z]\d[A-Z]\d[A-Z]\d"
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ Yes = Annotated[bool, AfterValidator(_only_true)]
 Length = Annotated[Decimal, Field(gt=0, le=Decimal("999.9"), decimal_places=1)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Address(_Part):
+class Address(Part):
     address_line_1: Line
     address_line_2: Name | None = None
     city: Annotated[str, _text(40, 1)]
@@ -70,14 +70,14 @@ class Address(_Part):
     postal_zip_code: Annotated[str, _text(14, 1)] | None = None
 
 
-class Sender(_Part):
+class Sender(Part):
     name: Name | None = None
     company: Name
     contact_phone: Phone
     address_details: Address
 
 
-class Destination(_Part):
+class Destination(Part):
     name: Name | None = None
     company: Name | None = None
     additional_address_info: Name | None = None
@@ -85,20 +85,20 @@ class Destination(_Part):
     address_details: Address
 
 
-class Option(_Part):
+class Option(Part):
     option_code: Annotated[str, _text(10, 1)]
     option_amount: Annotated[Decimal, Field(gt=0, decimal_places=2)] | None = None
     option_qualifier_1: bool | None = None
     option_qualifier_2: Annotated[str, _text(12)] | None = None
 
 
-class Dimensions(_Part):
+class Dimensions(Part):
     length: Length
     width: Length
     height: Length
 
 
-class Parcel(_Part):
+class Parcel(Part):
     weight: Annotated[Decimal, Field(gt=0, le=Decimal("999.999"), decimal_places=3)]
     dimensions: Dimensions | None = None
     unpackaged: bool | None = None
@@ -106,24 +106,31 @@ class Parcel(_Part):
     oversized: bool | None = None
 
 
-class PrintPreferences(_Part):
+class Notification(Part):
+    email: Annotated[str, _text(60, 3)]
+    on_shipment: bool
+    on_exception: bool
+    on_delivery: bool
+
+
+class PrintPreferences(Part):
     output_format: Literal["8.5x11", "4x6"] = "8.5x11"
     encoding: Literal["PDF", "ZPL"] = "PDF"
 
 
-class Preferences(_Part):
+class Preferences(Part):
     show_packing_instructions: bool
     show_postage_rate: bool | None = None
     show_insured_value: bool | None = None
 
 
-class References(_Part):
+class References(Part):
     cost_centre: Annotated[str, _text(30)] | None = None
     customer_ref_1: Annotated[str, _text(35)] | None = None
     customer_ref_2: Annotated[str, _text(35)] | None = None
 
 
-class Settlement(_Part):
+class Settlement(Part):
     paid_by_customer: Digits | None = None
     contract_id: Digits | None = None
     cif_shipment: Yes | None = None
@@ -131,25 +138,26 @@ class Settlement(_Part):
     promo_code: Annotated[str, _text(10)] | None = None
 
 
-class Delivery(_Part):
+class Delivery(Part):
     service_code: Annotated[str, _text(32, 1)]
     sender: Sender
     destination: Destination
     options: Annotated[tuple[Option, ...], Field(max_length=20)] = ()
     parcel_characteristics: Parcel
+    notification: Notification | None = None
     print_preferences: PrintPreferences = PrintPreferences()
     preferences: Preferences
     references: References = References()
     settlement_info: Settlement
 
 
-class Order(_Part):
+class Order(Part):
     customer_request_id: Annotated[str, _text(35)] | None = None
     group_id: Annotated[str, _text(32, 1)] | None = None
     transmit_shipment: Yes | None = None
     quickship_label_requested: bool | None = None
     cpc_pickup_indicator: Yes | None = None
-    requested_shipping_point: Annotated[str, Field(pattern=f"^{_POSTAL_CODE}$")] | None = None
+    requested_shipping_point: Annotated[str, Field(pattern=f"^{POSTAL_CODE}$")] | None = None
     shipping_point_id: Annotated[str, _text(4)] | None = None
     expected_mailing_date: date | None = None
     provide_pricing_info: Yes | None = None
@@ -163,15 +171,19 @@ class Order(_Part):
         return self
 
 
+def misfits(wrong: ValidationError, root: str) -> list[Problem]:
+    return [
+        Problem(None, f"{'.'.join(map(str, error['loc'])) or root}: {error['msg']}")
+        for error in wrong.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
 def read_order(fields: object, today: date) -> Order | list[Problem]:
     """The order, or all of its problems."""
     try:
         order = Order.model_validate(fields)
     except ValidationError as wrong:
-        return [
-            Problem(None, f"{'.'.join(map(str, error['loc'])) or 'shipment'}: {error['msg']}")
-            for error in wrong.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        return misfits(wrong, "shipment")
     return [Problem(code, text) for is_broken, code, text in _rules(order, today) if is_broken] or order
 
 
@@ -182,62 +194,16 @@ def _rules(order: Order, today: date) -> Iterator[tuple[bool, str, str]]:
     to, method = destination.address_details, payment.intended_method_of_payment
     mailing_day = order.expected_mailing_date or today
     options = {option.option_code for option in spec.options}
-    has_contract = payment.contract_id is not None and payment.paid_by_customer is not None
+    has_contract = payment.contract_id is not None  # without another payer the mailer pays
     postal_code = to.postal_zip_code or ""
     yield spec.service_code not in SERVICES, "10028", "The service code is invalid"
     yield to.country_code.upper() != "CA", "3000", "The service and the country do not fit"
     yield not (destination.name or destination.company), "1159", "A destination name or company is required"
     yield to.prov_state not in PROVINCES, "1156", "The destination province is invalid"
-    yield not re.fullmatch(_POSTAL_CODE, postal_code), "1157", "The destination postal code is invalid"
+    yield not re.fullmatch(POSTAL_CODE, postal_code), "1157", "The destination postal code is invalid"
     yield mailing_day < today, "1622", "The mailing date is in the past"
-    yield parcel.weight > _HEAVIEST, "9111", "There is no service available for this weight"
+    yield parcel.weight > HEAVIEST, "9111", "There is no service available for this weight"
     yield not options <= OPTIONS, "9109", "There is no service available with these options"
     yield method not in METHODS, "1711", "The method of payment is invalid"
     yield method == "Account" and not has_contract, "2506", "A contract is required to pay by account"
     yield spec.print_preferences.encoding == "ZPL", "9191", "The sandbox draws PDF only"
-
-
-# --- prices: made up from service, weight and province alone, so always the same ------------------------------
-
-_BASE = {"DOM.RP": "9.10", "DOM.EP": "11.40", "DOM.XP": "15.25", "DOM.XP.CERT": "17.80", "DOM.PC": "24.90"}
-_PER_KILOGRAM = Decimal("1.35")
-_ZONES = {
-    **dict.fromkeys(("ON", "QC"), Decimal("1.00")),
-    **dict.fromkeys(("NB", "NS", "PE", "MB", "SK"), Decimal("1.20")),
-    **dict.fromkeys(("AB", "BC", "NL"), Decimal("1.35")),
-    **dict.fromkeys(("NT", "NU", "YT"), Decimal("2.10")),
-}
-_FUEL = Decimal("0.115")
-_HARMONIZED = {"ON": "0.13", "NB": "0.15", "NL": "0.15", "NS": "0.14", "PE": "0.15"}
-_GOODS = Decimal("0.05")
-
-
-@dataclass(frozen=True)
-class Price:
-    """Dollars; `due` is the amount to pay."""
-
-    base: Decimal
-    fuel: Decimal
-    gst: Decimal
-    hst: Decimal
-
-    @property
-    def before_tax(self) -> Decimal:
-        return self.base + self.fuel
-
-    @property
-    def due(self) -> Decimal:
-        return self.before_tax + self.gst + self.hst
-
-
-def price(service: str, weight: Decimal, province: str) -> Price:
-    base = _cents((Decimal(_BASE.get(service, "5.00")) + _PER_KILOGRAM * weight) * _ZONES[province])
-    fuel = _cents(base * _FUEL)
-    harmonized = province in _HARMONIZED
-    hst = _cents((base + fuel) * Decimal(_HARMONIZED[province])) if harmonized else Decimal("0.00")
-    gst = Decimal("0.00") if harmonized else _cents((base + fuel) * _GOODS)
-    return Price(base, fuel, gst, hst)
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

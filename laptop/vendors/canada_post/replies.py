@@ -1,6 +1,8 @@
 """One call's reply: the entry in the books, made before the answer leaves, and the links in the answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -75,3 +77,14 @@ def written(address: str, path: str, style: str) -> str:
     if style == "quoted":
         return f' "{address}" '
     return path if style == "relative" else address
+
+
+def day_asked(query: Mapping[str, str], flag: str) -> tuple[date, int] | None:
+    """The day and the limit of a list of a day's shipments; None for any other query."""
+    if not {flag, "date"} <= set(query) <= {flag, "date", "limit"} or query[flag] != "true":
+        return None
+    try:
+        day, limit = datetime.strptime(query["date"], "%Y%m%d").date(), int(query.get("limit", "100"))  # noqa: DTZ007  # a day
+    except ValueError:
+        return None
+    return (day, limit) if limit > 0 else None

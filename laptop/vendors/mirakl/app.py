@@ -21,13 +21,14 @@ from laptop.vendors.mirakl.market import Asked, Market, Operation
 
 @dataclass(frozen=True)
 class _Served:
-    """One call of the API; `open` ones need no key."""
+    """One call of the API; `open` ones need no key. `takes` is the content type of a body."""
 
     name: str
     method: str
     path: str
     operation: Operation
     open: bool = False
+    takes: str = "application/json"
 
 
 _CALLS = (
@@ -38,6 +39,14 @@ _CALLS = (
     _Served("SH21", "GET", "/api/shipping/carriers", shop_calls.carriers),
     _Served("M10", "GET", "/api/inbox/threads/{thread_id}", inbox_calls.show_thread),
     _Served("M11", "GET", "/api/inbox/threads", inbox_calls.list_threads),
+    _Served(
+        "M12",
+        "POST",
+        "/api/inbox/threads/{thread_id}/message",
+        inbox_calls.reply,
+        takes="multipart/form-data",
+    ),
+    _Served("M13", "GET", "/api/inbox/threads/{attachment_id}/download", inbox_calls.download),
     _Served("A01", "GET", "/api/account", shop_calls.account),
     _Served("V01", "GET", "/api/version", shop_calls.version, open=True),
 )
@@ -59,7 +68,8 @@ class _Face:
             body = await request.body()
             now = self._market.clock()
             refusal = self._refusal(request, call, body)
-            asked = Asked(request.path_params, request.query_params, body, now)
+            kind = request.headers.get("content-type", "")
+            asked = Asked(request.path_params, request.query_params, body, now, kind)
             if refusal is None:
                 self._market.orders.settle(now)
             made = refusal or call.operation(self._market, asked)
@@ -76,7 +86,7 @@ class _Face:
         if not any(kind in accepted for kind in ("application/json", "application/*", "*/*")):
             return error(406, "Not Acceptable")
         sent = headers.get("content-type", "").split(";")[0].strip().lower()
-        if body and sent != "application/json":
+        if body and sent != call.takes:
             return error(415, "Unsupported Media Type")
         wait = self._market.limit.take(self._market.clock())
         if wait is not None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,17 +16,18 @@ from laptop.vendors.common.clock import clock_routes
 from laptop.vendors.common.control import health_route, read_body
 from laptop.vendors.common.database import stamp
 from laptop.vendors.mirakl.generation import buyer, conversation, lines
-from laptop.vendors.mirakl.inbox import NewMessage
-from laptop.vendors.mirakl.lifecycle import ENDED, STATES, Delays
+from laptop.vendors.mirakl.inbox import File, NewMessage
+from laptop.vendors.mirakl.lifecycle import ENDED, ENDED_LINES, STATES, Delays
 from laptop.vendors.mirakl.market import CallLimit, Market
 from laptop.vendors.mirakl.orders import Filter, NewOrder
-from laptop.vendors.mirakl.rendering import merged, shown
+from laptop.vendors.mirakl.rendering import line_changed, merged, shown
 
 _MOST_ORDERS = 1_000_000_000
 
 
 Ident = Annotated[str, Field(pattern=r"^[^\s,/?#]{1,100}$")]
 State = Literal[STATES]  # type: ignore[valid-type]  # the tuple of the life cycle is the list
+Service = Annotated[str, Field(min_length=1, max_length=50)]
 _SHIP_WITHIN = timedelta(days=4)
 
 
@@ -44,14 +45,44 @@ class LineSpec(_Body):
 
 
 class OrderSpec(_Body):
-    """Missing fields are made up. `address` changes a made-up address; `overrides` changes OR11's answer."""
+    """Missing fields are made up. `address` changes a made-up address; `overrides` changes OR11's answer.
+
+    `shipping_type` is the code of the service that the buyer chose, `deliver_by` the latest delivery.
+    """
 
     order_id: Ident | None = None
     state: State = "WAITING_ACCEPTANCE"
     created_at: AwareDatetime | None = None
     lines: Annotated[tuple[LineSpec, ...], Field(min_length=1)] | None = None
     address: Mapping[str, Any] | None = None
+    shipping_type: Service = "STD"
+    deliver_by: AwareDatetime | None = None
     overrides: Mapping[str, Any] = {}
+
+
+class OrderChange(_Body):
+    """The body of `PUT /_control/orders/{order_id}`: changes the order itself, unlike overrides.
+
+    `can_shop_ship` null means what the state says.
+    """
+
+    state: State | None = None
+    reason_code: str | None = None
+    fully_refunded: bool = False
+    can_shop_ship: bool | None = None
+    address: Mapping[str, Any] = {}
+    shipping_type: Service = "STD"
+    deliver_by: AwareDatetime | None = None
+
+
+class LineChange(_Body):
+    """The body of `PUT /_control/orders/{order_id}/lines/{line_id}`.
+
+    `quantity` units are cancelled or refunded; without it all are. Only then the line has the new state.
+    """
+
+    state: State | Literal["INCIDENT_OPEN", "REFUNDED"]
+    quantity: int | None = Field(default=None, ge=1)
 
 
 class NewOrders(_Body):
@@ -69,10 +100,26 @@ class Overrides(_Body):
     overrides: Mapping[str, Any]
 
 
+class AttachmentSpec(_Body):
+    """The file is `content`, or `base64` for bytes that are no text; without both it is `size` zero bytes."""
+
+    id: Ident | None = None
+    name: str = "file.txt"
+    media_type: str = "application/octet-stream"
+    content: str | None = None
+    base64: Base64Bytes | None = None
+    size: int = Field(default=0, ge=0, le=30_000_000)
+
+    def file(self) -> File:
+        text = None if self.content is None else self.content.encode()
+        content = text if self.base64 is None else self.base64
+        return File(self.name, self.media_type, bytes(self.size) if content is None else content, self.id)
+
+
 class MessageSpec(_Body):
     body: str
     sender_type: Literal["CUSTOMER_USER", "SHOP_USER", "OPERATOR_USER"] = "CUSTOMER_USER"
-    attachments: tuple[Mapping[str, Any], ...] = ()
+    attachments: tuple[AttachmentSpec, ...] = ()
 
 
 class ThreadSpec(_Body):
@@ -112,6 +159,8 @@ def new_orders(wanted: NewOrders, seed: int, number: int, now: datetime) -> Iter
             **buyer(draw),
             "lines": lines(draw) if spec.lines is None else [line.model_dump() for line in spec.lines],
             "shipping_deadline": stamp(created + _SHIP_WITHIN),
+            "shipping_type": spec.shipping_type,
+            "deliver_by": spec.deliver_by and stamp(spec.deliver_by),
         }
         if spec.address is not None:
             details["shipping_address"] = merged(details["shipping_address"], dict(spec.address))
@@ -162,6 +211,49 @@ class _Control:
                 "calls": market.books.calls(order_id=found.order_id),
             }
         )
+
+    async def change(self, request: Request) -> Response:
+        market, now = self._market, self._market.clock()
+        wanted = await read_body(request, OrderChange)
+        if isinstance(wanted, Response):
+            return wanted
+        market.orders.settle(now)
+        found = market.orders.find(request.path_params["order_id"])
+        if found is None:
+            return _unknown("order")
+        given = wanted.model_dump(exclude_unset=True)
+        details = {name: given[name] for name in ("shipping_type",) if name in given}
+        if "deliver_by" in given:
+            details["deliver_by"] = wanted.deliver_by and stamp(wanted.deliver_by)
+        details["shipping_address"] = merged(found.details["shipping_address"], dict(wanted.address))
+        truths = ("fully_refunded", "can_shop_ship", "reason_code")
+        progress = {name: given[name] for name in truths if name in given}
+        found = market.orders.change(found, now, progress, details)
+        if wanted.state is not None:
+            market.orders.move(found, wanted.state, now)
+        return await self.order(request)
+
+    async def line(self, request: Request) -> Response:
+        """Ends a line, or some of its units. The order follows when no line is left."""
+        market, now = self._market, self._market.clock()
+        wanted = await read_body(request, LineChange)
+        if isinstance(wanted, Response):
+            return wanted
+        market.orders.settle(now)
+        found = market.orders.find(request.path_params["order_id"])
+        line_id = request.path_params["line_id"]
+        if found is None or line_id not in found.line_ids:
+            return _unknown("line")
+        changed = line_changed(found, line_id, wanted.state, wanted.quantity, stamp(now))
+        if changed is None:
+            return _conflict("the line has fewer units, or this state takes no quantity")
+        found = market.orders.change(found, now, changed)
+        states = {line["state"] for line in found.lines}
+        if states <= ENDED_LINES and "REFUNDED" in states:
+            market.orders.change(found, now, {"fully_refunded": True})
+        if states <= {"REFUSED", "CANCELED"}:
+            market.orders.move(found, "REFUSED" if states == {"REFUSED"} else "CANCELED", now)
+        return await self.order(request)
 
     async def cancel(self, request: Request) -> Response:
         market = self._market
@@ -217,7 +309,10 @@ class _Control:
         thread_id = spec.thread_id
         if thread_id is None or inbox.thread(thread_id) is None:
             thread_id = inbox.open(spec.topic, spec.order_id, spec.overrides, now, thread_id)
-        messages = [NewMessage(each.sender_type, each.body, each.attachments) for each in spec.messages]
+        messages = [
+            NewMessage(each.sender_type, each.body, [one.file() for one in each.attachments])
+            for each in spec.messages
+        ]
         inbox.say(thread_id, messages, now)
         return thread_id
 
@@ -266,6 +361,8 @@ def control_routes(market: Market, plan: FaultPlan) -> list[Route]:
         health_route(control.counts),
         Route(f"{CONTROL}orders", control.orders, methods=["GET", "POST", "DELETE"]),
         Route(f"{CONTROL}orders/{{order_id}}", control.order),
+        Route(f"{CONTROL}orders/{{order_id}}", control.change, methods=["PUT"]),
+        Route(f"{CONTROL}orders/{{order_id}}/lines/{{line_id}}", control.line, methods=["PUT"]),
         Route(f"{CONTROL}orders/{{order_id}}/cancel", control.cancel, methods=["POST"]),
         Route(f"{CONTROL}orders/{{order_id}}/overrides", control.override, methods=["PUT"]),
         Route(f"{CONTROL}threads", control.threads, methods=["POST", "DELETE"]),

@@ -31,6 +31,16 @@ SCHEMA = """
         attachments TEXT NOT NULL
     );
     CREATE INDEX IF NOT EXISTS messages_thread ON messages (thread_id, seq);
+    CREATE TABLE IF NOT EXISTS recipients (
+        message_id TEXT PRIMARY KEY,
+        people TEXT NOT NULL       -- of a message that M12 wrote
+    );
+    CREATE TABLE IF NOT EXISTS attachments (
+        attachment_id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        content BLOB NOT NULL
+    );
 """
 
 
@@ -65,10 +75,23 @@ class Search:
 
 
 @dataclass(frozen=True)
+class File:
+    """An attachment. Its id is made up if it is None, its size is that of the content."""
+
+    name: str
+    media_type: str
+    content: bytes
+    attachment_id: str | None = None
+
+
+@dataclass(frozen=True)
 class NewMessage:
+    """`recipients` are M12's participants; None for the usual ones."""
+
     sender_type: str
     body: str
-    attachments: Sequence[Mapping[str, Any]] = ()
+    attachments: Sequence[File] = ()
+    recipients: Sequence[Mapping[str, Any]] | None = None
 
 
 class Inbox:
@@ -93,27 +116,49 @@ class Inbox:
 
     def say(self, thread_id: str, messages: Sequence[NewMessage], now: datetime) -> Sequence[str]:
         """Adds messages, which updates the thread, and returns their ids."""
-        ids = [str(uuid.uuid4()) for _ in messages]
         with self._database.transaction():
-            self._database.write_all(
-                "INSERT INTO messages (message_id, thread_id, sender_type, body, sent_at, attachments)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (ident, thread_id, each.sender_type, each.body, stamp(now), json.dumps(each.attachments))
-                    for ident, each in zip(ids, messages, strict=True)
-                ],
-            )
+            ids = [self._say(thread_id, each, now) for each in messages]
             self._database.rows(
                 "UPDATE threads SET updated_at = ? WHERE thread_id = ?", stamp(now), thread_id
             )
         return ids
+
+    def _say(self, thread_id: str, message: NewMessage, now: datetime) -> str:
+        ident = str(uuid.uuid4())
+        attachments = [self._attach(file) for file in message.attachments]
+        self._database.rows(
+            "INSERT INTO messages (message_id, thread_id, sender_type, body, sent_at, attachments)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            *(ident, thread_id, message.sender_type, message.body, stamp(now), json.dumps(attachments)),
+        )
+        if message.recipients is not None:
+            people = json.dumps(message.recipients)
+            self._database.rows("INSERT INTO recipients VALUES (?, ?)", ident, people)
+        return ident
+
+    def _attach(self, file: File) -> Mapping[str, Any]:
+        """Stores a file, in place of an earlier one with its id. Returns what a message shows of it."""
+        ident = file.attachment_id or str(uuid.uuid4())
+        self._database.rows(
+            "INSERT OR REPLACE INTO attachments VALUES (?, ?, ?, ?)",
+            *(ident, file.name, file.media_type, file.content),
+        )
+        return {"id": ident, "name": file.name, "size": len(file.content)}
+
+    def attachment(self, attachment_id: str) -> File | None:
+        rows = self._database.rows("SELECT * FROM attachments WHERE attachment_id = ?", attachment_id)
+        return File(**rows[0]) if rows else None
 
     def thread(self, thread_id: str) -> Mapping[str, Any] | None:
         rows = self._database.rows("SELECT * FROM threads WHERE thread_id = ?", thread_id)
         return rows[0] if rows else None
 
     def messages(self, thread_id: str) -> Sequence[Mapping[str, Any]]:
-        return self._database.rows("SELECT * FROM messages WHERE thread_id = ? ORDER BY seq", thread_id)
+        return self._database.rows(
+            "SELECT messages.*, people FROM messages LEFT JOIN recipients USING (message_id)"
+            " WHERE thread_id = ? ORDER BY seq",
+            thread_id,
+        )
 
     def page(self, search: Search) -> tuple[Sequence[Mapping[str, Any]], Search | None]:
         """One page, the latest change first, and the search that gives the next one."""
@@ -138,5 +183,5 @@ class Inbox:
 
     def clear(self) -> None:
         with self._database.transaction():
-            self._database.rows("DELETE FROM threads")
-            self._database.rows("DELETE FROM messages")
+            for table in ("threads", "messages", "recipients", "attachments"):
+                self._database.rows(f"DELETE FROM {table}")  # noqa: S608  # own text

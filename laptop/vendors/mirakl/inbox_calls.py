@@ -1,18 +1,21 @@
-"""M10 and M11."""
+"""M10 to M13."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
 from laptop.vendors.mirakl.answers import error, invalid, over_the_limit
-from laptop.vendors.mirakl.inbox import Search
+from laptop.vendors.mirakl.inbox import File, NewMessage, Search
 from laptop.vendors.mirakl.market import Asked, Market
 from laptop.vendors.mirakl.rendering import date_in, merged, shown_date
 
 _MOST = 100
 _LAST_MESSAGES = 100
+_SHORTEST, _LONGEST = 3, 50_000  # characters of a reply
+_MOST_MESSAGES = 1000  # in a thread
 _SHOP = {"display_name": "Acme Parts", "id": "2044", "type": "SHOP"}
 _OPERATOR = {"display_name": "Best Buy Canada", "type": "OPERATOR"}
 
@@ -37,6 +40,61 @@ def show_thread(market: Market, asked: Asked) -> Response:
     if row is None:
         return error(404, f"Thread with identifier '{asked.path['thread_id']}' not found")
     return JSONResponse(_thread(market, row, with_messages=True))
+
+
+def reply(market: Market, asked: Asked) -> Response:
+    """Adds a message of the shop. There is no idempotency key: a repeat adds another one."""
+    thread_id = asked.path["thread_id"]
+    row = market.inbox.thread(thread_id)
+    if row is None:
+        return error(404, f"Thread with identifier '{thread_id}' not found")
+    parts = asked.form()
+    message = _message_in(next((part.content for part in parts if part.name == "message_input"), b""))
+    if message is None:
+        return invalid("message_input", "must be a JSON object")
+    body, recipients = message.get("body"), message.get("to")
+    if not isinstance(body, str) or not _SHORTEST <= len(body) <= _LONGEST:
+        return invalid("body", f"must have {_SHORTEST} to {_LONGEST} characters")
+    buyer = _buyer(market, row["order_id"])
+    people = [_participant(each, buyer) for each in recipients] if isinstance(recipients, list) else []
+    if not people or None in people:
+        return invalid("to", "must be participants of the thread")
+    if len(market.inbox.messages(thread_id)) >= _MOST_MESSAGES:
+        return error(400, f"The limit of {_MOST_MESSAGES} messages is exceeded for the thread")
+    files = [File(each.file_name, each.media_type, each.content) for each in parts if each.name == "files"]
+    said = NewMessage("SHOP_USER", body, files, [each for each in people if each])
+    [message_id] = market.inbox.say(thread_id, [said], asked.now)
+    return JSONResponse({"message_id": message_id, "thread_id": thread_id}, 201)
+
+
+def _message_in(part: bytes) -> Mapping[str, Any] | None:
+    try:
+        read = json.loads(part)
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _participant(named: object, buyer: Mapping[str, str]) -> Mapping[str, str] | None:
+    """The participant with this type and id; an operator is named without one."""
+    if not isinstance(named, dict):
+        return None
+    return next(
+        (
+            each
+            for each in (buyer, _OPERATOR)
+            if all(named.get(key) == each.get(key) for key in ("type", "id"))
+        ),
+        None,
+    )
+
+
+def download(market: Market, asked: Asked) -> Response:
+    file = market.inbox.attachment(asked.path["attachment_id"])
+    if file is None:
+        return error(404, f"Attachment with identifier '{asked.path['attachment_id']}' not found")
+    shown_as = f"attachment; filename*=UTF-8''{quote(file.name)}"
+    return Response(file.content, media_type=file.media_type, headers={"Content-Disposition": shown_as})
 
 
 def _search(query: Mapping[str, str]) -> Search | Response:
@@ -115,6 +173,6 @@ def _message(row: Mapping[str, Any], buyer: Mapping[str, str]) -> dict[str, Any]
         "body": row["body"],
         "date_created": shown_date(row["sent_at"]),
         "from": _sender(row["sender_type"], buyer),
-        "to": [dict(_SHOP if by_buyer else buyer)],
+        "to": json.loads(row["people"]) if row["people"] else [dict(_SHOP if by_buyer else buyer)],
         "attachments": json.loads(row["attachments"]),
     }

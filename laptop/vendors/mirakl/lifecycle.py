@@ -26,6 +26,7 @@ STATES = (
 )
 SHIPPED_OR_LATER = frozenset({"SHIPPED", "TO_COLLECT", "RECEIVED", "CLOSED"})
 ENDED = frozenset({*SHIPPED_OR_LATER, "REFUSED", "CANCELED"})
+ENDED_LINES = frozenset({"REFUSED", "CANCELED", "REFUNDED"})
 TRACKABLE = frozenset({"SHIPPING", "SHIPPED", "TO_COLLECT", "RECEIVED"})
 
 _BY_ITSELF = {  # state: (the delay's name, the state after it)

@@ -1,11 +1,13 @@
 """The state of the sandbox, which every call works on."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.parser import BytesParser
+from email.policy import HTTP
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from starlette.responses import Response
 
@@ -64,13 +66,36 @@ class Market:
 
 
 @dataclass(frozen=True)
+class FormPart:
+    name: str
+    file_name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Asked:
-    """One admitted call: path and query parameters, and the body as it came."""
+    """One admitted call: path and query parameters, and the body as it came, with its content type."""
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
     now: datetime
+    content_type: str = ""
+
+    def form(self) -> Sequence[FormPart]:
+        """The parts of a body of multipart/form-data; none for any other body."""
+        head = f"Content-Type: {self.content_type}\r\n\r\n".encode("latin-1", "replace")
+        read = BytesParser(policy=HTTP).parsebytes(head + self.body)
+        return [
+            FormPart(
+                name=str(part.get_param("name", "", "content-disposition")),
+                file_name=part.get_filename() or "",
+                media_type=part.get_content_type(),
+                content=cast("bytes", part.get_payload(decode=True) or b""),
+            )
+            for part in (read.iter_parts() if read.is_multipart() else ())
+        ]
 
     def json(self) -> Any:  # noqa: ANN401  # any JSON
         """The body; None if it is not JSON."""

@@ -149,7 +149,7 @@ def track(market: Market, asked: Asked) -> Response:
         "shipping_tracking": number,
         "shipping_tracking_url": url,
     }
-    market.orders.track(order, progress, asked.now)
+    market.orders.change(order, asked.now, progress)
     return done()
 
 
@@ -157,7 +157,7 @@ def ship(market: Market, asked: Asked) -> Response:
     order = market.orders.find(asked.path["order_id"])
     if order is None:
         return _unknown(asked)
-    if order.state != "SHIPPING":
+    if order.state != "SHIPPING" or not order.can_shop_ship:
         return _wrong_state(order, "shipped")
     market.orders.move(order, "SHIPPED", asked.now)
     return done()

@@ -140,11 +140,20 @@ class OrderBook:
             self._enter(order, Entered(state, now), self.delays, reason)
         self.settle(now)
 
-    def track(self, order: Order, progress: Mapping[str, Any], now: datetime) -> None:
+    def change(
+        self,
+        order: Order,
+        now: datetime,
+        progress: Mapping[str, Any],
+        details: Mapping[str, Any] | None = None,
+    ) -> Order:
+        """Changes these fields and the date of the last update; returns the order as it is then."""
         self._database.rows(
-            "UPDATE orders SET progress = ?, updated_at = ? WHERE order_id = ?",
-            *(json.dumps({**order.progress, **progress}), stamp(now), order.order_id),
+            "UPDATE orders SET progress = ?, details = ?, updated_at = ? WHERE order_id = ?",
+            *(json.dumps({**order.progress, **progress}), json.dumps({**order.details, **(details or {})})),
+            *(stamp(now), order.order_id),
         )
+        return order_of(self._database.rows("SELECT * FROM orders WHERE order_id = ?", order.order_id)[0])
 
     def override(self, order_id: str, overrides: Mapping[str, Any]) -> None:
         self._database.rows(
@@ -169,7 +178,7 @@ class OrderBook:
 
     def _enter(self, order: Order, step: Entered, delays: Delays, reason: tuple[str, str] | None) -> Order:
         since = stamp(step.since)
-        progress = {**order.progress, **dates_on(step.state, since)}
+        progress = {**dates_before(step.state, since), **order.progress, **dates_on(step.state, since)}
         if reason:
             progress |= {"reason_code": reason[0], "reason_label": reason[1]}
         self._database.rows(

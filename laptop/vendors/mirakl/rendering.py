@@ -1,7 +1,7 @@
 """An order as OR11 shows it; pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from laptop.vendors.common.database import stamp
 from laptop.vendors.mirakl.lifecycle import ENDED
 
 _RULE = "PROPORTIONAL_TO_AMOUNT"
+_SERVICES = {"STD": "Standard", "EXP": "Express"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,29 @@ class Order:
     def line_ids(self) -> tuple[str, ...]:
         return tuple(f"{self.order_id}-{number}" for number in range(1, len(self.details["lines"]) + 1))
 
+    @property
+    def can_shop_ship(self) -> bool:
+        """Whether OR24 is possible: in SHIPPING, unless a control said otherwise."""
+        by_state = self.state == "SHIPPING"
+        said = self.progress.get("can_shop_ship")
+        return by_state if said is None else bool(said)
+
+    @property
+    def lines(self) -> Sequence[Mapping[str, Any]]:
+        """The lines as they are now, each with id and state. Cancelled units are gone from its quantity."""
+        changed = self.progress.get("lines", {})
+        return [
+            {
+                **line,
+                "state": self.state,
+                **changed.get(line_id, {}),
+                "line_id": line_id,
+                "quantity": line["quantity"]
+                - sum(each["quantity"] for each in changed.get(line_id, {}).get("cancelations", ())),
+            }
+            for line_id, line in zip(self.line_ids, self.details["lines"], strict=True)
+        ]
+
 
 def order_of(row: Mapping[str, Any]) -> Order:
     """Makes an order of a row of the store."""
@@ -44,9 +68,10 @@ def order_of(row: Mapping[str, Any]) -> Order:
 def shown(order: Order) -> dict[str, Any]:
     """The order's JSON. Addresses are null until the buyer is debited, as a platform can require."""
     details, progress = order.details, order.progress
-    rows = [_line(order, number, line) for number, line in enumerate(details["lines"], start=1)]
-    price = sum(line["price"] * line["quantity"] for line in details["lines"])
-    commission = sum(_commission(line) for line in details["lines"])
+    rows = [_line(order, number, line) for number, line in enumerate(order.lines, start=1)]
+    price = sum(line["price"] * line["quantity"] for line in order.lines)
+    commission = sum(_commission(line) for line in order.lines)
+    service = details.get("shipping_type", "STD")
     address = details["shipping_address"] if progress.get("customer_debited_date") else None
     billing = address and {name: text for name, text in address.items() if name != "additional_info"}
     answer = {
@@ -74,8 +99,8 @@ def shown(order: Order) -> dict[str, Any]:
         "transaction_number": None,
         "shipping_zone_code": "CA",
         "shipping_zone_label": "Canada",
-        "shipping_type_code": "STD",
-        "shipping_type_label": "Standard",
+        "shipping_type_code": service,
+        "shipping_type_label": _SERVICES.get(service, service),
         "shipping_type_standard_code": None,
         "shipping_company": progress.get("shipping_company"),
         "shipping_carrier_code": progress.get("shipping_carrier_code"),
@@ -83,11 +108,12 @@ def shown(order: Order) -> dict[str, Any]:
         "shipping_tracking": progress.get("shipping_tracking"),
         "shipping_tracking_url": progress.get("shipping_tracking_url"),
         "shipping_deadline": shown_date(details["shipping_deadline"]),
+        "delivery_date": _delivery(details.get("deliver_by"), order.created_at),
         "shipping_pudo_id": None,
         "leadtime_to_ship": 2,
         "can_cancel": order.state not in ENDED,
-        "can_shop_ship": order.state == "SHIPPING",
-        "fully_refunded": False,
+        "can_shop_ship": order.can_shop_ship,
+        "fully_refunded": bool(progress.get("fully_refunded")),
         "has_customer_message": False,
         "has_incident": False,
         "has_invoice": False,
@@ -126,9 +152,9 @@ def merged(below: Any, above: Any) -> Any:  # noqa: ANN401  # any JSON
 def _line(order: Order, number: int, line: Mapping[str, Any]) -> dict[str, Any]:
     price = line["price"] * line["quantity"]
     return {
-        "order_line_id": f"{order.order_id}-{number}",
+        "order_line_id": line["line_id"],
         "order_line_index": number,
-        "order_line_state": order.state,
+        "order_line_state": line["state"],
         "order_line_state_reason_code": order.progress.get("reason_code"),
         "order_line_state_reason_label": order.progress.get("reason_label"),
         "offer_id": 2_130_000 + number,
@@ -156,8 +182,8 @@ def _line(order: Order, number: int, line: Mapping[str, Any]) -> dict[str, Any]:
             {"amount": _money(price * 13 // 100), "code": "HST", "rate": 13, "tax_calculation_rule": _RULE}
         ],
         "shipping_taxes": [],
-        "cancelations": [],
-        "refunds": [],
+        "cancelations": [_returned(line, each) for each in line.get("cancelations", ())],
+        "refunds": [_refund(line, each) for each in line.get("refunds", ())],
         "promotions": [],
         "product_medias": [{"media_url": "/media/product/image/1", "mime_type": "JPEG", "type": "SMALL"}],
         "order_line_additional_fields": [],
@@ -169,6 +195,62 @@ def _line(order: Order, number: int, line: Mapping[str, Any]) -> dict[str, Any]:
         "received_date": shown_date(order.progress.get("received_date")),
         "shipping_from": {"address": {"city": "Toronto", "country_iso_code": "CAN", "state": "ON"}},
     }
+
+
+_ENTRIES = {"CANCELED": "cancelations", "REFUNDED": "refunds"}
+
+
+def line_changed(
+    order: Order, line_id: str, state: str, quantity: int | None, now: str
+) -> dict[str, Any] | None:
+    """The progress of an order of which a line, or `quantity` of its units, has ended; None if it cannot."""
+    [line] = [each for each in order.lines if each["line_id"] == line_id]
+    left = line["quantity"] - sum(each["quantity"] for each in line.get("refunds", ()))
+    kind = _ENTRIES.get(state)
+    if left < (quantity or 1) if kind else quantity is not None:
+        return None
+    changes = order.progress.get("lines", {})
+    changed = dict(changes.get(line_id, {}))
+    if kind:
+        entries = changed.get(kind, [])
+        ident = f"{line_id}-{kind}-{len(entries) + 1}"
+        entry = {"id": ident, "quantity": quantity or left, "reason_code": "OTHER", "at": now}
+        changed[kind] = [*entries, entry]
+    if quantity in {None, left}:
+        changed["state"] = state
+    return {"lines": {**changes, line_id: changed}}
+
+
+def _returned(line: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a cancellation and a refund share."""
+    units = {"price": line["price"], "quantity": entry["quantity"]}
+    return {
+        "id": entry["id"],
+        "quantity": entry["quantity"],
+        "amount": _money(line["price"] * entry["quantity"]),
+        "reason_code": entry["reason_code"],
+        "created_date": shown_date(entry["at"]),
+        "commission_amount": _money(_commission(units)),
+        "commission_taxes": [],
+        "commission_total_amount": _money(_commission(units)),
+        "shipping_amount": 0,
+        "shipping_taxes": [],
+        "taxes": [],
+    }
+
+
+def _refund(line: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **_returned(line, entry),
+        "commission_tax_amount": 0,
+        "order_refund_id": entry["id"],
+        "refund_state": "REFUNDED",
+        "state": "REFUNDED",
+    }
+
+
+def _delivery(latest: str | None, created_at: str) -> dict[str, Any] | None:
+    return {"earliest": shown_date(created_at), "latest": shown_date(latest)} if latest else None
 
 
 def hash_of(text: str) -> int:

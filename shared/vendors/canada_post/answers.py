@@ -5,11 +5,14 @@ The XML mapper converts an answer into the JSON API's shape before it is read he
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 _DEAREST = Decimal(1_000_000)
 
@@ -58,6 +61,13 @@ def _money(value: object) -> Decimal | None:
 
 def _object(value: object) -> object:
     return value if isinstance(value, dict) else {}
+
+
+def _date(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value[:10]) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _links(value: object) -> list[object]:
@@ -122,6 +132,53 @@ class SearchHits:
     shipments: Sequence[Shipment] = field(default=())
 
 
+class _References(_Read):
+    customer_ref_1: Text = None
+
+
+class _DeliverySpec(_Read):
+    references: Annotated[_References, BeforeValidator(_object)] = _References()
+
+
+class _ShipmentDetail(_Read):
+    delivery_spec: Annotated[_DeliverySpec, BeforeValidator(_object)] = _DeliverySpec()
+
+
+class Details(_Read):
+    """The request of a shipment, as the carrier kept it."""
+
+    shipment_detail: Annotated[_ShipmentDetail, BeforeValidator(_object)] = _ShipmentDetail()
+
+    @property
+    def reference(self) -> str | None:
+        return self.shipment_detail.delivery_spec.references.customer_ref_1
+
+
+class _PriceDetails(_Read):
+    due: Money = None
+
+
+class _Standard(_Read):
+    expected_delivery_date: Annotated[date | None, BeforeValidator(_date)] = None
+
+
+class Quote(_Read):
+    """A service's price. Code and price are required."""
+
+    service_code: Annotated[str, BeforeValidator(_text)]
+    price_details: _PriceDetails
+    service_standard: Annotated[_Standard, BeforeValidator(_object)] = _Standard()
+
+
+class TrackingSummary(_Read):
+    """The last event of a parcel. `event_type` is in upper case."""
+
+    pin: Text = None
+    actual_delivery_date: Text = None
+    event_type: Text = None
+    event_description: Text = None
+
+
 class TokenAnswer(_Read):
     """The token is required and checked. The lifetime is an hour in the vendor's example."""
 
@@ -131,9 +188,20 @@ class TokenAnswer(_Read):
     expires_in: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 3600
 
 
-def shipment_of(fields: object) -> Shipment | None:
+def quotes_of(given: object) -> tuple[Quote, ...] | None:
+    """The quotes of a list; None if one has no code or no price that can be read."""
+    if not isinstance(given, list):
+        return None
     try:
-        return Shipment.model_validate(fields)
+        quotes = tuple(Quote.model_validate(one) for one in given)
+    except ValidationError:
+        return None
+    return None if any(quote.price_details.due is None for quote in quotes) else quotes
+
+
+def read_fields(shape: type[Shape], fields: object) -> Shape | None:
+    try:
+        return shape.model_validate(fields)
     except ValidationError:
         return None
 

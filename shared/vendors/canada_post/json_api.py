@@ -3,9 +3,11 @@ import time
 
 from shared.clock import Clock, system_clock
 from shared.vendors.canada_post.account import JsonCredentials, ShippingAccount
-from shared.vendors.canada_post.carrier import CanadaPost, Parts
+from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.json_mapper import JsonDialect
 from shared.vendors.canada_post.links import LinkRule
+from shared.vendors.canada_post.outcomes import Lookup404
+from shared.vendors.canada_post.session import Session
 from shared.vendors.canada_post.tokens import TokenKeeper
 from shared.vendors.canada_post.transport import CanadaPostBounds, Connection, Pause
 from shared.vendors.transport import checked_address
@@ -18,10 +20,10 @@ class CanadaPostJson(CanadaPost):
     """The JSON API, with a token by client credentials.
 
     One per process: threads share connections and token. Raises SettingsInvalid for an address or credentials that
-    cannot be used. `pause` waits between tries and calls.
+    cannot be used. `pause` waits between tries and calls. `lookup_404`: see `outcomes`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a setting each
         self,
         credentials: JsonCredentials,
         account: ShippingAccount,
@@ -31,11 +33,13 @@ class CanadaPostJson(CanadaPost):
         clock: Clock = system_clock,
         tls: ssl.SSLContext | None = None,
         pause: Pause = time.sleep,
+        lookup_404: Lookup404 = "unclear",
     ) -> None:
         dialect = JsonDialect()
         address, _ = checked_address("Canada Post", base_url)
         rule = LinkRule(address, dialect.root)
         bounds = bounds or CanadaPostBounds()
-        connection = Connection(address, bounds, tls, pause)
+        connection = Connection(address, bounds, tls, pause, clock)
         keeper = TokenKeeper(credentials, connection.send, clock, bounds.read)
-        super().__init__(Parts(dialect, account, rule, connection, keeper, bounds, pause))
+        session = Session(dialect, connection, keeper, bounds, pause)
+        super().__init__(dialect, account, rule, session, lookup_404)

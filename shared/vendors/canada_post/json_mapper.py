@@ -3,24 +3,31 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from shared.fulfillment.carrier import LabelRequest
+from shared.fulfillment.carrier import LabelRequest, Parcel, Party
 from shared.vendors.canada_post.account import ShippingAccount
 from shared.vendors.canada_post.answers import (
     Complaint,
+    Details,
     ErrorReport,
+    Price,
+    Quote,
     SearchHits,
     Shipment,
     TokenAnswer,
+    TrackingSummary,
     links_of,
-    shipment_of,
+    quotes_of,
+    read_fields,
     storable,
 )
-from shared.vendors.canada_post.shipment import shipment_fields
+from shared.vendors.canada_post.shipment import scenario_fields, shipment_fields
 
 LANGUAGE = {"Accept-Language": "en-CA"}
 
@@ -33,10 +40,19 @@ class JsonDialect:
     search_field = "request-id"
     read_headers: Mapping[str, str] = {"Accept": "application/json", **LANGUAGE}
     write_headers: Mapping[str, str] = {**read_headers, "Content-Type": "application/json"}
+    rates_path = "/rating/v1/prices"
+    rates_headers = write_headers
+    tracking_headers = read_headers
     does_500_refuse = False
 
     def shipments_path(self, account: ShippingAccount) -> str:
         return f"/shipping/v1/{account.mailed_by}/{account.on_behalf_of}/shipments"
+
+    def day_query(self, day: date, limit: int) -> str:
+        return f"no-manifest=true&date={day:%Y%m%d}&limit={limit}"
+
+    def tracking_path(self, tracking_number: str) -> str:
+        return f"/tracking/v1/pins/{quote(tracking_number, safe='')}/summaries"
 
     def create_body(self, request: LabelRequest, account: ShippingAccount) -> bytes:
         fields = {**shipment_fields(request, account), "provide-receipt-info": True}
@@ -46,8 +62,40 @@ class JsonDialect:
         """The field is named as in the XML API: no public client shows it."""
         return json.dumps({"email": email})
 
+    def rates_body(
+        self, account: ShippingAccount, to: Party, parcel: Parcel, services: Sequence[str]
+    ) -> bytes:
+        return json.dumps(_camel(scenario_fields(account, to, parcel, services))).encode()
+
     def read_shipment(self, body: bytes) -> Shipment | None:
-        return shipment_of(_json(body))
+        return read_fields(Shipment, _json(body))
+
+    def read_price(self, body: bytes) -> Price | None:
+        return read_fields(Price, _json(body))
+
+    def read_details(self, body: bytes) -> Details | None:
+        return read_fields(Details, _json(body))
+
+    def read_ticket(self, body: bytes) -> str | None:
+        read = _json(body)
+        return _code(read.get("serviceTicketId")) if isinstance(read, dict) else None
+
+    def read_rates(self, body: bytes) -> Sequence[Quote] | None:
+        """Reads an array. Only one public client shows it, so one within an object is read too."""
+        read = _json(body)
+        return quotes_of(read.get("priceQuotes") if isinstance(read, dict) else read)
+
+    def read_tracking(self, body: bytes) -> TrackingSummary | None:
+        """Reads the first summary. No public client shows its place: it is found alone, in an array or an object."""
+        read = _json(body)
+        for _ in range(3):
+            if isinstance(read, list):
+                read = read[0] if read else None
+            elif isinstance(read, dict):
+                inner = [read[name] for name in ("pinSummary", "pinSummaries", "summaries") if name in read]
+                read = inner[0] if inner else read
+        summary = read_fields(TrackingSummary, read)
+        return summary if summary and (summary.pin or summary.event_description) else None
 
     def read_search(self, body: bytes) -> SearchHits | None:
         """Reads an array of links, which is empty if nothing was found."""

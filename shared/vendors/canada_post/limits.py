@@ -36,6 +36,12 @@ def sender_complaint(sender: Party) -> str | None:
     return next(chain(_exceeded(required), _address("sender", sender)), None)
 
 
+def rates_complaint(to: Party, parcel: Parcel) -> str | None:
+    """The first problem of a request for prices, which names no more of the destination than its postal code."""
+    problems = (text for text in _address("destination", to) if ".postal_code" in text or ".country" in text)
+    return next(chain(problems, _measures(parcel)), None)
+
+
 def _exceeded(limits: Iterable[_Limit]) -> Iterator[str]:
     for limit in limits:
         value = limit.value or ""

@@ -7,28 +7,46 @@ carrier is asked before anything else.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from datetime import date
+from typing import Literal, Protocol
 
-from shared.fulfillment.carrier import Bought, LabelRequest, NotReady, Pdf
-from shared.fulfillment.ports import NotSent, Refused, Unclear
+from shared.fulfillment.carrier import Bought, LabelRequest, NotReady, Parcel, Party, Pdf, Progress, Unknown
+from shared.fulfillment.ports import Cause, NotSent, Refused, Unclear
 from shared.retries import retry_after
 from shared.vendors.canada_post.account import ShippingAccount
-from shared.vendors.canada_post.answers import Complaint, ErrorReport, SearchHits, Shipment
+from shared.vendors.canada_post.answers import (
+    Complaint,
+    Details,
+    ErrorReport,
+    Price,
+    Quote,
+    SearchHits,
+    Shipment,
+    TrackingSummary,
+)
 from shared.vendors.canada_post.links import LinkRule
 from shared.vendors.response import Response
 
 THROTTLED_FOR = 60.0  # seconds: the carrier blocks a key for up to a minute
-REFUSED_FOR = 300.0  # seconds, after our credentials were refused, which only a person can mend
+REFUSED_FOR = 300.0  # seconds, after a fault of our account, which only a person can mend
 _LONGEST_WAIT = 3600.0
 _SMALLEST_LABEL = 100  # bytes; a page of PDF is never shorter
 _UNUSABLE = frozenset({"suspended", "void", "voided", "cancelled", "canceled", "refunded"})
 _CREDENTIAL_CODES = frozenset({"E002", *(f"AA00{number}" for number in range(1, 7))})
+_CONTRACT_CODES = frozenset({"1653", "1702", "1711", "2506", "2550"})  # account, contract, method of payment
+_CARD_CODES = frozenset({"9112", "9173", "9174"})  # 9173: a commercial customer must have a contract
+_ACCOUNT_CODES = _CREDENTIAL_CODES | _CONTRACT_CODES | _CARD_CODES | {"9186"}  # 9186: the shipping point
 _RENDERING_CODES = frozenset({"9150", "9151", "9153", "9155"})  # the shipment may exist, its paper failed
 _UNREAD = frozenset({405, 406, 411, 413, 414, 415, 431})  # refused for their form, before anything was done
 _DOUBTFUL = frozenset({408, 409, 412})  # 412: an unexplained pre-condition of a create
+_ANNOUNCEMENT = re.compile(r"electronic|information (was )?(submitted|received)|label", re.IGNORECASE)
 _OK, _ACCEPTED = 200, 202
-_UNAUTHORIZED, _NOT_FOUND, _GONE, _TOO_MANY = 401, 404, 410, 429
+_NOT_FOUND, _GONE, _TOO_MANY = 404, 410, 429
+_NOT_ALLOWED = frozenset({401, 403})
 _SERVER_ERROR = 500
+
+Lookup404 = Literal["unclear", "none"]
+"""The meaning of a look-up's 404 without the API's own error code: nothing, or that the shipment was never sold."""
 
 
 class Dialect(Protocol):
@@ -41,15 +59,28 @@ class Dialect(Protocol):
     name: str
     root: str
     search_field: str
+    rates_path: str
     read_headers: Mapping[str, str]
     write_headers: Mapping[str, str]
+    rates_headers: Mapping[str, str]
+    tracking_headers: Mapping[str, str]
     does_500_refuse: bool
 
     def shipments_path(self, account: ShippingAccount) -> str: ...
+    def day_query(self, day: date, limit: int) -> str: ...
+    def tracking_path(self, tracking_number: str) -> str: ...
     def create_body(self, request: LabelRequest, account: ShippingAccount) -> bytes: ...
     def refund_body(self, email: str) -> str: ...
+    def rates_body(
+        self, account: ShippingAccount, to: Party, parcel: Parcel, services: Sequence[str]
+    ) -> bytes: ...
     def read_shipment(self, body: bytes) -> Shipment | None: ...
     def read_search(self, body: bytes) -> SearchHits | None: ...
+    def read_price(self, body: bytes) -> Price | None: ...
+    def read_details(self, body: bytes) -> Details | None: ...
+    def read_ticket(self, body: bytes) -> str | None: ...
+    def read_rates(self, body: bytes) -> Sequence[Quote] | None: ...
+    def read_tracking(self, body: bytes) -> TrackingSummary | None: ...
     def read_errors(self, body: bytes) -> ErrorReport: ...
 
 
@@ -68,29 +99,51 @@ def creation(
 
 
 def _not_bought(answer: Response, dialect: Dialect) -> Refused | Unclear | NotSent:
+    outcome = refusal(answer, dialect)
     report = dialect.read_errors(answer.body)
+    may_be_sold = _codes(report) & _RENDERING_CODES or _is_repeat(report)
+    return Unclear(outcome.message) if isinstance(outcome, Refused) and may_be_sold else outcome
+
+
+def refusal(answer: Response, dialect: Dialect) -> Refused | Unclear | NotSent:
+    """The outcome of a call that did not succeed. Refused only for the carrier's own code, or for the call's form."""
+    report = dialect.read_errors(answer.body)
+    unserved = not_served(answer, report)
+    if unserved and unserved.cause is Cause.THROTTLED:
+        return unserved
+    if not _can_be_final(answer, dialect):
+        return Unclear(explanation(answer, report))
+    if unserved:
+        return unserved
+    if answer.status in _UNREAD or has_own_code(report):
+        return Refused(explanation(answer, report), _code(report))
+    return Unclear(explanation(answer, report))
+
+
+def _can_be_final(answer: Response, dialect: Dialect) -> bool:
+    """Whether an answer with this status can say that nothing was sold: most 4xx, and the XML API's 500."""
+    if answer.status == _SERVER_ERROR:
+        return dialect.does_500_refuse
+    is_client_error = 400 <= answer.status <= 499  # noqa: PLR2004  # HTTP's class of client errors
+    return is_client_error and answer.status not in _DOUBTFUL
+
+
+def not_served(answer: Response, report: ErrorReport) -> NotSent | None:
+    """The outcome if the key is throttled or the account is wrong, whatever was asked; else None."""
     message = explanation(answer, report)
     if is_throttled(answer, report):
-        return NotSent(message, wait(answer))
-    codes = {complaint.code for complaint in report.complaints}
-    if answer.status == _UNAUTHORIZED or codes & _CREDENTIAL_CODES:
-        return NotSent(message, REFUSED_FOR)  # the account is wrong, not the order
-    if answer.status in _UNREAD:
-        return Refused(message, _code(report))
-    if not _is_refusal(answer, dialect, report) or codes & _RENDERING_CODES or _is_repeat(report):
-        return Unclear(message)
-    return Refused(message, _code(report))
+        return NotSent(message, wait(answer), Cause.THROTTLED)
+    if answer.status in _NOT_ALLOWED or _codes(report) & _ACCOUNT_CODES:
+        return NotSent(message, REFUSED_FOR, Cause.ACCOUNT)
+    return None
 
 
-def _is_refusal(answer: Response, dialect: Dialect, report: ErrorReport) -> bool:
-    if answer.status == _SERVER_ERROR and dialect.does_500_refuse:
-        return any(_is_decided(complaint) for complaint in report.complaints)
-    is_client_error = 400 <= answer.status <= 499  # noqa: PLR2004  # HTTP's class of client errors
-    return is_client_error and answer.status not in _DOUBTFUL and report.is_readable
+def has_own_code(report: ErrorReport) -> bool:
+    """Whether the carrier's rules or its schema (`cvc-`) answered with a code, not a server in front of them."""
+    return not report.is_gateways and any(_is_decided(complaint) for complaint in report.complaints)
 
 
 def _is_decided(complaint: Complaint) -> bool:
-    """Whether the carrier's rules or its schema (`cvc-`) refused, not a server in front of them."""
     return "cvc-" in complaint.text if complaint.code == "Server" else complaint.code is not None
 
 
@@ -109,6 +162,10 @@ def wait(answer: Response) -> float:
     """The seconds that the carrier asks for, within 1 to 3600; a minute if it names none."""
     asked = retry_after(answer.headers)
     return THROTTLED_FOR if asked is None else min(max(asked, 1.0), _LONGEST_WAIT)
+
+
+def _codes(report: ErrorReport) -> frozenset[str]:
+    return frozenset(complaint.code for complaint in report.complaints if complaint.code)
 
 
 def _code(report: ErrorReport) -> str | None:
@@ -144,6 +201,7 @@ def bought(shipment: Shipment, rule: LinkRule) -> Bought:
         usable=shipment.status not in _UNUSABLE,
         status=shipment.status,
         links=links,
+        request_id=shipment.customer_request_id,
     )
 
 
@@ -162,37 +220,64 @@ def chosen(found: Sequence[Bought]) -> Bought:
     return replace(first, also_sold=others)
 
 
-def search_result(answer: Response, dialect: Dialect) -> SearchHits | Unclear:
-    """The result of a look-up by request id. Empty hits mean that the carrier knows no such shipment.
+def search_result(
+    answer: Response, dialect: Dialect, lookup_404: Lookup404 = "unclear"
+) -> SearchHits | Unclear | NotSent:
+    """The result of a look-up. Empty hits mean that the carrier knows no such shipment.
 
-    A 404 means that too, unless it is a page or the gateway's: then the address is wrong. 202 means that the carrier
-    is still working.
+    202 means that the carrier is still working.
     """
     if answer.status == _OK:
         hits = dialect.read_search(answer.body)
         return hits or Unclear("Canada Post answered a look-up with nothing that can be read")
-    report = dialect.read_errors(answer.body)
-    is_none = not answer.body.strip() or (report.is_readable and not report.is_gateways)
-    if answer.status == _NOT_FOUND and is_none:
-        return SearchHits()
     if answer.status == _ACCEPTED:
         return Unclear("Canada Post is still working on the request")
+    failed = not_read(answer, dialect, lookup_404)
+    return SearchHits() if isinstance(failed, Unknown) else failed
+
+
+def not_read(answer: Response, dialect: Dialect, lookup_404: Lookup404) -> Unknown | Unclear | NotSent:
+    """The outcome of a question that was not answered.
+
+    A 404 with the API's own error code says that there is no such shipment. Without one it may come from a server
+    before the API, so it says nothing; `lookup_404` can change that for one that is neither a page nor the gateway's.
+    """
+    report = dialect.read_errors(answer.body)
+    if unserved := not_served(answer, report):
+        return unserved
+    is_missing = has_own_code(report) or (lookup_404 == "none" and _is_apis(answer, report))
+    if answer.status == _NOT_FOUND and is_missing:
+        return Unknown()
     return Unclear(explanation(answer, report))
+
+
+def _is_apis(answer: Response, report: ErrorReport) -> bool:
+    """Whether an answer can be the API's own: it is empty or has its error shape."""
+    return not answer.body.strip() or (report.is_readable and not report.is_gateways)
+
+
+def progress(summary: TrackingSummary) -> Progress:
+    """The scans in a tracking summary. An event that only announces the parcel is none."""
+    delivered = bool(summary.actual_delivery_date) or summary.event_type == "DELIVERED"
+    event = summary.event_description or ""
+    has_scan = bool(event or summary.event_type) and not _ANNOUNCEMENT.search(event)
+    return Progress(handed_over=delivered or has_scan, delivered=delivered)
 
 
 # --- labels --------------------------------------------------------------------------------------------------
 
 
-def label(answer: Response, dialect: Dialect) -> Pdf | NotReady | Refused | Unclear:
+def label(answer: Response, dialect: Dialect) -> Pdf | NotReady | Refused | Unclear | NotSent:
     """The outcome of asking for a label. The carrier keeps it for 90 days and then answers 404."""
     if answer.is_success:
         is_pdf = answer.status != _ACCEPTED and answer.body.startswith(b"%PDF-")
         return Pdf(answer.body) if is_pdf and len(answer.body) >= _SMALLEST_LABEL else NotReady()
     report = dialect.read_errors(answer.body)
+    if unserved := not_served(answer, report):
+        return unserved
     message = explanation(answer, report)
-    codes = {complaint.code for complaint in report.complaints}
-    if codes & _RENDERING_CODES:
+    if _codes(report) & _RENDERING_CODES:
         return NotReady(message)
-    if answer.status in {_NOT_FOUND, _GONE} and not report.is_gateways:
+    if answer.status in {_NOT_FOUND, _GONE} and _is_apis(answer, report):
         return Refused(message, _code(report))
     return Unclear(message)

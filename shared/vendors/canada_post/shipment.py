@@ -1,13 +1,13 @@
-"""One shipment in the model that both APIs share; pure.
+"""A shipment, and a request for prices, in the model that both APIs share; pure.
 
 Names and their order are those of the XML API; the JSON API has the same names in camel case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from shared.fulfillment.carrier import LabelRequest, Party
+from shared.fulfillment.carrier import LabelRequest, Parcel, Party
 from shared.vendors.canada_post.account import Settlement, ShippingAccount
 
 _GRAMS, _MILLIMETRES = Decimal("0.001"), Decimal("0.1")
@@ -18,20 +18,12 @@ def shipment_fields(request: LabelRequest, account: ShippingAccount) -> Mapping[
 
     `transmit-shipment` makes the shipment final at once, so that no manifest is needed.
     """
-    parcel = request.parcel
     delivery = {
         "service-code": request.service_code,
         "sender": _sender(account.sender),
         "destination": _destination(request.destination),
         "options": [{"option-code": code} for code in request.options],
-        "parcel-characteristics": {
-            "weight": parcel.weight.quantize(_GRAMS),
-            "dimensions": {
-                "length": parcel.length.quantize(_MILLIMETRES),
-                "width": parcel.width.quantize(_MILLIMETRES),
-                "height": parcel.height.quantize(_MILLIMETRES),
-            },
-        },
+        "parcel-characteristics": _measures(request.parcel),
         "print-preferences": {"output-format": account.label_format, "encoding": "PDF"},
         "preferences": {
             "show-packing-instructions": False,
@@ -47,6 +39,34 @@ def shipment_fields(request: LabelRequest, account: ShippingAccount) -> Mapping[
         "requested-shipping-point": account.sender.postal_code,
         "provide-pricing-info": True,
         "delivery-spec": _given(delivery),
+    }
+
+
+def scenario_fields(
+    account: ShippingAccount, to: Party, parcel: Parcel, services: Sequence[str]
+) -> Mapping[str, Any]:
+    """A request for prices, by the contract if there is one."""
+    return _given(
+        {
+            "customer-number": account.mailed_by,
+            "contract-id": account.settlement.contract_id,
+            "quote-type": "commercial",
+            "parcel-characteristics": _measures(parcel),
+            "services": list(services),
+            "origin-postal-code": account.sender.postal_code,
+            "destination": {"domestic": {"postal-code": to.postal_code}},
+        }
+    )
+
+
+def _measures(parcel: Parcel) -> dict[str, Any]:
+    return {
+        "weight": parcel.weight.quantize(_GRAMS),
+        "dimensions": {
+            "length": parcel.length.quantize(_MILLIMETRES),
+            "width": parcel.width.quantize(_MILLIMETRES),
+            "height": parcel.height.quantize(_MILLIMETRES),
+        },
     }
 
 

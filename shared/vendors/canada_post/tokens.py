@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 from shared.clock import Clock
-from shared.fulfillment.ports import NotSent, Refused, Unclear
+from shared.fulfillment.ports import Cause, NotSent, Refused, Unclear
 from shared.vendors.canada_post.account import JsonCredentials
 from shared.vendors.canada_post.answers import ErrorReport
 from shared.vendors.canada_post.json_mapper import JsonDialect, read_token
@@ -68,5 +68,7 @@ def _no_token(answer: Response) -> NotSent:
     report = JsonDialect().read_errors(answer.body) if is_failure else ErrorReport(is_readable=False)
     message = f"no token: {explanation(answer, report)}"
     if is_throttled(answer, report):
-        return NotSent(message, wait(answer))
-    return NotSent(message, REFUSED_FOR if answer.status in _CREDENTIALS_REFUSED else None)
+        return NotSent(message, wait(answer), Cause.THROTTLED)
+    if answer.status in _CREDENTIALS_REFUSED:
+        return NotSent(message, REFUSED_FOR, Cause.ACCOUNT)
+    return NotSent(message)

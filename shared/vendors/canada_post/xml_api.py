@@ -2,9 +2,12 @@ import base64
 import ssl
 import time
 
+from shared.clock import Clock, system_clock
 from shared.vendors.canada_post.account import ShippingAccount, XmlCredentials
-from shared.vendors.canada_post.carrier import CanadaPost, Parts
+from shared.vendors.canada_post.carrier import CanadaPost
 from shared.vendors.canada_post.links import LinkRule
+from shared.vendors.canada_post.outcomes import Lookup404
+from shared.vendors.canada_post.session import Session
 from shared.vendors.canada_post.transport import CanadaPostBounds, Connection, Pause
 from shared.vendors.canada_post.xml_mapper import XmlDialect
 from shared.vendors.transport import checked_address, checked_header_value
@@ -35,24 +38,25 @@ class CanadaPostXml(CanadaPost):
     """The legacy XML API (shipment v8, contract shipping), with HTTP Basic.
 
     One per process: threads share its connections. Raises SettingsInvalid for an address or credentials that cannot
-    be used. `pause` waits between tries and calls.
+    be used. `pause` waits between tries and calls. `lookup_404`: see `outcomes`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a setting each
         self,
         credentials: XmlCredentials,
         account: ShippingAccount,
         *,
         base_url: str = XML_ADDRESS,
         bounds: CanadaPostBounds | None = None,
+        clock: Clock = system_clock,
         tls: ssl.SSLContext | None = None,
         pause: Pause = time.sleep,
+        lookup_404: Lookup404 = "unclear",
     ) -> None:
         dialect = XmlDialect()
         address, _ = checked_address("Canada Post", base_url)
         rule = LinkRule(address, dialect.root)
         bounds = bounds or CanadaPostBounds()
-        connection = Connection(address, bounds, tls, pause)
-        super().__init__(
-            Parts(dialect, account, rule, connection, BasicAuthority(credentials), bounds, pause)
-        )
+        connection = Connection(address, bounds, tls, pause, clock)
+        session = Session(dialect, connection, BasicAuthority(credentials), bounds, pause)
+        super().__init__(dialect, account, rule, session, lookup_404)

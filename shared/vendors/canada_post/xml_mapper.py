@@ -4,34 +4,44 @@ Requests keep the documented order of elements. Answers are parsed without docum
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from shared.fulfillment.carrier import LabelRequest
+from shared.fulfillment.carrier import LabelRequest, Parcel, Party
 from shared.vendors.canada_post.account import ShippingAccount
 from shared.vendors.canada_post.answers import (
     Complaint,
+    Details,
     ErrorReport,
+    Price,
+    Quote,
     SearchHits,
     Shipment,
+    TrackingSummary,
     links_of,
-    shipment_of,
+    quotes_of,
+    read_fields,
 )
-from shared.vendors.canada_post.shipment import shipment_fields
+from shared.vendors.canada_post.shipment import scenario_fields, shipment_fields
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 NAMESPACE = "http://www.canadapost.ca/ws/shipment-v8"
 MEDIA_TYPE = "application/vnd.cpc.shipment-v8+xml"
+RATES = "application/vnd.cpc.ship.rate-v4+xml"
+TRACKING = "application/vnd.cpc.track-v2+xml"
+_RATES_NAMESPACE = "http://www.canadapost.ca/ws/ship/rate-v4"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _DEEPEST = 4
-_ITEM = {"options": "option"}  # the element around each entry of a list
+_ITEM = {"options": "option", "services": "service-code"}  # the element around each entry of a list
 
 
 class XmlDialect:
@@ -42,10 +52,19 @@ class XmlDialect:
     search_field = "requestId"
     read_headers: Mapping[str, str] = {"Accept": MEDIA_TYPE, "Accept-language": "en-CA"}
     write_headers: Mapping[str, str] = {**read_headers, "Content-Type": MEDIA_TYPE}
+    rates_path = "/rs/ship/price"
+    rates_headers: Mapping[str, str] = {**read_headers, "Accept": RATES, "Content-Type": RATES}
+    tracking_headers: Mapping[str, str] = {**read_headers, "Accept": TRACKING}
     does_500_refuse = True
 
     def shipments_path(self, account: ShippingAccount) -> str:
         return f"/rs/{account.mailed_by}/{account.on_behalf_of}/shipment"
+
+    def day_query(self, day: date, limit: int) -> str:
+        return f"noManifest=true&date={day:%Y%m%d}&limit={limit}"
+
+    def tracking_path(self, tracking_number: str) -> str:
+        return f"/vis/track/pin/{quote(tracking_number, safe='')}/summary"
 
     def create_body(self, request: LabelRequest, account: ShippingAccount) -> bytes:
         return _document("shipment", shipment_fields(request, account)).encode()
@@ -53,9 +72,40 @@ class XmlDialect:
     def refund_body(self, email: str) -> str:
         return _document("shipment-refund-request", {"email": email})
 
+    def rates_body(
+        self, account: ShippingAccount, to: Party, parcel: Parcel, services: Sequence[str]
+    ) -> bytes:
+        fields = scenario_fields(account, to, parcel, services)
+        return _document("mailing-scenario", fields, _RATES_NAMESPACE).encode()
+
     def read_shipment(self, body: bytes) -> Shipment | None:
         root = _root(body, "shipment-info")
         return None if root is None else _shipment(root)
+
+    def read_price(self, body: bytes) -> Price | None:
+        root = _root(body, "shipment-price")
+        return None if root is None else read_fields(Price, _fields(root, _DEEPEST))
+
+    def read_details(self, body: bytes) -> Details | None:
+        root = _root(body, "shipment-details")
+        return None if root is None else read_fields(Details, _fields(root, _DEEPEST))
+
+    def read_ticket(self, body: bytes) -> str | None:
+        root = _root(body, "shipment-refund-request-info")
+        ticket = None if root is None else _fields(root, 1).get("serviceTicketId")
+        return ticket.strip() or None if isinstance(ticket, str) else None
+
+    def read_rates(self, body: bytes) -> Sequence[Quote] | None:
+        root = _root(body, "price-quotes")
+        if root is None:
+            return None
+        return quotes_of([_fields(child, _DEEPEST) for child in root if _name(child) == "price-quote"])
+
+    def read_tracking(self, body: bytes) -> TrackingSummary | None:
+        """Reads the first summary."""
+        root = _root(body, "tracking-summary")
+        found = [] if root is None else [child for child in root if _name(child) == "pin-summary"]
+        return read_fields(TrackingSummary, _fields(found[0], 1)) if found else None
 
     def read_search(self, body: bytes) -> SearchHits | None:
         """Reads `shipments` with links. By the schema it may also hold the shipments themselves."""
@@ -75,8 +125,8 @@ class XmlDialect:
         return ErrorReport(tuple(_complaint(child) for child in root if _name(child) == "message"))
 
 
-def _document(root: str, fields: Mapping[str, Any]) -> str:
-    return f'{_HEAD}<{root} xmlns="{NAMESPACE}">{"".join(_elements(fields))}</{root}>'
+def _document(root: str, fields: Mapping[str, Any], namespace: str = NAMESPACE) -> str:
+    return f'{_HEAD}<{root} xmlns="{namespace}">{"".join(_elements(fields))}</{root}>'
 
 
 def _elements(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -116,7 +166,7 @@ def _attributes(element: "Element") -> dict[str, str]:
 
 
 def _shipment(root: "Element") -> Shipment | None:
-    return shipment_of(_fields(root, _DEEPEST))
+    return read_fields(Shipment, _fields(root, _DEEPEST))
 
 
 def _fields(element: "Element", depth: int) -> dict[str, Any]:

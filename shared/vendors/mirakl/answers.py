@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
 from shared.storable import storable_text
 
@@ -112,6 +112,11 @@ class LineAnswer(_Answer):
     product_title: Text = None
     quantity: Count
     price: Money
+    order_line_state: Annotated[str, BeforeValidator(lambda value: _text(value) or "")] = ""
+
+
+class DeliveryAnswer(_Answer):
+    latest: Moment = None
 
 
 class OrderAnswer(_Answer):
@@ -120,12 +125,16 @@ class OrderAnswer(_Answer):
     order_id: Ident
     commercial_id: Text = None
     order_state: State
+    order_state_reason_code: Text = None
     created_date: Moment = None
     last_updated_date: Moment = None
     currency_iso_code: Text = None
     total_price: Money
+    shipping_type_code: Text = None
     shipping_deadline: Moment = None
+    delivery_date: Annotated[DeliveryAnswer | None, BeforeValidator(_object)] = None
     can_shop_ship: Flag = False
+    fully_refunded: Flag = False
     shipping_carrier_code: Text = None
     shipping_company: Text = None
     shipping_tracking: Text = None
@@ -167,6 +176,11 @@ class MetadataAnswer(_Answer):
     shop_reply_needed_since: Moment = None
 
 
+class ParticipantAnswer(_Answer):
+    id: Text = None
+    type: Text = None
+
+
 class ThreadAnswer(_Answer):
     """Messages stay raw: each is read separately."""
 
@@ -177,6 +191,8 @@ class ThreadAnswer(_Answer):
     entities: Annotated[tuple[EntityAnswer, ...], BeforeValidator(_objects)] = ()
     metadata: Annotated[MetadataAnswer | None, BeforeValidator(_object)] = None
     messages: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_objects)] = ()
+    current_participants: Annotated[tuple[ParticipantAnswer, ...], BeforeValidator(_objects)] = ()
+    authorized_participants: Annotated[tuple[ParticipantAnswer, ...], BeforeValidator(_objects)] = ()
 
 
 class Orders(_Answer):
@@ -191,6 +207,16 @@ class Threads(_Answer):
 
     data: tuple[Any, ...]
     next_page_token: Text = None
+
+
+class OneThread(RootModel[dict[str, Any]]):
+    """M10. The thread stays raw, as in M11."""
+
+
+class PostedAnswer(_Answer):
+    """M12."""
+
+    message_id: Ident
 
 
 class CarrierAnswer(_Answer):

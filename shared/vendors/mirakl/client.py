@@ -1,3 +1,4 @@
+import json
 import re
 import ssl
 import time
@@ -12,24 +13,35 @@ from pydantic import BaseModel, ValidationError
 from shared.clock import Clock, system_clock
 from shared.errors import VendorUnavailable
 from shared.fulfillment.ports import (
+    Attachment,
     Done,
     Malformed,
     MarketplaceOrder,
-    MarketplaceState,
     NotSent,
     OrderPage,
+    Participant,
+    Posted,
     Refused,
+    Thread,
     ThreadPage,
     Tracking,
     Unclear,
 )
 from shared.retries import Again, RetryPolicy
-from shared.vendors.mirakl.answers import CarrierAnswer, Carriers, Orders, Shop, Threads
+from shared.vendors.mirakl.answers import CarrierAnswer, Carriers, OneThread, Orders, Shop, Threads
 from shared.vendors.mirakl.mapper import order_page, thread_page
-from shared.vendors.mirakl.responses import explanation, outcome_of, reading_of
+from shared.vendors.mirakl.responses import (
+    REFUSED_WAIT,
+    explanation,
+    file_of,
+    outcome_of,
+    posted_of,
+    reading_of,
+)
 from shared.vendors.response import Response
 from shared.vendors.transport import (
     AnswerLost,
+    AnswerTooLarge,
     CallBounds,
     NothingSent,
     Transport,
@@ -45,7 +57,6 @@ _THREADS = "/api/inbox/threads"
 _PAGE = 100  # the most that OR11 takes, as ids and as a page
 _MOST_PAGES = 1000  # of one listing; more means that the marketplace repeats itself
 _PASSING_WAIT = 30.0  # seconds, after a failure that names no wait
-_REFUSED_WAIT = 300.0  # seconds, after a refusal that only a person can mend
 
 
 READS = RetryPolicy(tries=3, first_pause=0.5, longest_pause=15.0, spread=(0.5, 1.0))
@@ -81,7 +92,7 @@ class MiraklMarketplace:
         self._transport = Transport("Mirakl", base_url, self._bounds, tls)
         key = checked_header_value("Mirakl", "API key", api_key)
         self._secrets = (key,)
-        self._headers = {"Accept": "application/json", "Authorization": key}
+        self._headers = {"Authorization": key}
         self._shop = {} if shop_id is None else {"shop_id": str(shop_id)}
         self._clock = clock
         self._pause = pause
@@ -97,24 +108,27 @@ class MiraklMarketplace:
 
     # --- orders ---------------------------------------------------------------------------------------------
 
-    def waiting_orders(self) -> Iterator[OrderPage]:
-        """OR11 by state. Leaves out an order that an earlier page has shown."""
+    def listed(self, states: Sequence[str], updated_since: datetime | None = None) -> Iterator[OrderPage]:
+        """OR11 by state and date of the last change. Leaves out an order that an earlier page has shown.
+
+        Pages are offsets into the orders that match at that moment. One that leaves `states` while they are read
+        moves those behind it forward, so that the next page misses as many; a later listing shows them.
+        """
+        if not states:
+            return  # without the filter the marketplace would list every order
+        query = {"order_state_codes": ",".join(states), "sort": "dateCreated", "order": "asc"}
+        if updated_since is not None:
+            query["start_update_date"] = _shown_date(updated_since)
         shown: set[str] = set()
         for page in range(_MOST_PAGES):
-            query = {
-                "order_state_codes": MarketplaceState.WAITING_ACCEPTANCE.value,
-                "max": str(_PAGE),
-                "offset": str(page * _PAGE),
-                "sort": "dateCreated",
-                "order": "asc",
-            }
-            answer = self._read(_ORDERS, query, Orders)
+            place = {"max": str(_PAGE), "offset": str(page * _PAGE)}
+            answer = self._read(_ORDERS, query | place, Orders)
             read = order_page(answer.orders, self._clock())
             yield OrderPage([each for each in read.orders if each.order_id not in shown], read.problems)
             shown.update(each.order_id for each in read.orders)
             if not answer.orders or (page + 1) * _PAGE >= answer.total_count:
                 return
-        raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES * _PAGE} waiting orders")
+        raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES * _PAGE} orders")
 
     def orders(self, order_ids: Sequence[str]) -> OrderPage:
         """OR11 by id. A text that cannot be an id becomes a problem and is not sent."""
@@ -134,7 +148,13 @@ class MiraklMarketplace:
 
     def accept(self, order_id: str, line_ids: Sequence[str]) -> Outcome:
         """OR21. It must name every line of the order."""
-        lines = [{"id": line_id, "accepted": True} for line_id in line_ids]
+        return self._decide(order_id, [{"id": line_id, "accepted": True} for line_id in line_ids])
+
+    def refuse(self, order_id: str, line_ids: Sequence[str]) -> Outcome:
+        """OR21. It must name every line of the order."""
+        return self._decide(order_id, [{"id": line_id, "accepted": False} for line_id in line_ids])
+
+    def _decide(self, order_id: str, lines: Sequence[Mapping[str, object]]) -> Outcome:
         return self._change(order_id, "accept", json={"order_lines": lines})
 
     def set_tracking(self, order_id: str, tracking: Tracking) -> Outcome:
@@ -154,9 +174,8 @@ class MiraklMarketplace:
 
     def threads(self, updated_since: datetime) -> Iterator[ThreadPage]:
         """M11. The next page is requested by its token alone: the vendor ignores other parameters beside it."""
-        since = updated_since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         query: dict[str, str] = {
-            "updated_since": since,
+            "updated_since": _shown_date(updated_since),
             "with_messages": "true",
             "limit": str(_PAGE),
             **self._shop,
@@ -173,6 +192,38 @@ class MiraklMarketplace:
             tokens.add(token)
             query = {"page_token": token}
         raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES} pages of the inbox")
+
+    def thread(self, thread_id: str) -> Thread | None:
+        """M10. Raises VendorUnavailable for a thread that cannot be read, too; its malformed messages are left out."""
+        if not _is_id(thread_id):
+            return None
+        read = self._read_if_there(f"{_THREADS}/{quote(thread_id, safe='')}", self._shop, OneThread)
+        if isinstance(read, Refused):
+            return None
+        page = thread_page([read.root], self._clock())
+        if not page.threads:
+            raise VendorUnavailable(f"Mirakl's thread {page.problems[0].problem}", REFUSED_WAIT)
+        return page.threads[0]
+
+    def reply(
+        self, thread_id: str, body: str, to: Sequence[Participant]
+    ) -> Posted | Refused | Unclear | NotSent:
+        """M12: one form part of JSON. The body may have 3 to 50,000 characters; the marketplace refuses another."""
+        if not _is_id(thread_id):
+            return Refused("not a thread id")
+        people = [{"type": each.kind} | ({"id": each.ident} if each.ident else {}) for each in to]
+        message = json.dumps({"body": body, "to": people})
+        form = [("message_input", (None, message, "application/json"))]
+        answer = self._send_once("POST", f"{_THREADS}/{quote(thread_id, safe='')}/message", files=form)
+        return posted_of(answer, self._clock()) if isinstance(answer, Response) else answer
+
+    def attachment(self, attachment_id: str) -> Attachment | Refused | NotSent:
+        """M13. Refused for an unknown one, and for one over `CallBounds.largest_answer`."""
+        if not _is_id(attachment_id):
+            return Refused("not an attachment id")
+        path = f"{_THREADS}/{quote(attachment_id, safe='')}/download"
+        answer = self._bounds.retries.run(lambda: self._try_to_download(path), self._pause)
+        return answer.reason if isinstance(answer, Again) else answer
 
     # --- set-up and health ----------------------------------------------------------------------------------
 
@@ -194,48 +245,82 @@ class MiraklMarketplace:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _change(self, order_id: str, action: str, **body: Any) -> Outcome:  # noqa: ANN401  # any JSON
-        """Sends one PUT, which is never repeated."""
         if not _is_id(order_id):
             return Refused("not an order id")
-        path = f"{_ORDERS}/{quote(order_id, safe='')}/{action}"
+        answer = self._send_once("PUT", f"{_ORDERS}/{quote(order_id, safe='')}/{action}", **body)
+        return outcome_of(answer, self._clock()) if isinstance(answer, Response) else answer
+
+    def _send_once(self, method: str, path: str, **content: Any) -> Response | Unclear | NotSent:  # noqa: ANN401  # httpx's own
+        """Sends a change, which is never repeated."""
         try:
-            response = self._send("PUT", path, params=self._shop, **body)
+            return self._send(method, path, params=self._shop, **content)
         except NothingSent as unsent:
             return NotSent(str(unsent))
         except AnswerLost as lost:
             return Unclear(str(lost))
-        return outcome_of(response, self._clock())
 
     def _read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
         return self._read_bare(path, {**query, **self._shop}, shape)
 
     def _read_bare(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape:
-        """Sends a GET, again while that may help. Raises VendorUnavailable."""
-        read = self._bounds.retries.run(lambda: self._try_to_read(path, query, shape), self._pause)
-        if isinstance(read, Again):
-            raise VendorUnavailable(read.reason, _PASSING_WAIT if read.after is None else read.after)
+        """Raises VendorUnavailable."""
+        read = self._read_if_there(path, query, shape)
+        if isinstance(read, Refused):
+            raise VendorUnavailable(read.message, REFUSED_WAIT)
         return read
 
-    def _try_to_read(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Again[str]:
+    def _read_if_there(self, path: str, query: Mapping[str, str], shape: type[_Shape]) -> _Shape | Refused:
+        """Sends a GET, again while that may help. Refused for a 404 alone. Raises VendorUnavailable."""
+        read = self._bounds.retries.run(lambda: self._try_to_read(path, query, shape), self._pause)
+        if isinstance(read, Again):
+            raise _unavailable(read.reason, _PASSING_WAIT)
+        return read
+
+    def _try_to_read(
+        self, path: str, query: Mapping[str, str], shape: type[_Shape]
+    ) -> _Shape | Again[NotSent] | Refused:
         """Raises VendorUnavailable if another try cannot help."""
         try:
             response = self._send("GET", path, params=query)
         except TransportFailure as failed:
-            return Again(str(failed))
+            return Again(NotSent(str(failed)))
         read = reading_of(response, self._clock())
         if isinstance(read, Again):
             return read
+        if isinstance(read, NotSent):
+            raise _unavailable(read, REFUSED_WAIT)
         if isinstance(read, Refused):
-            raise VendorUnavailable(read.message, _REFUSED_WAIT)
+            if response.status == 404:  # noqa: PLR2004  # HTTP's Not Found
+                return read
+            raise VendorUnavailable(read.message, REFUSED_WAIT)
         try:
             return shape.model_validate(read)
         except ValidationError:
             text = f"{explanation(response)}; not the documented shape"
-            raise VendorUnavailable(text, _REFUSED_WAIT) from None
+            raise VendorUnavailable(text, REFUSED_WAIT) from None
 
-    def _send(self, method: str, path: str, **content: Any) -> Response:  # noqa: ANN401  # httpx's own
-        response = self._transport.send(method, path, headers=self._headers, **content)
+    def _try_to_download(self, path: str) -> Attachment | Again[NotSent] | Refused | NotSent:
+        try:
+            response = self._send("GET", path, params=self._shop, accept="*/*")
+        except AnswerTooLarge as too_large:
+            return Refused(str(too_large))
+        except TransportFailure as failed:
+            return Again(NotSent(str(failed)))
+        return file_of(response, self._clock())
+
+    def _send(self, method: str, path: str, *, accept: str = "application/json", **content: Any) -> Response:  # noqa: ANN401  # httpx's own
+        headers = self._headers | {"Accept": accept}
+        response = self._transport.send(method, path, headers=headers, **content)
         return response if response.is_success else response.masked(self._secrets)
+
+
+def _unavailable(unread: NotSent, wait: float) -> VendorUnavailable:
+    asked = unread.retry_after
+    return VendorUnavailable(unread.message, wait if asked is None else asked, unread.cause)
+
+
+def _shown_date(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_id(order_id: str) -> bool:

@@ -2,25 +2,30 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
 
 from shared.fulfillment.ports import (
     Address,
+    JsonObject,
     Malformed,
     MarketplaceOrder,
     Message,
     OrderLine,
     OrderPage,
+    Participant,
     Thread,
     ThreadPage,
 )
+from shared.storable import storable_text
 from shared.vendors.mirakl.answers import (
     AddressAnswer,
     LineAnswer,
     MessageAnswer,
     OrderAnswer,
+    ParticipantAnswer,
     ThreadAnswer,
 )
 
@@ -28,6 +33,7 @@ _NO_CURRENCY = "XXX"  # ISO 4217's code for none
 _ORDER = "MMP_ORDER"
 _LONGEST_IDENT = 200
 _MOST_NAMED = 5  # fields in the text of a problem
+_DEEPEST = 50  # levels of JSON that are kept of a malformed order, thread or message
 
 
 def order_page(raw: Sequence[object], seen_at: datetime) -> OrderPage:
@@ -43,7 +49,7 @@ def order_from(raw: object, seen_at: datetime) -> MarketplaceOrder | Malformed:
     try:
         order = OrderAnswer.model_validate(raw)
     except ValidationError as wrong:
-        return Malformed(_ident_in(raw, "order_id"), _problem(wrong))
+        return Malformed(_ident_in(raw, "order_id"), _problem(wrong), _raw(raw))
     created = order.created_date or order.last_updated_date or seen_at
     return MarketplaceOrder(
         order_id=order.order_id,
@@ -60,6 +66,10 @@ def order_from(raw: object, seen_at: datetime) -> MarketplaceOrder | Malformed:
         carrier_code=order.shipping_carrier_code,
         carrier_name=order.shipping_company,
         tracking_number=order.shipping_tracking,
+        fully_refunded=order.fully_refunded,
+        shipping_type=order.shipping_type_code,
+        deliver_by=order.delivery_date.latest if order.delivery_date else None,
+        state_reason=order.order_state_reason_code,
     )
 
 
@@ -70,6 +80,7 @@ def _line(line: LineAnswer) -> OrderLine:
         quantity=line.quantity,
         title=line.product_title or "",
         price=line.price,
+        state=line.order_line_state,
     )
 
 
@@ -98,7 +109,7 @@ def thread_page(raw: Sequence[object], seen_at: datetime) -> ThreadPage:
         try:
             answer = ThreadAnswer.model_validate(each)
         except ValidationError as wrong:
-            problems.append(Malformed(_ident_in(each, "id"), _problem(wrong)))
+            problems.append(Malformed(_ident_in(each, "id"), _problem(wrong), _raw(each)))
             continue
         messages, unread = _messages(answer, seen_at)
         problems += unread
@@ -116,7 +127,13 @@ def _thread(answer: ThreadAnswer, messages: Sequence[Message], seen_at: datetime
         order_ids=tuple(entity.id for entity in answer.entities if entity.type == _ORDER and entity.id),
         messages=messages,
         reply_needed_since=answer.metadata.shop_reply_needed_since if answer.metadata else None,
+        participants=_participants(answer.current_participants)
+        or _participants(answer.authorized_participants),
     )
+
+
+def _participants(given: Iterable[ParticipantAnswer]) -> tuple[Participant, ...]:
+    return tuple(Participant(each.type, each.id) for each in given if each.type)
 
 
 def _messages(thread: ThreadAnswer, seen_at: datetime) -> tuple[tuple[Message, ...], Sequence[Malformed]]:
@@ -126,7 +143,8 @@ def _messages(thread: ThreadAnswer, seen_at: datetime) -> tuple[tuple[Message, .
         try:
             answer = MessageAnswer.model_validate(each)
         except ValidationError as wrong:
-            problems.append(Malformed(thread.id, f"a message of the thread: {_problem(wrong)}"))
+            problem = f"a message of the thread: {_problem(wrong)}"
+            problems.append(Malformed(_ident_in(each, "id"), problem, _raw(each), thread.id))
             continue
         sender = answer.sender
         messages.append(
@@ -143,9 +161,27 @@ def _messages(thread: ThreadAnswer, seen_at: datetime) -> tuple[tuple[Message, .
 
 
 def _ident_in(raw: object, name: str) -> str | None:
-    """The id of a malformed order or thread, if it is a text that can be shown."""
+    """The id of a malformed order, thread or message, if it is a text that can be shown."""
     ident: Any = raw.get(name) if isinstance(raw, dict) else None
     return ident if isinstance(ident, str) and ident.isprintable() and len(ident) <= _LONGEST_IDENT else None
+
+
+def _raw(read: object) -> JsonObject:
+    """The JSON as a database takes it: fractions as text, since a float would change them."""
+    plain = _storable(read)
+    return plain if isinstance(plain, dict) else {"value": plain}
+
+
+def _storable(read: object, depth: int = 0) -> Any:  # noqa: ANN401  # any JSON
+    if depth > _DEEPEST:
+        return "nested too deeply"
+    if isinstance(read, dict):
+        return {storable_text(str(name)): _storable(each, depth + 1) for name, each in read.items()}
+    if isinstance(read, list | tuple):
+        return [_storable(each, depth + 1) for each in read]
+    if isinstance(read, str | Decimal):
+        return storable_text(str(read))
+    return read
 
 
 def _problem(wrong: ValidationError) -> str:

@@ -11,41 +11,93 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from shared.fulfillment.ports import Done, NotSent, Refused, Unclear
+from shared.fulfillment.ports import Attachment, Cause, Done, NotSent, Posted, Refused, Unclear
 from shared.retries import Again, retry_after
-from shared.vendors.mirakl.answers import ErrorAnswer
+from shared.vendors.mirakl.answers import ErrorAnswer, PostedAnswer
 from shared.vendors.response import Response
 
+REFUSED_WAIT = 300.0
+"""Seconds to wait after a refusal that only a person can mend."""
+
+_NOT_ALLOWED = frozenset({401, 403})
 _NO_CONTENT, _REQUEST_TIMEOUT, _TOO_MANY_REQUESTS = 204, 408, 429
 _LONGEST_QUOTE = 300  # characters of the vendor's text in a message
 _LONGEST_WAIT = 172_800.0  # seconds; a longer Retry-After is cut to this
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
-def reading_of(response: Response, now: datetime) -> dict[str, Any] | Again[str] | Refused:
+def reading_of(response: Response, now: datetime) -> dict[str, Any] | Again[NotSent] | Refused | NotSent:
     """The JSON object in a 200, or the failure of a call that only reads."""
-    text = explanation(response)
-    if response.status in {_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT} or _is_class(response, 5):
-        return Again(text, _wait(response, now))
-    if not _is_class(response, 2):
-        return Refused(text)
+    failure = _read_failure(response, now)
+    if failure is not None:
+        return failure
     read = json_object(response)
-    return Again(text) if read is None else read
+    return Again(NotSent(explanation(response), None, _cause(response))) if read is None else read
 
 
 def outcome_of(response: Response, now: datetime) -> Done | Refused | Unclear | NotSent:
     """The outcome of a call that changes something."""
-    text = explanation(response)
-    if response.status == _TOO_MANY_REQUESTS:
-        return NotSent(text, _wait(response, now))
+    failure = _change_failure(response, now)
+    if failure is not None:
+        return failure
+    return Done() if _is_clean_success(response) else Unclear(explanation(response))
+
+
+def posted_of(response: Response, now: datetime) -> Posted | Refused | Unclear | NotSent:
+    """The outcome of M12."""
+    failure = _change_failure(response, now)
+    if failure is not None:
+        return failure
+    try:
+        return Posted(PostedAnswer.model_validate(json_object(response)).message_id)
+    except ValidationError:
+        return Unclear(explanation(response))
+
+
+def file_of(response: Response, now: datetime) -> Attachment | Again[NotSent] | Refused | NotSent:
+    """The file in an answer of M13. A file may be a web page itself, but then it is sent as an attachment."""
+    failure = _read_failure(response, now)
+    if failure is not None:
+        return failure
+    if response.content_type in _PAGES and "content-disposition" not in response.headers:
+        return Again(NotSent(explanation(response), None, _cause(response)))
+    return Attachment(response.body, response.content_type or "application/octet-stream")
+
+
+def _read_failure(response: Response, now: datetime) -> Again[NotSent] | Refused | NotSent | None:
+    """None for a success. A redirect is refused, since none is followed."""
     if _is_class(response, 2):
-        return Done() if _is_clean_success(response) else Unclear(text)
+        return None
+    if response.status in {_TOO_MANY_REQUESTS, _REQUEST_TIMEOUT} or _is_class(response, 5):
+        wait = _wait(response, now)
+        return Again(NotSent(explanation(response), wait, _cause(response)), wait)
+    return _refusal(response)
+
+
+def _change_failure(response: Response, now: datetime) -> Refused | Unclear | NotSent | None:
+    """None for a success."""
+    if _is_class(response, 2):
+        return None
+    if response.status == _TOO_MANY_REQUESTS:
+        return NotSent(explanation(response), _wait(response, now), _cause(response))
     if not _is_class(response, 4) or response.status == _REQUEST_TIMEOUT:
-        return Unclear(text)
-    if is_page(response):
-        return NotSent(text)  # a gateway's refusal: the marketplace never read the call
+        return Unclear(explanation(response))
+    return _refusal(response)
+
+
+def _refusal(response: Response) -> Refused | NotSent:
+    """A refused account is not the order's fault. A gateway refused before the marketplace read the call."""
+    if _cause(response) is Cause.ACCOUNT:
+        return NotSent(explanation(response), REFUSED_WAIT, Cause.ACCOUNT)
     error = _error_in(response)
-    return Refused(text, _code(error) if error else None)
+    return Refused(explanation(response), _code(error) if error else None)
+
+
+def _cause(response: Response) -> Cause:
+    if response.status == _TOO_MANY_REQUESTS:
+        return Cause.THROTTLED
+    is_gateways = is_page(response) and not _is_class(response, 5)
+    return Cause.ACCOUNT if response.status in _NOT_ALLOWED or is_gateways else Cause.AWAY
 
 
 def _is_class(response: Response, hundreds: int) -> bool:

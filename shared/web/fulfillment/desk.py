@@ -1,28 +1,52 @@
-"""The endpoints of `workflow` about orders: their states, what a person decides about them, and reports."""
+"""The endpoints of `workflow` about orders: the work list, reports, and the outside check's result."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from shared.errors import NotFound
+from shared.errors import FieldError, InvalidRequest, NotFound
+from shared.fulfillment.findings import Kind
 from shared.fulfillment.orders import OrderState
-from shared.fulfillment.store import OrderReports
+from shared.fulfillment.store import Json, OrderFilter, OrderReports
 from shared.limits import LONGEST_NAME, MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
-from shared.web.fields import Text
+from shared.web.fields import Person, Text
 from shared.web.function import Route, Supply
 
+_BETWEEN = " "
+"""Separates the deadline and the order's id in `after`; neither holds a space."""
 
-class OrdersRequest(RequestModel):
+
+class Wanted(RequestModel):
+    """`day` is the UTC day on which orders were first seen; `ship_before` leaves those to be shipped before it."""
+
     state: OrderState | None = None
+    attention: bool | None = None
+    day: date | None = None
+    ship_before: AwareDatetime | None = None
+
+    def filter(self, order_ids: Sequence[str] = ()) -> OrderFilter:
+        return OrderFilter(
+            states=(self.state,) if self.state else (),
+            attention=self.attention,
+            day=self.day,
+            ship_before=self.ship_before,
+            order_ids=order_ids,
+        )
+
+
+class OrdersRequest(Wanted):
+    """`after` is the `next` of the page before."""
+
     limit: int = Field(50, ge=1, le=MOST_LISTED)
+    after: str | None = Field(None, max_length=2 * LONGEST_NAME)
 
 
-class RetryRequest(RequestModel):
-    """`note` describes what the person found or did."""
-
-    note: Text
+class FindingsRequest(RequestModel):
+    kind: Kind | None = None
+    limit: int = Field(50, ge=1, le=MOST_LISTED)
+    after: int = Field(0, ge=0, le=2**62)
 
 
 class ReconcileOrdersRequest(RequestModel):
@@ -35,32 +59,65 @@ class StagesRequest(RequestModel):
     limit: int = Field(20, ge=1, le=MOST_LISTED)
 
 
+class Decision(RequestModel):
+    """`by` is the person who decides, `note` what that person found or did."""
+
+    by: Person
+    note: Text
+
+
 def fulfillment_desk(store: Supply) -> Sequence[Route]:
     """`store` returns an OrderReports."""
     return (
         Route("GET", "/orders", OrdersRequest, _orders, (store,)),
         Route("GET", "/orders/{id}", NoInput, _status, (store,)),
-        Route("POST", "/orders/{id}/retry", RetryRequest, _retry, (store,)),
-        Route("POST", "/orders/{id}/undone", RetryRequest, _undone, (store,)),
+        Route("GET", "/findings", FindingsRequest, _findings, (store,)),
+        Route("POST", "/findings/{id}/close", Decision, _close, (store,)),
+        Route("GET", "/sizes/guessed", StagesRequest, _guessed, (store,)),
         Route("GET", "/reconcile/orders", ReconcileOrdersRequest, _reconcile, (store,)),
         Route("GET", "/stages", StagesRequest, _stages, (store,)),
     )
 
 
 def _orders(request: OrdersRequest, _call: Call, store: OrderReports) -> Answer:
-    return Answer({"orders": store.orders(request.state, request.limit)})
+    page = store.list_orders(request.filter(), request.limit, _place(request.after))
+    following = page["next"] and f"{page['next']['deadline']}{_BETWEEN}{page['next']['order_id']}"
+    return Answer({"total": page["total"], "orders": page["orders"], "next": following})
+
+
+def _place(after: str | None) -> Json | None:
+    if after is None:
+        return None
+    deadline, _, order_id = after.partition(_BETWEEN)
+    if not order_id.isprintable() or not order_id or not _is_deadline(deadline):
+        raise InvalidRequest("after is not a page's next", [FieldError("after", "give a page's `next`")])
+    return {"deadline": deadline, "order_id": order_id}
+
+
+def _is_deadline(text: str) -> bool:
+    try:
+        return text == "infinity" or datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _status(_request: NoInput, call: Call, store: OrderReports) -> Answer:
-    return Answer(store.order_status(_order(call)))
+    return Answer(store.order_status(order_in(call)))
 
 
-def _retry(request: RetryRequest, call: Call, store: OrderReports) -> Answer:
-    return Answer(store.retry_order(_order(call), request.note))
+def _findings(request: FindingsRequest, _call: Call, store: OrderReports) -> Answer:
+    return Answer(store.findings(request.kind, request.limit, request.after))
 
 
-def _undone(request: RetryRequest, call: Call, store: OrderReports) -> Answer:
-    return Answer(store.note_undone(_order(call), request.note))
+def _close(request: Decision, call: Call, store: OrderReports) -> Answer:
+    text = call.path["id"]
+    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 - a bigint's digits
+        raise NotFound("no finding has such a number")
+    return Answer(store.close_finding(int(text), request.by, request.note))
+
+
+def _guessed(request: StagesRequest, _call: Call, store: OrderReports) -> Answer:
+    return Answer({"skus": store.guessed_skus(request.limit)})
 
 
 def _reconcile(request: ReconcileOrdersRequest, _call: Call, store: OrderReports) -> Answer:
@@ -68,10 +125,11 @@ def _reconcile(request: ReconcileOrdersRequest, _call: Call, store: OrderReports
 
 
 def _stages(request: StagesRequest, _call: Call, store: OrderReports) -> Answer:
-    return Answer({"stage_runs": store.recent_stage_runs(request.limit)})
+    return Answer({"stage_runs": store.recent_stage_runs(request.limit), "breakers": store.open_breakers()})
 
 
-def _order(call: Call) -> str:
+def order_in(call: Call) -> str:
+    """The order's id in the path. Raises NotFound for a text that is none."""
     text = call.path["id"]
     if len(text) > LONGEST_NAME or not text.isprintable():
         raise NotFound("no order has such an id")

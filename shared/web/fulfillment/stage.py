@@ -1,7 +1,7 @@
 """Makes a stage of fulfillment a deployed function: its request, the sequence guard, dry runs."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import Field
 
@@ -29,8 +29,17 @@ class Work(Protocol):
     def preview(self, limit: int) -> list[str]: ...
 
 
+Asked = Callable[[Any, Any], Callable[[StageRun], None]]
+"""Makes the work of a request: (work, request) -> a call with the run."""
+
+
 def stage_function(
-    name: str, work: Callable[[], Work], runner: Callable[[], StageRunner], checks: Mapping[str, Check]
+    name: str,
+    work: Callable[[], Work],
+    runner: Callable[[], StageRunner],
+    checks: Mapping[str, Check],
+    model: type[StageRequest] = StageRequest,
+    asked: Asked = lambda work, _request: work,
 ) -> HttpFunction:
     """`name` stands in `shared/pipeline.json`. Raises SettingsInvalid for another one."""
     pipeline = load_pipeline()
@@ -41,8 +50,8 @@ def stage_function(
             return Answer({"stage": name, "dry_run": True, "preview": work.preview(request.limit)})
         fired = schedule_time(call)
         firing = firing_of(fired and fired[0], request.cycle, pipeline)
-        result = runner.run(name, firing, request.limit, work)
+        result = runner.run(name, firing, request.limit, asked(work, request))
         logged = {key: value for key, value in result.items() if key not in ("errors", "result")}
         return Answer(result, logged=logged | {"problems": len(result.get("errors", []))})
 
-    return http_function(name, [Route("POST", "/", StageRequest, handle, (work, runner))], checks)
+    return http_function(name, [Route("POST", "/", model, handle, (work, runner))], checks)

@@ -132,10 +132,20 @@ def test_the_public_key_opens_nothing(server: Rest) -> None:
     assert refusal(refused)[:2] == ("403", "Unauthorized")
 
 
+def test_removed_objects_are_gone_and_those_that_were_not_there_are_left_out(
+    storage: SyncStorageClient,
+) -> None:
+    labels = storage.from_("labels")
+    for key in ("a/b.pdf", "c.pdf"):
+        labels.upload(key, PDF)
+    assert [each["name"] for each in labels.remove(["a/b.pdf", "never.pdf", "a"])] == ["a/b.pdf"]
+    assert (labels.exists("a/b.pdf"), labels.exists("c.pdf")) == (False, True)
+    assert labels.remove(["a/b.pdf"]) == []
+
+
 def test_everything_else_is_501(server: Rest, storage: SyncStorageClient) -> None:
     labels = storage.from_("labels")
     for call in (
-        lambda: labels.remove(["a.pdf"]),
         lambda: labels.create_signed_url("a.pdf", 60),
         lambda: labels.move("a.pdf", "b.pdf"),
         lambda: labels.upload("a.pdf", PDF, {"metadata": {"order": "A-1"}}),

@@ -50,9 +50,19 @@ class CanadaPostSandbox(Sandbox):
     def calls(self, outcome: str) -> int:
         return int(self.books()["calls"].get(outcome, 0))
 
+    def plant(self, api: str, **fields: object) -> dict[str, Any]:
+        """Sells a shipment that no client asked for."""
+        return self.control("POST", "shipments", {"api": api, **fields})
+
+    def change(self, shipment_id: str, **fields: object) -> None:
+        self.control("PUT", f"shipments/{shipment_id}", fields)
+
+    def forget(self, shipment_id: str) -> None:
+        self.control("DELETE", f"shipments/{shipment_id}")
+
     def calm(self) -> None:
-        """No faults, no strange behaviour, the real time, no token left from another test."""
-        for name in ("faults", "settings", "clock", "tokens"):
+        """No faults, no strange behaviour, the real time, no token and no sale left from another test."""
+        for name in ("faults", "settings", "clock", "tokens", "books"):
             self.control("DELETE", name)
         self.behave(pending_labels=0)
 
@@ -81,6 +91,11 @@ class MiraklSandbox(Sandbox):
     def order(self, **spec: object) -> str:
         """The id of a new order."""
         return str(self.control("POST", "orders", {"orders": [spec]})["order_ids"][0])
+
+    def thread(self, *messages: object, **spec: object) -> str:
+        """The id of a new thread."""
+        made = self.control("POST", "threads", {"threads": [{**spec, "messages": messages}]})
+        return str(made["thread_ids"][0])
 
     def truth(self, order_id: str) -> dict[str, Any]:
         """The order as the marketplace knows it, whatever its answers show."""

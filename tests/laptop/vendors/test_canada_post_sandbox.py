@@ -139,7 +139,7 @@ def test_a_sale_survives_a_kill(tmp_path: Path) -> None:
     with canada_post(tmp_path) as second:
         assert second.sold("kept") == 1
         assert second.control("GET", "settings")["pending_labels"] == 3
-        second.calm()
+        second.behave(pending_labels=0, visibility_delay=0)
         api = json_api_of(second)
         [link] = api("GET", JSON_SHIPMENTS, params={"request-id": "kept"}).json()
         found = api("GET", link["href"].removeprefix(second.url)).json()
@@ -274,9 +274,12 @@ def test_a_transmitted_shipment_is_refunded_and_cannot_be_void(
     assert tickets[0] == tickets[1]
     assert json_api("POST", f"{JSON_SHIPMENTS}/none/refund", json={}).status_code == 404
     assert vendor.books(reference="none")["labels_sold"] == 0
+    assert vendor.books(request_id="refund")["shipments"][0]["status"] == "refund_asked"
+    assert json_api("GET", own).json()["shipmentStatus"] == "transmitted"
+    vendor.change(sold["shipmentId"], status="refunded")
     books = vendor.books(request_id="refund")
     assert (books["labels_sold"], books["live"], books["charged"]) == (1, 0, "0")
-    assert books["shipments"][0]["status"] == "refunded"
+    assert json_api("GET", own).json()["shipmentStatus"] == "refunded"
 
 
 @pytest.mark.parametrize(
@@ -363,6 +366,118 @@ def test_the_throttle_ends_with_the_minute(vendor: CanadaPostSandbox) -> None:
     assert [ask() for _ in range(4)] == [200, 200, 500, 500]
     vendor.control("PUT", "clock", {"advance": 61})
     assert ask() == 200
+
+
+def test_an_api_does_not_know_what_the_other_one_sold_unless_a_setting_says_so(
+    json_api: JsonApi, vendor: CanadaPostSandbox
+) -> None:
+    own = link_of("self", buy_xml(vendor, "apart"))
+    shipment_id = own.rpartition("/")[2]
+    artifact = link_of("label", buy_xml(vendor, "apart-too")).split("/")[-2]
+    label = f"/shipping/v1/artifacts/2004381/shipping/{artifact}/0"
+
+    def known() -> tuple[int, int, int]:
+        found = json_api("GET", JSON_SHIPMENTS, params={"request-id": "apart"}).json()
+        shown = json_api("GET", f"{JSON_SHIPMENTS}/{shipment_id}").status_code
+        return len(found), shown, json_api("GET", label).status_code
+
+    assert known() == (0, 404, 404)
+    vendor.behave(ledgers="shared")
+    assert known() == (1, 200, 200)
+    assert vendor.books(request_id="apart")["apis"] == {"xml": 1}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"no-manifest": "true"},
+        {"no-manifest": "false", "date": "20270101"},
+        {"no-manifest": "true", "date": "2027-01-01"},
+        {"no-manifest": "true", "date": "20270101", "limit": "0"},
+        {"no-manifest": "true", "date": "20270101", "limit": "x"},
+        {"no-manifest": "true", "date": "20270101", "request-id": "x"},
+    ],
+)
+def test_a_list_of_a_day_takes_a_day_and_a_limit_alone(json_api: JsonApi, query: dict[str, str]) -> None:
+    refused = json_api("GET", JSON_SHIPMENTS, params=query)
+    assert (refused.status_code, refused.json()["errors"][0]["errorCode"]) == (400, "9183")
+
+
+def test_a_contract_alone_pays_and_an_empty_flag_is_true(vendor: CanadaPostSandbox) -> None:
+    vendor.calm()
+    lean = (
+        ("<transmit-shipment>true</transmit-shipment>", "<transmit-shipment/>"),
+        ("<paid-by-customer>2004381</paid-by-customer>", ""),
+    )
+    assert text_of("shipment-status", buy_xml(vendor, "lean", *lean)) == "transmitted"
+
+
+def test_a_404_has_a_code_by_a_setting(json_api: JsonApi, vendor: CanadaPostSandbox) -> None:
+    missing = f"{XML_SHIPMENTS}/none"
+
+    def shown() -> tuple[bool, bool]:
+        xml = vendor.http.get(f"{vendor.url}{missing}", headers={"Accept": MEDIA_TYPE}, auth=KEY)
+        return "errors" in json_api("GET", f"{JSON_SHIPMENTS}/none").json(), "<code>" in xml.text
+
+    assert shown() == (True, True)
+    vendor.behave(not_found="uncoded")
+    assert shown() == (False, False)
+
+
+def test_the_parts_of_a_json_shipment_are_behind_its_links(
+    json_api: JsonApi, vendor: CanadaPostSandbox
+) -> None:
+    body = order("parts", providePricingInfo=None, provideReceiptInfo=True)
+    body["deliverySpec"]["settlementInfo"] = {"intendedMethodOfPayment": "CreditCard"}
+    sold = json_api("POST", JSON_SHIPMENTS, json=body).json()
+    parts = {link["rel"]: link["href"].removeprefix(vendor.url) for link in sold["links"]}
+    due = json_api("GET", parts["price"]).json()["dueAmount"]
+    assert due == sold["shipmentReceipt"]["ccReceiptDetails"]["chargeAmount"] == 16.41
+    details = json_api("GET", parts["details"]).json()["shipmentDetail"]["deliverySpec"]
+    assert details["references"] == {"customerRef1": "parts"}
+    assert json_api("GET", f"{JSON_SHIPMENTS}/none/price").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("destination", "weight", "code"),
+    [
+        ({"domestic": {"postalCode": "K1A0B1"}}, 31, "9111"),
+        ({"domestic": {"postalCode": "D1A0B1"}}, 1, "1157"),
+        ({"domestic": {"postalCode": "K1A 0B1"}}, 1, "1157"),
+        ({"unitedStates": {"zipCode": "10001"}}, 1, "9111"),
+        ({"domestic": {}}, 1, "BadRequest"),
+    ],
+)
+def test_a_request_for_prices_is_checked(
+    json_api: JsonApi, destination: dict[str, object], weight: float, code: str
+) -> None:
+    asked = {
+        "quoteType": "commercial",
+        "parcelCharacteristics": {"weight": weight},
+        "originPostalCode": "H2B1A0",
+        "destination": destination,
+    }
+    refused = json_api("POST", "/rating/v1/prices", json=asked)
+    assert (refused.status_code, refused.json()["errors"][0]["errorCode"]) == (400, code)
+    assert json_api("POST", "/rating/v1/prices", content=b"{}").status_code == 415
+
+
+def test_the_controls_sell_change_and_forget_a_shipment(json_api: JsonApi, vendor: CanadaPostSandbox) -> None:
+    planted = vendor.plant("json", request_id="planted", reference="order-9", price="7.50")
+    own = f"{JSON_SHIPMENTS}/{planted['shipment_id']}"
+    assert json_api("GET", own).json()["shipmentPrice"]["dueAmount"] == 7.5
+    vendor.change(planted["shipment_id"], price="8.25", status="suspended")
+    shown = json_api("GET", own).json()
+    assert (shown["shipmentPrice"]["dueAmount"], shown["shipmentStatus"]) == (8.25, "suspended")
+    assert vendor.books(reference="order-9")["charged"] == "8.25"
+    vendor.forget(planted["shipment_id"])
+    assert json_api("GET", own).status_code == 404
+    assert vendor.books(reference="order-9")["labels_sold"] == 0
+    unknown = vendor.http.put(f"{vendor.url}/_control/shipments/none", json={"price": "1"})
+    assert unknown.status_code == 404
+    assert vendor.http.post(f"{vendor.url}/_control/shipments", json={"api": "fax"}).status_code == 422
+    other = vendor.plant("json")["shipment_id"]
+    assert vendor.http.put(f"{vendor.url}/_control/shipments/{other}", json={"price": -1}).status_code == 422
 
 
 def test_the_controls_refuse_what_they_do_not_know(vendor: CanadaPostSandbox) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiraklSandbox]:
 def vendor(served: MiraklSandbox) -> MiraklSandbox:
     served.calm()
     return served
+
+
+def shown(vendor: MiraklSandbox, order_id: str) -> dict[str, Any]:
+    return dict(vendor.ask("GET", "orders", params={"order_ids": order_id}).json()["orders"][0])
 
 
 # --- controls ---------------------------------------------------------------------------------------------
@@ -50,6 +55,9 @@ def test_an_order_can_be_cancelled_until_it_is_shipped(vendor: MiraklSandbox) ->
         ("POST", "orders", {"orders": [{"order_id": "a b"}]}),
         ("POST", "threads", {"threads": [{"messages": [{"sender_type": "NOBODY", "body": ""}]}]}),
         ("PUT", "orders/X-A/overrides", {}),
+        ("PUT", "orders/X-A", {"state": "LOST"}),
+        ("PUT", "orders/X-A/lines/X-A-1", {"quantity": 1}),
+        ("PUT", "orders/X-A/lines/X-A-1", {"state": "CANCELED", "quantity": 0}),
         ("PUT", "clock", {"advance": -1}),
         ("PUT", "delays", {"debit": -1}),
         ("PUT", "limits", {"per_minute": -1}),
@@ -60,6 +68,118 @@ def test_a_control_call_that_makes_no_sense_changes_nothing(
     vendor: MiraklSandbox, method: str, path: str, order: object
 ) -> None:
     assert vendor.http.request(method, f"{vendor.url}/_control/{path}", json=order).status_code == 422
+
+
+def test_the_truth_about_an_order_can_be_changed_and_dates_the_change(vendor: MiraklSandbox) -> None:
+    order_id = vendor.order(state="SHIPPING", address={"city": "Ottawa", "street_1": "1 Example Street"})
+    assert shown(vendor, order_id)["can_shop_ship"] is True
+    vendor.advance(60)
+    change = {
+        "fully_refunded": True,
+        "can_shop_ship": False,
+        "address": {"city": "Gatineau"},
+        "shipping_type": "EXP",
+        "deliver_by": "2026-11-25T05:00:00Z",
+        "reason_code": "FRAUD",
+    }
+    vendor.control("PUT", f"orders/{order_id}", change)
+    order = shown(vendor, order_id)
+    address = order["customer"]["shipping_address"]
+    assert (address["city"], address["street_1"]) == ("Gatineau", "1 Example Street")
+    assert (order["fully_refunded"], order["can_shop_ship"]) == (True, False)
+    assert (order["shipping_type_code"], order["shipping_type_label"]) == ("EXP", "Express")
+    assert order["delivery_date"]["latest"] == "2026-11-25T05:00:00Z"
+    assert order["order_state_reason_code"] == "FRAUD"
+    assert order["last_updated_date"] == "2026-11-20T12:01:00Z"
+    assert vendor.ask("PUT", f"orders/{order_id}/ship").status_code == 400
+    vendor.control("PUT", f"orders/{order_id}", {"can_shop_ship": None})
+    assert vendor.ask("PUT", f"orders/{order_id}/ship").status_code == 204
+
+
+def test_the_operator_can_accept_and_ship_an_order_by_himself(vendor: MiraklSandbox) -> None:
+    order_id = vendor.order()
+    vendor.control("PUT", f"orders/{order_id}", {"state": "WAITING_DEBIT"})
+    vendor.advance(5)
+    assert vendor.state(order_id) == "SHIPPING"
+    other = vendor.order()
+    truth = vendor.control("PUT", f"orders/{other}", {"state": "SHIPPED"})
+    assert truth["shown"]["customer"]["shipping_address"] == truth["address"]
+    assert [step["state"] for step in truth["history"]] == ["WAITING_ACCEPTANCE", "SHIPPED"]
+
+
+def test_an_order_has_the_service_and_the_promise_that_the_buyer_chose(vendor: MiraklSandbox) -> None:
+    plain = shown(vendor, vendor.order())
+    assert (plain["shipping_type_code"], plain["delivery_date"]) == ("STD", None)
+    fast = shown(vendor, vendor.order(shipping_type="NEXT", deliver_by="2026-11-21T22:00:00-05:00"))
+    assert (fast["shipping_type_code"], fast["shipping_type_label"]) == ("NEXT", "NEXT")
+    assert fast["delivery_date"] == {"earliest": "2026-11-20T12:00:00Z", "latest": "2026-11-22T03:00:00Z"}
+
+
+# --- lines ------------------------------------------------------------------------------------------------
+
+
+def two_lines(vendor: MiraklSandbox) -> str:
+    first, second = {"sku": "A", "price": 1000, "quantity": 3}, {"sku": "B", "price": 250}
+    return vendor.order(state="SHIPPING", lines=[first, second])
+
+
+def end(vendor: MiraklSandbox, order_id: str, number: int, **change: object) -> dict[str, Any]:
+    truth = vendor.control("PUT", f"orders/{order_id}/lines/{order_id}-{number}", change)
+    return dict(truth["shown"])
+
+
+def test_units_of_a_line_can_be_cancelled_until_none_is_left(vendor: MiraklSandbox) -> None:
+    order_id = two_lines(vendor)
+    vendor.advance(60)
+    order = end(vendor, order_id, 1, state="CANCELED", quantity=2)
+    line = order["order_lines"][0]
+    assert (line["order_line_state"], line["quantity"], line["price"]) == ("SHIPPING", 1, 10)
+    assert [(each["quantity"], each["amount"]) for each in line["cancelations"]] == [(2, 20)]
+    assert (order["total_price"], order["last_updated_date"]) == (12.5, "2026-11-20T12:01:00Z")
+    order = end(vendor, order_id, 1, state="CANCELED")
+    line = order["order_lines"][0]
+    assert (line["order_line_state"], line["quantity"], len(line["cancelations"])) == ("CANCELED", 0, 2)
+    assert (order["order_state"], order["total_price"]) == ("SHIPPING", 2.5)
+    none_left = {"state": "CANCELED"}
+    path = f"{vendor.url}/_control/orders/{order_id}/lines/{order_id}-1"
+    assert vendor.http.put(path, json=none_left).status_code == 409
+
+
+def test_units_of_a_line_can_be_refunded_until_the_order_is(vendor: MiraklSandbox) -> None:
+    order_id = two_lines(vendor)
+    line = end(vendor, order_id, 1, state="REFUNDED", quantity=2)["order_lines"][0]
+    assert (line["order_line_state"], line["quantity"]) == ("SHIPPING", 3)
+    assert [(each["quantity"], each["refund_state"]) for each in line["refunds"]] == [(2, "REFUNDED")]
+    order = end(vendor, order_id, 1, state="REFUNDED", quantity=1)
+    assert (order["order_lines"][0]["order_line_state"], order["fully_refunded"]) == ("REFUNDED", False)
+    order = end(vendor, order_id, 2, state="REFUNDED")
+    assert (order["order_state"], order["fully_refunded"]) == ("SHIPPING", True)
+
+
+@pytest.mark.parametrize(("second", "ended"), [("REFUSED", "REFUSED"), ("CANCELED", "CANCELED")])
+def test_an_order_without_an_open_line_ends(vendor: MiraklSandbox, second: str, ended: str) -> None:
+    order_id = two_lines(vendor)
+    order = end(vendor, order_id, 1, state="REFUSED")
+    assert (order["order_state"], order["order_lines"][0]["order_line_state"]) == ("SHIPPING", "REFUSED")
+    assert order["order_lines"][0]["cancelations"] == []
+    assert end(vendor, order_id, 2, state=second)["order_state"] == ended
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "status"),
+    [
+        (1, {"state": "CANCELED", "quantity": 4}, 409),
+        (1, {"state": "REFUSED", "quantity": 1}, 409),
+        (3, {"state": "CANCELED"}, 404),
+    ],
+)
+def test_a_line_has_no_more_units_than_it_has(
+    vendor: MiraklSandbox, line: int, change: dict[str, Any], status: int
+) -> None:
+    order_id = two_lines(vendor)
+    path = f"{vendor.url}/_control/orders/{order_id}/lines/{order_id}-{line}"
+    assert vendor.http.put(path, json=change).status_code == status
+    assert [each["quantity"] for each in shown(vendor, order_id)["order_lines"]] == [3, 1]
 
 
 def test_an_order_with_an_existing_id_is_refused_and_none_beside_it_is_made(vendor: MiraklSandbox) -> None:
@@ -73,6 +193,9 @@ def test_an_unknown_order_is_not_found_by_any_control(vendor: MiraklSandbox) -> 
     assert vendor.http.get(f"{vendor.url}/_control/orders/NOBODY").status_code == 404
     nobody = vendor.http.put(f"{vendor.url}/_control/orders/NOBODY/overrides", json={"overrides": {}})
     assert nobody.status_code == 404
+    assert vendor.http.put(f"{vendor.url}/_control/orders/NOBODY", json={}).status_code == 404
+    line = vendor.http.put(f"{vendor.url}/_control/orders/NOBODY/lines/1", json={"state": "CANCELED"})
+    assert line.status_code == 404
     assert vendor.control("GET", "health") == {"status": "ok", "orders": 0, "threads": 0}
     assert vendor.control("GET", "limits") == {"per_minute": None}
     assert vendor.control("GET", "delays")["debit"] == 2

@@ -1,9 +1,11 @@
 """The running sandbox behaves as the marketplace documents."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.laptop.vendors.sandboxes import SHOP_KEY, MiraklSandbox, mirakl
@@ -304,6 +306,67 @@ def test_nonsense_in_the_inbox_is_refused(vendor: MiraklSandbox) -> None:
     for token in ("???", "bnVsbA==", "e30="):
         assert refusal(vendor, "inbox/threads", page_token=token) == "page_token"
     assert vendor.ask("GET", "inbox/threads/nothing").status_code == 404
+
+
+def said(vendor: MiraklSandbox, thread_id: str, message: object, *files: tuple[str, bytes]) -> httpx.Response:
+    parts: list[Any] = [("message_input", (None, json.dumps(message), "application/json"))]
+    parts += [("files", (name, content, "image/jpeg")) for name, content in files]
+    return vendor.ask("POST", f"inbox/threads/{thread_id}/message", files=parts)
+
+
+def test_a_reply_is_a_form_of_a_message_and_files(vendor: MiraklSandbox) -> None:
+    thread_id = vendor.thread({"body": "?"})
+    content = b"\xff\xd8\r\n--\n\0\r" * 50
+    message = {"body": "See é", "to": [{"id": "c-0", "type": "CUSTOMER"}, {"type": "OPERATOR"}]}
+    answer = said(vendor, thread_id, message, ("a.jpg", content))
+    assert (answer.status_code, answer.json()["thread_id"]) == (201, thread_id)
+    last = vendor.ask("GET", f"inbox/threads/{thread_id}").json()["messages"][-1]
+    assert (last["id"], last["body"]) == (answer.json()["message_id"], "See é")
+    assert last["from"]["type"] == "SHOP_USER"
+    assert [each["type"] for each in last["to"]] == ["CUSTOMER", "OPERATOR"]
+    [file] = last["attachments"]
+    assert (file["name"], file["size"]) == ("a.jpg", len(content))
+    fetched = vendor.ask("GET", f"inbox/threads/{file['id']}/download", headers={"Accept": "*/*"})
+    assert (fetched.content, fetched.headers["content-type"]) == (content, "image/jpeg")
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("text", "message_input"),
+        ({"body": "ab", "to": [{"type": "OPERATOR"}]}, "body"),
+        ({"body": "x" * 50_001, "to": [{"type": "OPERATOR"}]}, "body"),
+        ({"body": "Hello"}, "to"),
+        ({"body": "Hello", "to": []}, "to"),
+        ({"body": "Hello", "to": ["c-0"]}, "to"),
+        ({"body": "Hello", "to": [{"type": "CUSTOMER"}]}, "to"),
+        ({"body": "Hello", "to": [{"type": "SHOP", "id": "2044"}]}, "to"),
+    ],
+)
+def test_a_reply_that_breaks_the_description_is_refused(
+    vendor: MiraklSandbox, message: object, field: str
+) -> None:
+    thread_id = vendor.thread({"body": "?"})
+    answer = said(vendor, thread_id, message)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+    assert len(vendor.ask("GET", f"inbox/threads/{thread_id}").json()["messages"]) == 1
+
+
+def test_a_reply_needs_a_form_and_a_thread(vendor: MiraklSandbox) -> None:
+    thread_id = vendor.thread({"body": "?"})
+    path = f"inbox/threads/{thread_id}/message"
+    assert vendor.ask("POST", path, json={"body": "Hello"}).status_code == 415
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    for body in (b"", b"nothing", b"--x\r\n\r\n--x--"):
+        assert vendor.ask("POST", path, content=body, headers=form).status_code == 400
+    assert said(vendor, "nothing", {}).status_code == 404
+    assert vendor.ask("GET", "inbox/threads/nothing/download").status_code == 404
+
+
+def test_a_thread_takes_a_thousand_messages(vendor: MiraklSandbox) -> None:
+    thread_id = vendor.thread(*({"body": "again"} for _ in range(1000)))
+    answer = said(vendor, thread_id, {"body": "Hello", "to": [{"type": "OPERATOR"}]})
+    assert (answer.status_code, "1000 messages" in answer.json()["message"]) == (400, True)
 
 
 def test_a_shop_that_answered_owes_no_reply(vendor: MiraklSandbox) -> None:

@@ -68,7 +68,7 @@ def run(place: Path, fulfillment: RunningFulfillment, code: str, *arguments: str
     return done.stdout.splitlines()
 
 
-def test_a_fifth_stage_is_one_entry_and_one_file(fulfillment: RunningFulfillment, copy: Path) -> None:
+def test_a_further_stage_is_one_entry_and_one_file(fulfillment: RunningFulfillment, copy: Path) -> None:
     fulfillment.accepted(2)
     fulfillment.fire(LABEL)
     fulfillment.fire(TRACK)
@@ -83,11 +83,11 @@ def test_a_fifth_stage_is_one_entry_and_one_file(fulfillment: RunningFulfillment
     assert statuses == [200, 200, 503, 200]
     assert (first["stage"], first["done"], first["out_of_order"]) == ("count-shipped", 2, True)
     assert again["skipped"] == "already ran"
-    assert "waits for sync-messages" in waits["detail"]
+    assert "waits for reconcile-orders" in waits["detail"]
     assert len(dry["preview"]) == 2
 
 
-def test_everything_that_reads_the_list_knows_the_fifth_stage(
+def test_everything_that_reads_the_list_knows_the_further_stage(
     fulfillment: RunningFulfillment, copy: Path
 ) -> None:
-    assert run(copy, fulfillment, LIST) == ["count-shipped True 13,28,43,58 * * * *"]
+    assert run(copy, fulfillment, LIST) == ["count-shipped True 14,29,44,59 * * * *"]

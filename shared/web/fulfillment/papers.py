@@ -1,0 +1,180 @@
+"""The endpoints of `workflow` that answer with files: labels, packing slips, files of messages, the ledger as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from shared.errors import Conflict, FieldError, InvalidRequest, NotFound
+from shared.fulfillment.carrier import LabelShelf, Party
+from shared.fulfillment.orders import OrderState
+from shared.fulfillment.papers import (
+    MEDIA_TYPE,
+    Item,
+    SlipOrder,
+    bookmark,
+    joined,
+    label_name,
+    labels_name,
+    packing_slip,
+    picking_order,
+    slip_name,
+)
+from shared.fulfillment.ports import ENDED_LINES, Address
+from shared.fulfillment.store import Json, OrderFilter, OrderReports
+from shared.web.call import Answer, Call, File, NoInput, RequestModel
+from shared.web.fulfillment.desk import order_in
+from shared.web.function import Route, Supply
+
+MOST_LABELS = 200
+"""In one PDF: an answer of the platform is at most 32 MiB."""
+
+LONGEST_LEDGER = 400  # days
+
+
+class LabelsRequest(RequestModel):
+    """`orders` are ids, separated by commas, `day` the UTC day on which orders were first seen, shipped ones too.
+
+    Without both, all that have a label and are not shipped yet.
+    """
+
+    orders: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] | None = None
+    day: date | None = None
+    limit: int = Field(MOST_LABELS, ge=1, le=MOST_LABELS)
+
+    def wanted(self) -> OrderFilter:
+        """Raises InvalidRequest for too many orders."""
+        ids = [each.strip() for each in (self.orders or "").split(",") if each.strip()]
+        if len(ids) > self.limit:
+            detail = f"at most {self.limit} orders"
+            raise InvalidRequest(detail, [FieldError("orders", detail)])
+        if ids:
+            return OrderFilter(order_ids=ids, day=self.day)
+        shipped = [OrderState.SHIPPED] if self.day else []
+        return OrderFilter(states=[OrderState.LABEL_CREATED, *shipped], day=self.day)
+
+
+class PostageRequest(RequestModel):
+    """Days of the carrier's calendar; `last` is by default today (UTC), `first` the first of that month."""
+
+    first: date | None = None
+    last: date | None = None
+    by: Literal["day", "month", "label"] = "day"
+    csv: bool = False
+
+
+def order_papers(store: Supply, shelf: Supply, sender: Supply) -> Sequence[Route]:
+    """They return an OrderReports, a LabelShelf and a Party."""
+    return (
+        Route("GET", "/labels", LabelsRequest, _labels, (store, shelf, sender)),
+        Route("GET", "/orders/{id}/label", NoInput, _label, (store, shelf)),
+        Route("GET", "/orders/{id}/packing-slip", NoInput, _slip, (store, sender)),
+        Route("GET", "/postage", PostageRequest, _postage, (store,)),
+    )
+
+
+def _labels(
+    request: LabelsRequest, _call: Call, store: OrderReports, shelf: LabelShelf, sender: Party
+) -> File:
+    """Raises NotFound when no order has a label, and Conflict when an order that was named has none."""
+    wanted = request.wanted()
+    rows = store.list_orders(wanted, request.limit, None)["orders"]
+    missing = set(wanted.order_ids) - {row["order_id"] for row in rows if _path(row)}
+    if missing:
+        raise Conflict(f"no label of {', '.join(sorted(missing)[:10])}")
+    paths = {row["order_id"]: _path(row) for row in rows}
+    orders = picking_order([_slip_order(row, sender) for row in rows if _path(row)])
+    if not orders:
+        raise NotFound("no order waits with a label")
+    whole = joined((bookmark(order), shelf.get(str(paths[order.order_id]))) for order in orders)
+    name = labels_name(datetime.now(UTC).date(), len(orders))
+    return File(whole, MEDIA_TYPE, name, logged={"labels": len(orders)})
+
+
+def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf) -> File:
+    row = store.order_status(order_in(call))
+    path = _path(row)
+    if path is None:
+        raise NotFound(f"order {row['order_id']} has no label on the shelf")
+    return File(shelf.get(path), MEDIA_TYPE, label_name(row["order_id"]))
+
+
+def _slip(_request: NoInput, call: Call, store: OrderReports, sender: Party) -> File:
+    row = store.order_status(order_in(call))
+    if row["address"] is None and row["address_override"] is None:
+        raise Conflict(f"order {row['order_id']} has no address yet")
+    return File(packing_slip(_slip_order(row, sender)), MEDIA_TYPE, slip_name(row["order_id"]))
+
+
+def _path(row: Json) -> str | None:
+    """The label that is to be used; one that is given up must not go on a parcel."""
+    shipment = row["shipment"]
+    path: str | None = shipment["label_path"] if shipment and shipment["wanted"] else None
+    return path
+
+
+def _slip_order(row: Json, sender: Party) -> SlipOrder:
+    shipment = row["shipment"]
+    address = (row["address_override"] or {}).get("address") or row["address"]
+    return SlipOrder(
+        order_id=row["order_id"],
+        commercial_id=row["commercial_id"],
+        shop=sender.company or "",
+        ordered_at=datetime.fromisoformat(row["ordered_at"]),
+        ship_before=row["ship_before"] and datetime.fromisoformat(row["ship_before"]),
+        ship_to=Address(
+            **(
+                address
+                or dict.fromkeys(
+                    (
+                        "name",
+                        "company",
+                        "street_1",
+                        "street_2",
+                        "city",
+                        "state",
+                        "postal_code",
+                        "country",
+                        "phone",
+                    ),
+                    "",
+                )
+            )
+        ),
+        items=[
+            Item(line["sku"], line["title"], line["quantity"])
+            for line in row["lines"]
+            if line["quantity"] > 0 and line["state"] not in ENDED_LINES
+        ],
+        tracking_number=shipment and shipment["tracking_number"],
+    )
+
+
+def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answer | File:
+    last = request.last or datetime.now(UTC).date()
+    first = request.first or last.replace(day=1)
+    if not 0 <= (last - first).days <= LONGEST_LEDGER:
+        detail = f"from first to last are 0 to {LONGEST_LEDGER} days"
+        raise InvalidRequest(detail, [FieldError("first", detail)])
+    ledger = store.postage(first, last, request.by)
+    if not request.csv:
+        return Answer(ledger)
+    name = f"postage {first} to {last} by {request.by}.csv"
+    return File(_csv(ledger["rows"]).encode(), "text/csv; charset=utf-8", name)
+
+
+def _csv(rows: Sequence[Json]) -> str:
+    written = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(written, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return written.getvalue()
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """A text that a spreadsheet would take for a formula is marked as text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value

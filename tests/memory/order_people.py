@@ -1,0 +1,143 @@
+"""People's decisions about orders of the in-memory order store."""
+
+from dataclasses import asdict
+
+from shared.errors import Conflict
+from shared.fulfillment.findings import Kind
+from shared.fulfillment.orders import OrderState
+from shared.fulfillment.ports import Address
+from shared.fulfillment.store import Json
+from tests.memory.order_reasons import reasons_of
+from tests.memory.order_rows import UNSETTLED, Order, Shipment
+from tests.memory.order_states import ENDS, limit_of
+from tests.memory.order_store import InMemoryOrderStore
+
+S = OrderState
+RETRIES = {
+    S.ACCEPTANCE_FAILED: S.PENDING_ACCEPTANCE,
+    S.LABEL_FAILED: S.ACCEPTED,
+    S.TRACKING_FAILED: S.LABEL_CREATED,
+}
+
+
+class InMemoryDecisions(InMemoryOrderStore):
+    """The decisions of OrderReports."""
+
+    def _report(self, order: Order) -> Json:
+        limit = limit_of(order)
+        reasons = reasons_of([order], self._of_order(order.order_id), self.clock())
+        return order.to_json() | {
+            "attention": bool(reasons),
+            "attention_reason": reasons[0].reason if reasons else None,
+            "attention_since": reasons[0].since.isoformat() if reasons else None,
+            "reasons": [reason.to_json() for reason in reasons],
+            "limit": limit.isoformat() if limit else None,
+        }
+
+    def retry_order(self, order_id: str, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        no_parcel = self._close_by(order_id, [Kind.NO_PARCEL], by, note)
+        closed = self._close_by(order_id, [Kind.OTHER_API], by, note, tried_again=True) or no_parcel
+        if no_parcel and order.state in (S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED):
+            order.accept_anyway = True
+        if order.state in RETRIES:
+            self._move(order, RETRIES[order.state], note, by)
+        elif closed:
+            order.reason, order.stage = note, by
+        else:
+            self._repeated(order, by, note, f"order {order_id} is {order.state}: there is nothing to retry")
+        return self._report(order)
+
+    def _repeated(self, order: Order, by: str, note: str, otherwise: str) -> None:
+        if (order.stage, order.reason) != (by, note):
+            raise Conflict(otherwise)
+
+    def override_address(self, order_id: str, address: Address | None, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        if order.state in ENDS:
+            raise Conflict(f"order {order_id} is {order.state}: it needs no address")
+        self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
+        own = address and {"address": asdict(address)} | self._word(by, note)
+        order.own_address = own or None
+        if order.state is S.LABEL_FAILED:
+            self._move(order, S.ACCEPTED, note, by)
+        return self._report(order)
+
+    def _word(self, by: str, note: str) -> Json:
+        return {"by": by, "note": note, "at": self.clock().isoformat()}
+
+    def refuse_order(self, order_id: str, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        if order.state not in (S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED):
+            why = "only an order that is not accepted can be refused"
+            raise Conflict(f"order {order_id} is {order.state}: {why}")
+        order.refusal = order.refusal or self._word(by, note)
+        self._move(order, S.PENDING_ACCEPTANCE, note, by)
+        return self._report(order)
+
+    def relabel_order(self, order_id: str, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        if order.state not in (S.ACCEPTED, S.LABEL_UNKNOWN, S.LABEL_CREATED, S.TRACKING_FAILED):
+            raise Conflict(f"order {order_id} is {order.state}: it gets no other label")
+        live = order.live
+        if live and live.state == "bought":
+            live.wanted, live.message, live.not_needed_since = False, note, self.clock()
+            live.touched = self.clock()
+        else:
+            self._repeated(order, by, note, f"order {order_id} has no label that could be replaced")
+        self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
+        if order.state is S.LABEL_UNKNOWN:
+            self._move(order, S.LABEL_FAILED, note, by)
+        self._move(order, S.ACCEPTED, note, by)
+        return self._report(order)
+
+    def note_not_sold(self, order_id: str, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        unclear = [each for each in order.shipments if each.state in UNSETTLED]
+        for shipment in unclear:
+            shipment.state, shipment.message = "failed", note
+        if unclear:
+            self._close_by(order_id, [Kind.OTHER_API], by, note)
+            if order.state in (S.ACCEPTED, S.LABEL_UNKNOWN):
+                self._move(order, S.LABEL_FAILED, note, by)
+                self._move(order, S.ACCEPTED, note, by)
+        elif not any(each.state == "failed" and each.message == note for each in order.shipments):
+            raise Conflict(f"order {order_id} has no label of unknown outcome")
+        return self._report(order)
+
+    def ask_undo(self, order_id: str, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        for shipment in order.shipments:
+            if shipment.state == "undo_due":
+                shipment.state, shipment.undo_by, shipment.message = "undo_asked", by, note
+                shipment.undo_asked_at = self.clock()
+        if not any(shipment.state == "undo_asked" for shipment in order.shipments):
+            raise Conflict(f"order {order_id} has no label to undo")
+        return self._report(order)
+
+    def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        open_ones = [each for each in order.shipments if _is_open(each, outcome)]
+        for shipment in open_ones:
+            self._undone(shipment, outcome, by, note)
+        if not open_ones and not any(each.undone_at and each.message == note for each in order.shipments):
+            raise Conflict(f"order {order_id} has nothing to undo")
+        self._close_by(order_id, [Kind.UNDO_REFUSED, Kind.SOLD_TWICE, Kind.SOLD_UNKNOWN], by, note)
+        return self._report(order)
+
+    def _undone(self, shipment: Shipment, outcome: str, by: str, note: str) -> None:
+        if shipment.state in ("undo_due", "undo_asked") or (shipment.state, outcome) == (
+            "disputed",
+            "refunded",
+        ):
+            shipment.state = outcome
+        shipment.undone_at, shipment.undone_by, shipment.message = self.clock(), by, note
+        shipment.also_sold_seen = shipment.also_sold
+        shipment.also_sold_outcome = outcome if shipment.also_sold else None
+
+
+def _is_open(shipment: Shipment, outcome: str) -> bool:
+    """There is something for a person to settle in this way."""
+    if shipment.state == "disputed" and not shipment.sold_again:
+        return outcome == "refunded" or (outcome == "disputed" and shipment.undone_by is None)
+    return shipment.state in ("undo_due", "undo_asked") or shipment.sold_again

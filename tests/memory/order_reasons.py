@@ -1,0 +1,70 @@
+"""Why a person must look at which order, and since when. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.fulfillment.store import Json
+from tests.memory.order_rows import UNSETTLED, FindingRow, Order, Shipment
+from tests.memory.order_states import LIMITS, limit_of
+
+HOURS_2 = timedelta(hours=2)
+
+
+@dataclass(frozen=True)
+class Reason:
+    order_id: str
+    kind: str
+    reason: str
+    since: datetime
+    finding: int | None = None
+
+    def to_json(self) -> Json:
+        return {
+            "kind": self.kind,
+            "finding": self.finding,
+            "reason": self.reason,
+            "since": self.since.isoformat(),
+        }
+
+
+def reasons_of(orders: Iterable[Order], findings: Sequence[FindingRow], now: datetime) -> list[Reason]:
+    """Those that hold at `now`, the oldest first; `findings` are the open ones."""
+    reasons = [reason for order in orders for reason in _of_order(order) if reason.since <= now]
+    reasons += [
+        Reason(row.order_id, row.kind, row.reason, row.since, row.id) for row in findings if row.order_id
+    ]
+    return sorted(reasons, key=lambda reason: (reason.since, reason.reason))
+
+
+def _of_order(order: Order) -> Iterator[Reason]:
+    limit = limit_of(order)
+    if limit:
+        within, _, why = LIMITS[order.state]
+        yield Reason(order.order_id, "time", why if within else order.reason or why, limit)
+    for shipment in order.shipments:
+        for kind, why, since in _of_label(shipment):
+            yield Reason(order.order_id, kind, why, since)
+
+
+def _of_label(label: Shipment) -> Iterator[tuple[str, str, datetime]]:
+    said = f": {label.message}" if label.message else ""
+    if label.wanted and label.state == "requested" and label.called_at is None:
+        why = f"its label could not be asked for at the carrier{said}"
+        yield "time", why, label.created_at + HOURS_2
+    if label.wanted and label.state == "bought" and label.label_path is None and label.bought_at:
+        why = f"its label is bought, but no PDF of it can be fetched{said}"
+        yield "time", why, label.bought_at + HOURS_2
+    if not label.wanted and label.state in UNSETTLED and label.unclear_since:
+        why = f"it has ended, and the carrier does not say whether it sold the label{said}"
+        yield "time", why, label.unclear_since + HOURS_2
+    if label.state == "undo_due" and label.not_needed_since:
+        yield "money", "a label is paid for and not needed", label.not_needed_since
+    if label.sold_again and label.not_needed_since:
+        yield "money", "a label was sold twice", label.not_needed_since
+    if label.state == "undo_asked" and label.undo_asked_at:
+        yield (
+            "money",
+            "the carrier has not decided about the refund",
+            label.undo_asked_at + timedelta(days=30),
+        )
