@@ -117,6 +117,10 @@ def _decisions(add: Add) -> None:
         decision = add(name, about)
         decision.add_argument("order", metavar="ORDER", type=order_id)
         _signed(decision)
+    parcels = add("parcels", "send an order in so many parcels, each with a label of its own")
+    parcels.add_argument("order", metavar="ORDER", type=order_id)
+    parcels.add_argument("parcels", metavar="NUMBER", type=whole(1, 20))
+    _signed(parcels)
     undone = add("undone", "say how an order's needless labels ended")
     undone.add_argument("order", metavar="ORDER", type=order_id)
     undone.add_argument(

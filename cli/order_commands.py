@@ -41,6 +41,7 @@ Json = dict[str, Any]
 _DONE = {
     "undo": "create-labels sends the calls that undo its labels",
     "undone": "its needless labels are seen to",
+    "parcels": "create-labels buys a label for each parcel",
     "refuse": "accept-orders refuses it at the marketplace",
     "relabel": "create-labels buys another label and prepares the undoing of this one",
     "not-sold": "create-labels asks for a label again",
@@ -96,12 +97,13 @@ class OrderCommands(Commands):
         return self.finish(answer, lambda: show_retried(self.screen, result, missing), bad=bad)
 
     def decide(self, given: Namespace) -> int:
-        body = signed(given) | ({"outcome": given.outcome} if given.command == "undone" else {})
+        own = {"undone": "outcome", "parcels": "parcels"}.get(given.command)
+        body = signed(given) | ({own: getattr(given, own)} if own else {})
         answer = self.functions.post(f"{_path(given.order)}/{given.command}", body, repeatable=True)
         order = parsed(Order, answer)
         return self.finish(answer, lambda: show_decision(self.screen, order, _DONE[given.command]))
 
-    undo = undone = refuse = relabel = not_sold = decide
+    undo = undone = refuse = relabel = not_sold = parcels = decide
 
     def address(self, given: Namespace) -> int:
         body = signed(given) | {"address": own_address(given)}

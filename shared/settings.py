@@ -399,6 +399,14 @@ class ParcelSettings(Settings):
         Allowed("three numbers above 0 to 200, as 30x20x10"),
     ] = Field("30x20x10", alias="PARCEL_SIZE_CM", description="length x width x height of such a piece")
 
+    most_parcels: int = Field(
+        1,
+        alias="PARCELS_MOST",
+        ge=1,
+        le=20,
+        description="parcels that an order may be distributed over, when one cannot carry it; a person may say more",
+    )
+
 
 class ShelfSettings(Settings):
     bucket: Text = Field(

@@ -50,6 +50,10 @@ def known_of(row: Json) -> KnownOrder:
         own_address=row["address_override"] and Address(**row["address_override"]["address"]),
         refused=row["refusal"] is not None,
         accept_anyway=row["accept_anyway"],
+        parcels=row["parcels"],
+        parcel=row["parcel"],
+        next_sequence=row["next_sequence"],
+        tracking_numbers=[label["tracking_number"] for label in row["labels"] if label["tracking_number"]],
     )
 
 

@@ -117,6 +117,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
         request_hash: str,
         request: JsonObject,
         backend: str,
+        parcel: int = 1,
     ) -> tuple[ShipmentFacts, bool]:
         row = self._call(
             "open_shipment",
@@ -127,6 +128,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
             p_request_hash=request_hash,
             p_request=request,
             p_backend=backend,
+            p_parcel=parcel,
         )
         return shipment_of(row), row["opened"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.fulfillment.findings import Kind, about_order
 from shared.fulfillment.orders import UNSHIPPED, Move, OrderState
-from shared.fulfillment.parcels import ParcelSize, parcel_of
+from shared.fulfillment.parcels import ParcelSize, fewest, parcels_of
 from shared.fulfillment.ports import Marketplace, MarketplaceState, NotSent, Refused
 from shared.fulfillment.reading import GROUP, change, read_back, report_unreadable
 from shared.fulfillment.sequence import StageRun
@@ -27,12 +27,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """`default_size` is that of a SKU without a size; `pause` waits for the given seconds between two looks."""
+    """`default_size` is that of a SKU without a size; `pause` waits for the given seconds between two looks.
+
+    An order may go in up to `most_parcels`.
+    """
 
     marketplace: Marketplace
     store: OrderStore
     default_size: ParcelSize
     pause: Callable[[float], None]
+    most_parcels: int = 1
     seconds_between_looks: float = 5
 
     def __call__(self, run: StageRun) -> None:
@@ -71,10 +75,13 @@ class Acceptance:
         """A person decides, before its deadline, about an order that no parcel can carry."""
         if order.refused or order.accept_anyway:
             return True
-        parcel = parcel_of([(line.size, line.open_quantity) for line in order.lines], self.default_size)
-        if not isinstance(parcel, str):
+        pieces = [(line.size, line.open_quantity) for line in order.lines]
+        if not isinstance(parcels_of(pieces, self.default_size, order.parcels), str):
             return True
-        reason = f"not accepted: {parcel}"
+        needed = fewest(pieces, self.default_size, self.most_parcels)
+        if not isinstance(needed, str):
+            return True
+        reason = f"not accepted: {needed}"
         self.store.add_findings([about_order(Kind.NO_PARCEL, order.order_id, reason)], run.stage)
         run.failed(order.order_id, reason)
         return False

@@ -16,6 +16,7 @@ from shared.fulfillment.address import Unmappable
 from shared.fulfillment.carrier import Bought, Carrier, Carriers, LabelRequest, Unknown
 from shared.fulfillment.findings import Kind, about_order
 from shared.fulfillment.orders import LabelStep, Move, OrderState, ShipmentFacts, label_step
+from shared.fulfillment.parcels import fewest
 from shared.fulfillment.ports import (
     Cause,
     Marketplace,
@@ -29,6 +30,7 @@ from shared.fulfillment.reading import GROUP, isolated, read_back, wait_and_call
 from shared.fulfillment.request import (
     LabelTerms,
     cheapest,
+    pieces_of,
     request_for,
     request_from_json,
     request_hash,
@@ -45,6 +47,7 @@ SETTLING = timedelta(minutes=10)
 CALL_WITHIN = SETTLING / 2
 """The longest time from the committed intent to the call. Later, another run may have bought the label."""
 
+BY_RULE = "no single parcel can carry it"
 STATES = (OrderState.ACCEPTED, OrderState.LABEL_UNKNOWN)
 BUYING = (LabelStep.BUY, LabelStep.BUY_AGAIN)
 NO_CREDENTIALS = (
@@ -92,13 +95,38 @@ class LabelPurchase:
                 else:
                     run.counts["handled"] += 1
                     with isolated(run, order.order_id):
-                        self._handle(run, order, step, shown.get(order.order_id))
+                        self._serve(run, order, step, shown.get(order.order_id))
         self.shelving.fetch_pending(run, STATES)
         self._settle_ended(run)
 
     def preview(self, limit: int) -> list[str]:
         orders = self.store.orders_in(STATES, min(limit, 1000))
         return [o.order_id for o in orders if o.marketplace_state == MarketplaceState.SHIPPING and o.address]
+
+    def _serve(
+        self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
+    ) -> None:
+        """Handles an order's current parcel, then its further ones as long as each gets its label."""
+        if shown and step in BUYING:
+            order = self._distributed(run, order, shown)
+        self._handle(run, order, step, shown)
+        while order.parcel < order.parcels and run.may_go_on():
+            (now,) = self.store.orders_by_id([order.order_id])
+            if now.parcel <= order.parcel or label_step(now.shipment) is not LabelStep.BUY or shown is None:
+                return
+            order = now
+            self._handle(run, order, LabelStep.BUY, shown)
+
+    def _distributed(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> KnownOrder:
+        """By rule, an order that one parcel cannot carry gets the fewest that can."""
+        needed = fewest(pieces_of(order, shown), self.terms.default_size, self.terms.most_parcels)
+        if isinstance(needed, str) or needed <= order.parcels or order.tracking_numbers:
+            return order
+        try:
+            self.store.set_parcels(order.order_id, needed, run.stage, BY_RULE)
+        except Conflict:
+            return order  # another run has asked for a label meanwhile
+        return replace(order, parcels=needed)
 
     def _handle(
         self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
@@ -133,7 +161,7 @@ class LabelPurchase:
 
     def _open(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> None:
         """Commits the intent, then asks and calls. A person gets an order that cannot be mapped, with the reason."""
-        sequence = order.shipment.sequence + 1 if order.shipment else 1
+        sequence = order.next_sequence
         request = request_for(order, shown, sequence, self.terms)
         if isinstance(request, Unmappable):
             move = Move(order.order_id, order.state, OrderState.LABEL_FAILED, request.reason)
@@ -150,6 +178,7 @@ class LabelPurchase:
                 request_hash=request_hash(request),
                 request=request_json(request),
                 backend=self.carriers.current.name,
+                parcel=order.parcel,
             )
         except Conflict:
             run.counts["skipped"] += 1  # it was cancelled or opened by another run meanwhile

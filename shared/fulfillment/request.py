@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.fulfillment.address import Unmappable, party_of
 from shared.fulfillment.carrier import LabelRequest, Parcel, Party, Rate
-from shared.fulfillment.parcels import ParcelSize, parcel_of
+from shared.fulfillment.parcels import ParcelSize, parcels_of
 from shared.fulfillment.ports import JsonObject, MarketplaceOrder
 from shared.fulfillment.store import KnownOrder
 
@@ -37,7 +37,8 @@ class LabelTerms:
     """The terms of a purchase: `services` has the carrier's service by the buyer's shipping type, else `service_code`.
 
     `default_size` is the size of a piece whose SKU has none in the table of sizes. With `candidates`, the cheapest of
-    these services that keeps the promised delivery is bought.
+    these services that keeps the promised delivery is bought. An order that one parcel cannot carry is distributed over
+    up to `most_parcels`.
     """
 
     service_code: str
@@ -45,6 +46,7 @@ class LabelTerms:
     default_size: ParcelSize
     services: Mapping[str, str] = field(default_factory=dict)
     candidates: Sequence[str] = ()
+    most_parcels: int = 1
 
     def service_for(self, shipping_type: str | None) -> str:
         return self.services.get(shipping_type or "", self.service_code)
@@ -60,14 +62,18 @@ def request_for(
     destination = party_of(address)
     if isinstance(destination, Unmappable):
         return destination
-    sizes = {line.sku: line.size for line in order.lines}
-    parcel = parcel_of(
-        [(sizes.get(line.sku), line.quantity) for line in shown.lines if line.is_open], terms.default_size
-    )
-    if isinstance(parcel, str):
-        return Unmappable(parcel)
+    parcels = parcels_of(pieces_of(order, shown), terms.default_size, order.parcels)
+    if isinstance(parcels, str):
+        return Unmappable(parcels)
+    parcel = parcels[order.parcel - 1]
     service_code = terms.service_for(shown.shipping_type)
     return label_request(order.order_id, sequence, destination, parcel, service_code, terms.options)
+
+
+def pieces_of(order: KnownOrder, shown: MarketplaceOrder) -> list[tuple[ParcelSize | None, int]]:
+    """The sizes and quantities of the lines that are to be sent."""
+    sizes = {line.sku: line.size for line in order.lines}
+    return [(sizes.get(line.sku), line.quantity) for line in shown.lines if line.is_open]
 
 
 def cheapest(rates: Sequence[Rate], deliver_by: datetime | None) -> Rate | None:

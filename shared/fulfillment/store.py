@@ -22,6 +22,8 @@ Json = dict[str, Any]
 class KnownOrder:
     """A stored order: our state, the marketplace's facts of the last reading, the last shipment.
 
+    `shipment` is that of `parcel`, the first of its `parcels` without a label on the shelf; `next_sequence` is the
+    number of the order's next request. `tracking_numbers` are those of its labels, by parcel.
     `own_address` is a person's, used instead of the marketplace's. `refused` and `accept_anyway` are a person's
     decisions about an order that waits for acceptance.
     """
@@ -38,6 +40,10 @@ class KnownOrder:
     own_address: Address | None = None
     refused: bool = False
     accept_anyway: bool = False
+    parcels: int = 1
+    parcel: int = 1
+    next_sequence: int = 1
+    tracking_numbers: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,10 @@ class FindingStore(Protocol):
 
 
 class OrderStore(FindingStore, Protocol):
+    def set_parcels(self, order_id: str, parcels: int, by: str, note: str) -> Json:
+        """So many parcels, each with a label of its own. Raises Conflict once a label is asked for."""
+        ...
+
     def store_orders(self, orders: Sequence[MarketplaceOrder], stage: str) -> int:
         """Stores the marketplace's facts; returns the number of new orders."""
         ...
@@ -91,6 +101,10 @@ class OrderStore(FindingStore, Protocol):
 
 
 class LabelStore(OrderStore, Protocol):
+    def orders_by_id(self, order_ids: Sequence[str]) -> Sequence[KnownOrder]:
+        """Unknown ids are left out."""
+        ...
+
     def open_shipment(
         self,
         order_id: str,
@@ -100,6 +114,7 @@ class LabelStore(OrderStore, Protocol):
         request_hash: str,
         request: JsonObject,
         backend: str,
+        parcel: int = 1,
     ) -> tuple[ShipmentFacts, bool]:
         """Commits the intent before the carrier is called. The flag is true when this caller may call it.
 
@@ -324,6 +339,10 @@ class OrderReports(Protocol):
         ...
 
     def refuse_order(self, order_id: str, by: str, note: str) -> Json: ...
+
+    def set_parcels(self, order_id: str, parcels: int, by: str, note: str) -> Json:
+        """So many parcels, each with a label of its own."""
+        ...
 
     def relabel_order(self, order_id: str, by: str, note: str) -> Json:
         """Another label; the one that is paid for is to be undone."""

@@ -179,17 +179,22 @@ def default_size(vendor: settings.ParcelSettings) -> "ParcelSize":
         raise SettingsInvalid(f"{variable} is wrong: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}") from None
 
 
-@part(marketplace, order_store, default_size)
+@part(marketplace, order_store, default_size, settings.ParcelSettings)
 def acceptance(
-    marketplace: "MiraklMarketplace", store: "SupabaseOrderStore", size: "ParcelSize"
+    marketplace: "MiraklMarketplace",
+    store: "SupabaseOrderStore",
+    size: "ParcelSize",
+    parcels: settings.ParcelSettings,
 ) -> "Acceptance":
     from shared.fulfillment.accept import Acceptance
 
-    return Acceptance(marketplace, store, size, time.sleep)
+    return Acceptance(marketplace, store, size, time.sleep, parcels.most_parcels)
 
 
-@part(settings.ServiceSettings, default_size, at_start=True)
-def label_terms(service: settings.ServiceSettings, size: "ParcelSize") -> "LabelTerms":
+@part(settings.ServiceSettings, settings.ParcelSettings, default_size, at_start=True)
+def label_terms(
+    service: settings.ServiceSettings, parcels: settings.ParcelSettings, size: "ParcelSize"
+) -> "LabelTerms":
     """Raises SettingsInvalid for services that are no JSON object of texts."""
     from shared.fulfillment.request import LabelTerms
 
@@ -204,6 +209,7 @@ def label_terms(service: settings.ServiceSettings, size: "ParcelSize") -> "Label
         options=[option.strip() for option in service.options.split(",") if option.strip()],
         default_size=size,
         services=services,
+        most_parcels=parcels.most_parcels,
         candidates=[each.strip() for each in (service.candidates or "").split(",") if each.strip()],
     )
 

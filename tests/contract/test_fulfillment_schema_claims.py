@@ -128,7 +128,7 @@ def test_a_shipment_that_failed_is_not_opened_again_by_who_has_not_seen_it(fulfi
 
 def test_no_second_live_shipment_can_be_written_past_the_functions(fulfillment: Fulfillment) -> None:
     fulfillment.open(fulfillment.accepted())
-    with pytest.raises(psycopg.errors.UniqueViolation, match="one_live_shipment_per_order"):
+    with pytest.raises(psycopg.errors.UniqueViolation, match="one_live_shipment_per_parcel"):
         fulfillment.connection.execute(
             "insert into shipments (order_id, sequence, request_id, request_hash, request, backend, call_id,"
             " created_at, updated_at) select order_id, 2, 'A-2', request_hash, request, backend, call_id,"

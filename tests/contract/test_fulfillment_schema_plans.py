@@ -140,7 +140,7 @@ CALLS: dict[str, tuple[Callable[[Fulfillment], Any], set[str]]] = {
     "a stage's run": (a_stage_s_run, {"stage_runs_cycle_stage_key", "one_running_run_per_stage"}),
     "orders_in": (pages, {"orders_by_state", "order_lines_pkey", "shipments_order_id_sequence_key"}),
     "store_orders": (stored, {"orders_pkey", "order_lines_pkey"}),
-    "move_orders": (moved, {"orders_pkey", "one_live_shipment_per_order"}),
+    "move_orders": (moved, {"orders_pkey", "one_live_shipment_per_parcel"}),
     "a label's way": (labelled, {"orders_pkey", "shipments_pkey"}),
     "what ended orders leave": (settled, {"shipments_not_wanted", "shipments_order_id_sequence_key"}),
     "order_status": (

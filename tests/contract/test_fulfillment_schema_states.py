@@ -22,6 +22,7 @@ ORDER_ARROWS = {
     ("accepted", "label_unknown"),
     ("accepted", "label_failed"),
     ("label_unknown", "label_created"),
+    ("label_unknown", "accepted"),
     ("label_unknown", "label_failed"),
     ("label_failed", "accepted"),
     ("label_created", "tracking_failed"),

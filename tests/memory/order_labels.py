@@ -30,17 +30,20 @@ class InMemoryLabels(InMemoryOrders):
         request_hash: str,  # noqa: ARG002 - kept for people only
         request: JsonObject,
         backend: str,
+        parcel: int = 1,
     ) -> tuple[ShipmentFacts, bool]:
         order = self.rows.get(order_id)
         if order is None or order.state is not S.ACCEPTED:
             raise Conflict(f"order {order_id} is not accepted")
-        if order.live:
-            return order.live.facts(), False
+        if live := order.live(parcel):
+            return live.facts(), False
         if any(sequence == shipment.sequence for shipment in order.shipments):
             raise Conflict(f"order {order_id} has had shipment {sequence} before")
         now = self.clock()
         ident, call = str(uuid.uuid4()), str(uuid.uuid4())
-        shipment = Shipment(ident, sequence, request_id, dict(request), backend, call, now, now, now)
+        shipment = Shipment(
+            ident, sequence, request_id, dict(request), backend, call, now, now, now, parcel=parcel
+        )
         order.shipments.append(shipment)
         return shipment.facts(), True
 
@@ -91,7 +94,8 @@ class InMemoryLabels(InMemoryOrders):
         self, shipment_id: str, bought: Bought, undo: UndoCall, backend: str | None = None
     ) -> str:
         order, shipment = self._shipment(shipment_id)
-        other = order.live is not None and order.live is not shipment
+        live = order.live(shipment.parcel)
+        other = live is not None and live is not shipment
         is_needed = order.state in (*UNLABELLED, S.LABEL_FAILED) and not other
         now = self.clock()
         if shipment.state in (*UNSETTLED, "failed"):
@@ -128,7 +132,8 @@ class InMemoryLabels(InMemoryOrders):
             return False
         shipment.label_path = path
         if shipment.wanted and order.state in UNLABELLED:
-            self._move(order, S.LABEL_CREATED, None, STAGE)
+            is_done = order.current is not None and order.current.label_path is not None
+            self._move(order, S.LABEL_CREATED if is_done else S.ACCEPTED, None, STAGE)
         return shipment.wanted and order.state in (S.LABEL_CREATED, S.TRACKING_FAILED, S.SHIPPED)
 
     def note_label_refused(self, shipment: ShipmentFacts, message: str) -> None:

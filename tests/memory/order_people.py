@@ -75,15 +75,29 @@ class InMemoryDecisions(InMemoryOrderStore):
         self._move(order, S.PENDING_ACCEPTANCE, note, by)
         return self._report(order)
 
+    def set_parcels(self, order_id: str, parcels: int, by: str, note: str) -> Json:
+        order = self._order(order_id)
+        if order.parcels == parcels and order.state is not S.LABEL_FAILED:
+            return self._report(order)
+        if order.state not in (S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED, S.ACCEPTED, S.LABEL_FAILED):
+            raise Conflict(f"order {order_id} is {order.state}: its parcels are settled")
+        if any(each.live and (each.state != "requested" or each.called_at) for each in order.shipments):
+            raise Conflict(f"order {order_id} has a label: relabel it first")
+        self._close_by(order_id, [Kind.NO_PARCEL], by, note)
+        order.parcels = parcels
+        if order.state is S.LABEL_FAILED:
+            self._move(order, S.ACCEPTED, note, by)
+        return self._report(order)
+
     def relabel_order(self, order_id: str, by: str, note: str) -> Json:
         order = self._order(order_id)
         if order.state not in (S.ACCEPTED, S.LABEL_UNKNOWN, S.LABEL_CREATED, S.TRACKING_FAILED):
             raise Conflict(f"order {order_id} is {order.state}: it gets no other label")
-        live = order.live
-        if live and live.state == "bought":
-            live.wanted, live.message, live.not_needed_since = False, note, self.clock()
-            live.touched = self.clock()
-        else:
+        bought = [each for each in order.shipments if each.live and each.state == "bought"]
+        for each in bought:
+            each.wanted, each.message, each.not_needed_since = False, note, self.clock()
+            each.touched = self.clock()
+        if not bought:
             self._repeated(order, by, note, f"order {order_id} has no label that could be replaced")
         self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
         if order.state is S.LABEL_UNKNOWN:

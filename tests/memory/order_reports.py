@@ -166,12 +166,12 @@ def _labels(orders: list[Order]) -> Json:
         "undone": states["voided"] + states["refunded"] + states["disputed"],
         "sold_twice": twice,
         "sold": bought + twice,
-        "unaccounted": sum(not _fits(order.state, order.live) for order in orders),
+        "unaccounted": sum(not _fits(order.state, order.current) for order in orders),
     }
 
 
 def _fits(state: OrderState, live: Shipment | None) -> bool:
-    if live is None:
+    if live is None or not live.live:
         return state not in (S.LABEL_UNKNOWN, S.LABEL_CREATED, S.TRACKING_FAILED)
     if live.state == "requested":
         return state is S.ACCEPTED

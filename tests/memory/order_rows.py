@@ -102,6 +102,7 @@ class Shipment:
     undo_ticket: str | None = None
     undone_at: datetime | None = None
     undone_by: str | None = None
+    parcel: int = 1
 
     @property
     def live(self) -> bool:
@@ -167,6 +168,7 @@ class Order:
     own_address: Json | None = None
     refusal: Json | None = None
     accept_anyway: bool = False
+    parcels: int = 1
     forgotten_at: datetime | None = None
     shipments: list[Shipment] = field(default_factory=list)
     history: list[Json] = field(default_factory=list)
@@ -175,9 +177,27 @@ class Order:
     def order_id(self) -> str:
         return self.facts.order_id
 
+    def live(self, parcel: int) -> Shipment | None:
+        return next((each for each in self.shipments if each.live and each.parcel == parcel), None)
+
     @property
-    def live(self) -> Shipment | None:
-        return next((shipment for shipment in self.shipments if shipment.live), None)
+    def parcel(self) -> int:
+        """The first without a label on the shelf; the first one when all have."""
+        shelved = {each.parcel for each in self.shipments if each.is_shelved}
+        return next((n for n in range(1, self.parcels + 1) if n not in shelved), 1)
+
+    @property
+    def current(self) -> Shipment | None:
+        """The last shipment of the current parcel."""
+        parcel = self.parcel
+        return next((each for each in reversed(self.shipments) if each.parcel == parcel), None)
+
+    @property
+    def tracking_numbers(self) -> list[str]:
+        labels = sorted(
+            (each.parcel, each.facts().tracking_number or "") for each in self.shipments if each.live
+        )
+        return [number for _, number in labels if number]
 
     def known(self, sizes: dict[str, ParcelSize]) -> KnownOrder:
         lines = sorted(self.facts.lines, key=lambda line: line.line_id)
@@ -189,11 +209,15 @@ class Order:
             lines=[KnownLine(x.line_id, x.sku, x.quantity, sizes.get(x.sku), x.state) for x in lines],
             carrier_code=self.facts.carrier_code,
             tracking_number=self.facts.tracking_number,
-            shipment=self.shipments[-1].facts() if self.shipments else None,
+            shipment=self.current.facts() if self.current else None,
             ordered_at=self.facts.created_at,
             own_address=Address(**self.own_address["address"]) if self.own_address else None,
             refused=self.refusal is not None,
             accept_anyway=self.accept_anyway,
+            parcels=self.parcels,
+            parcel=self.parcel,
+            next_sequence=max((each.sequence for each in self.shipments), default=0) + 1,
+            tracking_numbers=self.tracking_numbers,
         )
 
     def to_json(self) -> Json:
@@ -209,6 +233,7 @@ class Order:
             "address_override": self.own_address,
             "refusal": self.refusal,
             "accept_anyway": self.accept_anyway,
+            "parcels": self.parcels,
             "tracking_number": self.facts.tracking_number,
         }
 

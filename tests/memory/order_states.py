@@ -20,7 +20,7 @@ ARROWS = {
     S.PENDING_ACCEPTANCE: {S.ACCEPTED, S.ACCEPTANCE_FAILED, S.REFUSED, S.CANCELLED},
     S.ACCEPTANCE_FAILED: {S.PENDING_ACCEPTANCE, S.ACCEPTED, S.REFUSED, S.CANCELLED},
     S.ACCEPTED: {S.LABEL_CREATED, S.LABEL_UNKNOWN, S.LABEL_FAILED, S.SHIPPED, S.REFUSED, S.CANCELLED},
-    S.LABEL_UNKNOWN: {S.LABEL_CREATED, S.LABEL_FAILED, S.SHIPPED, S.CANCELLED},
+    S.LABEL_UNKNOWN: {S.LABEL_CREATED, S.ACCEPTED, S.LABEL_FAILED, S.SHIPPED, S.CANCELLED},
     S.LABEL_FAILED: {S.ACCEPTED, S.SHIPPED, S.CANCELLED},
     S.LABEL_CREATED: {S.SHIPPED, S.TRACKING_FAILED, S.ACCEPTED, S.CANCELLED},
     S.TRACKING_FAILED: {S.LABEL_CREATED, S.ACCEPTED, S.SHIPPED, S.CANCELLED},
@@ -94,7 +94,7 @@ class InMemoryOrders(InMemoryStages):
         if before is None or order.facts.address == before or order.state in ENDS:
             return
         moment = facts.updated_at.strftime(" (%Y-%m-%d %H:%M:%S UTC)")
-        if order.live and order.live.called_at:
+        if any(each.live and each.called_at for each in order.shipments):
             why = f"the address was changed after its label was asked for{moment}"
         elif order.own_address:
             why = f"the marketplace's address changed; a person's own address is used{moment}"
@@ -150,13 +150,14 @@ class InMemoryOrders(InMemoryStages):
 
     def _end(self, order: Order, end: OrderState, reason: str | None) -> str | None:
         """Gives up the label that has no use now. Returns why the end is a person's business."""
-        live = order.live
-        is_ours = live is not None and _is_ours(live, order.facts.tracking_number)
-        if live and (end is not S.SHIPPED or not is_ours):
-            live.wanted, live.touched = False, self.clock()
+        live = [each for each in order.shipments if each.live]
+        is_ours = any(_is_ours(each, order.facts.tracking_number) for each in live)
+        for each in live:
+            if end is not S.SHIPPED or not is_ours or each.label_path is None:
+                each.wanted, each.touched = False, self.clock()
         if end is S.SHIPPED:
             if order.state in (S.LABEL_CREATED, S.TRACKING_FAILED):
-                unused = live is not None and not is_ours
+                unused = bool(live) and not is_ours
                 return "it was shipped under another number, our label is not used" if unused else None
             return "the marketplace shipped or closed it without our label"
         return self._cancelled(order, reason) if end is S.CANCELLED else None

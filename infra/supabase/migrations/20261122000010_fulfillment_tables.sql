@@ -4,7 +4,7 @@ create type order_state as enum (
     'pending_acceptance', -- -> accepted, acceptance_failed, refused, cancelled
     'acceptance_failed',  -- a person looks -> pending_acceptance (retried), accepted, refused, cancelled
     'accepted',           -- -> label_created, label_unknown, label_failed, shipped (by hand), refused, cancelled
-    'label_unknown',      -- the carrier is asked -> label_created, label_failed, shipped (by hand), cancelled
+    'label_unknown',      -- the carrier is asked -> label_created, accepted (for the next parcel), label_failed, shipped (by hand), cancelled
     'label_failed',       -- a person looks -> accepted (retried), shipped (by hand), cancelled
     'label_created',      -- -> shipped, tracking_failed, accepted (a person wants another label), cancelled
     'tracking_failed',    -- a person looks -> label_created (retried), accepted (another label), shipped, cancelled
@@ -51,6 +51,7 @@ create table orders (
     address jsonb, -- null until the marketplace gives it
     address_override jsonb, -- a person's, used for the label instead: {address, by, note, at}
     accept_anyway boolean not null default false, -- a person accepts it although no single parcel can carry it
+    parcels integer not null default 1 check (parcels between 1 and 20), -- each has a label of its own
     refusal jsonb, -- a person refuses it: {by, note, at}; accept-orders tells the marketplace
     carrier_code text,
     carrier_name text,
@@ -140,7 +141,8 @@ create index order_status_history_beginnings on order_status_history (at) where 
 create table shipments (
     id uuid primary key default gen_random_uuid(),
     order_id text not null references orders (order_id),
-    sequence integer not null check (sequence > 0),
+    sequence integer not null check (sequence > 0), -- of the order's requests
+    parcel integer not null default 1 check (parcel > 0), -- which of the order's parcels it is for
     request_id text not null unique check (length(request_id) between 1 and 32), -- the idempotency key at the carrier
     request_hash text not null,
     request jsonb not null,
@@ -180,7 +182,7 @@ create table shipments (
     check (state not in ('undo_due', 'undo_asked') or undo is not null),
     check ((label_path is null) = (label_sha256 is null))
 );
-create unique index one_live_shipment_per_order on shipments (order_id)
+create unique index one_live_shipment_per_parcel on shipments (order_id, parcel)
 where wanted and state in ('requested', 'unknown', 'bought');
 create index shipments_unsettled on shipments (created_at) where state in ('requested', 'unknown') and called_at is not null;
 create index shipments_not_wanted on shipments (updated_at) where not wanted and state in ('requested', 'unknown', 'bought');

@@ -7,7 +7,7 @@ return case from_state
     when 'pending_acceptance' then to_state in ('accepted', 'acceptance_failed', 'refused', 'cancelled')
     when 'acceptance_failed' then to_state in ('pending_acceptance', 'accepted', 'refused', 'cancelled')
     when 'accepted' then to_state in ('label_created', 'label_unknown', 'label_failed', 'shipped', 'refused', 'cancelled')
-    when 'label_unknown' then to_state in ('label_created', 'label_failed', 'shipped', 'cancelled')
+    when 'label_unknown' then to_state in ('label_created', 'accepted', 'label_failed', 'shipped', 'cancelled')
     when 'label_failed' then to_state in ('accepted', 'shipped', 'cancelled')
     when 'label_created' then to_state in ('shipped', 'tracking_failed', 'accepted', 'cancelled')
     when 'tracking_failed' then to_state in ('label_created', 'accepted', 'shipped', 'cancelled')
@@ -126,15 +126,17 @@ return upper(regexp_replace(coalesce(one, ''), '\s', '', 'g')) = upper(regexp_re
 create function end_order() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    live shipments;
     why text;
     is_ours boolean;
 begin
-    select * into live from shipments where order_id = new.order_id and wanted and state in ('requested', 'unknown', 'bought');
-    is_ours := live.state = 'bought' and live.label_path is not null
-        and (new.tracking_number is null or same_number(live.tracking_number, new.tracking_number));
+    is_ours := exists (
+        select from shipments
+        where order_id = new.order_id and wanted and state = 'bought' and label_path is not null
+            and (new.tracking_number is null or same_number(tracking_number, new.tracking_number))
+    );
     update shipments set wanted = false, updated_at = new.updated_at
-    where id = live.id and (new.state <> 'shipped' or not is_ours);
+    where order_id = new.order_id and wanted and state in ('requested', 'unknown', 'bought')
+        and (new.state <> 'shipped' or not is_ours or label_path is null);
     why := case
         when new.state = 'shipped' and old.state in ('label_created', 'tracking_failed') and not is_ours then
             'it was shipped under another number, our label is not used'

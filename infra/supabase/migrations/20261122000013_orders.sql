@@ -97,7 +97,27 @@ begin
 end
 $$;
 
--- An order with its lines, the sizes of their pieces and its last shipment.
+-- The first parcel of an order that has no label on the shelf; the first one when all have.
+create function current_parcel(p_order_id text, p_parcels integer) returns integer
+language sql stable set search_path = public, pg_temp
+return coalesce((
+    select min(n) from generate_series(1, p_parcels) as n
+    where not exists (
+        select from shipments as s
+        where s.order_id = p_order_id and s.parcel = n and s.wanted and s.state = 'bought' and s.label_path is not null
+    )
+), 1);
+
+-- The last shipment of an order's current parcel: what its next step depends on.
+create function current_shipment(p_order_id text, p_parcels integer) returns shipments
+language sql stable set search_path = public, pg_temp
+return (
+    select s from shipments as s
+    where s.order_id = p_order_id and s.parcel = current_parcel(p_order_id, p_parcels)
+    order by s.sequence desc limit 1
+);
+
+-- An order with its lines, the sizes of their pieces, its current parcel's last shipment, and all its labels.
 create function order_view(one orders) returns jsonb
 language sql stable set search_path = public, pg_temp
 return to_jsonb(one) || jsonb_build_object(
@@ -107,8 +127,19 @@ return to_jsonb(one) || jsonb_build_object(
         ), '[]')
         from order_lines as l left join parcel_sizes as p using (sku) where l.order_id = one.order_id
     ),
+    'parcel', current_parcel(one.order_id, one.parcels),
+    'next_sequence', (select coalesce(max(s.sequence), 0) + 1 from shipments as s where s.order_id = one.order_id),
     'shipment', (
-        select to_jsonb(s) from shipments as s where s.order_id = one.order_id order by s.sequence desc limit 1
+        select to_jsonb(s) from shipments as s
+        where s.order_id = one.order_id and s.parcel = current_parcel(one.order_id, one.parcels)
+        order by s.sequence desc limit 1
+    ),
+    'labels', (
+        select coalesce(jsonb_agg(
+            jsonb_build_object('parcel', s.parcel, 'tracking_number', s.tracking_number, 'label_path', s.label_path)
+            order by s.parcel
+        ), '[]')
+        from shipments as s where s.order_id = one.order_id and s.wanted and s.state = 'bought'
     )
 );
 

@@ -27,6 +27,7 @@ create function open_shipment(
     p_request_hash text,
     p_request jsonb,
     p_backend text,
+    p_parcel integer default 1,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
@@ -37,12 +38,13 @@ begin
     if not found then
         raise exception 'order % is not accepted', p_order_id using errcode = 'PT409';
     end if;
-    select * into shipment from shipments where order_id = p_order_id and wanted and state in ('requested', 'unknown', 'bought');
+    select * into shipment from shipments
+    where order_id = p_order_id and parcel = p_parcel and wanted and state in ('requested', 'unknown', 'bought');
     if not found then
         insert into shipments (
-            order_id, sequence, request_id, request_hash, request, backend, call_id, called_at, created_at, updated_at
+            order_id, sequence, parcel, request_id, request_hash, request, backend, call_id, called_at, created_at, updated_at
         )
-        values (p_order_id, p_sequence, p_request_id, p_request_hash, p_request, p_backend, p_call, p_now, p_now, p_now)
+        values (p_order_id, p_sequence, p_parcel, p_request_id, p_request_hash, p_request, p_backend, p_call, p_now, p_now, p_now)
         on conflict do nothing
         returning * into shipment;
         if not found then
@@ -124,7 +126,9 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := lock_order_of(p_shipment);
     is_needed boolean := one.state in ('accepted', 'label_unknown', 'label_failed') and not exists (
-        select from shipments where order_id = one.order_id and id <> p_shipment and wanted
+        select from shipments
+        where order_id = one.order_id and id <> p_shipment and wanted
+            and parcel = (select parcel from shipments where id = p_shipment)
             and state in ('requested', 'unknown', 'bought')
     );
     shipment shipments;
@@ -172,19 +176,24 @@ begin
 end
 $$;
 
--- The PDF is on the shelf: the order has its label. False: the order has changed its state meanwhile.
+-- The PDF is on the shelf: the order has its label, once each of its parcels has one. False: the order has changed its state
+-- meanwhile.
 create function note_label_stored(
     p_shipment uuid, p_path text, p_sha256 text, p_bytes integer, p_now timestamptz default clock_timestamp()
 ) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := lock_order_of(p_shipment);
+    next_state order_state;
 begin
     update shipments set label_path = p_path, label_sha256 = p_sha256, label_bytes = p_bytes, updated_at = p_now
     where id = p_shipment and state = 'bought'
         and (label_path, label_sha256, label_bytes) is distinct from (p_path, p_sha256, p_bytes);
+    next_state := case
+        when (current_shipment(one.order_id, one.parcels)).label_path is null then 'accepted' else 'label_created'
+    end;
     update orders
-    set state = 'label_created', reason = null, stage = 'create-labels', updated_at = p_now
+    set state = next_state, reason = null, stage = 'create-labels', updated_at = p_now
     where order_id = one.order_id and state in ('accepted', 'label_unknown')
         and exists (select from shipments where id = p_shipment and state = 'bought' and wanted);
     return found or (one.state in ('label_created', 'tracking_failed', 'shipped') and exists (

@@ -180,7 +180,7 @@ return (
     ) as f
 );
 
--- True when an order's state fits its last shipment; `p_live` is null without a live shipment.
+-- True when an order's state fits its current parcel's last shipment; `p_live` is null without one.
 create function label_fits(p_order order_state, p_live shipments) returns boolean
 language sql immutable set search_path = public, pg_temp
 return case
@@ -297,11 +297,8 @@ begin
         'unaccounted', (
             select count(*)
             from orders as o
-            left join lateral (
-                select s.* from shipments as s where s.order_id = o.order_id order by s.sequence desc limit 1
-            ) as last on true
             where o.first_seen_at >= day_begin and o.first_seen_at < day_end
-                and not label_fits(o.state, last::shipments)
+                and not label_fits(o.state, current_shipment(o.order_id, o.parcels))
         )
     )
     into labels from asked;

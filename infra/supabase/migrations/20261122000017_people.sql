@@ -175,6 +175,39 @@ begin
 end
 $$;
 
+-- The order goes in so many parcels, each with a label of its own: by a stage's rule, or by a person's word, which tries a failed
+-- label again. Raises PT404, and PT409 once a label is asked for.
+create function set_parcels(
+    p_order_id text, p_parcels integer, p_by text, p_note text, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    one orders := locked_order(p_order_id);
+begin
+    if one.parcels = p_parcels and one.state <> 'label_failed' then
+        return order_report(one, p_now);
+    end if;
+    if one.state not in ('pending_acceptance', 'acceptance_failed', 'accepted', 'label_failed') then
+        raise exception 'order % is %: its parcels are settled', p_order_id, one.state using errcode = 'PT409';
+    end if;
+    if exists (
+        select from shipments where order_id = p_order_id and wanted
+            and (state in ('unknown', 'bought') or (state = 'requested' and called_at is not null))
+    ) then
+        raise exception 'order % has a label: relabel it first', p_order_id using errcode = 'PT409';
+    end if;
+    perform close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);
+    update orders
+    set parcels = p_parcels, updated_at = p_now,
+        state = case state when 'label_failed' then 'accepted' else state end,
+        reason = case state when 'label_failed' then p_note else reason end,
+        stage = case state when 'label_failed' then p_by else stage end
+    where order_id = p_order_id
+    returning * into one;
+    return order_report(one, p_now);
+end
+$$;
+
 -- A person has seen at the carrier that an unclear call bought nothing: the order may get a label with the next request. Raises
 -- PT404, PT409.
 create function note_not_sold(

@@ -52,6 +52,12 @@ class AddressRequest(Decision):
     address: OwnAddress | None
 
 
+class ParcelsRequest(Decision):
+    """Each parcel gets a label of its own."""
+
+    parcels: int = Field(ge=1, le=20)
+
+
 class UndoneRequest(Decision):
     outcome: Literal["voided", "refunded", "disputed"]
 
@@ -84,6 +90,7 @@ def order_decisions(store: Supply) -> Sequence[Route]:
             for name, decide in DECISIONS.items()
         ),
         Route("POST", "/orders/{id}/address", AddressRequest, _address, (store,)),
+        Route("POST", "/orders/{id}/parcels", ParcelsRequest, _parcels, (store,)),
         Route("POST", "/orders/{id}/undone", UndoneRequest, _undone, (store,)),
     )
 
@@ -103,6 +110,10 @@ def _address(request: AddressRequest, call: Call, store: OrderReports) -> Answer
     if address and isinstance(mapped := party_of(address), Unmappable):
         raise InvalidRequest(mapped.reason, [FieldError("address", mapped.reason)])
     return Answer(store.override_address(order_in(call), address, request.by, request.note))
+
+
+def _parcels(request: ParcelsRequest, call: Call, store: OrderReports) -> Answer:
+    return Answer(store.set_parcels(order_in(call), request.parcels, request.by, request.note))
 
 
 def _undone(request: UndoneRequest, call: Call, store: OrderReports) -> Answer:

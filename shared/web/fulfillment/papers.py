@@ -33,6 +33,9 @@ MOST_LABELS = 200
 """In one PDF: an answer of the platform is at most 32 MiB."""
 
 LONGEST_LEDGER = 400  # days
+NO_ADDRESS = dict.fromkeys(
+    ("name", "company", "street_1", "street_2", "city", "state", "postal_code", "country", "phone"), ""
+)
 
 
 class LabelsRequest(RequestModel):
@@ -82,24 +85,26 @@ def _labels(
     """Raises NotFound when no order has a label, and Conflict when an order that was named has none."""
     wanted = request.wanted()
     rows = store.list_orders(wanted, request.limit, None)["orders"]
-    missing = set(wanted.order_ids) - {row["order_id"] for row in rows if _path(row)}
+    missing = set(wanted.order_ids) - {row["order_id"] for row in rows if _paths(row)}
     if missing:
         raise Conflict(f"no label of {', '.join(sorted(missing)[:10])}")
-    paths = {row["order_id"]: _path(row) for row in rows}
-    orders = picking_order([_slip_order(row, sender) for row in rows if _path(row)])
+    paths = {row["order_id"]: _paths(row) for row in rows}
+    orders = picking_order([_slip_order(row, sender) for row in rows if _paths(row)])
     if not orders:
         raise NotFound("no order waits with a label")
-    whole = joined((bookmark(order), shelf.get(str(paths[order.order_id]))) for order in orders)
+    whole = joined((bookmark(order), shelf.get(path)) for order in orders for path in paths[order.order_id])
     name = labels_name(datetime.now(UTC).date(), len(orders))
     return File(whole, MEDIA_TYPE, name, logged={"labels": len(orders)})
 
 
 def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf) -> File:
     row = store.order_status(order_in(call))
-    path = _path(row)
-    if path is None:
+    paths = _paths(row)
+    if not paths:
         raise NotFound(f"order {row['order_id']} has no label on the shelf")
-    return File(shelf.get(path), MEDIA_TYPE, label_name(row["order_id"]))
+    labels = [(f"{row['order_id']} {number}", shelf.get(path)) for number, path in enumerate(paths, 1)]
+    content = labels[0][1] if len(labels) == 1 else joined(labels)
+    return File(content, MEDIA_TYPE, label_name(row["order_id"]))
 
 
 def _slip(_request: NoInput, call: Call, store: OrderReports, sender: Party) -> File:
@@ -109,15 +114,13 @@ def _slip(_request: NoInput, call: Call, store: OrderReports, sender: Party) -> 
     return File(packing_slip(_slip_order(row, sender)), MEDIA_TYPE, slip_name(row["order_id"]))
 
 
-def _path(row: Json) -> str | None:
-    """The label that is to be used; one that is given up must not go on a parcel."""
-    shipment = row["shipment"]
-    path: str | None = shipment["label_path"] if shipment and shipment["wanted"] else None
-    return path
+def _paths(row: Json) -> list[str]:
+    """The labels that are to be used, by parcel; one that is given up must not go on a parcel."""
+    return [label["label_path"] for label in row["labels"] if label["label_path"]]
 
 
 def _slip_order(row: Json, sender: Party) -> SlipOrder:
-    shipment = row["shipment"]
+    numbers = [label["tracking_number"] for label in row["labels"] if label["tracking_number"]]
     address = (row["address_override"] or {}).get("address") or row["address"]
     return SlipOrder(
         order_id=row["order_id"],
@@ -125,31 +128,14 @@ def _slip_order(row: Json, sender: Party) -> SlipOrder:
         shop=sender.company or "",
         ordered_at=datetime.fromisoformat(row["ordered_at"]),
         ship_before=row["ship_before"] and datetime.fromisoformat(row["ship_before"]),
-        ship_to=Address(
-            **(
-                address
-                or dict.fromkeys(
-                    (
-                        "name",
-                        "company",
-                        "street_1",
-                        "street_2",
-                        "city",
-                        "state",
-                        "postal_code",
-                        "country",
-                        "phone",
-                    ),
-                    "",
-                )
-            )
-        ),
+        ship_to=Address(**(NO_ADDRESS | (address or {}))),
         items=[
             Item(line["sku"], line["title"], line["quantity"])
             for line in row["lines"]
             if line["quantity"] > 0 and line["state"] not in ENDED_LINES
         ],
-        tracking_number=shipment and shipment["tracking_number"],
+        tracking_number=", ".join(numbers) or None,
+        parcels=row["parcels"],
     )
 
 
