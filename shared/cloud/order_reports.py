@@ -66,6 +66,8 @@ class SupabaseMessageStore(SupabaseCalls):
                 row["body"],
                 row["recipients"],
                 row["called_at"] and datetime.fromisoformat(row["called_at"]),
+                row["order_id"],
+                row["topic"],
             )
             for row in self._rpc.call("replies_to_send", {"p_limit": limit})
         ]
@@ -85,6 +87,12 @@ class SupabaseMessageStore(SupabaseCalls):
     def write_reply(self, reply_id: str, thread_id: str, body: str, to: Sequence[str], by: str) -> Json:
         row: Json = self._call(
             "write_reply", p_reply=reply_id, p_thread=thread_id, p_body=body, p_recipients=list(to), p_by=by
+        )
+        return row
+
+    def write_to_buyer(self, reply_id: str, order_id: str, topic: str, body: str, by: str) -> Json:
+        row: Json = self._call(
+            "write_to_buyer", p_reply=reply_id, p_order_id=order_id, p_topic=topic, p_body=body, p_by=by
         )
         return row
 

@@ -1,7 +1,7 @@
 """Stage 4: fetches customer messages and their files, and sends replies. All are known by id, so repeating is safe."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,8 @@ from shared.fulfillment.ports import (
     Posted,
     Refused,
     Thread,
+    ThreadPage,
+    Unclear,
 )
 from shared.fulfillment.reading import GROUP, isolated, wait_and_call
 from shared.fulfillment.sequence import StageRun
@@ -34,6 +36,7 @@ SETTLING = timedelta(minutes=10)
 
 FIRST_LOOK_BACK = timedelta(days=30)
 SHOP = "SHOP_USER"
+Call = Callable[[], Posted | Refused | Unclear | NotSent]
 BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
 HIDDEN = frozenset({"script", "style", "head", "title"})
 
@@ -119,36 +122,55 @@ class MessageSync:
                 run.counts["left"] += 1
 
     def _send(self, run: StageRun, reply: Reply) -> None:
-        """The marketplace takes a reply twice, so after a lost answer its thread is read before a further call."""
-        thread = self.marketplace.thread(reply.thread_id)
-        if thread is None:
-            self._note_refused(run, reply, "the marketplace does not have this thread")
-            return
+        """The marketplace takes a reply twice, so after a lost answer the threads are read before a further call."""
+        page = self._threads_for(reply)
         if reply.called_at is not None:
-            if self._is_there(reply, thread):
+            if self._is_there(reply, page.threads):
                 run.counts["replies"] += 1
                 return
-            if self.clock() - reply.called_at < SETTLING:
-                run.counts["left"] += 1
+            if page.problems or self.clock() - reply.called_at < SETTLING:
+                run.counts["left"] += 1  # what cannot be read may be the reply
                 return
-        to = [each for each in thread.participants if each.kind in reply.to]
-        if not to and "OPERATOR" in reply.to:
-            to = [Participant("OPERATOR", None)]
-        if not to:
-            self._note_refused(run, reply, f"nobody of {', '.join(reply.to)} takes part in this thread")
+        call = self._call_for(reply, page.threads)
+        if isinstance(call, str):
+            self._note_refused(run, reply, call)
         elif self.store.note_reply_call(reply.reply_id):
-            self._post(run, reply, to)
+            self._post(run, reply, call)
 
-    def _is_there(self, reply: Reply, thread: Thread) -> bool:
+    def _threads_for(self, reply: Reply) -> ThreadPage:
+        """The threads that may have the reply."""
+        if reply.order_id is not None:
+            return self.marketplace.threads_of(reply.order_id)
+        thread = self.marketplace.thread(reply.thread_id) if reply.thread_id else None
+        return ThreadPage([thread] if thread else [])
+
+    def _is_there(self, reply: Reply, threads: Sequence[Thread]) -> bool:
         """Each message of ours stands for one reply at most."""
         return any(
             self.store.note_reply_sent(reply.reply_id, message.message_id)
+            for thread in threads
             for message in thread.messages
             if message.sender_type == SHOP and _same_text(message, reply)
         )
 
-    def _post(self, run: StageRun, reply: Reply, to: Sequence[Participant]) -> None:
-        answer = wait_and_call(run, lambda: self.marketplace.reply(reply.thread_id, reply.body, to))
+    def _call_for(self, reply: Reply, threads: Sequence[Thread]) -> Call | str:
+        """The call that sends the reply, or why there is none: into its thread, else the order's latest, else a new one."""
+        open_to = [(thread, to) for thread in threads if (to := _recipients(thread, reply))]
+        if open_to:
+            thread, to = max(
+                open_to, key=lambda each: (each[0].thread_id == reply.thread_id, each[0].updated_at)
+            )
+            return partial(self.marketplace.reply, thread.thread_id, reply.body, to)
+        if reply.order_id is not None:
+            return partial(
+                self.marketplace.open_thread, reply.order_id, reply.topic or "", reply.body, reply.to
+            )
+        if threads:
+            return f"nobody of {', '.join(reply.to)} takes part in this thread"
+        return "the marketplace does not have this thread"
+
+    def _post(self, run: StageRun, reply: Reply, call: Call) -> None:
+        answer = wait_and_call(run, call)
         match answer:
             case Posted(message_id):
                 run.worked()
@@ -165,6 +187,11 @@ class MessageSync:
     def _note_refused(self, run: StageRun, reply: Reply, message: str) -> None:
         self.store.note_reply_refused(reply.reply_id, message)
         run.failed(reply.reply_id, message)
+
+
+def _recipients(thread: Thread, reply: Reply) -> Sequence[Participant]:
+    to = [each for each in thread.participants if each.kind in reply.to]
+    return to or ([Participant("OPERATOR", None)] if "OPERATOR" in reply.to else [])
 
 
 def _same_text(message: Message, reply: Reply) -> bool:

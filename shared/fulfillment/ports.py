@@ -186,9 +186,10 @@ class Thread:
 
 @dataclass(frozen=True)
 class Posted:
-    """A reply that the marketplace has stored (M12)."""
+    """A message that the marketplace has stored (M12, OR43)."""
 
     message_id: str
+    thread_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,19 @@ class Marketplace(Protocol):
 
     def thread(self, thread_id: str) -> Thread | None:
         """One thread with its messages (M10); None for an unknown one. Raises VendorUnavailable."""
+        ...
+
+    def threads_of(self, order_id: str) -> ThreadPage:
+        """All threads about an order, with their messages (M11). Raises VendorUnavailable."""
+        ...
+
+    def open_thread(
+        self, order_id: str, topic: str, body: str, to: Sequence[str]
+    ) -> Posted | Refused | Unclear | NotSent:
+        """Opens a thread about an order with a first message (OR43): after Unclear read the order's threads first.
+
+        `to` has kinds of participants: CUSTOMER, OPERATOR.
+        """
         ...
 
     def reply(

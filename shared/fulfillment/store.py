@@ -180,16 +180,19 @@ class LabelStore(OrderStore, Protocol):
 
 @dataclass(frozen=True)
 class Reply:
-    """A person's reply, known by our own id. `to` has kinds of participants: CUSTOMER, OPERATOR.
+    """A reply, or a message to an order's buyer, known by our own id. `to` has kinds of participants: CUSTOMER, OPERATOR.
 
-    `called_at` is the last call whose answer is not known.
+    A reply has the thread that it belongs to. A message to a buyer has `order_id` and `topic`; its thread is None while
+    we know none. `called_at` is the last call whose answer is not known.
     """
 
     reply_id: str
-    thread_id: str
+    thread_id: str | None
     body: str
     to: Sequence[str]
     called_at: datetime | None = None
+    order_id: str | None = None
+    topic: str | None = None
 
 
 class MessageStore(FindingStore, Protocol):
@@ -227,6 +230,10 @@ class MessageStore(FindingStore, Protocol):
 
     def note_reply_refused(self, reply_id: str, message: str) -> None: ...
 
+    def write_to_buyer(self, reply_id: str, order_id: str, topic: str, body: str, by: str) -> Json:
+        """A message to the order's buyer, in a new thread if there is none. Repeats and errors as those of `write_reply`."""
+        ...
+
 
 class InboxReports(Protocol):
     def threads(self, order_id: str | None, limit: int, *, unanswered: bool) -> list[Json]:
@@ -234,6 +241,10 @@ class InboxReports(Protocol):
         ...
 
     def write_reply(self, reply_id: str, thread_id: str, body: str, to: Sequence[str], by: str) -> Json:
+        """The same id again adds nothing. Raises NotFound, and Conflict for another reply of that id."""
+        ...
+
+    def write_to_buyer(self, reply_id: str, order_id: str, topic: str, body: str, by: str) -> Json:
         """The same id again adds nothing. Raises NotFound, and Conflict for another reply of that id."""
         ...
 

@@ -100,6 +100,8 @@ def messages(fulfillment: Fulfillment) -> None:
 
 
 def answered(fulfillment: Fulfillment) -> None:
+    new = {"reply": UUID(int=1), "order_id": "O7", "topic": "t", "body": "b", "by": "kim"}
+    fulfillment.call("write_to_buyer", **new)
     (first, *_) = fulfillment.call("replies_to_send", limit=9, now_=None)
     assert fulfillment.call("note_reply_call", reply=UUID(first["reply_id"]))
     assert fulfillment.call("note_reply_sent", reply=UUID(first["reply_id"]), message="new")
@@ -174,7 +176,13 @@ CALLS: dict[str, tuple[Callable[[Fulfillment], Any], set[str]]] = {
     "match_carrier": (matched, {"carrier_shipments_by_day", "shipments_by_carrier_id", "shipments_by_sale"}),
     "replies and files": (
         answered,
-        {"replies_to_be_sent", "message_files_to_fetch", "replies_pkey", "message_files_pkey"},
+        {
+            "replies_to_be_sent",
+            "message_files_to_fetch",
+            "replies_pkey",
+            "message_files_pkey",
+            "threads_by_order",
+        },
     ),
     "forgetting": (forgotten, {"orders_to_forget", "threads_by_order", "messages_by_thread"}),
     "recent_stage_runs": (

@@ -141,6 +141,10 @@ STEPS: dict[str, tuple[Callable[[Fulfillment], Json], Callable[[Fulfillment, Jso
         lambda db: db.store_threads(thread("T", "m1")),
         lambda db, _: db.write(OWNER),
     ),
+    "write_to_buyer": (
+        lambda db: {"new": db.store(order())},
+        lambda db, _: db.call("write_to_buyer", reply=OWNER, order_id="A", topic="t", body="b", by="kim"),
+    ),
     "note_reply_call": (written, lambda db, _: db.call("note_reply_call", reply=OWNER)),
     "note_reply_not_sent": (called, lambda db, _: db.call("note_reply_not_sent", reply=OWNER, now_=None)),
     "note_reply_sent": (called, lambda db, _: db.call("note_reply_sent", reply=OWNER, message="m9")),

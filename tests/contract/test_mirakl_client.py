@@ -351,7 +351,7 @@ def test_a_reply_is_stored_and_a_repeat_is_stored_again(
     after = client.thread(thread_id)
     assert after is not None
     assert [(each.body, each.sender_type) for each in after.messages[1:]] == [(text, "SHOP_USER")] * 2
-    assert posted == [Posted(each.message_id) for each in after.messages[1:]]
+    assert posted == [Posted(each.message_id, thread_id) for each in after.messages[1:]]
     assert after.reply_needed_since is None
     assert after.updated_at == NOON + timedelta(seconds=60)
 
@@ -370,6 +370,54 @@ def test_a_reply_that_the_marketplace_will_not_take_is_refused(
     assert all(isinstance(each, Refused) for each in refused)
     assert client.reply("a b", "Hello", operator) == Refused("not a thread id")
     assert len(vendor.calls("M12")) == 4
+
+
+def test_a_thread_is_opened_on_an_order_and_a_repeat_opens_another(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    order_id = vendor.order()
+    for other in (vendor.order(), None):
+        vendor.thread({"body": "Where is it?"}, order_id=other)
+    posted = [
+        client.open_thread(order_id, "Votre envoi é", "Il est parti.", ["CUSTOMER", "OPERATOR"])
+        for _ in range(2)
+    ]
+    page = client.threads_of(order_id)
+    assert page.problems == []
+    assert {(thread.topic, *thread.order_ids) for thread in page.threads} == {("Votre envoi é", order_id)}
+    said = [(thread.thread_id, message) for thread in page.threads for message in thread.messages]
+    assert {(message.body, message.sender_type) for _, message in said} == {("Il est parti.", "SHOP_USER")}
+    assert {Posted(message.message_id, thread_id) for thread_id, message in said} == set(posted)
+    assert len(said) == 2
+
+
+def test_a_thread_that_the_marketplace_will_not_open_is_refused(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    order_id = vendor.order()
+    refused = [
+        client.open_thread("nothing", "Your order", "Hello", ["CUSTOMER"]),
+        client.open_thread(order_id, "Your order", "", ["CUSTOMER"]),
+        client.open_thread(order_id, " ", "Hello", ["CUSTOMER"]),
+        client.open_thread(order_id, "Your order", "Hello", ["SHOP"]),
+        client.open_thread(order_id, "Your order", "Hello", []),
+    ]
+    assert all(isinstance(each, Refused) for each in refused)
+    assert client.open_thread("a b", "Your order", "Hello", ["CUSTOMER"]) == Refused("not an order id")
+    assert len(vendor.calls("OR43")) == 5
+    assert client.threads_of(order_id).threads == client.threads_of("a,b").threads == []
+
+
+def test_all_threads_of_an_order_are_read_with_what_cannot_be_read_and_none_of_another_order(
+    vendor: MiraklSandbox, client: MiraklMarketplace
+) -> None:
+    order_id = vendor.order()
+    spec = {"order_id": order_id, "messages": [{"body": "Where is it?"}]}
+    other = {"entities": [{"id": "another", "label": "another", "type": "MMP_ORDER"}]}
+    special = [spec | {"overrides": {"messages": [{"id": ["x"]}]}}, spec | {"overrides": other}]
+    vendor.control("POST", "threads", {"threads": [*([spec] * 101), *special]})
+    page = client.threads_of(order_id)
+    assert (len(page.threads), len(page.problems)) == (102, 1)
 
 
 def test_the_file_of_a_message_is_fetched_as_it_is(vendor: MiraklSandbox, client: MiraklMarketplace) -> None:

@@ -110,14 +110,33 @@ def test_a_reply_under_each_fault_is_one_call_with_the_right_outcome(
     assert len(vendor.calls("M12")) == 1
 
 
+@pytest.mark.parametrize(("fault", "outcome", "done"), FAULTS, ids=str)
+def test_a_new_thread_under_each_fault_is_one_call_with_the_right_outcome(
+    vendor: MiraklSandbox, fault: dict[str, Any], outcome: type[object], *, done: bool
+) -> None:
+    order_id = vendor.order()
+    vendor.faults({**fault, "path": f"/api/orders/{order_id}/threads", "method": "POST"})
+    bounds = MiraklBounds(read=1.0 if fault["kind"] == "timeout" else 20.0)
+    with marketplace(vendor.url, bounds=bounds) as client:
+        result = client.open_thread(order_id, "Your order", "On its way.", ["CUSTOMER"])
+        vendor.faults()
+        threads = client.threads_of(order_id).threads
+    assert isinstance(result, Posted if outcome is Done else outcome)
+    assert [message.body for thread in threads for message in thread.messages] == (
+        ["On its way."] if done else []
+    )
+    assert len(vendor.calls("OR43")) == 1
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_nothing_is_sent_to_an_unreachable_marketplace(change: str) -> None:
     with marketplace(f"http://127.0.0.1:{free_port()}") as client:
         result = CHANGES[change][2](client, "X-A")
         replied = client.reply("T-1", "Hello", [])
+        opened = client.open_thread("X-A", "Your order", "Hello", ["CUSTOMER"])
         attached = client.attachment("F-1")
     assert result == NotSent("Mirakl cannot be reached (ConnectError)", None, Cause.AWAY)
-    assert replied == attached == result
+    assert replied == opened == attached == result
 
 
 def test_the_wait_of_a_full_minute_is_passed_on(vendor: MiraklSandbox) -> None:

@@ -104,6 +104,77 @@ def test_a_reply_is_written_once_by_its_own_id(store: Store) -> None:
         store.write_reply(str(uuid4()), "Z", "Hello", ["CUSTOMER"], "kim")
 
 
+def to_buyer(store: Store, body: str = "It left today.", reply_id: str | None = None) -> str:
+    reply_id = reply_id or str(uuid4())
+    row = store.write_to_buyer(reply_id, "A", "Your order", body, "kim")
+    assert (row["reply_id"], row["order_id"], row["topic"], row["body"]) == (
+        reply_id,
+        "A",
+        "Your order",
+        body,
+    )
+    return reply_id
+
+
+def test_a_message_to_a_buyer_is_written_once_by_its_own_id(store: Store) -> None:
+    store.store_orders([order()], "accept-orders")
+    reply_id = to_buyer(store)
+    to_buyer(store, reply_id=reply_id)
+    (reply,) = store.replies_to_send(10)
+    assert (reply.thread_id, reply.order_id, reply.topic) == (None, "A", "Your order")
+    assert (reply.body, list(reply.to), reply.called_at) == ("It left today.", ["CUSTOMER"], None)
+    store.store_threads([conversation("T", "m1")])
+    to_buyer(store, reply_id=reply_id)
+    for topic, body in (("Another topic", "It left today."), ("Your order", "Another text")):
+        with pytest.raises(Conflict, match="another reply has the id"):
+            store.write_to_buyer(reply_id, "A", topic, body, "kim")
+    with pytest.raises(Conflict, match="another reply has the id"):
+        store.write_reply(reply_id, "T", "It left today.", ["CUSTOMER"], "kim")
+    with pytest.raises(NotFound, match="no order Z"):
+        store.write_to_buyer(str(uuid4()), "Z", "Your order", "Hello", "kim")
+
+
+def test_a_reply_is_not_taken_for_a_message_to_a_buyer(store: Store) -> None:
+    store.store_orders([order()], "accept-orders")
+    reply_id = written(store)
+    with pytest.raises(Conflict, match="another reply has the id"):
+        store.write_to_buyer(reply_id, "A", "Your order", "It left today.", "kim")
+
+
+def test_a_message_to_a_buyer_goes_into_the_latest_thread_of_the_order(store: Store) -> None:
+    store.store_orders([order()], "accept-orders")
+    store.store_threads([conversation("T", "m1"), conversation("U", "m2", updated_at=LATER)])
+    to_buyer(store)
+    (reply,) = store.replies_to_send(10)
+    assert (reply.thread_id, reply.order_id) == ("U", "A")
+
+
+def test_a_message_to_a_buyer_is_shown_in_its_thread_once_that_is_known(
+    store: Store, clock: SettableClock
+) -> None:
+    store.store_orders([order()], "accept-orders")
+    before, after = to_buyer(store), to_buyer(store)
+    for reply_id in (before, after):
+        store.note_reply_call(reply_id)
+    assert store.note_reply_sent(before, "m1")
+    assert store.threads("A", 10, unanswered=False) == []
+    clock.advance(seconds=1)
+    store.store_threads([conversation("T", "m1", "m2")])
+    assert store.note_reply_sent(after, "m2")
+    (thread,) = store.threads("A", 10, unanswered=False)
+    assert {reply["reply_id"] for reply in thread["replies"]} == {before, after}
+    assert to_send(store) == []
+
+
+def test_a_message_to_a_buyer_that_is_refused_is_a_reason_of_its_order(store: Store) -> None:
+    store.store_orders([order()], "accept-orders")
+    reply_id = to_buyer(store)
+    store.note_reply_refused(reply_id, "no such buyer")
+    assert (to_send(store), open_findings(store)) == ([], [("reply_refused", reply_id)])
+    (reason,) = store.order_status("A")["reasons"]
+    assert reason["reason"] == "the marketplace does not take a reply: no such buyer"
+
+
 def test_the_oldest_reply_is_sent_first_and_one_that_is_sent_is_not_sent_again(
     store: Store, clock: SettableClock
 ) -> None:

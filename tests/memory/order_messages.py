@@ -78,6 +78,8 @@ class InMemoryMessages(InMemoryLabels):
                         row_of_file = FileRow(message.message_id, file.get("name", ""))
                         self.files.setdefault(file["id"], row_of_file)
             self.end_findings(Kind.UNREADABLE_MESSAGE, [each.message_id for each in thread.messages])
+        for reply in self.replies.values():
+            self._find_thread(reply)
         return len(threads), len(self.messages) - known
 
     def read_cursor(self, name: str) -> datetime | None:
@@ -111,11 +113,25 @@ class InMemoryMessages(InMemoryLabels):
     def write_reply(self, reply_id: str, thread_id: str, body: str, to: Sequence[str], by: str) -> Json:
         if thread_id not in self.kept:
             raise NotFound(f"no thread {thread_id}")
-        reply = Reply(reply_id, thread_id, body, list(to))
-        row = self.replies.setdefault(reply_id, ReplyRow(reply, by, self.clock()))
-        if replace(row.reply, called_at=None) != reply:
+        row = self._written(Reply(reply_id, thread_id, body, list(to)), by)
+        if row.reply.thread_id != thread_id:
             raise Conflict(f"another reply has the id {reply_id}")
         return row.to_json()
+
+    def write_to_buyer(self, reply_id: str, order_id: str, topic: str, body: str, by: str) -> Json:
+        if order_id not in self.rows:
+            raise NotFound(f"no order {order_id}")
+        about = [thread for thread in self.kept.values() if order_id in thread.order_ids]
+        about.sort(key=lambda thread: (-thread.updated_at.timestamp(), thread.thread_id))
+        thread_id = about[0].thread_id if about else None
+        reply = Reply(reply_id, thread_id, body, ["CUSTOMER"], order_id=order_id, topic=topic)
+        return self._written(reply, by).to_json()
+
+    def _written(self, reply: Reply, by: str) -> ReplyRow:
+        row = self.replies.setdefault(reply.reply_id, ReplyRow(reply, by, self.clock()))
+        if replace(row.reply, called_at=None, thread_id=reply.thread_id) != reply:
+            raise Conflict(f"another reply has the id {reply.reply_id}")
+        return row
 
     def replies_to_send(self, limit: int) -> Sequence[Reply]:
         waiting = [row for row in self.replies.values() if row.is_open]
@@ -144,15 +160,21 @@ class InMemoryMessages(InMemoryLabels):
         if was_there or any(each.message_id == message_id for each in self.replies.values()):
             return False
         row.message_id = message_id
+        self._find_thread(row)
         return True
+
+    def _find_thread(self, row: ReplyRow) -> None:
+        if row.message_id in self.messages:
+            row.reply = replace(row.reply, thread_id=self.messages[row.message_id].thread_id)
 
     def note_reply_refused(self, reply_id: str, message: str) -> None:
         row = self.replies.get(reply_id)
         if row and row.message_id is None:
             row.problem = message
-            about = sorted(set(self.kept[row.reply.thread_id].order_ids) & self.rows.keys())
+            thread = self.kept.get(row.reply.thread_id or "")
+            about = sorted(set(thread.order_ids) & self.rows.keys()) if thread else []
             reason = f"the marketplace does not take a reply: {message}"
-            self._add(Kind.REPLY_REFUSED, reply_id, about[0] if about else None, reason)
+            self._add(Kind.REPLY_REFUSED, reply_id, row.reply.order_id or next(iter(about), None), reason)
 
     # --- the inbox
 

@@ -123,7 +123,7 @@ def test_long_words_are_cut_and_plain_text_is_not_quoted() -> None:
 
 
 def test_a_stored_reply_has_an_id() -> None:
-    assert posted_of(answer(201, {"message_id": "m-1", "thread_id": "t-1"}), NOW) == Posted("m-1")
+    assert posted_of(answer(201, {"message_id": "m-1", "thread_id": "t-1"}), NOW) == Posted("m-1", "t-1")
 
 
 @pytest.mark.parametrize(

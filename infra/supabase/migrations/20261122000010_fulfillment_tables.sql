@@ -245,10 +245,12 @@ create table message_files (
 create index message_files_by_message on message_files (message_id);
 create index message_files_to_fetch on message_files (attachment_id) where path is null and problem is null;
 
--- People's replies. The marketplace takes a repeated one again, so each call is committed before it is made.
+-- Replies, and messages to an order's buyer. The marketplace takes a repeated one again, so each call is committed before it is made.
 create table replies (
     reply_id uuid primary key, -- the caller's: the same one again changes nothing
-    thread_id text not null references threads (thread_id) on delete cascade,
+    thread_id text references threads (thread_id) on delete cascade, -- null until the message to a buyer is in one that we know
+    order_id text references orders (order_id), -- a message to its buyer, which opens a thread if there is none
+    topic text, -- of the thread that it may open
     body text not null,
     recipients text[] not null check (recipients <@ '{CUSTOMER,OPERATOR}' and recipients <> '{}'),
     written_by text not null,
@@ -256,10 +258,13 @@ create table replies (
     called_at timestamptz, -- of the last call; null: certainly not called
     message_id text unique, -- the marketplace's: it is sent
     sent_at timestamptz,
-    problem text -- the marketplace refuses it
+    problem text, -- the marketplace refuses it
+    check (thread_id is not null or order_id is not null),
+    check ((order_id is null) = (topic is null))
 );
 create index replies_to_be_sent on replies (created_at) where message_id is null and problem is null;
 create index replies_by_thread on replies (thread_id);
+create index replies_by_order on replies (order_id);
 
 create table stage_runs (
     id uuid primary key default gen_random_uuid(),

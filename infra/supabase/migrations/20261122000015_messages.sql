@@ -36,6 +36,13 @@ begin
     order by m.message_id -- one order for all callers, so that two with the same messages never wait for each other
     on conflict (message_id) do nothing;
     get diagnostics new_messages = row_count;
+    update replies as r set thread_id = m.thread_id
+    from messages as m
+    where r.message_id = m.message_id and r.thread_id is distinct from m.thread_id
+        and r.message_id = any (array(
+            select n.message_id from jsonb_to_recordset(p_threads) as t (messages jsonb)
+            cross join lateral jsonb_to_recordset(t.messages) as n (message_id text)
+        ));
     insert into message_files (attachment_id, message_id, name)
     select distinct on (f.id) f.id, m.message_id, coalesce(f.name, '')
     from jsonb_to_recordset(p_threads) as t (messages jsonb)
@@ -109,7 +116,36 @@ begin
     values (p_reply, p_thread, p_body, p_recipients, p_by, p_now)
     on conflict (reply_id) do nothing;
     select * into one from replies where reply_id = p_reply;
-    if (one.thread_id, one.body, one.recipients) is distinct from (p_thread, p_body, p_recipients) then
+    if (one.thread_id, one.order_id, one.body, one.recipients) is distinct from (p_thread, null, p_body, p_recipients) then
+        raise exception 'another reply has the id %', p_reply using errcode = 'PT409';
+    end if;
+    return to_jsonb(one);
+end
+$$;
+
+-- A message to an order's buyer, known by the caller's own id like a reply. It goes into the order's latest thread that we know, and
+-- without one waits for the thread that it opens. Raises PT404 for an unknown order, PT409 for another reply of that id.
+create function write_to_buyer(
+    p_reply uuid, p_order_id text, p_topic text, p_body text, p_by text, p_now timestamptz default clock_timestamp()
+) returns jsonb
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    one replies;
+begin
+    if not exists (select from orders where order_id = p_order_id) then
+        raise exception 'no order %', p_order_id using errcode = 'PT404';
+    end if;
+    insert into replies (reply_id, thread_id, order_id, topic, body, recipients, written_by, created_at)
+    select
+        p_reply,
+        (
+            select k.thread_id from (select * from threads where order_ids @> array[p_order_id] offset 0) as k
+            order by k.updated_at desc, k.thread_id limit 1
+        ),
+        p_order_id, p_topic, p_body, '{CUSTOMER}', p_by, p_now
+    on conflict (reply_id) do nothing;
+    select * into one from replies where reply_id = p_reply;
+    if (one.order_id, one.topic, one.body) is distinct from (p_order_id, p_topic, p_body) then
         raise exception 'another reply has the id %', p_reply using errcode = 'PT409';
     end if;
     return to_jsonb(one);
@@ -146,7 +182,9 @@ end;
 create function note_reply_sent(p_reply uuid, p_message text, p_now timestamptz default clock_timestamp()) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 begin
-    update replies as r set message_id = p_message, sent_at = p_now
+    update replies as r
+    set message_id = p_message, sent_at = p_now,
+        thread_id = coalesce((select m.thread_id from messages as m where m.message_id = p_message), r.thread_id)
     where r.reply_id = p_reply and r.message_id is null
         and not exists (select from replies as k where k.message_id = p_message)
         and not exists (select from messages as m where m.message_id = p_message and m.stored_at < r.called_at);
@@ -159,9 +197,11 @@ create function note_reply_refused(p_reply uuid, p_message text, p_now timestamp
 language plpgsql set search_path = public, pg_temp as $$
 declare
     about text := (
-        select o.order_id from replies as r inner join threads as t using (thread_id)
-            inner join orders as o on o.order_id = any (t.order_ids)
-        where r.reply_id = p_reply order by o.order_id limit 1
+        select coalesce(r.order_id, (
+            select o.order_id from threads as t inner join orders as o on o.order_id = any (t.order_ids)
+            where t.thread_id = r.thread_id order by o.order_id limit 1
+        ))
+        from replies as r where r.reply_id = p_reply
     );
 begin
     update replies set problem = p_message where reply_id = p_reply and message_id is null;

@@ -36,6 +36,13 @@ _CALLS = (
     _Served("OR21", "PUT", "/api/orders/{order_id}/accept", order_calls.accept),
     _Served("OR23", "PUT", "/api/orders/{order_id}/tracking", order_calls.track),
     _Served("OR24", "PUT", "/api/orders/{order_id}/ship", order_calls.ship),
+    _Served(
+        "OR43",
+        "POST",
+        "/api/orders/{order_id}/threads",
+        inbox_calls.open_thread,
+        takes="multipart/form-data",
+    ),
     _Served("SH21", "GET", "/api/shipping/carriers", shop_calls.carriers),
     _Served("M10", "GET", "/api/inbox/threads/{thread_id}", inbox_calls.show_thread),
     _Served("M11", "GET", "/api/inbox/threads", inbox_calls.list_threads),

@@ -1,7 +1,7 @@
-"""M10 to M13."""
+"""M10 to M13, and OR43."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -48,31 +48,62 @@ def reply(market: Market, asked: Asked) -> Response:
     row = market.inbox.thread(thread_id)
     if row is None:
         return error(404, f"Thread with identifier '{thread_id}' not found")
-    parts = asked.form()
-    message = _message_in(next((part.content for part in parts if part.name == "message_input"), b""))
-    if message is None:
-        return invalid("message_input", "must be a JSON object")
-    body, recipients = message.get("body"), message.get("to")
-    if not isinstance(body, str) or not _SHORTEST <= len(body) <= _LONGEST:
-        return invalid("body", f"must have {_SHORTEST} to {_LONGEST} characters")
+    message = _message_in(asked, "message_input")
+    if isinstance(message, Response):
+        return message
+    recipients = message.get("to")
     buyer = _buyer(market, row["order_id"])
     people = [_participant(each, buyer) for each in recipients] if isinstance(recipients, list) else []
     if not people or None in people:
         return invalid("to", "must be participants of the thread")
     if len(market.inbox.messages(thread_id)) >= _MOST_MESSAGES:
         return error(400, f"The limit of {_MOST_MESSAGES} messages is exceeded for the thread")
-    files = [File(each.file_name, each.media_type, each.content) for each in parts if each.name == "files"]
-    said = NewMessage("SHOP_USER", body, files, [each for each in people if each])
-    [message_id] = market.inbox.say(thread_id, [said], asked.now)
+    return _say(market, asked, thread_id, message["body"], [each for each in people if each])
+
+
+def open_thread(market: Market, asked: Asked) -> Response:
+    """Opens a thread about an order. There is no idempotency key: a repeat opens another one."""
+    order_id = asked.path["order_id"]
+    if market.orders.find(order_id) is None:
+        return error(404, f"Order with identifier '{order_id}' not found")
+    message = _message_in(asked, "thread_input")
+    if isinstance(message, Response):
+        return message
+    known = {each["type"]: each for each in (_buyer(market, order_id), _OPERATOR)}
+    kinds = message.get("to")
+    if not isinstance(kinds, list) or not kinds or any(kind not in list(known) for kind in kinds):
+        return invalid("to", "must be CUSTOMER or OPERATOR")
+    topic = message.get("topic")
+    value = topic.get("value") if isinstance(topic, dict) and topic.get("type") == "FREE_TEXT" else None
+    if not isinstance(value, str) or not value.strip():
+        return invalid("topic", "must be a free text")
+    with market.database.transaction():
+        thread_id = market.inbox.open(value, order_id, {}, asked.now, None)
+        return _say(market, asked, thread_id, message["body"], [known[kind] for kind in kinds])
+
+
+def _say(
+    market: Market, asked: Asked, thread_id: str, body: str, people: Sequence[Mapping[str, str]]
+) -> Response:
+    files = [
+        File(each.file_name, each.media_type, each.content) for each in asked.form() if each.name == "files"
+    ]
+    [message_id] = market.inbox.say(thread_id, [NewMessage("SHOP_USER", body, files, people)], asked.now)
     return JSONResponse({"message_id": message_id, "thread_id": thread_id}, 201)
 
 
-def _message_in(part: bytes) -> Mapping[str, Any] | None:
+def _message_in(asked: Asked, name: str) -> Mapping[str, Any] | Response:
+    """The JSON object in this part of the form, whose body has an allowed length; else the refusal."""
     try:
-        read = json.loads(part)
+        read = json.loads(next((part.content for part in asked.form() if part.name == name), b""))
     except ValueError:
-        return None
-    return read if isinstance(read, dict) else None
+        read = None
+    if not isinstance(read, dict):
+        return invalid(name, "must be a JSON object")
+    body = read.get("body")
+    if not isinstance(body, str) or not _SHORTEST <= len(body) <= _LONGEST:
+        return invalid("body", f"must have {_SHORTEST} to {_LONGEST} characters")
+    return read
 
 
 def _participant(named: object, buyer: Mapping[str, str]) -> Mapping[str, str] | None:

@@ -214,9 +214,10 @@ class OneThread(RootModel[dict[str, Any]]):
 
 
 class PostedAnswer(_Answer):
-    """M12."""
+    """M12 and OR43."""
 
     message_id: Ident
+    thread_id: Text = None
 
 
 class CarrierAnswer(_Answer):

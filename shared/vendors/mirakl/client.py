@@ -173,13 +173,22 @@ class MiraklMarketplace:
     # --- messages -------------------------------------------------------------------------------------------
 
     def threads(self, updated_since: datetime) -> Iterator[ThreadPage]:
-        """M11. The next page is requested by its token alone: the vendor ignores other parameters beside it."""
-        query: dict[str, str] = {
-            "updated_since": _shown_date(updated_since),
-            "with_messages": "true",
-            "limit": str(_PAGE),
-            **self._shop,
-        }
+        """M11 by date of the last change."""
+        return self._thread_pages({"updated_since": _shown_date(updated_since)})
+
+    def threads_of(self, order_id: str) -> ThreadPage:
+        """M11 by order. A thread that does not name the order is left out, whatever the marketplace makes of the filter."""
+        if not _is_id(order_id):
+            return ThreadPage([])
+        pages = list(self._thread_pages({"entity_type": "MMP_ORDER", "entity_id": order_id}))
+        return ThreadPage(
+            [thread for page in pages for thread in page.threads if order_id in thread.order_ids],
+            [problem for page in pages for problem in page.problems],
+        )
+
+    def _thread_pages(self, wanted: Mapping[str, str]) -> Iterator[ThreadPage]:
+        """The next page is requested by its token alone: the vendor ignores other parameters beside it."""
+        query = {**wanted, "with_messages": "true", "limit": str(_PAGE), **self._shop}
         tokens: set[str] = set()
         for _ in range(_MOST_PAGES):
             answer = self._read_bare(_THREADS, query, Threads)
@@ -212,9 +221,23 @@ class MiraklMarketplace:
         if not _is_id(thread_id):
             return Refused("not a thread id")
         people = [{"type": each.kind} | ({"id": each.ident} if each.ident else {}) for each in to]
-        message = json.dumps({"body": body, "to": people})
-        form = [("message_input", (None, message, "application/json"))]
-        answer = self._send_once("POST", f"{_THREADS}/{quote(thread_id, safe='')}/message", files=form)
+        path = f"{_THREADS}/{quote(thread_id, safe='')}/message"
+        return self._post(path, "message_input", {"body": body, "to": people})
+
+    def open_thread(
+        self, order_id: str, topic: str, body: str, to: Sequence[str]
+    ) -> Posted | Refused | Unclear | NotSent:
+        """OR43: one form part of JSON, named as in the vendor's own client. Its `to` has kinds, not people as in M12."""
+        if not _is_id(order_id):
+            return Refused("not an order id")
+        message = {"body": body, "to": list(to), "topic": {"type": "FREE_TEXT", "value": topic}}
+        return self._post(f"{_ORDERS}/{quote(order_id, safe='')}/threads", "thread_input", message)
+
+    def _post(
+        self, path: str, part: str, message: Mapping[str, object]
+    ) -> Posted | Refused | Unclear | NotSent:
+        form = [(part, (None, json.dumps(message), "application/json"))]
+        answer = self._send_once("POST", path, files=form)
         return posted_of(answer, self._clock()) if isinstance(answer, Response) else answer
 
     def attachment(self, attachment_id: str) -> Attachment | Refused | NotSent:

@@ -44,14 +44,15 @@ def outcome_of(response: Response, now: datetime) -> Done | Refused | Unclear | 
 
 
 def posted_of(response: Response, now: datetime) -> Posted | Refused | Unclear | NotSent:
-    """The outcome of M12."""
+    """The outcome of M12 and OR43."""
     failure = _change_failure(response, now)
     if failure is not None:
         return failure
     try:
-        return Posted(PostedAnswer.model_validate(json_object(response)).message_id)
+        posted = PostedAnswer.model_validate(json_object(response))
     except ValidationError:
         return Unclear(explanation(response))
+    return Posted(posted.message_id, posted.thread_id)
 
 
 def file_of(response: Response, now: datetime) -> Attachment | Again[NotSent] | Refused | NotSent:

@@ -363,6 +363,55 @@ def test_a_reply_needs_a_form_and_a_thread(vendor: MiraklSandbox) -> None:
     assert vendor.ask("GET", "inbox/threads/nothing/download").status_code == 404
 
 
+def opened(
+    vendor: MiraklSandbox, order_id: str, message: object, part: str = "thread_input"
+) -> httpx.Response:
+    form = [
+        (part, (None, json.dumps(message), "application/json")),
+        ("files", ("a.txt", b"hello", "text/plain")),
+    ]
+    return vendor.ask("POST", f"orders/{order_id}/threads", files=form)
+
+
+FIRST = {"body": "It left.", "to": ["CUSTOMER"], "topic": {"type": "FREE_TEXT", "value": "Your order"}}
+
+
+def test_a_thread_is_opened_on_an_order_by_a_form(vendor: MiraklSandbox) -> None:
+    order_id = vendor.order()
+    answer = opened(vendor, order_id, FIRST)
+    assert answer.status_code == 201
+    thread = vendor.ask("GET", f"inbox/threads/{answer.json()['thread_id']}").json()
+    assert (thread["topic"]["value"], thread["entities"][0]["id"]) == ("Your order", order_id)
+    [message] = thread["messages"]
+    assert (message["id"], message["body"]) == (answer.json()["message_id"], "It left.")
+    assert (message["from"]["type"], [each["type"] for each in message["to"]]) == ("SHOP_USER", ["CUSTOMER"])
+    assert message["attachments"][0]["name"] == "a.txt"
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("text", "thread_input"),
+        (FIRST | {"body": "ab"}, "body"),
+        (FIRST | {"to": []}, "to"),
+        (FIRST | {"to": [{"type": "OPERATOR"}]}, "to"),
+        (FIRST | {"topic": "Your order"}, "topic"),
+        (FIRST | {"topic": {"type": "FREE_TEXT", "value": " "}}, "topic"),
+    ],
+)
+def test_a_thread_that_breaks_the_description_is_not_opened(
+    vendor: MiraklSandbox, message: object, field: str
+) -> None:
+    answer = opened(vendor, vendor.order(), message)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+    assert vendor.ask("GET", "inbox/threads").json()["data"] == []
+
+
+def test_a_thread_needs_an_order_and_the_right_part(vendor: MiraklSandbox) -> None:
+    assert opened(vendor, "nothing", FIRST).status_code == 404
+    assert opened(vendor, vendor.order(), FIRST, "message_input").status_code == 400
+
+
 def test_a_thread_takes_a_thousand_messages(vendor: MiraklSandbox) -> None:
     thread_id = vendor.thread(*({"body": "again"} for _ in range(1000)))
     answer = said(vendor, thread_id, {"body": "Hello", "to": [{"type": "OPERATOR"}]})
