@@ -129,6 +129,10 @@ class RunningFulfillment:
     def advance(self, seconds: float) -> None:
         self.at(self.clock.now + timedelta(seconds=seconds))
 
+    def most_parcels(self, number: int) -> None:
+        """Sets PARCELS_MOST."""
+        self.terms = replace(self.terms, most_parcels=number)
+
     # --- stages ---------------------------------------------------------------------------------------------
 
     @property
@@ -139,7 +143,13 @@ class RunningFulfillment:
         carriers = self.carriers
         match stage:
             case "accept-orders":
-                return Acceptance(self.marketplace, self.store, TERMS.default_size, self.advance)
+                return Acceptance(
+                    self.marketplace,
+                    self.store,
+                    TERMS.default_size,
+                    self.advance,
+                    self.terms.most_parcels,
+                )
             case "create-labels":
                 shelving = Shelving(carriers, self.store, self.shelf, self.advance)
                 return LabelPurchase(

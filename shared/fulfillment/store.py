@@ -235,6 +235,12 @@ class MessageStore(FindingStore, Protocol):
         ...
 
 
+class ShippingStore(OrderStore, Protocol):
+    def write_to_buyer(self, reply_id: str, order_id: str, topic: str, body: str, by: str) -> Json:
+        """As MessageStore's: sync-messages sends it."""
+        ...
+
+
 class InboxReports(Protocol):
     def threads(self, order_id: str | None, limit: int, *, unanswered: bool) -> list[Json]:
         """With messages, files and replies, the latest change first."""

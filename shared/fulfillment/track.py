@@ -1,5 +1,6 @@
 """Stage 3: sends the tracking number (OR23) and the shipment (OR24) to the marketplace, then reads the orders back."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +17,16 @@ from shared.fulfillment.ports import (
 )
 from shared.fulfillment.reading import GROUP, Outcome, change, read_back
 from shared.fulfillment.sequence import StageRun
-from shared.fulfillment.store import KnownOrder, OrderStore
+from shared.fulfillment.store import KnownOrder, ShippingStore
 
+MESSAGES = uuid.UUID("5ba5a4f1-4f5c-4f3e-9a51-0d6f1f1f6a10")
+"""The namespace of the ids of our messages about parcels."""
+
+TOPIC = "Tracking numbers / Numéros de suivi"
+PARCELS = (
+    "Your order travels in {number} parcels with {carrier}: {numbers}.\n"
+    "Votre commande voyage en {number} colis avec {carrier} : {numbers}."
+)
 TRACKING_PAGE = "https://www.canadapost-postescanada.ca/track-reperage/en#/resultList?searchFor="
 
 
@@ -37,7 +46,7 @@ class TrackingUpdate:
     """
 
     marketplace: Marketplace
-    store: OrderStore
+    store: ShippingStore
     carrier_code: str | None
     carrier_name: str = "Canada Post"
     waits_for_scan: bool = False
@@ -90,8 +99,17 @@ class TrackingUpdate:
                 return Refused(f"tracking number refused: {answer.message}")
             if not isinstance(answer, Done):
                 return answer  # sending it again next cycle does no harm; shipping without it does
+        if len(order.tracking_numbers) > 1:
+            self._tell_the_buyer(run, order)
         answer = change(run, order.order_id, partial(self.marketplace.ship, order.order_id))
         return Refused(f"shipping refused: {answer.message}") if isinstance(answer, Refused) else answer
+
+    def _tell_the_buyer(self, run: StageRun, order: KnownOrder) -> None:
+        """The marketplace takes one number; a message has all of them. The same numbers are told once."""
+        numbers = ", ".join(order.tracking_numbers)
+        ident = uuid.uuid5(MESSAGES, f"{order.order_id} {numbers}")
+        body = PARCELS.format(number=len(order.tracking_numbers), carrier=self.carrier_name, numbers=numbers)
+        self.store.write_to_buyer(str(ident), order.order_id, TOPIC, body, run.stage)
 
     def _look(self, run: StageRun, pushed: Sequence[Pushed]) -> None:
         shown = read_back(self.marketplace, self.store, [each.order for each in pushed], run)

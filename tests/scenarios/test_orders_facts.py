@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from shared.errors import Conflict
 from tests.canada_post_support import SHIPMENTS
-from tests.orders_support import ACCEPT, LABEL, RECONCILE, TERMS, TRACK, RunningFulfillment
+from tests.orders_support import ACCEPT, LABEL, MESSAGES, RECONCILE, TERMS, TRACK, RunningFulfillment
 
 
 def line(fulfillment: RunningFulfillment, order: str, number: int, **change: object) -> None:
@@ -210,3 +211,87 @@ def test_an_order_is_shipped_when_the_carrier_has_it_if_that_is_set(fulfillment:
     assert fulfillment.fire(RECONCILE)["scanned"] == 1
     assert fulfillment.fire(TRACK)["done"] == 1
     fulfillment.assert_shipped_with_one_label(order)
+
+
+# --- several parcels ------------------------------------------------------------------------------------------
+
+
+def parcels(fulfillment: RunningFulfillment, order: str) -> list[tuple[int, str, str]]:
+    """(parcel, state, weight) of each shipment."""
+    rows = fulfillment.rows(
+        "select parcel, state::text, request -> 'parcel' ->> 'weight' from shipments where order_id = %s order by sequence",
+        order,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def test_by_a_rule_an_order_that_one_parcel_cannot_carry_goes_in_several(
+    fulfillment: RunningFulfillment,
+) -> None:
+    size(fulfillment, "ANVIL", 20)
+    fulfillment.most_parcels(3)
+    (order,) = fulfillment.waiting(1, lines=[{"sku": "ANVIL", "quantity": 3}])
+    fulfillment.cycle()
+    assert fulfillment.state(order) == "shipped"
+    assert parcels(fulfillment, order) == [(n, "bought", "20.000") for n in (1, 2, 3)]
+    assert fulfillment.sold(order) == 3
+    labels = fulfillment.status(order)["labels"]
+    assert fulfillment.status(order)["tracking_number"] == labels[0]["tracking_number"]
+    fulfillment.fire(MESSAGES)
+    (thread,) = fulfillment.store.threads(order, 10, unanswered=False) or fulfillment.store.threads(
+        None, 10, unanswered=False
+    )
+    (body,) = {reply["body"] for reply in thread["replies"]}
+    assert all(label["tracking_number"] in body for label in labels)
+    assert fulfillment.look_outside()["verdict"] == "balanced"
+
+
+def test_by_hand_an_order_goes_in_as_many_parcels_as_a_person_says(fulfillment: RunningFulfillment) -> None:
+    size(fulfillment, "ANVIL", 20)
+    (order,) = fulfillment.waiting(1, lines=[{"sku": "ANVIL", "quantity": 2}, {"sku": "UNLISTED"}])
+    fulfillment.fire(ACCEPT)
+    assert fulfillment.findings() == {"no_parcel": [order]}
+    fulfillment.store.set_parcels(order, 2, "ana", "two boxes")
+    fulfillment.cycle_until_settled(order)
+    assert parcels(fulfillment, order) == [(1, "bought", "21.000"), (2, "bought", "20.000")]
+    assert (fulfillment.state(order), fulfillment.reasons(order)) == ("shipped", [])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "lost_answer"}, {"kind": "error_before", "status": 503}, {"kind": "malformed"}],
+    ids=str,
+)
+@pytest.mark.parametrize("which", [1, 2])
+def test_each_parcel_gets_one_label_whatever_the_carrier_answers(
+    fulfillment: RunningFulfillment, fault: dict[str, object], which: int
+) -> None:
+    orders = fulfillment.accepted(1, lines=[{"sku": "A", "quantity": 2}])
+    (order,) = orders
+    fulfillment.store.set_parcels(order, 2, "ana", "two boxes")
+    fulfillment.disturb("post", {**fault, "path": SHIPMENTS["json"], "method": "POST", "every": which})
+    fulfillment.fire(LABEL)
+    fulfillment.disturb("post")
+    fulfillment.cycle_until_settled(order)
+    assert (fulfillment.state(order), fulfillment.sold(order)) == ("shipped", 2)
+    assert [(n, state) for n, state, _ in parcels(fulfillment, order)] == [(1, "bought"), (2, "bought")]
+    assert fulfillment.look_outside()["verdict"] == "balanced"
+
+
+def test_a_cancelled_order_leaves_the_undo_of_each_of_its_labels(fulfillment: RunningFulfillment) -> None:
+    (order,) = fulfillment.accepted(1, lines=[{"sku": "A", "quantity": 2}])
+    fulfillment.store.set_parcels(order, 2, "ana", "two boxes")
+    fulfillment.fire(LABEL)
+    assert fulfillment.state(order) == "label_created"
+    fulfillment.market.control("POST", f"orders/{order}/cancel")
+    fulfillment.cycle()
+    assert [state for _, state, _ in parcels(fulfillment, order)] == ["undo_due", "undo_due"]
+    fulfillment.store.ask_undo(order, "ana", "cancelled")
+    fulfillment.fire(LABEL)
+    assert fulfillment.post.calls("refund") == 2
+
+
+def test_the_parcels_of_an_order_that_has_a_label_are_settled(fulfillment: RunningFulfillment) -> None:
+    (order,) = fulfillment.labelled()
+    with pytest.raises(Conflict, match="parcels are settled"):
+        fulfillment.store.set_parcels(order, 2, "ana", "too late")
