@@ -87,7 +87,9 @@ def accepted(store: OrderStore, order_id: str = "A") -> str:
     return order_id
 
 
-def opened(store: LabelStore, order_id: str = "A", sequence: int = 1) -> tuple[ShipmentFacts, bool]:
+def opened(
+    store: LabelStore, order_id: str = "A", sequence: int = 1, parcel: int = 1
+) -> tuple[ShipmentFacts, bool]:
     return store.open_shipment(
         order_id,
         f"{order_id}-{sequence}",
@@ -95,6 +97,7 @@ def opened(store: LabelStore, order_id: str = "A", sequence: int = 1) -> tuple[S
         request_hash="hash",
         request={"request_id": f"{order_id}-{sequence}"},
         backend="json",
+        parcel=parcel,
     )
 
 

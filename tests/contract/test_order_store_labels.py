@@ -318,3 +318,68 @@ def test_labels_that_the_carrier_was_not_seen_to_have_are_looked_for_the_oldest_
     store.note_scanned(shipments[0].id)
     assert shipment_of(store).scanned_at == scanned_at is not None
     assert [facts.id for facts in store.shipments_to_scan(10)] == [shipments[2].id]
+
+
+def parcel_of(store: Store) -> tuple[int, int, int, LabelStep]:
+    """Returns (current parcel, parcels, next sequence, next step)."""
+    (known,) = store.orders_by_id(["A"])
+    return known.parcel, known.parcels, known.next_sequence, label_step(known.shipment)
+
+
+def test_an_order_has_its_label_when_each_of_its_parcels_has_one(store: Store) -> None:
+    accepted(store)
+    store.set_parcels("A", 2, "ana", "two boxes")
+    assert parcel_of(store) == (1, 2, 1, LabelStep.BUY)
+    first, _ = opened(store)
+    store.note_label_bought(first.id, bought("S1", tracking_number="111"), UNDO)
+    assert store.note_label_stored(first.id, "1.pdf", "00", 9)
+    assert (state_of(store)[0], parcel_of(store)) == ("accepted", (2, 2, 2, LabelStep.BUY))
+    second, is_new = opened(store, sequence=2, parcel=2)
+    assert is_new
+    store.note_label_unknown(second.id, "no answer")
+    assert (state_of(store)[0], parcel_of(store)) == ("label_unknown", (2, 2, 3, LabelStep.ASK))
+    store.note_label_bought(second.id, bought("S2", tracking_number="222"), UNDO)
+    assert store.note_label_stored(second.id, "2.pdf", "00", 9)
+    assert (state_of(store)[0], parcel_of(store)) == ("label_created", (1, 2, 3, LabelStep.NOTHING))
+    (known,) = store.orders_by_id(["A"])
+    assert (known.tracking_numbers, known.shipment and known.shipment.tracking_number) == (
+        ["111", "222"],
+        "111",
+    )
+    assert store.reconcile_orders(None)["adds_up"]
+
+
+def test_a_first_parcel_whose_outcome_was_unknown_leaves_the_order_to_its_second(store: Store) -> None:
+    accepted(store)
+    store.set_parcels("A", 2, "ana", "two boxes")
+    first, _ = opened(store)
+    store.note_label_unknown(first.id, "no answer")
+    store.note_label_bought(first.id, bought("S1"), UNDO)
+    store.note_label_stored(first.id, "1.pdf", "00", 9)
+    assert (state_of(store)[0], parcel_of(store)) == ("accepted", (2, 2, 2, LabelStep.BUY))
+
+
+def test_the_parcels_are_settled_once_a_label_is_asked_for(store: Store) -> None:
+    accepted(store)
+    opened(store)
+    with pytest.raises(Conflict, match="has a label: relabel it first"):
+        store.set_parcels("A", 2, "ana", "two boxes")
+    assert parcel_of(store)[1] == 1
+
+
+def test_an_order_that_ends_gives_up_each_of_its_labels(store: Store) -> None:
+    accepted(store)
+    store.set_parcels("A", 2, "ana", "two boxes")
+    for number in (1, 2):
+        shipment, _ = opened(store, sequence=number, parcel=number)
+        store.note_label_bought(shipment.id, bought(f"S{number}"), UNDO)
+        store.note_label_stored(shipment.id, f"{number}.pdf", "00", 9)
+    assert moving(store, S.LABEL_CREATED, S.CANCELLED)
+    assert {given_up.shipment_id for _, given_up in store.shipments_to_undo(9)} == {"S1", "S2"}
+
+
+def test_a_failed_label_is_tried_again_in_more_parcels(store: Store) -> None:
+    accepted(store)
+    assert moving(store, S.ACCEPTED, S.LABEL_FAILED)
+    store.set_parcels("A", 3, "ana", "three boxes")
+    assert (state_of(store)[0], parcel_of(store)) == ("accepted", (1, 3, 1, LabelStep.BUY))

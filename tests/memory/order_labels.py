@@ -134,7 +134,7 @@ class InMemoryLabels(InMemoryOrders):
         if shipment.wanted and order.state in UNLABELLED:
             is_done = order.current is not None and order.current.label_path is not None
             self._move(order, S.LABEL_CREATED if is_done else S.ACCEPTED, None, STAGE)
-        return shipment.wanted and order.state in (S.LABEL_CREATED, S.TRACKING_FAILED, S.SHIPPED)
+        return shipment.wanted and order.state in (S.ACCEPTED, S.LABEL_CREATED, S.TRACKING_FAILED, S.SHIPPED)
 
     def note_label_refused(self, shipment: ShipmentFacts, message: str) -> None:
         order, called = self._called(shipment)

@@ -219,7 +219,8 @@ def test_an_order_is_shipped_when_the_carrier_has_it_if_that_is_set(fulfillment:
 def parcels(fulfillment: RunningFulfillment, order: str) -> list[tuple[int, str, str]]:
     """(parcel, state, weight) of each shipment."""
     rows = fulfillment.rows(
-        "select parcel, state::text, request -> 'parcel' ->> 'weight' from shipments where order_id = %s order by sequence",
+        "select parcel, state::text, request -> 'parcel' ->> 'weight' from shipments"
+        " where order_id = %s order by sequence",
         order,
     )
     return [(row[0], row[1], row[2]) for row in rows]

@@ -177,6 +177,18 @@ def test_a_label_at_an_api_without_credentials_leaves_the_account_unverified(
     assert fulfillment.look_outside()["verdict"] == "balanced"
 
 
+def test_apis_that_share_one_ledger_double_nothing(fulfillment: RunningFulfillment) -> None:
+    """Whether they do is unconfirmed: then both list every label."""
+    fulfillment.post.behave(ledgers="shared")
+    fulfillment.other_carriers = [fulfillment.other]
+    fulfillment.labelled(3)
+    account = fulfillment.look_outside()
+    assert (account["verdict"], account["outside"]["carrier"]["result"]["listed"]) == ("balanced", 6)
+    day = fulfillment.clock.now.date()
+    ledger = fulfillment.store.postage(day, day, "day")
+    assert (ledger["carrier"]["agrees"], ledger["totals"]["labels"]) == (True, 3)
+
+
 def test_clocks_that_are_3_minutes_off_lose_no_order_and_no_label(fulfillment: RunningFulfillment) -> None:
     fulfillment.fire(RECONCILE)
     for cycle, minutes in enumerate((-3, 3, -3, 3)):

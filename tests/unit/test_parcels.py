@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.fulfillment.carrier import Parcel
-from shared.fulfillment.parcels import ParcelSize, parcel_of
+from shared.fulfillment.parcels import ParcelSize, fewest, parcel_of, parcels_of
 
 
 def size(weight: str, length: str = "30", width: str = "20", height: str = "10") -> ParcelSize:
@@ -54,3 +54,55 @@ def test_a_parcel_that_the_carrier_would_not_take_is_refused(
 def test_a_size_out_of_range_is_refused(weight: str) -> None:
     with pytest.raises(ValidationError):
         size(weight)
+
+
+ANVIL = size("20")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "number", "weights"),
+    [
+        ([(ANVIL, 1)], 1, ["20.000"]),
+        ([(ANVIL, 2)], 2, ["20.000", "20.000"]),
+        ([(ANVIL, 2), (None, 3)], 2, ["22.000", "21.000"]),  # 20 + 1 + 1, 20 + 1
+        ([(ANVIL, 3), (None, 0)], 3, ["20.000"] * 3),
+        ([(size("1", height="100"), 4)], 2, ["2.000", "2.000"]),  # 2 x 100 cm each
+    ],
+)
+def test_pieces_are_distributed_over_so_many_parcels(
+    pieces: list[tuple[ParcelSize | None, int]], number: int, weights: list[str]
+) -> None:
+    parcels = parcels_of(pieces, DEFAULT, number)
+    assert not isinstance(parcels, str)
+    assert [str(parcel.weight) for parcel in parcels] == weights
+    assert sum(parcel.weight for parcel in parcels) == sum((s or DEFAULT).weight * n for s, n in pieces)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "number", "reason"),
+    [
+        ([(ANVIL, 2)], 1, "the parcel weighs 40.000 kg, more than 30"),
+        ([(ANVIL, 3)], 2, "the pieces do not fit into 2 parcels of 30 kg and 200 cm"),
+        ([(ANVIL, 1)], 2, "the order has 1 pieces, too few for 2 parcels"),
+        ([(ANVIL, 0)], 2, "the order has 0 pieces, too few for 2 parcels"),
+    ],
+)
+def test_pieces_that_cannot_be_distributed_give_the_reason(
+    pieces: list[tuple[ParcelSize | None, int]], number: int, reason: str
+) -> None:
+    assert parcels_of(pieces, DEFAULT, number) == reason
+
+
+@pytest.mark.parametrize(
+    ("pieces", "most", "needed"),
+    [
+        ([(ANVIL, 1)], 5, 1),
+        ([(ANVIL, 3)], 5, 3),
+        ([(ANVIL, 3)], 2, "the parcel weighs 60.000 kg, more than 30"),
+        ([(ANVIL, 2)], 1, "the parcel weighs 40.000 kg, more than 30"),
+    ],
+)
+def test_the_fewest_parcels_are_used(
+    pieces: list[tuple[ParcelSize | None, int]], most: int, needed: int | str
+) -> None:
+    assert fewest(pieces, DEFAULT, most) == needed
