@@ -4,7 +4,7 @@ create type order_state as enum (
     'pending_acceptance', -- -> accepted, acceptance_failed, refused, cancelled
     'acceptance_failed',  -- a person looks -> pending_acceptance (retried), accepted, refused, cancelled
     'accepted',           -- -> label_created, label_unknown, label_failed, shipped (by hand), refused, cancelled
-    'label_unknown',      -- the carrier is asked -> label_created, accepted (for the next parcel), label_failed, shipped (by hand), cancelled
+    'label_unknown',      -- the carrier is asked -> label_created, accepted (the next parcel), label_failed, shipped, cancelled
     'label_failed',       -- a person looks -> accepted (retried), shipped (by hand), cancelled
     'label_created',      -- -> shipped, tracking_failed, accepted (a person wants another label), cancelled
     'tracking_failed',    -- a person looks -> label_created (retried), accepted (another label), shipped, cancelled
@@ -245,7 +245,8 @@ create table message_files (
 create index message_files_by_message on message_files (message_id);
 create index message_files_to_fetch on message_files (attachment_id) where path is null and problem is null;
 
--- Replies, and messages to an order's buyer. The marketplace takes a repeated one again, so each call is committed before it is made.
+-- Replies, and messages to an order's buyer. The marketplace takes a repeated one again, so each call is committed before it is
+-- made.
 create table replies (
     reply_id uuid primary key, -- the caller's: the same one again changes nothing
     thread_id text references threads (thread_id) on delete cascade, -- null until the message to a buyer is in one that we know
