@@ -119,7 +119,9 @@ def _decisions(add: Add) -> None:
         _signed(decision)
     parcels = add("parcels", "send an order in so many parcels, each with a label of its own")
     parcels.add_argument("order", metavar="ORDER", type=order_id)
-    parcels.add_argument("parcels", metavar="NUMBER", type=whole(1, 20))
+    parcels.add_argument(
+        "--number", dest="parcels", type=whole(1, 20), required=True, help="how many parcels"
+    )
     _signed(parcels)
     undone = add("undone", "say how an order's needless labels ended")
     undone.add_argument("order", metavar="ORDER", type=order_id)
