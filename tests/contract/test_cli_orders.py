@@ -147,6 +147,7 @@ def test_an_unknown_order_is_refused(cli: CommandLine, functions: FunctionsStand
             "its needless labels are seen to",
         ),
         ("refuse", (), "refuse", {}, "accept-orders refuses it at the marketplace"),
+        ("parcels", ("--number", "2"), "parcels", {"parcels": 2}, "create-labels buys a label for each parcel"),
         ("relabel", (), "relabel", {}, "create-labels buys another label"),
         ("not-sold", (), "not-sold", {}, "create-labels asks for a label again"),
         (

@@ -141,7 +141,7 @@ class OrderDay:
         ]
         for shipment in bought[:3]:
             self.screen.line(
-                f"  {shipment['order_id']:<14} {shipment['tracking_number']:<18} {shipment['price']:>7} CAD"
+                f"  {shipment['order_id']:<14} {shipment['tracking_number']:<18} {shipment['price']:>7.2f} CAD"
                 f"   {shipment['label_bytes']:>6,} bytes of PDF, sha256 {shipment['label_sha256'][:12]}"
             )
         cost = sum(float(shipment["price"]) for shipment in bought)
