@@ -216,7 +216,7 @@ class MessageStore(FindingStore, Protocol):
     def note_reply_refused(self, reply_id: str, message: str) -> None: ...
 
     def write_to_buyer(self, reply_id: str, order_id: str, topic: str, body: str, by: str) -> Json:
-        """A message to the order's buyer, in a new thread if there is none. Repeats and errors as those of `write_reply`."""
+        """A message to the order's buyer, in a new thread if there is none. Repeats and errors as of `write_reply`."""
         ...
 
 
