@@ -165,10 +165,11 @@ class LabelStore(OrderStore, Protocol):
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply, or a message to an order's buyer, known by our own id. `to` has kinds of participants: CUSTOMER, OPERATOR.
+    """A reply, or a message to an order's buyer, known by our own id.
 
     A reply has the thread that it belongs to. A message to a buyer has `order_id` and `topic`; its thread is None while
-    we know none. `called_at` is the last call whose answer is not known.
+    we know none. `to` has kinds of participants: CUSTOMER, OPERATOR. `called_at` is the last call whose answer is not
+    known.
     """
 
     reply_id: str

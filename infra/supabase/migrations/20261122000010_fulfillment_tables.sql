@@ -243,7 +243,8 @@ create table message_files (
 create index message_files_by_message on message_files (message_id);
 create index message_files_to_fetch on message_files (attachment_id) where path is null and problem is null;
 
--- Replies, and messages to an order's buyer. The marketplace takes a repeated one again, so each call is committed before it is made.
+-- Replies, and messages to an order's buyer. The marketplace takes a repeated one again, so each call is committed before it is
+-- made.
 create table replies (
     reply_id uuid primary key, -- the caller's: the same one again changes nothing
     thread_id text references threads (thread_id) on delete cascade, -- null until the message to a buyer is in one that we know
