@@ -18,7 +18,7 @@ from cli.values import (
 )
 from shared.fulfillment.findings import Kind
 from shared.fulfillment.orders import OrderState
-from shared.limits import MOST_LISTED
+from shared.limits import LONGEST_NAME, MOST_LISTED
 
 Add = Callable[..., argparse.ArgumentParser]
 """(name, what it does, what `--output` takes if not the answer) -> the command's parser"""
@@ -160,8 +160,15 @@ def _messages(add: Add) -> None:
     messages.add_argument("--order", type=order_id, help="only about this order")
     messages.add_argument("--unanswered", action="store_true", help="only threads that wait for a reply")
     _limit(messages, 50)
-    reply = add("reply", "write a reply into a thread; sync-messages sends it")
-    reply.add_argument("thread", metavar="THREAD", type=thread_id)
+    reply = add("reply", "write into a thread, or to an order's buyer; sync-messages sends it")
+    reply.add_argument("thread", metavar="THREAD", type=thread_id, nargs="?")
+    reply.add_argument("--order", type=order_id, help="write to the buyer of this order instead")
+    reply.add_argument(
+        "--topic",
+        metavar="TEXT",
+        type=sized_text(1, LONGEST_NAME),
+        help="of the thread that is opened if the order has none",
+    )
     reply.add_argument("--as", metavar="NAME", dest="by", type=person, required=True, help="who you are")
     reply.add_argument("--body", metavar="TEXT", type=sized_text(3, 50_000), required=True, help="plain text")
     reply.add_argument(

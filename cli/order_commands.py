@@ -134,9 +134,8 @@ class OrderCommands(Commands):
     def reply(self, given: Namespace) -> int:
         """Repeatable: a reply id is always sent, and a used id writes nothing."""
         ident = given.reply_id or str(uuid4())
-        recipients = sorted({each.upper() for each in given.to or ["customer"]})
-        body = {"reply_id": ident, "body": given.body, "to": recipients, "by": given.by}
-        path = f"/threads/{quote(given.thread, safe='')}/reply"
+        path, more = _addressed(given)
+        body = {"reply_id": ident, "body": given.body, "by": given.by} | more
         try:
             answer = self.functions.post(path, body, repeatable=True)
         except (KeyboardInterrupt, NoAnswer):
@@ -226,3 +225,19 @@ def own_address(given: Namespace) -> Json | None:
     if missing:
         raise WrongUsage(f"address: give {', '.join(missing)} too, or --marketplaces-own")
     return fields
+
+
+def _addressed(given: Namespace) -> tuple[str, Json]:
+    """The path of a reply, and its fields beside the text. Raises WrongUsage."""
+    if (given.thread is None) == (given.order is None):
+        raise WrongUsage("reply: give a thread, or --order and --topic")
+    if given.thread is not None:
+        if given.topic:
+            raise WrongUsage("reply: --topic needs --order")
+        recipients = sorted({each.upper() for each in given.to or ["customer"]})
+        return f"/threads/{quote(given.thread, safe='')}/reply", {"to": recipients}
+    if not given.topic:
+        raise WrongUsage("reply: --order needs --topic")
+    if given.to:
+        raise WrongUsage("reply: --to is for a thread; a message about an order goes to its buyer")
+    return f"{_path(given.order)}/message", {"topic": given.topic}

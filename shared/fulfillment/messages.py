@@ -154,7 +154,7 @@ class MessageSync:
         )
 
     def _call_for(self, reply: Reply, threads: Sequence[Thread]) -> Call | str:
-        """The call that sends the reply, or why there is none: into its thread, else the order's latest, else a new one."""
+        """The call that sends it, or why there is none: into its thread, else the order's latest, else a new one."""
         open_to = [(thread, to) for thread in threads if (to := _recipients(thread, reply))]
         if open_to:
             thread, to = max(

@@ -180,10 +180,11 @@ class LabelStore(OrderStore, Protocol):
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply, or a message to an order's buyer, known by our own id. `to` has kinds of participants: CUSTOMER, OPERATOR.
+    """A reply, or a message to an order's buyer, known by our own id.
 
     A reply has the thread that it belongs to. A message to a buyer has `order_id` and `topic`; its thread is None while
-    we know none. `called_at` is the last call whose answer is not known.
+    we know none. `to` has kinds of participants: CUSTOMER, OPERATOR. `called_at` is the last call whose answer is not
+    known.
     """
 
     reply_id: str
@@ -231,7 +232,7 @@ class MessageStore(FindingStore, Protocol):
     def note_reply_refused(self, reply_id: str, message: str) -> None: ...
 
     def write_to_buyer(self, reply_id: str, order_id: str, topic: str, body: str, by: str) -> Json:
-        """A message to the order's buyer, in a new thread if there is none. Repeats and errors as those of `write_reply`."""
+        """A message to the order's buyer, in a new thread if there is none. Repeats and errors as of `write_reply`."""
         ...
 
 

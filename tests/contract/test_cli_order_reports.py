@@ -118,6 +118,19 @@ def test_a_reply_without_an_answer_says_how_to_repeat_it(
     assert functions.asked[0].body["to"] == ["CUSTOMER", "OPERATOR"]
 
 
+def test_a_message_to_an_order_s_buyer_needs_no_thread(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script("/workflow/orders/BB-1-A/message", written())
+    topic = ("--order", "BB-1-A", "--topic", "Your order")
+
+    done = cli.run(
+        "reply", *topic, "--as", "ana", "--body", "On its way.", "--reply-id", REPLY, "--url", functions.url
+    )
+
+    (asked,) = functions.asked
+    assert asked.body == {"reply_id": REPLY, "topic": "Your order", "body": "On its way.", "by": "ana"}
+    assert done.stdout == f"[ok] written: reply {REPLY}; sync-messages sends it\n"
+
+
 # --- stages
 
 

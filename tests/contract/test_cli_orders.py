@@ -7,6 +7,7 @@ import pytest
 from tests.cli_support import CommandLine, FunctionsStandIn, Scripted, order, order_status, problem
 
 SIGNED = ("--as", "ana", "--note", "seen at the carrier")
+WRITTEN = ("--as", "ana", "--body", "On its way.")
 SENT = {"by": "ana", "note": "seen at the carrier"}
 
 
@@ -147,7 +148,13 @@ def test_an_unknown_order_is_refused(cli: CommandLine, functions: FunctionsStand
             "its needless labels are seen to",
         ),
         ("refuse", (), "refuse", {}, "accept-orders refuses it at the marketplace"),
-        ("parcels", ("--number", "2"), "parcels", {"parcels": 2}, "create-labels buys a label for each parcel"),
+        (
+            "parcels",
+            ("--number", "2"),
+            "parcels",
+            {"parcels": 2},
+            "create-labels buys a label for each parcel",
+        ),
         ("relabel", (), "relabel", {}, "create-labels buys another label"),
         ("not-sold", (), "not-sold", {}, "create-labels asks for a label again"),
         (
@@ -215,6 +222,11 @@ def test_an_address_is_sent_with_the_fields_that_are_given(
         (("address", "A", "--name", "x", "--marketplaces-own", *SIGNED), "not both"),
         (("retry", *SIGNED), "give the orders, or a filter"),
         (("labels", "A", "--day", "2026-11-22", "--output", "labels.pdf"), "not both"),
+        (("reply", *WRITTEN), "give a thread, or --order and --topic"),
+        (("reply", "T", "--order", "A", *WRITTEN), "give a thread, or --order and --topic"),
+        (("reply", "T", "--topic", "x", *WRITTEN), "--topic needs --order"),
+        (("reply", "--order", "A", *WRITTEN), "--order needs --topic"),
+        (("reply", "--order", "A", "--topic", "x", "--to", "operator", *WRITTEN), "--to is for a thread"),
         (("postage", "--csv"), "--csv needs --output FILE"),
         (("reconcile-orders", "--carrier-day", "2026-11-22"), "--carrier-day needs --look"),
     ],

@@ -208,6 +208,44 @@ def test_a_wrong_reply_is_invalid(desk: FlaskClient, more: Json, field: str) -> 
     assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, field)
 
 
+def to_buyer(
+    desk: FlaskClient, order: str, ident: str, topic: str = "Your order", body: str = "On its way."
+) -> TestResponse:
+    return desk.post(
+        f"/orders/{order}/message", json={"reply_id": ident, "topic": topic, "body": body, "by": "Ana"}
+    )
+
+
+def test_a_message_to_a_buyer_is_written_once_and_opens_a_thread(
+    shop: RunningFulfillment, desk: FlaskClient
+) -> None:
+    (order,) = shop.accepted()
+    ident = str(uuid4())
+    first, second = to_buyer(desk, order, ident), to_buyer(desk, order, ident)
+    assert (first.status_code, first.get_json()) == (200, second.get_json())
+    another = to_buyer(desk, order, ident, "Another topic")
+    assert (another.status_code, another.get_json()["code"]) == (409, "conflict")
+    assert reply(desk, "T-1", ident).status_code == 404
+    for _ in range(2):
+        shop.fire(MESSAGES)
+    (thread,) = desk.get(f"/threads?order={order}").get_json()["threads"]
+    assert (thread["topic"], [each["reply_id"] for each in thread["replies"]]) == ("Your order", [ident])
+    assert [message["body_text"] for message in thread["messages"]] == ["On its way."]
+
+
+@pytest.mark.parametrize(
+    ("topic", "body", "field"), [(" ", "Hello", "topic"), ("x" * 201, "Hello", "topic"), ("x", "ab", "body")]
+)
+def test_a_wrong_message_to_a_buyer_is_invalid(desk: FlaskClient, topic: str, body: str, field: str) -> None:
+    answer = to_buyer(desk, "A", str(uuid4()), topic, body)
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize("name", ["nobody", "%00", "x" * 201])
+def test_nobody_is_written_to_about_an_unknown_order(desk: FlaskClient, name: str) -> None:
+    assert to_buyer(desk, name, str(uuid4())).status_code == 404
+
+
 @pytest.mark.parametrize("name", ["nobody", "%00", "x" * 201])
 def test_an_unknown_thread_or_file_is_not_found(desk: FlaskClient, name: str) -> None:
     assert reply(desk, name, str(uuid4())).status_code == 404

@@ -123,8 +123,8 @@ begin
 end
 $$;
 
--- A message to an order's buyer, known by the caller's own id like a reply. It goes into the order's latest thread that we know,
--- and without one waits for the thread that it opens. Raises PT404 for an unknown order, PT409 for another reply of that id.
+-- A message to an order's buyer, known by the caller's own id like a reply. It goes into the order's latest thread that we know;
+-- without one it waits for the thread that it opens. Raises PT404 for an unknown order, PT409 for another reply of that id.
 create function write_to_buyer(
     p_reply uuid, p_order_id text, p_topic text, p_body text, p_by text, p_now timestamptz default clock_timestamp()
 ) returns jsonb

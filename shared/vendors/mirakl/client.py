@@ -177,7 +177,7 @@ class MiraklMarketplace:
         return self._thread_pages({"updated_since": _shown_date(updated_since)})
 
     def threads_of(self, order_id: str) -> ThreadPage:
-        """M11 by order. A thread that does not name the order is left out, whatever the marketplace makes of the filter."""
+        """M11 by order. A thread that does not name the order is left out, whatever the marketplace lists."""
         if not _is_id(order_id):
             return ThreadPage([])
         pages = list(self._thread_pages({"entity_type": "MMP_ORDER", "entity_id": order_id}))
@@ -227,7 +227,7 @@ class MiraklMarketplace:
     def open_thread(
         self, order_id: str, topic: str, body: str, to: Sequence[str]
     ) -> Posted | Refused | Unclear | NotSent:
-        """OR43: one form part of JSON, named as in the vendor's own client. Its `to` has kinds, not people as in M12."""
+        """OR43: one form part of JSON, named as in the vendor's own client. `to` has kinds, not people as in M12."""
         if not _is_id(order_id):
             return Refused("not an order id")
         message = {"body": body, "to": list(to), "topic": {"type": "FREE_TEXT", "value": topic}}

@@ -25,17 +25,28 @@ class ThreadsRequest(RequestModel):
     limit: int = Field(50, ge=1, le=MOST_LISTED)
 
 
-class ReplyRequest(RequestModel):
+class _Written(RequestModel):
     """`reply_id` is the caller's own: the same call again sends nothing more. `body` is plain text."""
 
     reply_id: UUID
     body: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=3, max_length=50_000, pattern=NO_NUL)
     ]
+    by: Person
+
+
+class ReplyRequest(_Written):
     to: Annotated[tuple[Literal["CUSTOMER", "OPERATOR"], ...], Field(min_length=1, max_length=2)] = (
         "CUSTOMER",
     )
-    by: Person
+
+
+class BuyerMessageRequest(_Written):
+    """`topic` is that of the thread which is opened if the order has none."""
+
+    topic: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME, pattern=NO_NUL)
+    ]
 
 
 def order_inbox(store: Supply, shelf: Supply) -> Sequence[Route]:
@@ -43,6 +54,7 @@ def order_inbox(store: Supply, shelf: Supply) -> Sequence[Route]:
     return (
         Route("GET", "/threads", ThreadsRequest, _threads, (store,)),
         Route("POST", "/threads/{id}/reply", ReplyRequest, _reply, (store,)),
+        Route("POST", "/orders/{id}/message", BuyerMessageRequest, _to_buyer, (store,)),
         Route("GET", "/files/{id}", NoInput, _file, (store, shelf)),
     )
 
@@ -54,6 +66,11 @@ def _threads(request: ThreadsRequest, _call: Call, store: InboxReports) -> Answe
 def _reply(request: ReplyRequest, call: Call, store: InboxReports) -> Answer:
     thread_id = _ident(call)
     return Answer(store.write_reply(str(request.reply_id), thread_id, request.body, request.to, request.by))
+
+
+def _to_buyer(request: BuyerMessageRequest, call: Call, store: InboxReports) -> Answer:
+    reply_id, order_id = str(request.reply_id), _ident(call)
+    return Answer(store.write_to_buyer(reply_id, order_id, request.topic, request.body, request.by))
 
 
 def _file(_request: NoInput, call: Call, store: InboxReports, shelf: LabelShelf) -> File:
