@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.contract.fulfillment_calls import Fulfillment, bought, finding, move, order, thread
-from tests.contract.schema_rows import NOW, OWNER, Json
+from tests.contract.schema_rows import NOW, OTHER, OWNER, Json
 
 FILTER = {"states": None, "attention": None, "day": None, "ship_before": None, "order_ids": None}
 
@@ -271,6 +271,11 @@ def test_a_forgotten_order_leaves_its_customer_s_name_nowhere_and_the_account_as
         "note_file_stored", attachment="file of m1", path="m1.jpg", media_type="image/jpeg", bytes=9
     )
     fulfillment.write(OWNER, f"Dear {NAME}")
+    fulfillment.call(
+        "write_to_buyer", reply=OTHER, order_id="A", topic=f"For {NAME}", body=f"Dear {NAME}", by="ana"
+    )
+    with fulfillment.connection.transaction():
+        fulfillment.connection.execute("update replies set thread_id = null where reply_id = %s", [OTHER])
     fulfillment.find(finding("unreadable_message", "m7", order_id=None, raw=ADDRESS))
     fulfillment.close("unreadable_message", "m7")
     held = places_of(fulfillment, NAME)
@@ -281,7 +286,7 @@ def test_a_forgotten_order_leaves_its_customer_s_name_nowhere_and_the_account_as
         "findings.raw",
         "messages.body_text",
     }
-    assert held >= {"threads.topic", "message_files.name", "replies.body"}
+    assert held >= {"threads.topic", "message_files.name", "replies.body", "replies.topic"}
     before = fulfillment.reconcile()
     assert forget(fulfillment.later(days=31)) == (1, ["S1.pdf", "m1.jpg"])
     assert places_of(fulfillment, NAME) == set()

@@ -244,5 +244,6 @@ class InMemoryOutside(InMemoryMessages):
             if self.messages[file.message_id].thread_id in said:
                 file.name, file.path, file.problem = "", None, "forgotten"
         for reply in self.replies.values():
-            if reply.reply.thread_id in said:
-                reply.reply = replace(reply.reply, body="")
+            about = reply.reply
+            if about.thread_id in said or (about.thread_id is None and about.order_id in order_ids):
+                reply.reply = replace(about, body="", topic=about.topic and "")

@@ -377,8 +377,10 @@ begin
     update message_files as f set name = '', path = null, problem = 'forgotten' -- kept, so that it is not fetched again
     where f.message_id = any (array(select message_id from messages where thread_id = any (said)));
     update messages set sender = '', body_raw = '', body_text = '', attachments = '[]' where thread_id = any (said);
-    update replies set body = '', problem = case when message_id is null then coalesce(problem, 'forgotten') end
-    where thread_id = any (said);
+    update replies
+    set body = '', topic = case when topic is not null then '' end,
+        problem = case when message_id is null then coalesce(problem, 'forgotten') end
+    where thread_id = any (said) or (thread_id is null and order_id = any (gone));
     return cardinality(gone);
 end
 $$;
