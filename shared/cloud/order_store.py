@@ -108,7 +108,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
 
     # --- labels
 
-    def open_shipment(
+    def open_shipment(  # noqa: PLR0913 - the columns of the shipment's row
         self,
         order_id: str,
         request_id: str,
@@ -118,6 +118,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
         request: JsonObject,
         backend: str,
         parcel: int = 1,
+        decisions: int | None = None,
     ) -> tuple[ShipmentFacts, bool]:
         row = self._call(
             "open_shipment",
@@ -129,11 +130,16 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
             p_request=request,
             p_backend=backend,
             p_parcel=parcel,
+            p_decisions=decisions,
         )
         return shipment_of(row), row["opened"]
 
     def note_label_call(
-        self, shipment: ShipmentFacts, request: JsonObject | None = None, request_hash: str | None = None
+        self,
+        shipment: ShipmentFacts,
+        request: JsonObject | None = None,
+        request_hash: str | None = None,
+        decisions: int | None = None,
     ) -> ShipmentFacts | None:
         row = self._call(
             "note_label_call",
@@ -142,6 +148,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
             p_call=str(uuid.uuid4()),
             p_request=request,
             p_request_hash=request_hash,
+            p_decisions=decisions,
         )
         return row and shipment_of(row)
 

@@ -126,7 +126,7 @@ class LabelPurchase:
             self.store.set_parcels(order.order_id, needed, run.stage, BY_RULE)
         except Conflict:
             return order  # another run has asked for a label meanwhile
-        return replace(order, parcels=needed)
+        return replace(order, parcels=needed, decisions=order.decisions + 1)
 
     def _handle(
         self, run: StageRun, order: KnownOrder, step: LabelStep, shown: MarketplaceOrder | None
@@ -179,6 +179,7 @@ class LabelPurchase:
                 request=request_json(request),
                 backend=self.carriers.current.name,
                 parcel=order.parcel,
+                decisions=order.decisions,
             )
         except Conflict:
             run.counts["skipped"] += 1  # it was cancelled or opened by another run meanwhile
@@ -199,7 +200,9 @@ class LabelPurchase:
             return
         request = self._cheapest(run, request, shown)
         begun = self.clock()
-        called = self.store.note_label_call(shipment, request_json(request), request_hash(request))
+        called = self.store.note_label_call(
+            shipment, request_json(request), request_hash(request), order.decisions
+        )
         if called:
             committed = request_from_json(called.request)
             self._ask_and_buy(run, Purchase(order.order_id, called, committed, begun))
@@ -284,6 +287,11 @@ class LabelPurchase:
         """A suspended label can be released: its shipment is read again."""
         found = wait_and_call(run, lambda: carrier.find(shipment.request_id))
         match found:
+            case Bought(shipment_id=sold) if sold != shipment.shipment_id:
+                self.shelving.note_bought(carrier, shipment, found)  # kept in also_sold
+                self.shelving.report_unusable(
+                    run, order_id, f"it is suspended, and shipment {sold} was sold, too"
+                )
             case Bought(usable=True, label_link=str() as link):
                 self.shelving.note_bought(carrier, shipment, found)
                 self.shelving.fetch(run, carrier, order_id, shipment, link)

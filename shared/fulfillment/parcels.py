@@ -42,7 +42,9 @@ def parcels_of(
     if number == 1:
         whole = parcel_of(pieces, default)
         return whole if isinstance(whole, str) else [whole]
-    single = [size or default for size, quantity in pieces for _ in range(min(quantity, MOST_PIECES))]
+    if any(quantity > MOST_PIECES for _, quantity in pieces):
+        return f"a line of more than {MOST_PIECES} pieces is not distributed"
+    single = [size or default for size, quantity in pieces for _ in range(quantity)]
     if len(single) < number:
         return f"the order has {len(single)} pieces, too few for {number} parcels"
     places: list[list[tuple[ParcelSize, int]]] = [[] for _ in range(number)]

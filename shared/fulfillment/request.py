@@ -66,8 +66,23 @@ def request_for(
     if isinstance(parcels, str):
         return Unmappable(parcels)
     parcel = parcels[order.parcel - 1]
+    if changed := _changed_parcel(order, parcels):
+        return Unmappable(
+            f"its pieces or their sizes changed after the label of parcel {changed}: relabel it"
+        )
     service_code = terms.service_for(shown.shipping_type)
     return label_request(order.order_id, sequence, destination, parcel, service_code, terms.options)
+
+
+def _changed_parcel(order: KnownOrder, parcels: Sequence[Parcel]) -> int | None:
+    """Another parcel whose label was bought for other pieces: some would be in no parcel or in two."""
+    for number, bought in order.label_parcels.items():
+        now = parcels[number - 1]
+        sides = (now.weight, now.length, now.width, now.height)
+        asked = (Decimal(str(bought[side])) for side in ("weight", "length", "width", "height"))
+        if number != order.parcel and sides != tuple(asked):
+            return number
+    return None
 
 
 def pieces_of(order: KnownOrder, shown: MarketplaceOrder) -> list[tuple[ParcelSize | None, int]]:

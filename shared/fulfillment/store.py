@@ -4,8 +4,8 @@ All raise StoreUnavailable when the database cannot be reached or is too slow, a
 that should be legal.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -43,6 +43,8 @@ class KnownOrder:
     parcels: int = 1
     parcel: int = 1
     next_sequence: int = 1
+    decisions: int = 0
+    label_parcels: Mapping[int, JsonObject] = field(default_factory=dict)
     tracking_numbers: Sequence[str] = ()
 
 
@@ -105,7 +107,7 @@ class LabelStore(OrderStore, Protocol):
         """Unknown ids are left out."""
         ...
 
-    def open_shipment(
+    def open_shipment(  # noqa: PLR0913 - the columns of the shipment's row
         self,
         order_id: str,
         request_id: str,
@@ -115,18 +117,25 @@ class LabelStore(OrderStore, Protocol):
         request: JsonObject,
         backend: str,
         parcel: int = 1,
+        decisions: int | None = None,
     ) -> tuple[ShipmentFacts, bool]:
         """Commits the intent before the carrier is called. The flag is true when this caller may call it.
 
-        Raises Conflict when the order is not accepted, or had a shipment of this sequence before.
+        Raises Conflict when the order is not accepted, had a shipment of this sequence before, or a person has decided
+        about its parcels or address since `decisions` were counted.
         """
         ...
 
     def note_label_call(
-        self, shipment: ShipmentFacts, request: JsonObject | None = None, request_hash: str | None = None
+        self,
+        shipment: ShipmentFacts,
+        request: JsonObject | None = None,
+        request_hash: str | None = None,
+        decisions: int | None = None,
     ) -> ShipmentFacts | None:
-        """Needed before a repeated call. None: the shipment or its order changed meanwhile; do not call.
+        """Needed before a repeated call. None: do not call.
 
+        Then the shipment, its order or a person's decisions (see open_shipment) changed meanwhile.
         A request that was certainly never sent is replaced by `request`.
         """
         ...

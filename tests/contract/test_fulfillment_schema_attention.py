@@ -129,15 +129,26 @@ def twice(fulfillment: Fulfillment) -> None:
     fulfillment.buy(fulfillment.open(fulfillment.accepted()), bought(also_sold=["S2"]))
 
 
-def refund_asked(fulfillment: Fulfillment) -> None:
+def undo_asked(fulfillment: Fulfillment) -> None:
     due(fulfillment)
     fulfillment.decide("ask_undo")
+
+
+def refund_asked(fulfillment: Fulfillment) -> None:
+    undo_asked(fulfillment)
+    fulfillment.undo_sent(fulfillment.shipment())
+
+
+def called_and_ended(fulfillment: Fulfillment) -> None:
+    fulfillment.open(fulfillment.accepted())
+    cancelled(fulfillment)
 
 
 LABELS: dict[str, tuple[Arrange, timedelta]] = {
     "label not asked for": (not_called, timedelta(hours=2)),
     "label without PDF": (without_pdf, timedelta(hours=2)),
     "unclear label of an ended order": (unclear_and_ended, timedelta(hours=2)),
+    "undo not sent": (undo_asked, timedelta(hours=2)),
     "refund asked for": (refund_asked, timedelta(days=30)),
 }
 
@@ -149,6 +160,11 @@ def test_a_label_asks_for_a_person_when_it_has_stayed_so_too_long(
     arrange, within = LABELS[what]
     arrange(fulfillment)
     asks_from(fulfillment, NOW + within)
+
+
+def test_a_call_without_an_answer_of_an_ended_order_has_a_clock(fulfillment: Fulfillment) -> None:
+    called_and_ended(fulfillment)
+    asks_from(fulfillment, NOW + timedelta(hours=2))
 
 
 AT_ONCE: dict[str, Arrange] = {"label not needed": due, "label sold twice": twice}

@@ -31,9 +31,10 @@ class InMemoryLabels(InMemoryOrders):
         request: JsonObject,
         backend: str,
         parcel: int = 1,
+        decisions: int | None = None,
     ) -> tuple[ShipmentFacts, bool]:
         order = self.rows.get(order_id)
-        if order is None or order.state is not S.ACCEPTED:
+        if order is None or order.state is not S.ACCEPTED or decisions not in (None, order.decisions):
             raise Conflict(f"order {order_id} is not accepted")
         if live := order.live(parcel):
             return live.facts(), False
@@ -65,9 +66,10 @@ class InMemoryLabels(InMemoryOrders):
         shipment: ShipmentFacts,
         request: JsonObject | None = None,
         request_hash: str | None = None,  # noqa: ARG002 - kept for people only
+        decisions: int | None = None,
     ) -> ShipmentFacts | None:
         order, called = self._called(shipment)
-        if called is None or order.state not in UNLABELLED:
+        if called is None or order.state not in UNLABELLED or decisions not in (None, order.decisions):
             return None
         if called.called_at is None and called.state == "requested" and request is not None:
             called.request = dict(request)

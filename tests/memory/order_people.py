@@ -59,8 +59,13 @@ class InMemoryDecisions(InMemoryOrderStore):
         self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
         own = address and {"address": asdict(address)} | self._word(by, note)
         order.own_address = own or None
+        order.decisions += 1
         if order.state is S.LABEL_FAILED:
             self._move(order, S.ACCEPTED, note, by)
+        if any(_is_asked_for(each) for each in order.shipments):
+            at = self.clock().strftime("%Y-%m-%d %H:%M:%S UTC")
+            late = f"a person's own address was given after a label was asked for: relabel it ({at})"
+            self._add(Kind.ADDRESS_CHANGED, order_id, order_id, late)
         return self._report(order)
 
     def _word(self, by: str, note: str) -> Json:
@@ -81,18 +86,26 @@ class InMemoryDecisions(InMemoryOrderStore):
             return self._report(order)
         if order.state not in (S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED, S.ACCEPTED, S.LABEL_FAILED):
             raise Conflict(f"order {order_id} is {order.state}: its parcels are settled")
-        if any(each.live and (each.state != "requested" or each.called_at) for each in order.shipments):
+        if any(_is_asked_for(each) for each in order.shipments):
             raise Conflict(f"order {order_id} has a label: relabel it first")
-        self._close_by(order_id, [Kind.NO_PARCEL], by, note)
-        order.parcels = parcels
+        self._close_by(order_id, [Kind.NO_PARCEL], by, note, tried_again=True)
+        order.parcels, order.decisions = parcels, order.decisions + 1
         if order.state is S.LABEL_FAILED:
             self._move(order, S.ACCEPTED, note, by)
         return self._report(order)
 
     def relabel_order(self, order_id: str, by: str, note: str) -> Json:
         order = self._order(order_id)
-        if order.state not in (S.ACCEPTED, S.LABEL_UNKNOWN, S.LABEL_CREATED, S.TRACKING_FAILED):
+        if order.state not in (
+            S.ACCEPTED,
+            S.LABEL_UNKNOWN,
+            S.LABEL_FAILED,
+            S.LABEL_CREATED,
+            S.TRACKING_FAILED,
+        ):
             raise Conflict(f"order {order_id} is {order.state}: it gets no other label")
+        if any(_is_asked_for(each) and each.state != "bought" for each in order.shipments):
+            raise Conflict(f"order {order_id} has a label of unknown outcome: wait for it, or say not-sold")
         bought = [each for each in order.shipments if each.live and each.state == "bought"]
         for each in bought:
             each.wanted, each.message, each.not_needed_since = False, note, self.clock()
@@ -148,6 +161,10 @@ class InMemoryDecisions(InMemoryOrderStore):
         shipment.undone_at, shipment.undone_by, shipment.message = self.clock(), by, note
         shipment.also_sold_seen = shipment.also_sold
         shipment.also_sold_outcome = outcome if shipment.also_sold else None
+
+
+def _is_asked_for(shipment: Shipment) -> bool:
+    return shipment.live and (shipment.state != "requested" or shipment.called_at is not None)
 
 
 def _is_open(shipment: Shipment, outcome: str) -> bool:

@@ -55,13 +55,17 @@ def _of_label(label: Shipment) -> Iterator[tuple[str, str, datetime]]:
     if label.wanted and label.state == "bought" and label.label_path is None and label.bought_at:
         why = f"its label is bought, but no PDF of it can be fetched{said}"
         yield "time", why, label.bought_at + HOURS_2
-    if not label.wanted and label.state in UNSETTLED and label.unclear_since:
+    unclear = label.unclear_since or label.called_at
+    if not label.wanted and label.state in UNSETTLED and unclear:
         why = f"it has ended, and the carrier does not say whether it sold the label{said}"
-        yield "time", why, label.unclear_since + HOURS_2
+        yield "time", why, unclear + HOURS_2
     if label.state == "undo_due" and label.not_needed_since:
         yield "money", "a label is paid for and not needed", label.not_needed_since
     if label.sold_again and label.not_needed_since:
         yield "money", "a label was sold twice", label.not_needed_since
+    if label.state == "undo_asked" and label.undo_asked_at and label.undo_sent_at is None:
+        why = "the carrier has not taken the undo call of a needless label"
+        yield "money", why, label.undo_asked_at + HOURS_2
     if label.state == "undo_asked" and label.undo_asked_at:
         yield (
             "money",

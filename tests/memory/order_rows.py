@@ -169,6 +169,7 @@ class Order:
     refusal: Json | None = None
     accept_anyway: bool = False
     parcels: int = 1
+    decisions: int = 0
     forgotten_at: datetime | None = None
     shipments: list[Shipment] = field(default_factory=list)
     history: list[Json] = field(default_factory=list)
@@ -216,6 +217,12 @@ class Order:
             accept_anyway=self.accept_anyway,
             parcels=self.parcels,
             parcel=self.parcel,
+            decisions=self.decisions,
+            label_parcels={
+                each.parcel: each.request["parcel"]
+                for each in self.shipments
+                if each.live and each.state == "bought" and "parcel" in each.request
+            },
             next_sequence=max((each.sequence for each in self.shipments), default=0) + 1,
             tracking_numbers=self.tracking_numbers,
         )

@@ -52,6 +52,7 @@ create table orders (
     address_override jsonb, -- a person's, used for the label instead: {address, by, note, at}
     accept_anyway boolean not null default false, -- a person accepts it although no single parcel can carry it
     parcels integer not null default 1 check (parcels between 1 and 20), -- each has a label of its own
+    decisions integer not null default 0, -- on parcels and address: no label is bought by what was read before the last one
     refusal jsonb, -- a person refuses it: {by, note, at}; accept-orders tells the marketplace
     carrier_code text,
     carrier_name text,
@@ -89,6 +90,7 @@ insert into order_limits (what, within, before_shipping, reason) values
 ('unclear label of an ended order', '2 hours', null, 'it has ended, and the carrier does not say whether it sold the label'),
 ('label not needed', '0', null, 'a label is paid for and not needed'),
 ('label sold twice', '0', null, 'a label was sold twice'),
+('undo not sent', '2 hours', null, 'the carrier has not taken the undo call of a needless label'),
 ('refund asked for', '30 days', null, 'the carrier has not decided about the refund'),
 ('marketplace look', '1 hour', null, 'the account was not compared with the marketplace'), -- older looks verify nothing
 ('carrier look', '26 hours', null, 'the account was not compared with the carrier');

@@ -136,7 +136,7 @@ return to_jsonb(one) || jsonb_build_object(
     ),
     'labels', (
         select coalesce(jsonb_agg(
-            jsonb_build_object('parcel', s.parcel, 'tracking_number', s.tracking_number, 'label_path', s.label_path)
+            jsonb_build_object('parcel', s.parcel, 'tracking_number', s.tracking_number, 'label_path', s.label_path, 'size', s.request -> 'parcel')
             order by s.parcel
         ), '[]')
         from shipments as s where s.order_id = one.order_id and s.wanted and s.state = 'bought'

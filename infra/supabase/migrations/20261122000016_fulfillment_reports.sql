@@ -23,9 +23,9 @@ begin atomic
     from shipments as s inner join order_limits as l on l.what = 'label without PDF'
     where s.state = 'bought' and s.wanted and s.label_path is null and s.bought_at + l.within <= p_now
     union all
-    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), s.unclear_since + l.within
+    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), coalesce(s.unclear_since, s.called_at) + l.within
     from shipments as s inner join order_limits as l on l.what = 'unclear label of an ended order'
-    where not s.wanted and s.state in ('requested', 'unknown') and s.unclear_since + l.within <= p_now
+    where not s.wanted and s.state in ('requested', 'unknown') and coalesce(s.unclear_since, s.called_at) + l.within <= p_now
     union all
     select s.order_id, 'money', null, l.reason, s.not_needed_since + l.within
     from shipments as s inner join order_limits as l on l.what = 'label not needed'
@@ -34,6 +34,10 @@ begin atomic
     select s.order_id, 'money', null, l.reason, s.not_needed_since + l.within
     from shipments as s inner join order_limits as l on l.what = 'label sold twice'
     where s.also_sold <> '{}' and s.also_sold <> s.also_sold_seen and s.not_needed_since + l.within <= p_now
+    union all
+    select s.order_id, 'money', null, l.reason, s.undo_asked_at + l.within
+    from shipments as s inner join order_limits as l on l.what = 'undo not sent'
+    where s.state = 'undo_asked' and s.undo_sent_at is null and s.undo_asked_at + l.within <= p_now
     union all
     select s.order_id, 'money', null, l.reason, s.undo_asked_at + l.within
     from shipments as s inner join order_limits as l on l.what = 'refund asked for'

@@ -121,9 +121,20 @@ begin
         state = case state when 'label_failed' then 'accepted' else state end,
         reason = case state when 'label_failed' then p_note else reason end,
         stage = case state when 'label_failed' then p_by else stage end,
-        updated_at = p_now
+        decisions = decisions + 1, updated_at = p_now
     where order_id = p_order_id
     returning * into one;
+    if exists (
+        select from shipments where order_id = p_order_id and wanted
+            and (state in ('unknown', 'bought') or (state = 'requested' and called_at is not null))
+    ) then
+        perform add_finding(
+            'address_changed', p_order_id, p_order_id, format(
+                'a person''s own address was given after a label was asked for: relabel it%s',
+                to_char(p_now at time zone 'UTC', ' (YYYY-MM-DD HH24:MI:SS "UTC")')
+            ), p_by, null, p_now
+        );
+    end if;
     return order_report(one, p_now);
 end
 $$;
@@ -158,8 +169,15 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := locked_order(p_order_id);
 begin
-    if one.state not in ('accepted', 'label_unknown', 'label_created', 'tracking_failed') then
+    if one.state not in ('accepted', 'label_unknown', 'label_failed', 'label_created', 'tracking_failed') then
         raise exception 'order % is %: it gets no other label', p_order_id, one.state using errcode = 'PT409';
+    end if;
+    if exists (
+        select from shipments where order_id = p_order_id and wanted
+            and (state = 'unknown' or (state = 'requested' and called_at is not null))
+    ) then
+        raise exception 'order % has a label of unknown outcome: wait for it, or say not-sold', p_order_id
+            using errcode = 'PT409';
     end if;
     update shipments set wanted = false, not_needed_since = p_now, message = p_note, updated_at = p_now
     where order_id = p_order_id and wanted and state = 'bought';
@@ -197,8 +215,10 @@ begin
         raise exception 'order % has a label: relabel it first', p_order_id using errcode = 'PT409';
     end if;
     perform close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);
+    -- the same reason is found again if these parcels do not suffice
+    update findings set tried_again = true where order_id = p_order_id and closed_at = p_now and kind = 'no_parcel';
     update orders
-    set parcels = p_parcels, updated_at = p_now,
+    set parcels = p_parcels, decisions = decisions + 1, updated_at = p_now,
         state = case state when 'label_failed' then 'accepted' else state end,
         reason = case state when 'label_failed' then p_note else reason end,
         stage = case state when 'label_failed' then p_by else stage end
