@@ -3,6 +3,8 @@
 from datetime import date
 from functools import partial
 
+from pydantic import Field
+
 from shared.fulfillment.reconcile import OutsideCheck
 from shared.web.fulfillment.stage import StageRequest, stage_function
 from shared.wiring import checks, fulfillment
@@ -19,7 +21,7 @@ class ReconcileRequest(StageRequest):
     """`carrier` looks at the carrier now, not only when a day has passed; `day` at that day of its calendar."""
 
     carrier: bool = False
-    day: date | None = None
+    day: date | None = Field(None, ge=date(2000, 1, 1), le=date(2999, 1, 1))
 
 
 def as_asked(work: OutsideCheck, request: ReconcileRequest) -> partial[None]:

@@ -53,7 +53,7 @@ def known_of(row: Json) -> KnownOrder:
         parcels=row["parcels"],
         parcel=row["parcel"],
         next_sequence=row["next_sequence"],
-        decisions=row["decisions"],
+        decisions=row["decision_count"],
         label_parcels={label["parcel"]: label["size"] for label in row["labels"] if label["size"]},
         tracking_numbers=[label["tracking_number"] for label in row["labels"] if label["tracking_number"]],
     )

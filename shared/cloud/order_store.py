@@ -130,7 +130,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
             p_request=request,
             p_backend=backend,
             p_parcel=parcel,
-            p_decisions=decisions,
+            p_decision_count=decisions,
         )
         return shipment_of(row), row["opened"]
 
@@ -148,7 +148,7 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
             p_call=str(uuid.uuid4()),
             p_request=request,
             p_request_hash=request_hash,
-            p_decisions=decisions,
+            p_decision_count=decisions,
         )
         return row and shipment_of(row)
 

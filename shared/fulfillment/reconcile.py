@@ -12,7 +12,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.fulfillment.carrier import Bought, Carrier, Carriers, LabelShelf, Listed, Progress, Unknown
 from shared.fulfillment.findings import Kind, about_order
-from shared.fulfillment.orders import UNSHIPPED
+from shared.fulfillment.orders import UNSHIPPED, OrderState
 from shared.fulfillment.ports import Marketplace, MarketplaceOrder, MarketplaceState, NotSent, Unclear
 from shared.fulfillment.reading import GROUP, follow_all, report_unreadable, wait_and_call
 from shared.fulfillment.sequence import StageRun
@@ -37,10 +37,18 @@ CLOSED = (
     MarketplaceState.REFUSED,
     MarketplaceState.CANCELED,
 )
+_SENT = (
+    MarketplaceState.SHIPPED,
+    MarketplaceState.TO_COLLECT,
+    MarketplaceState.RECEIVED,
+    MarketplaceState.CLOSED,
+)
+_STOPPED = (MarketplaceState.REFUSED, MarketplaceState.CANCELED)
+ENDS_AS = {OrderState.SHIPPED: _SENT, OrderState.REFUSED: _STOPPED, OrderState.CANCELLED: _STOPPED}
 EVERY = timedelta(hours=20)
 """The time between two looks at the carrier, so that each day has one."""
 
-MOST_DAYS = 14
+MOST_DAYS = 90
 """The carrier's lists of so many days are read again after a time without a look."""
 
 CALENDAR = timezone(timedelta(hours=-5))
@@ -87,7 +95,7 @@ class OutsideCheck:
             self._look_for_scans(run)
         last = self.store.last_complete_look("carrier")
         if day or carrier_now or last is None or self.clock() - last >= EVERY:
-            self._look_at_carrier(run, self._look(last, day))
+            self._look_at_carrier(run, self._look(last, day), verifies=day is None)
             self._forget(run)
 
     def preview(self, limit: int) -> list[str]:
@@ -98,6 +106,10 @@ class OutsideCheck:
 
     def _look_at_marketplace(self, run: StageRun) -> None:
         began = self.clock()
+        if (
+            self.store.read_cursor(CURSOR) is None
+        ):  # a first look that fails must not hide what closes until the next
+            self.store.move_cursor(CURSOR, began)
         since = self.store.read_cursor(CURSOR) or began
         is_open: set[str] = set()
         newest = since
@@ -116,8 +128,8 @@ class OutsideCheck:
                 self._note(run, "marketplace", began, complete=False)
                 return
         self._look_for_missing(run, is_open)
-        self.store.move_cursor(CURSOR, newest)
-        self._note(run, "marketplace", began, complete=not run.lost)
+        self.store.move_cursor(CURSOR, min(newest, began))  # one dated in the future must not hide the others
+        self._note(run, "marketplace", began, complete=run.may_go_on())
 
     def _compare(self, run: StageRun, orders: Sequence[MarketplaceOrder]) -> None:
         """Takes orders in that we do not have, and follows those that we have."""
@@ -140,17 +152,18 @@ class OutsideCheck:
         doubtful = [
             order.order_id
             for order in known
-            if order.state not in UNSHIPPED and order.marketplace_state in OPEN
+            if order.state not in UNSHIPPED and order.marketplace_state not in ENDS_AS[order.state]
         ]
+        here = {order.order_id: order.state for order in known}
         still = [
             order.order_id
             for order in (self.marketplace.orders(doubtful).orders if doubtful else ())
-            if order.state in OPEN
+            if order.state not in ENDS_AS[here[order.order_id]]
         ]
         self.store.end_findings(
             Kind.OPEN_AT_MARKETPLACE, [order.order_id for order in known if order.order_id not in still]
         )
-        reason = "it has ended here, but the marketplace shows it open"
+        reason = "it has ended here, but the marketplace shows it open, or ended otherwise"
         self.store.add_findings(
             [about_order(Kind.OPEN_AT_MARKETPLACE, each, reason) for each in still], run.stage
         )
@@ -199,7 +212,8 @@ class OutsideCheck:
             begins.append(unconfirmed.astimezone(CALENDAR).date())
         return Look(max(min(begins) - timedelta(days=1), today - timedelta(days=MOST_DAYS)), today)
 
-    def _look_at_carrier(self, run: StageRun, look: Look) -> None:
+    def _look_at_carrier(self, run: StageRun, look: Look, *, verifies: bool) -> None:
+        """Only a look at all days since the last one verifies the account."""
         began = self.clock()
         for carrier in self.carriers.all():
             look.backends.append(carrier.name)
@@ -213,7 +227,7 @@ class OutsideCheck:
         result = self.store.match_carrier(look.backends, look.first, look.last, run.stage)
         run.counts["unmatched"] += sum(result["unmatched"].values())
         days = {"first": look.first.isoformat(), "last": look.last.isoformat(), "problems": look.problems}
-        self._note(run, "carrier", began, complete=not look.problems, **(result | days))
+        self._note(run, "carrier", began, complete=verifies and not look.problems, **(result | days))
 
     def _read_day(self, run: StageRun, carrier: Carrier, day: date, look: Look) -> bool:
         """False when the carrier did not tell everything."""

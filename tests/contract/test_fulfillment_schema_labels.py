@@ -203,12 +203,15 @@ def test_another_label_after_an_unclear_purchase_that_was_found_leaves_no_contra
     assert fulfillment.open(sequence=2)["opened"]
 
 
-@pytest.mark.parametrize("arrange", [Fulfillment.accepted, requested])
+@pytest.mark.parametrize(
+    ("arrange", "why"),
+    [(Fulfillment.accepted, "no label that could be replaced"), (requested, "a label of unknown outcome")],
+)
 def test_without_a_bought_label_there_is_none_to_replace(
-    fulfillment: Fulfillment, arrange: Callable[[Fulfillment], object]
+    fulfillment: Fulfillment, arrange: Callable[[Fulfillment], object], why: str
 ) -> None:
     arrange(fulfillment)
-    with pytest.raises(psycopg.Error, match="order A has no label that could be replaced") as refusal:
+    with pytest.raises(psycopg.Error, match=f"order A has {why}") as refusal:
         fulfillment.decide("relabel_order")
     assert refusal.value.sqlstate == "PT409"
 

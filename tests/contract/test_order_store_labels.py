@@ -227,6 +227,11 @@ def test_an_undo_that_is_refused_is_a_person_s_business(store: Store) -> None:
 def test_a_refund_that_is_not_decided_in_time_asks_for_a_person(store: Store, clock: SettableClock) -> None:
     due(store)
     store.ask_undo("A", "kim", "please")
+    clock.advance(hours=2)
+    assert state_of(store) == ("cancelled", True)  # not sent
+    ((shipment, _),) = store.shipments_to_undo(10)
+    store.note_undo_sent(shipment.id, "R-1", is_void=False)
+    assert state_of(store) == ("cancelled", False)
     clock.advance(days=29)
     assert state_of(store) == ("cancelled", False)
     clock.advance(days=1)
@@ -287,7 +292,7 @@ def test_a_person_can_have_another_label_bought(store: Store, *, is_unclear: boo
     assert [facts.id for facts, _ in store.shipments_to_undo(10)] == [shipment.id]
     assert opened(store, sequence=2)[1]
     assert store.reconcile_orders(None)["labels"]["unaccounted"] == 0
-    with pytest.raises(Conflict, match="no label that could be replaced"):
+    with pytest.raises(Conflict, match="unknown outcome"):
         store.relabel_order("A", "kim", "again")
 
 

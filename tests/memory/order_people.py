@@ -56,8 +56,11 @@ class InMemoryDecisions(InMemoryOrderStore):
         order = self._order(order_id)
         if order.state in ENDS:
             raise Conflict(f"order {order_id} is {order.state}: it needs no address")
-        self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
         own = address and {"address": asdict(address)} | self._word(by, note)
+        is_repeated = own and order.own_address and {**order.own_address, "at": ""} == {**own, "at": ""}
+        if is_repeated and order.state is not S.LABEL_FAILED:
+            return self._report(order)
+        self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
         order.own_address = own or None
         order.decisions += 1
         if order.state is S.LABEL_FAILED:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from shared.errors import Conflict
 from shared.fulfillment import track
+from shared.fulfillment.carrier import Bought, LabelRequest
 from shared.fulfillment.parcels import MOST_PIECES, ParcelSize, parcels_of
-from shared.fulfillment.ports import Address, Cause, NotSent
+from shared.fulfillment.ports import Address, Cause, NotSent, Refused, Unclear
 from tests.canada_post_support import SHIPMENTS
 from tests.orders_support import ACCEPT, LABEL, TRACK, RunningFulfillment
 from tests.scenarios.test_orders_facts import change, line, parcels, size
@@ -52,7 +54,7 @@ def half_bought(fulfillment: RunningFulfillment, *, lines: list[dict[str, Any]])
     usual = fulfillment.carrier.buy
     calls: list[int] = []
 
-    def buy(request: LabelRequest, not_after: datetime) -> Purchased:
+    def buy(request: LabelRequest, not_after: datetime) -> Bought | Refused | Unclear | NotSent:
         calls.append(1)
         if len(calls) == 2:
             del fulfillment.carrier.buy

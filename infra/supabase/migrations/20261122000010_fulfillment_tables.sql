@@ -52,7 +52,7 @@ create table orders (
     address_override jsonb, -- a person's, used for the label instead: {address, by, note, at}
     accept_anyway boolean not null default false, -- a person accepts it although no single parcel can carry it
     parcels integer not null default 1 check (parcels between 1 and 20), -- each has a label of its own
-    decisions integer not null default 0, -- on parcels and address: no label is bought by what was read before the last one
+    decision_count integer not null default 0, -- on parcels and address: no label is bought by what was read before the last one
     refusal jsonb, -- a person refuses it: {by, note, at}; accept-orders tells the marketplace
     carrier_code text,
     carrier_name text,

@@ -12,8 +12,9 @@ declare
     new_orders integer;
     changed text[];
 begin
-    update findings set closed_at = p_now
-    where kind = 'unreadable' and closed_at is null and subject in (select jsonb_array_elements(p_orders) ->> 'order_id');
+    update findings set closed_at = coalesce(closed_at, p_now), tried_again = closed_by is not null
+    where kind = 'unreadable' and (closed_at is null or (closed_by is not null and not tried_again))
+        and subject in (select jsonb_array_elements(p_orders) ->> 'order_id');
     with given as (
         select distinct on (order_id) * from jsonb_to_recordset(p_orders) as t (
             order_id text, commercial_id text, marketplace_state text, marketplace_reason text, ordered_at timestamptz,
@@ -136,7 +137,8 @@ return to_jsonb(one) || jsonb_build_object(
     ),
     'labels', (
         select coalesce(jsonb_agg(
-            jsonb_build_object('parcel', s.parcel, 'tracking_number', s.tracking_number, 'label_path', s.label_path, 'size', s.request -> 'parcel')
+            jsonb_build_object('parcel', s.parcel, 'tracking_number', s.tracking_number, 'label_path', s.label_path,
+                'size', s.request -> 'parcel')
             order by s.parcel
         ), '[]')
         from shipments as s where s.order_id = one.order_id and s.wanted and s.state = 'bought'
@@ -192,7 +194,9 @@ $$;
 create function end_findings(p_kind text, p_subjects text[], p_now timestamptz default clock_timestamp()) returns void
 language sql set search_path = public, pg_temp
 begin atomic
-    update findings set closed_at = p_now where kind = p_kind and subject = any (p_subjects) and closed_at is null;
+    update findings set closed_at = coalesce(closed_at, p_now), tried_again = closed_by is not null
+    where kind = p_kind and subject = any (p_subjects)
+        and (closed_at is null or (closed_by is not null and not tried_again));
 end;
 
 -- A person closes a finding. Raises PT404, and PT409 when it has ended.

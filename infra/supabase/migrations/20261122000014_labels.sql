@@ -28,14 +28,16 @@ create function open_shipment(
     p_request jsonb,
     p_backend text,
     p_parcel integer default 1,
-    p_decisions integer default null,
+    p_decision_count integer default null,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
     shipment shipments;
 begin
-    perform from orders where order_id = p_order_id and state = 'accepted' and decisions = coalesce(p_decisions, decisions) for no key update;
+    perform from orders
+    where order_id = p_order_id and state = 'accepted' and decision_count = coalesce(p_decision_count, decision_count)
+    for no key update;
     if not found then
         raise exception 'order % is not accepted', p_order_id using errcode = 'PT409';
     end if;
@@ -63,14 +65,14 @@ $$;
 -- Returns the shipment, or null: it or its order changed meanwhile, so the carrier must not be called.
 create function note_label_call(
     p_shipment uuid, p_call_before uuid, p_call uuid, p_request jsonb, p_request_hash text,
-    p_decisions integer default null, p_now timestamptz default clock_timestamp()
+    p_decision_count integer default null, p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
     shipment shipments;
     one orders := lock_order_of(p_shipment);
 begin
-    if one.state not in ('accepted', 'label_unknown') or one.decisions <> coalesce(p_decisions, one.decisions) then
+    if one.state not in ('accepted', 'label_unknown') or one.decision_count <> coalesce(p_decision_count, one.decision_count) then
         return null;
     end if;
     update shipments

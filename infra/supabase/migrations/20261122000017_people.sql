@@ -112,6 +112,10 @@ begin
     if one.state in ('shipped', 'refused', 'cancelled') then
         raise exception 'order % is %: it needs no address', p_order_id, one.state using errcode = 'PT409';
     end if;
+    if one.state <> 'label_failed' and one.address_override @> jsonb_build_object('address', p_address, 'by', p_by, 'note', p_note)
+    then
+        return order_report(one, p_now); -- a repeated call
+    end if;
     perform close_findings_by(p_order_id, '{address_changed}', p_by, p_note, p_now);
     update orders
     set address_override = case
@@ -121,7 +125,7 @@ begin
         state = case state when 'label_failed' then 'accepted' else state end,
         reason = case state when 'label_failed' then p_note else reason end,
         stage = case state when 'label_failed' then p_by else stage end,
-        decisions = decisions + 1, updated_at = p_now
+        decision_count = decision_count + 1, updated_at = p_now
     where order_id = p_order_id
     returning * into one;
     if exists (
@@ -218,7 +222,7 @@ begin
     -- the same reason is found again if these parcels do not suffice
     update findings set tried_again = true where order_id = p_order_id and closed_at = p_now and kind = 'no_parcel';
     update orders
-    set parcels = p_parcels, decisions = decisions + 1, updated_at = p_now,
+    set parcels = p_parcels, decision_count = decision_count + 1, updated_at = p_now,
         state = case state when 'label_failed' then 'accepted' else state end,
         reason = case state when 'label_failed' then p_note else reason end,
         stage = case state when 'label_failed' then p_by else stage end
@@ -235,8 +239,17 @@ create function note_not_sold(
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
+    listed text;
     one orders := locked_order(p_order_id);
 begin
+    select c.shipment_id into listed
+    from shipments as s inner join carrier_shipments as c on c.request_id = s.request_id and c.status is distinct from 'not listed'
+    where s.order_id = p_order_id and s.state in ('requested', 'unknown')
+    limit 1;
+    if found then
+        raise exception 'order %: the carrier lists shipment % for this request: it is sold', p_order_id, listed
+            using errcode = 'PT409';
+    end if;
     update shipments set state = 'failed', message = p_note, updated_at = p_now
     where order_id = p_order_id and state in ('requested', 'unknown');
     if found then

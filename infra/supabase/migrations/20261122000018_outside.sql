@@ -21,10 +21,14 @@ language sql stable set search_path = public, pg_temp
 return (
     select jsonb_build_object('oldest', min(s.bought_at), 'backends', coalesce(jsonb_agg(distinct s.backend), '[]'))
     from shipments as s
-    where s.bought_at is not null and s.state <> 'voided' and not exists (
-        select from carrier_shipments as c where c.backend = s.backend and c.shipment_id = s.shipment_id
+    where s.bought_at is not null and (s.state = 'voided') = exists (
+        select from carrier_shipments as c
+        where c.backend = s.backend and c.shipment_id = s.shipment_id
+            and (s.state <> 'voided' or c.status is distinct from 'not listed')
     ) and not exists (
-        select from findings as f where f.kind = 'not_sold' and f.subject = s.shipment_id and f.closed_by is not null
+        select from findings as f
+        where f.kind = case s.state when 'voided' then 'price_differs' else 'not_sold' end and f.subject = s.shipment_id
+            and f.closed_by is not null
     )
 );
 
@@ -77,7 +81,7 @@ begin atomic
     with listed as (
         select
             c.*, ours.order_id, ours.price as our_price, ours.tracking_number as our_number, ours.request_id as our_request,
-            ours.is_further, ours.is_seen
+            ours.is_further, ours.is_seen, ours.state as our_state
         from carrier_shipments as c
         left join lateral (
             select s.*, false as is_further, false as is_seen
@@ -87,7 +91,7 @@ begin atomic
             from shipments as s where s.also_sold @> array[c.shipment_id] and s.also_sold <> '{}'
             limit 1
         ) as ours on true
-        where c.backend = any (p_backends) and c.day between p_first and p_last and c.status is distinct from 'not listed'
+        where c.backend = any (p_backends) and c.status is distinct from 'not listed' and c.day between p_first and p_last
     )
 
     select 'sold_unknown', l.shipment_id, o.order_id, format(
@@ -95,7 +99,8 @@ begin atomic
         coalesce(l.request_id, 'unknown'), coalesce(l.tracking_number, 'unknown')
     )
     from listed as l left join orders as o on o.order_id = coalesce(l.reference, regexp_replace(l.request_id, '-\d+$', ''))
-    where l.order_id is null and l.read_at is not null and not exists ( -- else its outcome is being settled
+    where l.order_id is null and (l.read_at is not null or l.first_listed_at < p_now - interval '12 hours')
+        and not exists ( -- else its outcome is being settled
         select from shipments as s
         where s.request_id = l.request_id and s.backend = l.backend and s.state in ('requested', 'unknown')
     )
@@ -108,7 +113,12 @@ begin atomic
         'the carrier charges %s for shipment %s, we noted %s', l.price, l.shipment_id, coalesce(l.our_price::text, 'no price')
     )
     from listed as l
-    where not l.is_further and l.read_at is not null and l.price is not null and l.price is distinct from l.our_price
+    where not l.is_further and l.our_state <> 'voided' and l.read_at is not null and l.price is not null
+        and l.price is distinct from l.our_price
+    union all
+    select 'price_differs', l.shipment_id, l.order_id,
+        format('the carrier still lists shipment %s, which is noted as voided', l.shipment_id)
+    from listed as l where not l.is_further and l.our_state = 'voided'
     union all
     select 'number_differs', l.shipment_id, l.order_id, format(
         'the carrier''s tracking number of shipment %s is not the one that we noted', l.shipment_id

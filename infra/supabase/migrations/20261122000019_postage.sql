@@ -103,7 +103,8 @@ begin
     select coalesce(sum(round(c.price * 100)), 0)::bigint into listed
     from ( -- once, when both APIs list it
         select distinct on (shipment_id) price from carrier_shipments
-        where day between p_first and p_last and status is distinct from 'not listed' order by shipment_id, read_at desc
+        where day between p_first and p_last and status is distinct from 'not listed'
+        order by shipment_id, read_at desc nulls last
     ) as c;
     return jsonb_build_object(
         'first', p_first, 'last', p_last, 'by', p_by, 'currency', 'CAD', 'rows', rows, 'totals', totals,

@@ -1,9 +1,10 @@
 """The endpoints of `workflow` about orders: the work list, reports, and the outside check's result."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from shared.errors import FieldError, InvalidRequest, NotFound
 from shared.fulfillment.findings import Kind
@@ -18,13 +19,20 @@ _BETWEEN = " "
 """Separates the deadline and the order's id in `after`; neither holds a space."""
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as beyond:
+        raise ValueError("not a moment that a calendar holds") from beyond
+
+
 class Wanted(RequestModel):
     """`day` is the UTC day on which orders were first seen; `ship_before` leaves those to be shipped before it."""
 
     state: OrderState | None = None
     attention: bool | None = None
     day: date | None = None
-    ship_before: AwareDatetime | None = None
+    ship_before: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
 
     def filter(self, order_ids: Sequence[str] = ()) -> OrderFilter:
         return OrderFilter(
@@ -89,16 +97,21 @@ def _place(after: str | None) -> Json | None:
     if after is None:
         return None
     deadline, _, order_id = after.partition(_BETWEEN)
-    if not order_id.isprintable() or not order_id or not _is_deadline(deadline):
+    moment = _moment(deadline)
+    if not order_id.isprintable() or not order_id or moment is None:
         raise InvalidRequest("after is not a page's next", [FieldError("after", "give a page's `next`")])
-    return {"deadline": deadline, "order_id": order_id}
+    return {"deadline": moment, "order_id": order_id}
 
 
-def _is_deadline(text: str) -> bool:
+def _moment(text: str) -> str | None:
+    """As Postgres reads it; Python reads more forms and offsets."""
+    if text == "infinity":
+        return text
     try:
-        return text == "infinity" or datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
-        return False
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC).isoformat() if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _status(_request: NoInput, call: Call, store: OrderReports) -> Answer:

@@ -26,6 +26,7 @@ from shared.fulfillment.papers import (
 from shared.fulfillment.ports import ENDED_LINES, Address
 from shared.fulfillment.store import Json, OrderFilter, OrderReports
 from shared.web.call import Answer, Call, File, NoInput, RequestModel
+from shared.web.fields import NO_NUL
 from shared.web.fulfillment.desk import order_in
 from shared.web.function import Route, Supply
 
@@ -44,7 +45,9 @@ class LabelsRequest(RequestModel):
     Without both, all that have a label and are not shipped yet.
     """
 
-    orders: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000)] | None = None
+    orders: (
+        Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000, pattern=NO_NUL)] | None
+    ) = None
     day: date | None = None
     limit: int = Field(MOST_LABELS, ge=1, le=MOST_LABELS)
 
