@@ -136,7 +136,7 @@ def undo_asked(fulfillment: Fulfillment) -> None:
 
 def refund_asked(fulfillment: Fulfillment) -> None:
     undo_asked(fulfillment)
-    fulfillment.undo_sent(fulfillment.shipment())
+    fulfillment.undo_sent({"id": str(fulfillment.shipment()["id"])})
 
 
 def called_and_ended(fulfillment: Fulfillment) -> None:

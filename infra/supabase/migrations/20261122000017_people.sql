@@ -112,7 +112,8 @@ begin
     if one.state in ('shipped', 'refused', 'cancelled') then
         raise exception 'order % is %: it needs no address', p_order_id, one.state using errcode = 'PT409';
     end if;
-    if one.state <> 'label_failed' and one.address_override @> jsonb_build_object('address', p_address, 'by', p_by, 'note', p_note)
+    if one.state <> 'label_failed'
+        and one.address_override @> jsonb_build_object('address', p_address, 'by', p_by, 'note', p_note)
     then
         return order_report(one, p_now); -- a repeated call
     end if;
@@ -243,8 +244,8 @@ declare
     one orders := locked_order(p_order_id);
 begin
     select c.shipment_id into listed
-    from shipments as s inner join carrier_shipments as c on c.request_id = s.request_id and c.status is distinct from 'not listed'
-    where s.order_id = p_order_id and s.state in ('requested', 'unknown')
+    from shipments as s inner join carrier_shipments as c on c.request_id = s.request_id
+    where s.order_id = p_order_id and c.status is distinct from 'not listed' and s.state in ('requested', 'unknown')
     limit 1;
     if found then
         raise exception 'order %: the carrier lists shipment % for this request: it is sold', p_order_id, listed
