@@ -147,12 +147,24 @@ class InMemoryDecisions(InMemoryOrderStore):
 
     def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
         order = self._order(order_id)
-        open_ones = [each for each in order.shipments if _is_open(each, outcome)]
+        for_others = any(
+            each.state in ("undo_due", "undo_asked")
+            or (each.undone_by, each.message, each.state) == (by, note, outcome)
+            for each in order.shipments
+        )
+        open_ones = [
+            each
+            for each in order.shipments
+            if _is_open(each, outcome)
+            and not (each.state == "disputed" and for_others and not each.sold_again)
+        ]
         for shipment in open_ones:
             self._undone(shipment, outcome, by, note)
         if not open_ones and not any(each.undone_at and each.message == note for each in order.shipments):
             raise Conflict(f"order {order_id} has nothing to undo")
-        self._close_by(order_id, [Kind.UNDO_REFUSED, Kind.SOLD_TWICE, Kind.SOLD_UNKNOWN], by, note)
+        self._close_by(order_id, [Kind.SOLD_TWICE, Kind.SOLD_UNKNOWN], by, note)
+        if not any(each.state == "disputed" and each.undone_by is None for each in order.shipments):
+            self._close_by(order_id, [Kind.UNDO_REFUSED], by, note)
         return self._report(order)
 
     def _undone(self, shipment: Shipment, outcome: str, by: str, note: str) -> None:

@@ -246,3 +246,26 @@ def test_an_order_that_is_refunded_after_its_label_is_not_shipped(fulfillment: R
     assert fulfillment.state(order) == "label_created"
     fulfillment.advance(7200)
     assert fulfillment.reasons(order)
+
+
+def test_a_refund_of_one_label_is_none_of_another_whose_refund_was_refused(
+    fulfillment: RunningFulfillment,
+) -> None:
+    (order,) = fulfillment.accepted(1, lines=[{"sku": "A", "quantity": 2}])
+    fulfillment.store.set_parcels(order, 2, "ana", "two boxes")
+    fulfillment.fire(LABEL)
+    fulfillment.market.control("POST", f"orders/{order}/cancel")
+    fulfillment.cycle()
+    fulfillment.store.ask_undo(order, "ana", "cancelled")
+    fulfillment.disturb(
+        "post", {"kind": "error_before", "status": 400, "path": "/", "method": "POST", "times": 1}
+    )
+    fulfillment.fire(LABEL)
+    fulfillment.disturb("post")
+    for _ in range(2):  # repeated, it says no more
+        fulfillment.store.note_undone(order, "refunded", "ana", "credit note of the second label")
+        assert sorted(state for _, state, _ in parcels(fulfillment, order)) == ["disputed", "refunded"]
+    assert fulfillment.findings() == {"undo_refused": [order]}
+    fulfillment.store.note_undone(order, "disputed", "ana", "given up")
+    assert sorted(state for _, state, _ in parcels(fulfillment, order)) == ["disputed", "refunded"]
+    assert fulfillment.findings() == {}

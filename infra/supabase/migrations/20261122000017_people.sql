@@ -290,10 +290,17 @@ create function note_undone(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := locked_order(p_order_id);
+    -- a refused refund is settled by a word of its own, not by that about another parcel's label
+    is_for_others constant boolean := exists (
+        select from shipments
+        where order_id = p_order_id and (
+            state in ('undo_due', 'undo_asked') or (undone_by = p_by and message = p_note and state::text = p_outcome)
+        )
+    );
 begin
     update shipments
     set state = case
-            when state in ('undo_due', 'undo_asked') or (state = 'disputed' and p_outcome = 'refunded')
+            when state in ('undo_due', 'undo_asked') or (state = 'disputed' and p_outcome = 'refunded' and not is_for_others)
                 then p_outcome::shipment_state
             else state
         end,
@@ -301,14 +308,18 @@ begin
         also_sold_outcome = case when also_sold <> '{}' then p_outcome end, updated_at = p_now
     where order_id = p_order_id and (
         state in ('undo_due', 'undo_asked') or also_sold <> also_sold_seen
-        or (state = 'disputed' and (p_outcome = 'refunded' or (p_outcome = 'disputed' and undone_by is null)))
+        or (state = 'disputed' and not is_for_others
+            and (p_outcome = 'refunded' or (p_outcome = 'disputed' and undone_by is null)))
     );
     if not found and not exists (
         select from shipments where order_id = p_order_id and undone_at is not null and message = p_note
     ) then
         raise exception 'order % has nothing to undo', p_order_id using errcode = 'PT409';
     end if;
-    perform close_findings_by(p_order_id, '{undo_refused,sold_twice,sold_unknown}', p_by, p_note, p_now);
+    perform close_findings_by(p_order_id, '{sold_twice,sold_unknown}', p_by, p_note, p_now);
+    if not exists (select from shipments where order_id = p_order_id and state = 'disputed' and undone_by is null) then
+        perform close_findings_by(p_order_id, '{undo_refused}', p_by, p_note, p_now);
+    end if;
     return order_report(one, p_now);
 end
 $$;
