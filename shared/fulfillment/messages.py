@@ -141,8 +141,7 @@ class MessageSync:
         """The threads that may have the reply."""
         if reply.order_id is not None:
             return self.marketplace.threads_of(reply.order_id)
-        thread = self.marketplace.thread(reply.thread_id) if reply.thread_id else None
-        return ThreadPage([thread] if thread else [])
+        return self.marketplace.thread(reply.thread_id) if reply.thread_id else ThreadPage([])
 
     def _is_there(self, reply: Reply, threads: Sequence[Thread]) -> bool:
         """Each message of ours stands for one reply at most."""

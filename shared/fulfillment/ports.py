@@ -269,8 +269,11 @@ class Marketplace(Protocol):
         """
         ...
 
-    def thread(self, thread_id: str) -> Thread | None:
-        """One thread with its messages (M10); None for an unknown one. Raises VendorUnavailable."""
+    def thread(self, thread_id: str) -> ThreadPage:
+        """One thread with its messages (M10), none for an unknown one.
+
+        `problems` has what cannot be read. Raises VendorUnavailable.
+        """
         ...
 
     def threads_of(self, order_id: str) -> ThreadPage:

@@ -102,11 +102,10 @@ def test_the_calls_for_one_thread_match_the_description(
     vendor: MiraklSandbox, client: MiraklMarketplace, seen: list[httpx.Response], contract: Contract
 ) -> None:
     thread_id = vendor.thread({"body": "hello"}, order_id=vendor.order())
-    thread = client.thread(thread_id)
-    assert thread is not None
+    (thread,) = client.thread(thread_id).threads
     buyer = [each for each in thread.participants if each.kind == "CUSTOMER"]
     assert isinstance(client.reply(thread_id, "Bonjour é", [*buyer, Participant("OPERATOR", None)]), Posted)
-    assert client.thread(thread_id) is not None
+    assert client.thread(thread_id).threads
     assert [contract.check(response) for response in seen] == ["M10", "M12", "M10"]
 
 

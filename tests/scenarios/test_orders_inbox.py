@@ -34,8 +34,7 @@ def thread(fulfillment: RunningFulfillment, **message: object) -> str:
 
 def written(fulfillment: RunningFulfillment, thread_id: str) -> list[str]:
     """The bodies of the shop's messages at the marketplace."""
-    found = fulfillment.marketplace.thread(thread_id)
-    assert found is not None
+    (found,) = fulfillment.marketplace.thread(thread_id).threads
     return [message.body for message in found.messages if message.sender_type == "SHOP_USER"]
 
 
@@ -116,6 +115,24 @@ def test_another_text_under_the_same_id_is_refused(fulfillment: RunningFulfillme
         reply(fulfillment, made, "Something else", ident)
     with pytest.raises(NotFound):
         reply(fulfillment, "no-such-thread")
+
+
+def test_a_reply_that_may_be_among_unreadable_messages_is_not_sent_again(
+    fulfillment: RunningFulfillment,
+) -> None:
+    (order,) = fulfillment.waiting()
+    garbled = {"messages": [{"id": "m-1", "body": {"text": "?"}}]}
+    made = fulfillment.market.thread({"body": "Where is it?"}, order_id=order, overrides=garbled)
+    fulfillment.fire(MESSAGES)
+    reply(fulfillment, made)
+    fulfillment.disturb("market", {"kind": "lost_answer", **REPLY, "times": 1})
+    fulfillment.fire(MESSAGES)
+    fulfillment.disturb("market")
+    for _ in range(3):
+        fulfillment.advance(900)
+        fulfillment.fire(MESSAGES)
+    assert fulfillment.marketplace.thread(made).problems
+    assert len(fulfillment.market.calls("M12")) == 1
 
 
 @pytest.mark.parametrize("fault", TAKEN, ids=lambda fault: str(fault["kind"]))

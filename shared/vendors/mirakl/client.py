@@ -22,7 +22,6 @@ from shared.fulfillment.ports import (
     Participant,
     Posted,
     Refused,
-    Thread,
     ThreadPage,
     Tracking,
     Unclear,
@@ -202,17 +201,17 @@ class MiraklMarketplace:
             query = {"page_token": token}
         raise VendorUnavailable(f"Mirakl lists more than {_MOST_PAGES} pages of the inbox")
 
-    def thread(self, thread_id: str) -> Thread | None:
-        """M10. Raises VendorUnavailable for a thread that cannot be read, too; its malformed messages are left out."""
+    def thread(self, thread_id: str) -> ThreadPage:
+        """M10. Raises VendorUnavailable for a thread that cannot be read, too; its malformed messages are problems."""
         if not _is_id(thread_id):
-            return None
+            return ThreadPage([])
         read = self._read_if_there(f"{_THREADS}/{quote(thread_id, safe='')}", self._shop, OneThread)
         if isinstance(read, Refused):
-            return None
+            return ThreadPage([])
         page = thread_page([read.root], self._clock())
         if not page.threads:
             raise VendorUnavailable(f"Mirakl's thread {page.problems[0].problem}", REFUSED_WAIT)
-        return page.threads[0]
+        return page
 
     def reply(
         self, thread_id: str, body: str, to: Sequence[Participant]
