@@ -138,8 +138,10 @@ class SupabaseOrderReports(SupabaseCalls):
     def refuse_order(self, order_id: str, by: str, note: str) -> Json:
         return self._decide("refuse_order", order_id, by, note)
 
-    def set_parcels(self, order_id: str, parcels: int, by: str, note: str) -> Json:
-        return self._decide("set_parcels", order_id, by, note, p_parcels=parcels)
+    def set_parcels(
+        self, order_id: str, parcels: int, by: str, note: str, decisions: int | None = None
+    ) -> Json:
+        return self._decide("set_parcels", order_id, by, note, p_parcels=parcels, p_decision_count=decisions)
 
     def relabel_order(self, order_id: str, by: str, note: str) -> Json:
         return self._decide("relabel_order", order_id, by, note)

@@ -253,8 +253,9 @@ class SupabaseOrderStore(SupabaseMessageStore, SupabaseOrderReports):
         }
         self._call("store_carrier_shipment", p_backend=backend, p_shipment=shipment)
 
-    def shipments_to_scan(self, limit: int) -> Sequence[ShipmentFacts]:
-        return [shipment_of(row) for row in self._rpc.call("shipments_to_scan", {"p_limit": limit})]
+    def shipments_to_scan(self, limit: int, after: str | None = None) -> Sequence[ShipmentFacts]:
+        rows = self._rpc.call("shipments_to_scan", {"p_limit": limit, "p_after": after})
+        return [shipment_of(row) for row in rows]
 
     def note_scanned(self, shipment_id: str) -> None:
         self._call("note_scanned", p_shipment=shipment_id)

@@ -108,7 +108,11 @@ class LabelPurchase:
     ) -> None:
         """Handles an order's current parcel, then its further ones as long as each gets its label."""
         if shown and step in BUYING:
-            order = self._distributed(run, order, shown)
+            distributed = self._distributed(run, order, shown)
+            if distributed is None:
+                run.counts["skipped"] += 1
+                return
+            order = distributed
         self._handle(run, order, step, shown)
         while order.parcel < order.parcels and run.may_go_on():
             (now,) = self.store.orders_by_id([order.order_id])
@@ -117,15 +121,15 @@ class LabelPurchase:
             order = now
             self._handle(run, order, LabelStep.BUY, shown)
 
-    def _distributed(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> KnownOrder:
-        """By rule, an order that one parcel cannot carry gets the fewest that can."""
+    def _distributed(self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder) -> KnownOrder | None:
+        """By rule, an order that one parcel cannot carry gets the fewest that can. None: it changed meanwhile."""
         needed = fewest(pieces_of(order, shown), self.terms.default_size, self.terms.most_parcels)
         if isinstance(needed, str) or needed <= order.parcels or order.tracking_numbers:
             return order
         try:
-            self.store.set_parcels(order.order_id, needed, run.stage, BY_RULE)
+            self.store.set_parcels(order.order_id, needed, run.stage, BY_RULE, order.decisions)
         except Conflict:
-            return order  # another run has asked for a label meanwhile
+            return None  # another run has asked for a label, or a person has decided
         return replace(order, parcels=needed, decisions=order.decisions + 1)
 
     def _handle(

@@ -78,8 +78,8 @@ class MessageSync:
             if not run.may_go_on():
                 run.counts["left"] += 1  # pages are unread: the cursor stays, and the next cycle starts there
                 return
-        if newest:  # a message dated in the future must not hide those written until then
-            self.store.move_cursor(CURSOR, min(newest, self.clock()))
+        if newest:
+            self.store.move_cursor(CURSOR, newest)
 
     def _keep_unreadable(self, run: StageRun, problems: Sequence[Malformed]) -> None:
         if problems:

@@ -106,11 +106,10 @@ class OutsideCheck:
 
     def _look_at_marketplace(self, run: StageRun) -> None:
         began = self.clock()
-        if (
-            self.store.read_cursor(CURSOR) is None
-        ):  # a first look that fails must not hide what closes until the next
-            self.store.move_cursor(CURSOR, began)
-        since = self.store.read_cursor(CURSOR) or began
+        since = self.store.read_cursor(CURSOR)
+        if since is None:  # noted now: a first look that fails must not hide what closes until the next one
+            since = began
+            self.store.move_cursor(CURSOR, since)
         is_open: set[str] = set()
         newest = since
         for page in self.marketplace.listed(OPEN):
@@ -128,7 +127,7 @@ class OutsideCheck:
                 self._note(run, "marketplace", began, complete=False)
                 return
         self._look_for_missing(run, is_open)
-        self.store.move_cursor(CURSOR, min(newest, began))  # one dated in the future must not hide the others
+        self.store.move_cursor(CURSOR, newest)
         self._note(run, "marketplace", began, complete=run.may_go_on())
 
     def _compare(self, run: StageRun, orders: Sequence[MarketplaceOrder]) -> None:
@@ -140,9 +139,8 @@ class OutsideCheck:
         ids = [order.order_id for order in orders]
         known = self.store.orders_by_id(ids)
         shown = {order.order_id: order for order in orders}
-        while follow_all(
-            self.store, known, shown, run
-        ):  # one shipped before we saw it is accepted, then shipped
+        # one that was shipped before we saw it is accepted first, then shipped
+        while follow_all(self.store, known, shown, run):
             known = self.store.orders_by_id(ids)
         self.store.end_findings(Kind.NOT_AT_MARKETPLACE, ids)
         self._look_at_ended(run, known)
@@ -244,24 +242,25 @@ class OutsideCheck:
         if isinstance(found, Bought):
             self.store.store_carrier_shipment(carrier.name, found)
             run.counts["labels_read"] += 1
-        elif not isinstance(
-            found, Unknown
-        ):  # a shipment that is gone meanwhile is no longer listed the next time
+        elif not isinstance(found, Unknown):  # one that is gone meanwhile is no longer listed the next time
             look.problems.append(f"{carrier.name}: {found.message}")
             return False
         return True
 
     def _look_for_scans(self, run: StageRun) -> None:
-        for shipment in self.store.shipments_to_scan(GROUP):
-            carrier = self.carriers.of(shipment.backend)
-            if not carrier or not shipment.tracking_number or not run.may_go_on():
-                continue
-            seen = wait_and_call(run, partial(carrier.progress, shipment.tracking_number))
-            if isinstance(seen, NotSent):
-                return
-            if isinstance(seen, Progress) and seen.handed_over:
-                self.store.note_scanned(shipment.id)
-                run.counts["scanned"] += 1
+        after: str | None = None
+        while run.may_go_on() and (group := self.store.shipments_to_scan(GROUP, after)):
+            after = group[-1].id
+            for shipment in group:
+                carrier = self.carriers.of(shipment.backend)
+                if not carrier or not shipment.tracking_number or not run.may_go_on():
+                    continue
+                seen = wait_and_call(run, partial(carrier.progress, shipment.tracking_number))
+                if isinstance(seen, NotSent):
+                    return
+                if isinstance(seen, Progress) and seen.handed_over:
+                    self.store.note_scanned(shipment.id)
+                    run.counts["scanned"] += 1
 
     def _note(self, run: StageRun, source: str, began: datetime, *, complete: bool, **result: Any) -> None:  # noqa: ANN401 - JSON
         counted = {name: run.counts[name] for name in ("listed", "taken_in") if source == "marketplace"}

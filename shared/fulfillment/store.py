@@ -83,7 +83,9 @@ class FindingStore(Protocol):
 
 
 class OrderStore(FindingStore, Protocol):
-    def set_parcels(self, order_id: str, parcels: int, by: str, note: str) -> Json:
+    def set_parcels(
+        self, order_id: str, parcels: int, by: str, note: str, decisions: int | None = None
+    ) -> Json:
         """So many parcels, each with a label of its own. Raises Conflict once a label is asked for."""
         ...
 
@@ -213,7 +215,7 @@ class MessageStore(FindingStore, Protocol):
     def read_cursor(self, name: str) -> datetime | None: ...
 
     def move_cursor(self, name: str, value: datetime) -> None:
-        """A cursor never goes back."""
+        """A cursor never goes back, and never into the future: what is dated there must not hide the rest."""
         ...
 
     def files_to_fetch(self, limit: int) -> Sequence[str]:
@@ -302,8 +304,8 @@ class OutsideStore(OrderStore, Protocol):
 
     def store_carrier_shipment(self, backend: str, bought: Bought) -> None: ...
 
-    def shipments_to_scan(self, limit: int) -> Sequence[ShipmentFacts]:
-        """Labels of orders that wait to be shipped, and that the carrier was not seen to have."""
+    def shipments_to_scan(self, limit: int, after: str | None = None) -> Sequence[ShipmentFacts]:
+        """Labels of orders that wait to be shipped, and that the carrier was not seen to have; those after `after`."""
         ...
 
     def note_scanned(self, shipment_id: str) -> None: ...

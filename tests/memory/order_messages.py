@@ -86,6 +86,7 @@ class InMemoryMessages(InMemoryLabels):
         return self.cursors.get(name)
 
     def move_cursor(self, name: str, value: datetime) -> None:
+        value = min(value, self.clock())
         self.cursors[name] = max(value, self.cursors.get(name, value))
 
     # --- files

@@ -36,7 +36,7 @@ class InMemoryOutside(InMemoryMessages):
     carrier: dict[tuple[str, str], CarrierRow] = field(default_factory=dict)
 
     def note_outside_check(self, source: str, began_at: datetime, *, complete: bool, result: Json) -> None:
-        self.looks.append(LookRow(source, began_at, complete, result))
+        self.looks.append(LookRow(source, min(began_at, self.clock()), complete, result))
 
     def last_complete_look(self, source: str) -> datetime | None:
         return max(
@@ -181,7 +181,7 @@ class InMemoryOutside(InMemoryMessages):
 
     # --- scans
 
-    def shipments_to_scan(self, limit: int) -> Sequence[ShipmentFacts]:
+    def shipments_to_scan(self, limit: int, after: str | None = None) -> Sequence[ShipmentFacts]:
         waiting = [
             (shipment.bought_at, shipment.id, shipment)
             for order, shipment in self._all()
@@ -190,7 +190,9 @@ class InMemoryOutside(InMemoryMessages):
             and shipment.state == "bought"
             and shipment.scanned_at is None
         ]
-        return [each[2].facts() for each in sorted(waiting, key=lambda each: each[:2])[:limit]]
+        found = [each[2].facts() for each in sorted(waiting, key=lambda each: each[:2])]
+        first = next((at + 1 for at, facts in enumerate(found) if facts.id == after), 0)
+        return found[first : first + limit]
 
     def note_scanned(self, shipment_id: str) -> None:
         for _, shipment in self._all():

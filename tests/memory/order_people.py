@@ -1,6 +1,7 @@
 """People's decisions about orders of the in-memory order store."""
 
 from dataclasses import asdict
+from datetime import timedelta
 
 from shared.errors import Conflict
 from shared.fulfillment.findings import Kind
@@ -83,8 +84,12 @@ class InMemoryDecisions(InMemoryOrderStore):
         self._move(order, S.PENDING_ACCEPTANCE, note, by)
         return self._report(order)
 
-    def set_parcels(self, order_id: str, parcels: int, by: str, note: str) -> Json:
+    def set_parcels(
+        self, order_id: str, parcels: int, by: str, note: str, decisions: int | None = None
+    ) -> Json:
         order = self._order(order_id)
+        if decisions not in (None, order.decisions):
+            raise Conflict(f"a person has decided about order {order_id} meanwhile")
         if order.parcels == parcels and order.state is not S.LABEL_FAILED:
             return self._report(order)
         if order.state not in (S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED, S.ACCEPTED, S.LABEL_FAILED):
@@ -107,6 +112,15 @@ class InMemoryDecisions(InMemoryOrderStore):
             S.TRACKING_FAILED,
         ):
             raise Conflict(f"order {order_id} is {order.state}: it gets no other label")
+        since = self.clock() - timedelta(hours=1)
+        if any(
+            not each.wanted
+            and each.message == note
+            and each.not_needed_since
+            and each.not_needed_since > since
+            for each in order.shipments
+        ):
+            return self._report(order)
         if any(_is_asked_for(each) and each.state != "bought" for each in order.shipments):
             raise Conflict(f"order {order_id} has a label of unknown outcome: wait for it, or say not-sold")
         bought = [each for each in order.shipments if each.live and each.state == "bought"]
@@ -114,7 +128,7 @@ class InMemoryDecisions(InMemoryOrderStore):
             each.wanted, each.message, each.not_needed_since = False, note, self.clock()
             each.touched = self.clock()
         if not bought:
-            self._repeated(order, by, note, f"order {order_id} has no label that could be replaced")
+            raise Conflict(f"order {order_id} has no label that could be replaced")
         self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
         if order.state is S.LABEL_UNKNOWN:
             self._move(order, S.LABEL_FAILED, note, by)

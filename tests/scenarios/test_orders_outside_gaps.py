@@ -202,6 +202,19 @@ def test_an_order_closed_as_unreadable_does_not_hide_the_next_time(fulfillment: 
         assert fulfillment.look_outside()["verdict"] == "balanced"
 
 
+def test_a_look_by_a_clock_that_is_ahead_does_not_stand_for_the_year(fulfillment: RunningFulfillment) -> None:
+    def ahead() -> datetime:
+        return fulfillment.clock.now + timedelta(days=365)
+
+    fulfillment.fire(RECONCILE, clock=ahead)
+    fulfillment.advance(2 * A_DAY)
+    assert fulfillment.store.reconcile_orders(None)["verdict"] == "unverified"
+    fulfillment.post.plant(fulfillment.backend, request_id="stranger-1")
+    fulfillment.advance(60)
+    fulfillment.fire(RECONCILE)
+    assert fulfillment.store.reconcile_orders(None)["verdict"] == "unbalanced"
+
+
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 def test_a_day_beyond_the_calendar_is_refused(deployed: Start, day: str) -> None:
     assert deployed("reconcile_orders").post("/", json={"day": day}).status_code == 422

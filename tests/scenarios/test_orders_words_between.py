@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict
-from shared.fulfillment import track
+from shared.fulfillment import reconcile, track
 from shared.fulfillment.carrier import Bought, LabelRequest
 from shared.fulfillment.parcels import MOST_PIECES, ParcelSize, parcels_of
 from shared.fulfillment.ports import Address, Cause, NotSent, Refused, Unclear
 from tests.canada_post_support import SHIPMENTS
-from tests.orders_support import ACCEPT, LABEL, TRACK, RunningFulfillment
+from tests.orders_support import ACCEPT, LABEL, RECONCILE, TRACK, RunningFulfillment
 from tests.scenarios.test_orders_facts import change, line, parcels, size
 
 OWN = "1 Own Street"
@@ -269,3 +269,37 @@ def test_a_refund_of_one_label_is_none_of_another_whose_refund_was_refused(
     fulfillment.store.note_undone(order, "disputed", "ana", "given up")
     assert sorted(state for _, state, _ in parcels(fulfillment, order)) == ["disputed", "refunded"]
     assert fulfillment.findings() == {}
+
+
+def test_a_repeated_relabel_buys_no_third_label(fulfillment: RunningFulfillment) -> None:
+    (order,) = fulfillment.labelled()
+    fulfillment.store.relabel_order(order, "ana", "damaged")
+    fulfillment.fire(LABEL)
+    fulfillment.store.relabel_order(order, "ana", "damaged")  # its answer was lost
+    fulfillment.fire(LABEL)
+    assert fulfillment.sold(order) == 2
+
+
+def test_a_person_s_parcels_come_before_the_rule_s(fulfillment: RunningFulfillment) -> None:
+    size(fulfillment, "ANVIL", 20)
+    fulfillment.most_parcels(3)
+    (order,) = fulfillment.accepted(1, lines=[{"sku": "ANVIL"}, {"sku": "ANVIL"}, {"sku": "NAIL"}])
+    before_next(
+        fulfillment, "set_parcels", lambda: fulfillment.store.set_parcels(order, 3, "ana", "three boxes")
+    )
+    fulfillment.fire(LABEL)
+    assert fulfillment.sold(order) == 0
+    fulfillment.fire(LABEL)
+    assert fulfillment.sold(order) == 3
+
+
+def test_parcels_without_a_scan_do_not_keep_later_ones_from_being_looked_at(
+    fulfillment: RunningFulfillment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "GROUP", 1)
+    fulfillment.check_terms = replace(fulfillment.check_terms, looks_for_scans=True)
+    fulfillment.labelled()
+    fulfillment.advance(5)
+    (later,) = fulfillment.labelled()
+    fulfillment.post.change(fulfillment.status(later)["shipment"]["shipment_id"], scanned=True)
+    assert fulfillment.fire(RECONCILE)["scanned"] == 1

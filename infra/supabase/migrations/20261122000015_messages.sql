@@ -69,7 +69,7 @@ return jsonb_build_object('value', (select value from cursors where name = p_nam
 create function move_cursor(p_name text, p_value timestamptz, p_now timestamptz default clock_timestamp()) returns void
 language sql set search_path = public, pg_temp
 begin atomic
-    insert into cursors as c (name, value, updated_at) values (p_name, p_value, p_now)
+    insert into cursors as c (name, value, updated_at) values (p_name, least(p_value, p_now), p_now)
     on conflict (name) do update set value = excluded.value, updated_at = p_now where c.value < excluded.value;
 end;
 

@@ -100,6 +100,14 @@ begin
 end
 $$;
 
+-- Whether a label that the order still needs was asked for at the carrier, and is in one of these states.
+create function is_asked_for(p_order_id text, p_states shipment_state[]) returns boolean
+language sql stable set search_path = public, pg_temp
+return exists (
+    select from shipments
+    where order_id = p_order_id and wanted and state = any (p_states) and (state <> 'requested' or called_at is not null)
+);
+
 -- An address of a person's own, used for the label instead of the marketplace's, which is kept; null takes the marketplace's
 -- again. An order whose label failed is tried again with it. Raises PT404, and PT409 for an order that has ended.
 create function override_address(
@@ -129,10 +137,7 @@ begin
         decision_count = decision_count + 1, updated_at = p_now
     where order_id = p_order_id
     returning * into one;
-    if exists (
-        select from shipments where order_id = p_order_id and wanted
-            and (state in ('unknown', 'bought') or (state = 'requested' and called_at is not null))
-    ) then
+    if is_asked_for(p_order_id, '{requested,unknown,bought}') then
         perform add_finding(
             'address_changed', p_order_id, p_order_id, format(
                 'a person''s own address was given after a label was asked for: relabel it%s',
@@ -178,15 +183,18 @@ begin
         raise exception 'order % is %: it gets no other label', p_order_id, one.state using errcode = 'PT409';
     end if;
     if exists (
-        select from shipments where order_id = p_order_id and wanted
-            and (state = 'unknown' or (state = 'requested' and called_at is not null))
+        select from shipments
+        where order_id = p_order_id and not wanted and message = p_note and not_needed_since > p_now - interval '1 hour'
     ) then
+        return order_report(one, p_now); -- a repeated call, perhaps after the new label was bought
+    end if;
+    if is_asked_for(p_order_id, '{requested,unknown}') then
         raise exception 'order % has a label of unknown outcome: wait for it, or say not-sold', p_order_id
             using errcode = 'PT409';
     end if;
     update shipments set wanted = false, not_needed_since = p_now, message = p_note, updated_at = p_now
     where order_id = p_order_id and wanted and state = 'bought';
-    if not found and (one.stage is distinct from p_by or one.reason is distinct from p_note) then
+    if not found then
         raise exception 'order % has no label that could be replaced', p_order_id using errcode = 'PT409';
     end if;
     perform close_findings_by(p_order_id, '{address_changed}', p_by, p_note, p_now);
@@ -199,24 +207,25 @@ end
 $$;
 
 -- The order goes in so many parcels, each with a label of its own: by a stage's rule, or by a person's word, which tries a failed
--- label again. Raises PT404, and PT409 once a label is asked for.
+-- label again. Raises PT404, and PT409 once a label is asked for, or when there were other decisions than the rule knows.
 create function set_parcels(
-    p_order_id text, p_parcels integer, p_by text, p_note text, p_now timestamptz default clock_timestamp()
+    p_order_id text, p_parcels integer, p_by text, p_note text, p_decision_count integer default null,
+    p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := locked_order(p_order_id);
 begin
+    if one.decision_count <> coalesce(p_decision_count, one.decision_count) then
+        raise exception 'a person has decided about order % meanwhile', p_order_id using errcode = 'PT409';
+    end if;
     if one.parcels = p_parcels and one.state <> 'label_failed' then
         return order_report(one, p_now);
     end if;
     if one.state not in ('pending_acceptance', 'acceptance_failed', 'accepted', 'label_failed') then
         raise exception 'order % is %: its parcels are settled', p_order_id, one.state using errcode = 'PT409';
     end if;
-    if exists (
-        select from shipments where order_id = p_order_id and wanted
-            and (state in ('unknown', 'bought') or (state = 'requested' and called_at is not null))
-    ) then
+    if is_asked_for(p_order_id, '{requested,unknown,bought}') then
         raise exception 'order % has a label: relabel it first', p_order_id using errcode = 'PT409';
     end if;
     perform close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);

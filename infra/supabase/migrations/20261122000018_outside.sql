@@ -7,7 +7,7 @@ create function note_outside_check(
 language sql set search_path = public, pg_temp
 begin atomic
     insert into outside_checks (source, began_at, ended_at, complete, result)
-    values (p_source, p_began_at, p_now, p_complete, p_result);
+    values (p_source, least(p_began_at, p_now), p_now, p_complete, p_result); -- another machine's clock may be ahead
 end;
 
 -- When a complete look at `p_source` began last, as {value}; null for never.
@@ -192,14 +192,19 @@ begin
 end
 $$;
 
--- Labels on the shelf that the carrier was not seen to have, of orders that wait to be shipped, the oldest first.
-create function shipments_to_scan(p_limit integer) returns jsonb
+-- Labels on the shelf that the carrier was not seen to have, of orders that wait to be shipped, the oldest first; those that follow
+-- `p_after`.
+create function shipments_to_scan(p_limit integer, p_after uuid default null) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
     select coalesce(jsonb_agg(to_jsonb(s) order by s.bought_at, s.id), '[]')
     from (
         select s.* from orders as o inner join shipments as s using (order_id)
         where o.state = 'label_created' and s.wanted and s.state = 'bought' and s.scanned_at is null
+            and (
+                p_after is null
+                or (s.bought_at, s.id) > (select a.bought_at, a.id from shipments as a where a.id = p_after)
+            )
         order by s.bought_at, s.id limit p_limit
     ) as s
 );
