@@ -54,11 +54,13 @@ def test_a_message_that_can_be_read_ends_its_finding(store: Store) -> None:
     assert open_findings(store) == []
 
 
-def test_a_cursor_never_goes_back(store: Store) -> None:
+def test_a_cursor_goes_neither_back_nor_into_the_future(store: Store) -> None:
     assert store.read_cursor("threads") is None
-    for minutes in (5, 9, 7):
+    for minutes in (-9, -5, -7):
         store.move_cursor("threads", NOON + timedelta(minutes=minutes))
-    assert store.read_cursor("threads") == NOON + timedelta(minutes=9)
+    assert store.read_cursor("threads") == NOON - timedelta(minutes=5)
+    store.move_cursor("threads", NOON + timedelta(days=365))
+    assert store.read_cursor("threads") == NOON
     assert store.read_cursor("other") is None
 
 

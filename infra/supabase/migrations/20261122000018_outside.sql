@@ -192,8 +192,8 @@ begin
 end
 $$;
 
--- Labels on the shelf that the carrier was not seen to have, of orders that wait to be shipped, the oldest first; those that follow
--- `p_after`.
+-- Labels on the shelf that the carrier was not seen to have, of orders that wait to be shipped, the oldest first,
+-- after `p_after`.
 create function shipments_to_scan(p_limit integer, p_after uuid default null) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
