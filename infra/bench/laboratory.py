@@ -16,7 +16,8 @@ from infra.local.local_stack import LocalStack
 from shared import settings
 from shared.clock import system_clock
 from shared.cloud.bigquery import BigQuerySource
-from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
+from shared.cloud.record_desk import StoreTimes
+from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from shared.cloud.tasks import CloudTasksQueue, QueueAddress
 from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator

@@ -1,13 +1,13 @@
-"""The store of enrichment: each method is one SQL function of `infra/supabase/migrations`."""
+"""The store of enrichment: each method is one SQL function of `infra/supabase/migrations`.
+
+`record_desk` holds the calls of people and reports.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from shared.clock import Clock
-from shared.cloud.supabase import SupabaseRpc
+from shared.cloud.record_desk import SupabaseRecordDesk
 from shared.enrichment.ports import ErrorCategory, FinishedRow, JsonObject
 from shared.enrichment.store import (
     Begun,
@@ -28,41 +28,8 @@ LEDGER_LIMIT = 2000
 """Completed rows that one run hands to the source's ledger."""
 
 
-@dataclass(frozen=True)
-class StoreTimes:
-    """All in seconds; see the settings of the same names. `due` is by task priority."""
-
-    lease: float
-    grace: float
-    patience: float
-    claim: float
-    due_high: float
-    due_medium: float
-    due_low: float
-
-    @property
-    def due(self) -> dict[str, float]:
-        return {"high": self.due_high, "medium": self.due_medium, "low": self.due_low}
-
-
-class SupabaseRecordStore:
-    """Implements every store of `shared.enrichment.store`.
-
-    `clock` moves the database's time in simulations; without one the database's own clock rules, which all share.
-    """
-
-    def __init__(
-        self, rpc: SupabaseRpc, times: StoreTimes, *, max_attempts: int, clock: Clock | None = None
-    ) -> None:
-        self._rpc = rpc
-        self._times = times
-        self._max_attempts = max_attempts
-        self._clock = clock
-
-    def _call(self, function: str, **arguments: Any) -> Any:  # noqa: ANN401 - JSON in and out
-        if self._clock is not None:
-            arguments["p_now"] = self._clock().isoformat()
-        return self._rpc.call(function, arguments)
+class SupabaseRecordStore(SupabaseRecordDesk):
+    """Implements every store of `shared.enrichment.store`."""
 
     # --- orchestrate
 
@@ -323,61 +290,6 @@ class SupabaseRecordStore:
         """The numbers that alerts and the dashboard use."""
         figures: Json = self._call("enrichment_figures")
         return figures
-
-    # --- people
-
-    def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]:
-        tasks: list[Json] = self._call("pending_manual_tasks", p_limit=limit, p_priority=priority)
-        return tasks
-
-    def claim_manual_task(self, task_id: UUID, assignee: str) -> Json:
-        return self._manual("claim", task_id, assignee, p_claim_seconds=self._times.claim)
-
-    def release_manual_task(self, task_id: UUID, assignee: str, note: str | None) -> Json:
-        return self._manual("release", task_id, assignee, p_note=note)
-
-    def complete_manual_task(
-        self, task_id: UUID, assignee: str, fields: JsonObject, manufacturer_key: str | None, note: str | None
-    ) -> Json:
-        return self._manual(
-            "complete", task_id, assignee, p_fields=fields, p_manufacturer_key=manufacturer_key, p_note=note
-        )
-
-    def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json:
-        return self._manual("fail", task_id, assignee, p_note=note)
-
-    def redrive_dead_letters(
-        self, batch_id: str, redrive_id: str, *, cause: ErrorCategory | None, limit: int, daily_limit: int
-    ) -> Json:
-        redriven: Json = self._call(
-            "redrive_dead_letters",
-            p_batch_id=batch_id,
-            p_redrive_id=redrive_id,
-            p_cause=cause,
-            p_limit=limit,
-            p_daily_limit=daily_limit,
-        )
-        return redriven
-
-    def _manual(self, action: str, task_id: UUID, assignee: str, **arguments: Any) -> Json:  # noqa: ANN401 - JSON
-        task: Json = self._call(
-            f"{action}_manual_task", p_task_id=str(task_id), p_assignee=assignee, **arguments
-        )
-        return task
-
-    # --- reports
-
-    def batch_status(self, batch_id: str) -> Json:
-        status: Json = self._call("batch_status", p_batch_id=batch_id)
-        return status
-
-    def reconcile(self, batch_id: str | None, day: date | None) -> Json:
-        sides: Json = self._rpc.call("reconcile", {"p_batch_id": batch_id, "p_day": day and day.isoformat()})
-        return sides
-
-    def recent_products(self, batch_id: str, limit: int) -> list[Json]:
-        products: list[Json] = self._rpc.call("recent_products", {"p_batch_id": batch_id, "p_limit": limit})
-        return products
 
 
 def _moment(text: str) -> datetime:

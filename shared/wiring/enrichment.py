@@ -34,7 +34,8 @@ def record_store(
     desk: settings.DeskSettings,
     config: WorkflowConfig,
 ) -> "SupabaseRecordStore":
-    from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
+    from shared.cloud.record_desk import StoreTimes
+    from shared.cloud.record_store import SupabaseRecordStore
 
     times = StoreTimes(
         lease=delivery.lease,

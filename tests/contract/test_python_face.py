@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 import shared.workflow as face
-from shared.cloud.record_store import StoreTimes, SupabaseRecordStore
+from shared.cloud.record_desk import StoreTimes
+from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.enrichment.routing.policy_file import load_policy
