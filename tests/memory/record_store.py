@@ -10,7 +10,7 @@ from shared.enrichment.ports import ErrorCategory, JsonObject
 from shared.enrichment.store import Claim, ClaimOutcome, Handover, Json, SweepCandidate
 from shared.errors import NotFound
 from tests.memory.record_opening import TIMES, InMemoryOpening
-from tests.memory.rows import Manual, Task
+from tests.memory.rows import Manual, Record, Task
 
 __all__ = ["TIMES", "InMemoryRecordStore"]
 
