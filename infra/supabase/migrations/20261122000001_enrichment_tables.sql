@@ -103,6 +103,7 @@ create table automation_tasks (
     id uuid primary key default gen_random_uuid(),
     batch_id text not null references batches (id),
     decision_id uuid not null unique references decisions (id),
+    redrives uuid references automation_tasks (id), -- the dead letter that a redrive gave back to automation
     record_key text not null references records (record_key),
     pn text not null,
     manufacturer text,
