@@ -114,6 +114,11 @@ class Redriven(Answer):
     daily_limit_reached: bool
 
 
+class Again(Answer):
+    record_key: str
+    contents: int
+
+
 class Configuration(Answer):
     workflow: dict[str, Any]
     settings: dict[str, Any]

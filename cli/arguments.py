@@ -96,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
             commands, "redrive", "give a batch's dead letters that nobody has claimed back to automation"
         )
     )
+    _again(_command(commands, "again", "have a settled record taken again"))
     _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
     add_order_commands(partial(_command, commands))
     return top
@@ -278,6 +279,15 @@ def _redrive(redrive: argparse.ArgumentParser) -> None:
         type=batch_id,
         help="name of the batch that takes them (default: a new one)",
     )
+
+
+def _again(again: argparse.ArgumentParser) -> None:
+    again.add_argument("pn", metavar="PN", type=text, help="the part number")
+    again.add_argument("--manufacturer", type=text, help="as in the source (default: a record without one)")
+    again.add_argument(
+        "--as", metavar="NAME", dest="assignee", type=person, required=True, help="who you are"
+    )
+    again.add_argument("--note", type=text, required=True, help="why")
 
 
 def _schedule(schedule: argparse.ArgumentParser) -> None:

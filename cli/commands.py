@@ -5,6 +5,7 @@ from argparse import ArgumentTypeError, Namespace
 from typing import Any
 
 from cli.answers import (
+    Again,
     BatchStatus,
     Configuration,
     DryRun,
@@ -20,6 +21,7 @@ from cli.failures import NoAnswer, WrongUsage
 from cli.schedule import as_json, change_schedule, local_scheduler
 from cli.values import once
 from cli.views import (
+    show_again,
     show_batch,
     show_configuration,
     show_dry_run,
@@ -99,6 +101,14 @@ class RecordCommands(Commands):
         )
         redriven = parsed(Redriven, answer)
         return self.finish(answer, lambda: show_redriven(self.screen, redriven))
+
+    def again(self, given: Namespace) -> int:
+        request = {"pn": given.pn, "by": given.assignee, "note": given.note}
+        answer = self.functions.again(
+            request | ({"manufacturer": given.manufacturer} if given.manufacturer else {})
+        )
+        again = parsed(Again, answer)
+        return self.finish(answer, lambda: show_again(self.screen, again))
 
     def schedule(self, given: Namespace) -> int:
         jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))

@@ -74,6 +74,9 @@ class Functions:
         """Repeatable: the redrive's own batch id is always sent."""
         return self.post(f"/batches/{quote(batch_id, safe='')}/redrive", request, repeatable=True)
 
+    def again(self, request: Mapping[str, Any]) -> Json:
+        return self.post("/records/again", request, repeatable=True)
+
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
         return self._client(Function.WORKFLOW).answer(self._reading(path, query))
 

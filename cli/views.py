@@ -5,7 +5,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from cli.answers import BatchStatus, Configuration, DryRun, Equation, ManualTask, Pending, Redriven, RunReport
+from cli.answers import (
+    Again,
+    BatchStatus,
+    Configuration,
+    DryRun,
+    Equation,
+    ManualTask,
+    Pending,
+    Redriven,
+    RunReport,
+)
 from cli.screen import Screen, shown
 from shared.cloud.scheduler import ScheduledJob
 
@@ -169,6 +179,10 @@ def show_redriven(screen: Screen, redriven: Redriven) -> None:
     if redriven.left:
         why = "the day's quota is spent" if redriven.daily_limit_reached else "a further call takes more"
         screen.line(f"  {redriven.left} are left: {why}")
+
+
+def show_again(screen: Screen, again: Again) -> None:
+    screen.line(f"{screen.symbol('done')} {shown(again.record_key)} has its turn: the next run takes it")
 
 
 def _list(screen: Screen, tasks: Sequence[ManualTask]) -> None:

@@ -150,7 +150,7 @@ class SourceSettings(Settings):
     ledger_table: Table | None = Field(
         None,
         alias="BIGQUERY_LEDGER_TABLE",
-        description="the table of finished rows, created on first use",
+        description="the table of rows that were taken, created on first use; else `<BIGQUERY_TABLE>_ledger`",
     )
     location: Text | None = Field(
         None, alias="BIGQUERY_LOCATION", description="location of the dataset, such as US"
@@ -257,7 +257,12 @@ class ReprocessSettings(Settings):
         alias="REPROCESS_AFTER_DAYS",
         ge=0,
         le=3650,
-        description="days until an unchanged completed record may be taken again",
+        description="days until an unchanged record that automation completed may be taken again",
+    )
+    share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.2,
+        alias="REPROCESS_SHARE",
+        description="share of a day's tasks for records that were taken before, as long as others wait",
     )
 
 

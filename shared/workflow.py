@@ -11,11 +11,20 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 from shared.clock import Clock, system_clock
-from shared.enrichment.naming import BATCH_ID
-from shared.enrichment.orchestrate import Orchestrator
+from shared.enrichment.naming import BATCH_ID, chosen_batch_id
+from shared.enrichment.orchestrate import Orchestrator, Reprocessing
 from shared.enrichment.ports import RecordSource, TaskQueue
 from shared.enrichment.routing.policy import Policy
 from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
@@ -37,9 +46,6 @@ __all__ = [
 Json = dict[str, Any]
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-
-REPROCESS_AFTER = timedelta(days=30)
-"""Used when the parts are given and this is not."""
 
 
 class WorkflowStore(OpeningStore, DeskStore, ReportStore, Protocol):
@@ -129,7 +135,7 @@ class WorkflowOrchestrator:
                 self._queue,
                 self._config or WorkflowConfig(),
                 self._clock or system_clock,
-                REPROCESS_AFTER if self._reprocess_after is None else self._reprocess_after,
+                self._reprocessing(Reprocessing()),
             )
         wired = wiring.orchestrator()
         return replace(
@@ -139,8 +145,11 @@ class WorkflowOrchestrator:
             queue=self._queue or wired.queue,
             config=self._config or wired.config,
             clock=self._clock or wired.clock,
-            reprocess_after=wired.reprocess_after if self._reprocess_after is None else self._reprocess_after,
+            reprocessing=self._reprocessing(wired.reprocessing),
         )
+
+    def _reprocessing(self, usual: Reprocessing) -> Reprocessing:
+        return usual if self._reprocess_after is None else replace(usual, after=self._reprocess_after)
 
 
 async def run_workflow(
@@ -182,7 +191,7 @@ class RunArguments(BaseModel):
     limit: Annotated[StrictInt, Field(ge=1, le=MOST_RECORDS)]
     priority_threshold: Annotated[StrictFloat, Field(ge=0, le=1)] | None
     force: Route | None
-    batch_id: Annotated[StrictStr, Field(pattern=f"^{BATCH_ID}$")] | None
+    batch_id: Annotated[StrictStr, Field(pattern=f"^{BATCH_ID}$"), AfterValidator(chosen_batch_id)] | None
 
 
 class PendingArguments(BaseModel):

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from shared.enrichment.automate import Delivery, Reply, Worker
-from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator, Report
+from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator, Report, Reprocessing
 from shared.enrichment.ports import JsonObject, LookUp
 from shared.enrichment.routing.policy_file import load_policy
 from shared.enrichment.routing.route import Route
@@ -44,6 +43,7 @@ class Enrichment:
     rows: Sequence[JsonObject] = ()
     config: WorkflowConfig = field(default_factory=WorkflowConfig)
     clock: SettableClock = field(default_factory=SettableClock)
+    reprocessing: Reprocessing = field(default_factory=Reprocessing)
 
     def __post_init__(self) -> None:
         self.source = InMemoryRecordSource(self.rows)
@@ -54,9 +54,7 @@ class Enrichment:
 
     @property
     def orchestrator(self) -> Orchestrator:
-        return Orchestrator(
-            self.source, self.store, self.queue, self.config, self.clock, reprocess_after=timedelta(days=30)
-        )
+        return Orchestrator(self.source, self.store, self.queue, self.config, self.clock, self.reprocessing)
 
     def run(self, batch_id: str = "b", **asked: Any) -> Report:  # noqa: ANN401 - as `order` takes them
         return self.orchestrator.run(order(batch_id, **asked))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -142,7 +142,7 @@ def _open(batch: str, record: Mapping[str, Any]) -> Opened:
         [],
         daily_limit=100_000,
         manual_batch_size=50,
-        completed_after=datetime.now(UTC) - timedelta(days=30),
+        reprocess_after=timedelta(days=30),
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -20,7 +19,7 @@ from shared.cloud.record_desk import StoreTimes
 from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from shared.cloud.tasks import CloudTasksQueue, QueueAddress
-from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator
+from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator, Reprocessing
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.enrichment.routing.policy_file import load_policy
 from shared.workflow_config import WorkflowConfig
@@ -79,7 +78,7 @@ class Laboratory:
             queue=self.queue,
             config=WorkflowConfig(max_daily_tasks=1_000_000),
             clock=system_clock,
-            reprocess_after=timedelta(days=30),
+            reprocessing=Reprocessing(),
         )
 
     def forget(self) -> None:

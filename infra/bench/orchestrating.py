@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -21,8 +21,8 @@ from infra.bench.laboratory import Laboratory, bare_tasks_client, request
 from infra.bench.table import Row, alternately, at_most
 from infra.local.parts import intake_schema
 from infra.local.settings import ROOT
-from shared.cloud.bigquery import FIRST_WINDOW, BigQuerySource
-from shared.enrichment.ports import FinishedRow
+from shared.cloud.bigquery import FIRST_WINDOW, KNOWN, BigQuerySource
+from shared.enrichment.ports import DayShare, NotedRow
 from shared.settings import StoreSettings
 
 ROUNDS = 7
@@ -49,9 +49,7 @@ def paused_queue(lab: Laboratory) -> Iterator[None]:
 
 def measure_few(lab: Laboratory) -> list[Row]:
     source = lab.source()
-    source.remember(
-        [FinishedRow("nothing", datetime.now(UTC))]
-    )  # creates the ledger, which exists in all later runs
+    source.remember([noted("nothing")])  # creates the ledger, which exists in all later runs
     orchestrator = lab.orchestrator(source)
     counts: list[tuple[int, int, int]] = []
 
@@ -125,13 +123,18 @@ def _renamed(arguments: dict[str, Any], batch: str) -> dict[str, Any]:
 
 
 def _read_page(client: bigquery.Client, lab: Laboratory) -> None:
-    names = {"threshold": "FLOAT64", "after_score": "FLOAT64", "after_pn": "STRING", "after_hash": "STRING"}
-    parameters = [
-        bigquery.ScalarQueryParameter(name, kind, 0.0 if name == "threshold" else None)
-        for name, kind in names.items()
-    ]
-    parameters.append(bigquery.ScalarQueryParameter("row_limit", "INT64", FIRST_WINDOW))
-    query = ROWS_SQL.format(table=lab.table, finished=f"SELECT content_hash FROM `{lab.ledger}`")
+    given: dict[str, tuple[str, Any]] = {
+        **dict.fromkeys(("after_pn", "after_hash", "after_turn_hash"), ("STRING", None)),
+        **dict.fromkeys(("fresh_taken", "again_taken"), ("INT64", 0)),
+        "after_turn": ("TIMESTAMP", None),
+        "now": ("TIMESTAMP", datetime.now(UTC)),
+        "threshold": ("FLOAT64", 0.0),
+        "after_score": ("FLOAT64", None),
+        "share": ("FLOAT64", 0.2),
+        "row_limit": ("INT64", FIRST_WINDOW),
+    }
+    parameters = [bigquery.ScalarQueryParameter(name, *value) for name, value in given.items()]
+    query = ROWS_SQL.format(table=lab.table, known=KNOWN.format(ledger=lab.ledger))
     job = client.query(query, job_config=bigquery.QueryJobConfig(query_parameters=parameters))
     next(iter(job.result(page_size=FEW).pages))
 
@@ -173,8 +176,8 @@ def measure_history(lab: Laboratory) -> list[Row]:
     """A run that has to step over what was finished before, beside a first run on the same rows."""
     table = copies(lab, "history", PARTS // 5000)
     fresh, worn = lab.source(table, f"{table}_first_ledger"), lab.source(table, f"{table}_ledger")
-    fresh.remember([FinishedRow("nothing", datetime.now(UTC))])
-    worn.remember([FinishedRow("nothing", datetime.now(UTC))])
+    fresh.remember([noted("nothing")])
+    worn.remember([noted("nothing")])
     remember_best(lab, table, f"{table}_ledger")
 
     def timed(source: BigQuerySource, name: str) -> Callable[[int], float]:
@@ -214,12 +217,17 @@ def remember_best(lab: Laboratory, table: str, ledger: str) -> None:
     """Makes the first rows, in order, look finished."""
     source = lab.source(table, ledger)
     hashes: list[str] = []
-    for page in source.pages(threshold=0, page_size=10_000, finished_after=datetime.now(UTC)):
+    for page in source.pages(threshold=0, page_size=10_000, share=DayShare(datetime.now(UTC), 0)):
         hashes += [row.content_hash for row in page]
         if len(hashes) >= HISTORY:
             break
-    source.remember([FinishedRow(content_hash, datetime.now(UTC)) for content_hash in hashes[:HISTORY]])
+    source.remember([noted(content_hash) for content_hash in hashes[:HISTORY]])
     source.close()
+
+
+def noted(content_hash: str) -> NotedRow:
+    now = datetime.now(UTC)
+    return NotedRow(content_hash, content_hash, True, now + timedelta(days=30), now)
 
 
 def peak_megabytes() -> float:

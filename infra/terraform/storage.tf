@@ -56,10 +56,9 @@ resource "google_artifact_registry_repository" "images" {
 resource "google_bigquery_dataset" "ledger" {
   dataset_id  = "switchyard_ledger"
   location    = var.bigquery_location
-  description = "Content hashes of finished records, so that the intake does not read them again (docs/bigquery.md)"
+  description = "What was taken of the source and when it may be taken again, so that no run reads it before (docs/bigquery.md)"
 
-  # A row has no use once its record may be taken again. It expires two days later.
-  default_partition_expiration_ms = 86400000 * (2 + try(tonumber(var.settings["REPROCESS_AFTER_DAYS"]), 30))
+  # Nothing expires: a row whose note is lost would stand before those that were never taken.
 
   # The ledger only saves work: without a row, the database decides.
   delete_contents_on_destroy = true

@@ -1,4 +1,4 @@
-"""The record source in BigQuery. A ledger of finished rows beside it keeps the cost of skipping them constant."""
+"""The record source in BigQuery. A ledger beside it knows the rows that were taken, so that no run reads them again."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.enrichment.ports import FinishedRow, SourceRow
+from shared.enrichment.ports import DayShare, NotedRow, SourceRow
 from shared.enrichment.routing.record import COLUMNS
 from shared.errors import SettingsInvalid, SourceUnavailable, SwitchyardError
 
@@ -25,35 +25,59 @@ LARGEST_WINDOW = 160_000
 """Rows that one query may return. BigQuery sorts an unlimited result on one worker, a limited one on all. Most runs
 end within the first window, and the number of queries for a full scan grows slowly."""
 
-LEDGER_BATCH = 40_000
+LEDGER_BATCH = 16_000
 """Rows of one load job into the ledger. They stay below 5 MB, which the client sends as a single request."""
+
+LEDGER_COLUMNS = {
+    "record_key": "STRING",
+    "content_hash": "STRING",
+    "again": "BOOL",
+    "next_turn": "TIMESTAMP",
+    "noted_at": "TIMESTAMP",
+}
+
+_LEAST_SHARE = 1e-9
+"""In place of no share: it is divided by."""
 
 UPLOAD_RETRIES = 2
 
 _TABLE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 _ROWS_SQL = Path(__file__).with_name("source_rows.sql")
-_FINISHED = "SELECT DISTINCT content_hash FROM `{ledger}` WHERE finished_at > @finished_after"
-_NOTHING_FINISHED = "SELECT CAST(NULL AS STRING) AS content_hash LIMIT 0"
+KNOWN = """SELECT
+    record_key, content_hash, MAX_BY(next_turn, noted_at) AS next_turn, MAX_BY(again, noted_at) AS again,
+    MAX_BY(latest_hash, noted_at) AS latest_hash
+  FROM (
+    SELECT *, FIRST_VALUE(content_hash) OVER (PARTITION BY record_key ORDER BY noted_at DESC) AS latest_hash
+    FROM `{ledger}`
+  )
+  GROUP BY record_key, content_hash"""
+_NOTHINGKNOWN = """SELECT
+    CAST(NULL AS STRING) AS record_key, CAST(NULL AS STRING) AS content_hash, CAST(NULL AS TIMESTAMP) AS next_turn,
+    FALSE AS again, CAST(NULL AS STRING) AS latest_hash
+  LIMIT 0"""
 _TEXT_LIMIT = 300
 
 
 @dataclass(frozen=True)
 class _Window:
-    """The next rows to read: those from `position` on. Of the rows with that very key, `given` were returned."""
+    """The next rows to read: of each sort those after its last row."""
 
     threshold: float
-    finished_after: datetime
+    share: DayShare
     size: int
-    position: tuple[float, str, str] | None = None
-    given: int = 0
-
-    @property
-    def limit(self) -> int:
-        return self.size + self.given
+    fresh: tuple[float, str, str] | None = None
+    again: tuple[datetime, str] | None = None
 
     def after(self, row: "bigquery.Row") -> "_Window":
-        position = _position(row)
-        return replace(self, position=position, given=self.given + 1 if position == self.position else 1)
+        """The same window for a row that repeats the last one of its sort."""
+        share = self.share
+        if row["is_again"]:
+            again = (row["next_turn"], row["content_hash"])
+            share = replace(share, again_taken=share.again_taken + 1)
+            return self if again == self.again else replace(self, share=share, again=again)
+        fresh = (row["rank_score"], row["pn"] or "", row["content_hash"])
+        share = replace(share, fresh_taken=share.fresh_taken + 1)
+        return self if fresh == self.fresh else replace(self, share=share, fresh=fresh)
 
     def next(self) -> "_Window":
         return replace(self, size=min(self.size * WINDOW_GROWTH, LARGEST_WINDOW))
@@ -90,33 +114,29 @@ class BigQuerySource:
         self._client: bigquery.Client | None = None
         self._ledger_found = False
 
-    def pages(
-        self, *, threshold: float, page_size: int, finished_after: datetime
-    ) -> Iterator[Sequence[SourceRow]]:
-        window = _Window(float(threshold), finished_after, self._first_window)
+    def pages(self, *, threshold: float, page_size: int, share: DayShare) -> Iterator[Sequence[SourceRow]]:
+        window = _Window(float(threshold), share, self._first_window)
         while True:
-            asked, received, current = window, 0, window
-            for page in self._read(asked, page_size):
-                fresh = []
+            received, current = 0, window
+            for page in self._read(window, page_size):
+                received += len(page)
+                different = []
                 for row in page:
-                    received += 1
-                    # Rows with the position's own key are read again, because several equal rows all count.
-                    if received <= asked.given and _position(row) == asked.position:
-                        continue
-                    current = current.after(row)
-                    fresh.append(_source_row(row))
-                if fresh:
-                    yield fresh
-            if received < asked.limit:
+                    before, current = current, current.after(row)
+                    if current is not before:
+                        different.append(_source_row(row))
+                if different:
+                    yield different
+            if received < window.size:
                 return
             window = current.next()
 
-    def remember(self, finished: Sequence[FinishedRow]) -> None:
+    def remember(self, noted: Sequence[NotedRow]) -> None:
         """Appends by load jobs, because a new table accepts them at once, unlike streamed rows."""
         if self._ledger is None:
             return
-        for start in range(0, len(finished), LEDGER_BATCH):
-            self._append(self._ledger, finished[start : start + LEDGER_BATCH])
+        for start in range(0, len(noted), LEDGER_BATCH):
+            self._append(self._ledger, noted[start : start + LEDGER_BATCH])
 
     def check(self) -> None:
         """Reads the source table's description, which is free. Raises SourceUnavailable and SettingsInvalid."""
@@ -151,25 +171,30 @@ class BigQuerySource:
         client = self._connected()
         from google.cloud import bigquery
 
-        score, pn, content_hash = window.position or (None, None, None)
-        parameters = [
-            bigquery.ScalarQueryParameter("threshold", "FLOAT64", window.threshold),
-            bigquery.ScalarQueryParameter("after_score", "FLOAT64", score),
-            bigquery.ScalarQueryParameter("after_pn", "STRING", pn),
-            bigquery.ScalarQueryParameter("after_hash", "STRING", content_hash),
-            bigquery.ScalarQueryParameter("row_limit", "INT64", window.limit),
-        ]
-        finished = _NOTHING_FINISHED
-        if ledger is not None:
-            finished = _FINISHED.format(ledger=ledger)
-            parameters.append(
-                bigquery.ScalarQueryParameter("finished_after", "TIMESTAMP", window.finished_after)
-            )
+        share = window.share
+        score, pn, content_hash = window.fresh or (None, None, None)
+        turn, turn_hash = window.again or (None, None)
+        again_share = min(max(share.again_share, _LEAST_SHARE), 1 - _LEAST_SHARE)
+        given: dict[str, tuple[str, Any]] = {
+            "threshold": ("FLOAT64", window.threshold),
+            "after_score": ("FLOAT64", score),
+            "after_pn": ("STRING", pn),
+            "after_hash": ("STRING", content_hash),
+            "after_turn": ("TIMESTAMP", turn),
+            "after_turn_hash": ("STRING", turn_hash),
+            "now": ("TIMESTAMP", share.now),
+            "share": ("FLOAT64", again_share),
+            "fresh_taken": ("INT64", share.fresh_taken),
+            "again_taken": ("INT64", share.again_taken),
+            "row_limit": ("INT64", window.size),
+        }
+        parameters = [bigquery.ScalarQueryParameter(name, *value) for name, value in given.items()]
+        known = _NOTHINGKNOWN if ledger is None else KNOWN.format(ledger=ledger)
         retry = bigquery.DEFAULT_RETRY.with_timeout(self._timeout)
         # A job instead of `query_and_wait`, whose failures the emulator reports as empty results.
         # Whole jobs are not retried: the client would do so for ten minutes, whatever the timeout.
         job = client.query(
-            _ROWS_SQL.read_text(encoding="utf-8").format(table=self._table, finished=finished),
+            _ROWS_SQL.read_text(encoding="utf-8").format(table=self._table, known=known),
             job_config=bigquery.QueryJobConfig(query_parameters=parameters),
             timeout=self._timeout,
             retry=retry,
@@ -177,19 +202,18 @@ class BigQuerySource:
         )
         return job.result(page_size=page_size, timeout=self._timeout, retry=retry, job_retry=None)
 
-    def _append(self, ledger: str, finished: Sequence[FinishedRow]) -> None:
+    def _append(self, ledger: str, noted: Sequence[NotedRow]) -> None:
         with _readable_failures(ledger):
             client = self._connected()
             from google.cloud import bigquery
 
             schema = [
-                bigquery.SchemaField("content_hash", "STRING", mode="REQUIRED"),
-                bigquery.SchemaField("finished_at", "TIMESTAMP", mode="REQUIRED"),
+                bigquery.SchemaField(name, kind, mode="REQUIRED") for name, kind in LEDGER_COLUMNS.items()
             ]
             retry = bigquery.DEFAULT_RETRY.with_timeout(self._timeout)
             if not self._ledger_found:
                 self._find_or_make(ledger, schema)
-            lines = b"".join(_ledger_line(row) for row in finished)
+            lines = b"".join(_ledger_line(row) for row in noted)
             client.load_table_from_file(
                 io.BytesIO(lines),
                 ledger,
@@ -210,7 +234,8 @@ class BigQuerySource:
         client = self._connected()
         bounds: Any = {"retry": bigquery.DEFAULT_RETRY.with_timeout(self._timeout), "timeout": self._timeout}
         table = bigquery.Table(ledger, schema=schema)
-        table.time_partitioning = bigquery.TimePartitioning(field="finished_at")
+        table.time_partitioning = bigquery.TimePartitioning(field="noted_at", type_="MONTH")
+        table.clustering_fields = ["record_key"]
         try:
             client.get_table(table, **bounds)
         except NotFound:
@@ -235,21 +260,19 @@ class BigQuerySource:
             return self._client
 
 
-def _position(row: "bigquery.Row") -> tuple[float, str, str]:
-    return (row["rank_score"], row["pn"] or "", row["content_hash"])
-
-
 def _source_row(row: "bigquery.Row") -> SourceRow:
     values = {name: row[name] for name in COLUMNS}
     score = (values["priority_score"] or {}).get("score")
     if isinstance(score, float) and not math.isfinite(score):
         values["priority_score"] = {"score": None}  # JSON has no such number
-    return SourceRow(values, row["content_hash"])
+    return SourceRow(values, row["content_hash"], row["is_again"], row["returned"])
 
 
-def _ledger_line(row: FinishedRow) -> bytes:
-    finished_at = row.finished_at.astimezone(UTC).isoformat()
-    return json.dumps({"content_hash": row.content_hash, "finished_at": finished_at}).encode() + b"\n"
+def _ledger_line(row: NotedRow) -> bytes:
+    line = {name: getattr(row, name) for name in LEDGER_COLUMNS}
+    for moment in ("next_turn", "noted_at"):
+        line[moment] = line[moment].astimezone(UTC).isoformat()
+    return json.dumps(line).encode() + b"\n"
 
 
 def _checked(table: str, name: str) -> str:

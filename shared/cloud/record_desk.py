@@ -49,6 +49,10 @@ class SupabaseRecordDesk:
 
     # --- people
 
+    def take_again(self, record_key: str, by: str, note: str) -> Json:
+        taken: Json = self._call("take_again", p_record_key=record_key, p_by=by, p_note=note)
+        return taken
+
     def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]:
         tasks: list[Json] = self._call("pending_manual_tasks", p_limit=limit, p_priority=priority)
         return tasks

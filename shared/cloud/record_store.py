@@ -4,12 +4,14 @@
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.cloud.record_desk import SupabaseRecordDesk
-from shared.enrichment.ports import ErrorCategory, FinishedRow, JsonObject
+from shared.enrichment.ports import ErrorCategory, JsonObject, NotedRow
 from shared.enrichment.store import (
+    LEDGER_PAGE,
     Begun,
     Claim,
     ClaimOutcome,
@@ -21,11 +23,9 @@ from shared.enrichment.store import (
     ManufacturerCounts,
     Opened,
     OpenedTask,
+    Skipped,
     SweepCandidate,
 )
-
-LEDGER_LIMIT = 2000
-"""Completed rows that one run hands to the source's ledger."""
 
 
 class SupabaseRecordStore(SupabaseRecordDesk):
@@ -51,19 +51,21 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             p_request=request,
             p_policy=policy,
             p_policy_version=policy_version,
-            p_ledger_limit=LEDGER_LIMIT,
+            p_ledger_limit=LEDGER_PAGE,
         )
-        finished = [
-            FinishedRow(row["content_hash"], _moment(row["finished_at"])) for row in answer["finished"]
-        ]
-        return Begun(answer["started"], finished)
+        return Begun(answer["started"], _noted(answer["noted"]), answer["used"], answer["again"])
+
+    def abandon_batch(self, batch_id: str, run_id: UUID) -> None:
+        self._rpc.call("abandon_batch", {"p_batch_id": batch_id, "p_run_id": str(run_id)})
+
+    def note_ledgered(self, noted: Sequence[NotedRow]) -> Sequence[NotedRow]:
+        return _noted(self._call("note_ledgered", p_ledgered=_ledgered(noted), p_limit=LEDGER_PAGE))
 
     def read_known(
         self,
         records: Sequence[Identity],
         rejected: Sequence[str],
         *,
-        completed_after: datetime,
         failed_after: datetime,
     ) -> Known:
         answer = self._call(
@@ -77,7 +79,6 @@ class SupabaseRecordStore(SupabaseRecordDesk):
                 for r in records
             ],
             p_rejected=list(rejected),
-            p_completed_after=completed_after.isoformat(),
             p_failed_after=failed_after.isoformat(),
         )
         return Known(
@@ -87,6 +88,7 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             },
             rejected_before=frozenset(answer["rejected_before"]),
             daily_used=answer["daily_used"],
+            daily_again=answer["daily_again"],
         )
 
     def open_tasks(
@@ -97,7 +99,7 @@ class SupabaseRecordStore(SupabaseRecordDesk):
         *,
         daily_limit: int,
         manual_batch_size: int,
-        completed_after: datetime,
+        reprocess_after: timedelta,
     ) -> Opened:
         answer = self._call(
             "open_tasks",
@@ -108,7 +110,7 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             p_manual_batch_size=manual_batch_size,
             p_due_seconds=self._times.due,
             p_sweep_grace_seconds=self._times.grace,
-            p_completed_after=completed_after.isoformat(),
+            p_reprocess_seconds=reprocess_after.total_seconds(),
         )
         automation = [
             OpenedTask(UUID(t["id"]), t["record_key"], t["priority"]) for t in answer.pop("automation")
@@ -121,7 +123,8 @@ class SupabaseRecordStore(SupabaseRecordDesk):
         *,
         enqueued: Sequence[UUID],
         counts: JsonObject,
-        ledgered: Sequence[str],
+        ledgered: Sequence[NotedRow],
+        skipped: Sequence[Skipped],
         closed: bool,
     ) -> None:
         self._call(
@@ -129,7 +132,8 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             p_batch_id=batch_id,
             p_enqueued=[str(task) for task in enqueued],
             p_counts=counts,
-            p_ledgered=list(ledgered),
+            p_ledgered=_ledgered(ledgered),
+            p_skipped=[asdict(each) for each in skipped],
             p_patience_seconds=self._times.patience,
             p_closed=closed,
         )
@@ -294,6 +298,20 @@ class SupabaseRecordStore(SupabaseRecordDesk):
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _noted(rows: Sequence[Json]) -> list[NotedRow]:
+    return [
+        NotedRow(**{**row, "next_turn": _moment(row["next_turn"]), "noted_at": _moment(row["noted_at"])})
+        for row in rows
+    ]
+
+
+def _ledgered(noted: Sequence[NotedRow]) -> list[Json]:
+    return [
+        {"record_key": row.record_key, "content_hash": row.content_hash, "noted_at": row.noted_at.isoformat()}
+        for row in noted
+    ]
 
 
 def _truth(answer: object) -> bool:

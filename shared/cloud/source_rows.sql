@@ -1,5 +1,9 @@
--- One window of the record source: unfinished rows at or above the threshold, best first, after a given position.
--- bigquery.py checks the names and inserts them in place of the braces; values are parameters.
+-- One window of the record source: the rows whose turn it is. bigquery.py checks the names and inserts them in place of the
+-- braces; values are parameters.
+--
+-- A content that was never taken is fresh, one whose next turn has come is taken again. Fresh rows come by score, the others by
+-- the age of their turn, so that nothing at the head starves the rest. The two are mixed by share over the whole UTC day: what
+-- the day has taken already (fresh_taken, again_taken) counts.
 --
 -- The hash is computed once, in a subquery: repeated in the join, it doubled the time on the emulator. It covers the
 -- fields of the part and not the score, so that a completed part stays completed when only its score changes.
@@ -15,18 +19,61 @@ WITH part AS (
     )))) AS content_hash
   FROM `{table}`
   WHERE COALESCE(IF(IS_NAN(priority_score.score), 0, priority_score.score), 0) >= @threshold
+),
+
+known AS (
+  {known}
+),
+
+-- A noted content came back (A, B, A) when the content that was noted last for its record has gone.
+turn AS (
+  SELECT
+    part.pn, part.manufacturer, part.category, part.description, part.specs, part.docs, part.images, part.priority_score,
+    part.rank_score, part.rank_pn, part.content_hash, known.next_turn,
+    COALESCE(known.again, FALSE) AS again,
+    known.record_key IS NOT NULL AND NOT COALESCE(LOGICAL_OR(part.content_hash = known.latest_hash) OVER (
+      PARTITION BY known.record_key
+    ), FALSE) AS returned
+  FROM part
+  LEFT JOIN known ON known.content_hash = part.content_hash
+),
+
+fresh AS (
+  SELECT *, FALSE AS is_again FROM turn
+  WHERE (next_turn IS NULL OR returned OR (next_turn <= @now AND NOT again))
+    AND (
+      @after_score IS NULL
+      OR rank_score < @after_score
+      OR (rank_score = @after_score AND rank_pn > @after_pn)
+      OR (rank_score = @after_score AND rank_pn = @after_pn AND content_hash > @after_hash)
+    )
+  ORDER BY rank_score DESC, rank_pn, content_hash
+  LIMIT @row_limit
+),
+
+worn AS (
+  SELECT *, TRUE AS is_again FROM turn
+  WHERE next_turn <= @now AND again AND NOT returned
+    AND (
+      @after_turn IS NULL
+      OR next_turn > @after_turn
+      OR (next_turn = @after_turn AND content_hash > @after_turn_hash)
+    )
+  ORDER BY next_turn, content_hash
+  LIMIT @row_limit
+),
+
+placed AS (
+  SELECT *, (@fresh_taken + ROW_NUMBER() OVER (ORDER BY rank_score DESC, rank_pn, content_hash)) / (1 - @share) AS place
+  FROM fresh
+  UNION ALL
+  SELECT *, (@again_taken + ROW_NUMBER() OVER (ORDER BY next_turn, content_hash)) / @share AS place
+  FROM worn
 )
+
 SELECT
-  part.pn, part.manufacturer, part.category, part.description, part.specs, part.docs, part.images,
-  part.priority_score, part.rank_score, part.content_hash
-FROM part
-LEFT JOIN ({finished}) AS finished ON finished.content_hash = part.content_hash
-WHERE finished.content_hash IS NULL
-  AND (
-    @after_score IS NULL
-    OR part.rank_score < @after_score
-    OR (part.rank_score = @after_score AND part.rank_pn > @after_pn)
-    OR (part.rank_score = @after_score AND part.rank_pn = @after_pn AND part.content_hash >= @after_hash)
-  )
-ORDER BY part.rank_score DESC, part.rank_pn, part.content_hash
+  pn, manufacturer, category, description, specs, docs, images, priority_score, rank_score, content_hash, next_turn, returned,
+  is_again
+FROM placed
+ORDER BY place, is_again, content_hash
 LIMIT @row_limit

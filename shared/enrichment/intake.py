@@ -10,8 +10,12 @@ from shared.enrichment.store import Identity
 
 @dataclass(frozen=True)
 class Candidate:
+    """`again` and `returned` as the source says: see SourceRow."""
+
     record: PartRecord
     content_hash: str
+    again: bool = False
+    returned: bool = False
 
     @property
     def identity(self) -> Identity:
@@ -54,7 +58,7 @@ def take_in(page: Sequence[SourceRow], seen: set[str]) -> Intake:
             continue
         seen.add(key)
         if isinstance(record, PartRecord):
-            candidates.append(Candidate(record, row.content_hash))
+            candidates.append(Candidate(record, row.content_hash, row.again, row.returned))
         else:
             refusals.append(Refusal(record, row.content_hash))
     return Intake(candidates, refusals, len(page) - len(candidates) - len(refusals))

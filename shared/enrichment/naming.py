@@ -2,10 +2,26 @@
 
 import hashlib
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID, uuid4
 
+from pydantic import AfterValidator, Field
+
 BATCH_ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}"
-"""A batch id that a caller may choose. The length leaves room for `_fallback`."""
+"""A batch id that a caller may choose, with room for FALLBACK. See `chosen_batch_id`."""
+
+FALLBACK = "_fallback"
+"""The end of the name of the batch that takes the dead letters of another one."""
+
+
+def chosen_batch_id(name: str) -> str:
+    """Returns the name that a caller chose. Raises ValueError for that of another batch's dead letters."""
+    if name.endswith(FALLBACK):
+        raise ValueError(f"a name that ends with {FALLBACK} is for the dead letters of another batch")
+    return name
+
+
+ChosenBatchId = Annotated[str, Field(pattern=f"^{BATCH_ID}$"), AfterValidator(chosen_batch_id)]
 
 
 def batch_id_of(moment: datetime, seed: str) -> str:

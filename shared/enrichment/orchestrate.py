@@ -3,6 +3,7 @@
 The insert that opens a record is its claim. A task that could not be enqueued stays `initialized` for the sweep.
 """
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,17 +14,40 @@ from typing import Any
 from shared.clock import Clock
 from shared.enrichment.intake import Candidate, Intake, take_in
 from shared.enrichment.naming import automation_task_name, batch_id_of, new_batch_id
-from shared.enrichment.ports import FinishedRow, QueueTask, RecordSource, SourceRow, TaskQueue
+from shared.enrichment.ports import DayShare, NotedRow, QueueTask, RecordSource, SourceRow, TaskQueue
 from shared.enrichment.routing.decision import Decision, decide
 from shared.enrichment.routing.features import History
 from shared.enrichment.routing.policy import Policy
 from shared.enrichment.routing.route import Route
-from shared.enrichment.store import Known, KnownRecord, OpenedTask, OpeningStore
+from shared.enrichment.store import (
+    LEDGER_PAGE,
+    SETTLED,
+    Known,
+    KnownRecord,
+    OpenedTask,
+    OpeningStore,
+    Skipped,
+)
 from shared.errors import SourceUnavailable, SwitchyardError
 from shared.workflow_config import WorkflowConfig
 
 FAILURE_WINDOW = timedelta(days=7)
 """`recent_failures` counts failures of this period."""
+
+CHUNK_BYTES = 4_000_000
+"""Source rows of one call of `open_tasks`, as JSON: the database has seconds for a call, whatever the rows hold."""
+
+
+LEDGER_MOST = 200_000
+"""Rows that one run notes in the ledger; the rest is for the next run."""
+
+
+@dataclass(frozen=True)
+class Reprocessing:
+    """A completed record may be taken again `after` that time; `share`, 0 to 1, of the day is for such records."""
+
+    after: timedelta = timedelta(days=30)
+    share: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -62,6 +86,8 @@ class Tally:
     daily_limit_reached: bool = False
     source_exhausted: bool = False
     notes: list[str] = field(default_factory=list)
+    to_note: list[Skipped] = field(default_factory=list)
+    """Skipped rows that the source's ledger should know of; not yet stored."""
 
     @property
     def opened(self) -> int:
@@ -115,7 +141,7 @@ class Orchestrator:
     queue: TaskQueue
     config: WorkflowConfig
     clock: Clock
-    reprocess_after: timedelta
+    reprocessing: Reprocessing
 
     def request(
         self,
@@ -141,13 +167,10 @@ class Orchestrator:
 
     def run(self, request: OrchestrateRequest) -> Report:
         """Raises SourceUnavailable, StoreUnavailable, StoreRefused. Records opened before then stay open."""
-        pages = self._pages(request)
-        first = next(
-            pages, []
-        )  # read before the batch takes its name, so that a source that is down does not use the name up
+        run_id = uuid.uuid4()
         begun = self.store.begin_batch(
             request.batch_id,
-            run_id=uuid.uuid4(),
+            run_id=run_id,
             trigger=request.trigger,
             request=request.to_json(),
             policy=request.policy.name,
@@ -156,6 +179,30 @@ class Orchestrator:
         if not begun.started:
             return Report(request.batch_id, started=False, status=self.store.batch_status(request.batch_id))
         tally = Tally()
+        ledgered = self._remember(begun.noted, tally)
+        if begun.used >= self.config.max_daily_tasks:  # noticed before a query is paid for
+            tally.daily_limit_reached = True
+            self._note(request, tally, [], ledgered=ledgered, closed=True)
+            return Report(request.batch_id, started=True, tally=tally)
+        pages = self._pages(request, begun.used, begun.again)
+        try:
+            first = next(pages, [])
+        except SwitchyardError:
+            self.store.abandon_batch(
+                request.batch_id, run_id
+            )  # a source that is down does not use the name up
+            raise
+        self._take_pages(first, pages, request, tally, ledgered)
+        return Report(request.batch_id, started=True, tally=tally)
+
+    def _take_pages(
+        self,
+        first: Sequence[SourceRow],
+        pages: Iterator[Sequence[SourceRow]],
+        request: OrchestrateRequest,
+        tally: Tally,
+        ledgered: Sequence[NotedRow],
+    ) -> None:
         enqueued: list[uuid.UUID] = []
         try:
             for intake in self._intakes(first, pages, tally):
@@ -171,31 +218,29 @@ class Orchestrator:
             tally.notes.append(error.detail)
             self._note(request, tally, enqueued, closed=True)
             raise
-        ledgered = self._remember(begun.finished, tally)
         self._note(request, tally, enqueued, ledgered=ledgered, closed=True)
-        return Report(request.batch_id, started=True, tally=tally)
 
     def preview(self, request: OrchestrateRequest) -> list[dict[str, Any]]:
-        """The decisions that `run` would make now, for at most `limit` records; changes nothing."""
+        """The decisions that `run` would make now, within the limit and the day's quota; changes nothing."""
         decisions: list[dict[str, Any]] = []
         tally = Tally()
-        pages = self._pages(request)
-        for intake in self._intakes(next(pages, []), pages, tally):
-            known = self._read_known(intake)
-            for candidate, decision in self._choose(
-                intake, known, request, request.limit - len(decisions), tally
-            ).items:
+        today = self._read_known(Intake((), (), 0))
+        room = min(request.limit, self.config.max_daily_tasks - today.daily_used)
+        pages = self._pages(request, today.daily_used, today.daily_again)
+        for intake in self._intakes(next(pages, []), pages, tally) if room > 0 else ():
+            chosen = self._choose(intake, self._read_known(intake), request, room - len(decisions), tally)
+            for candidate, decision in chosen.items:
                 shown = {"pn": candidate.record.pn, "manufacturer": candidate.record.manufacturer}
                 decisions.append(shown | decision.to_json())
-            if len(decisions) >= request.limit:
+            if len(decisions) >= room:
                 break
         return decisions
 
-    def _pages(self, request: OrchestrateRequest) -> Iterator[Sequence[SourceRow]]:
+    def _pages(self, request: OrchestrateRequest, used: int, again: int) -> Iterator[Sequence[SourceRow]]:
         return self.source.pages(
             threshold=request.threshold,
             page_size=self.config.max_batch_size,
-            finished_after=self._completed_after(),
+            share=DayShare(self.clock(), self.reprocessing.share, used - again, again),
         )
 
     def _intakes(
@@ -223,6 +268,7 @@ class Orchestrator:
         ]
         tally.read += len(intake.refusals)
         tally.skipped["rejected_before"] += len(intake.refusals) - len(refusals)
+        tally.to_note += [Skipped(each, each) for each in known.rejected_before]
         tally.daily_limit_reached = bool(chosen.rest) and len(chosen.items) < request.limit - tally.opened
         if not chosen.items and not refusals:
             return []
@@ -232,7 +278,7 @@ class Orchestrator:
             [refusal.to_json() for refusal in refusals],
             daily_limit=self.config.max_daily_tasks,
             manual_batch_size=self.config.manual_batch_size,
-            completed_after=self._completed_after(),
+            reprocess_after=self.reprocessing.after,
         )
         tally.automation += len(opened.automation)
         tally.manual += opened.manual
@@ -249,7 +295,6 @@ class Orchestrator:
         return self.store.read_known(
             [candidate.identity for candidate in intake.candidates],
             [refusal.content_hash for refusal in intake.refusals],
-            completed_after=self._completed_after(),
             failed_after=self.clock() - FAILURE_WINDOW,
         )
 
@@ -257,22 +302,26 @@ class Orchestrator:
         self, intake: Intake, known: Known, request: OrchestrateRequest, room: int, tally: Tally
     ) -> Chosen:
         items: list[tuple[Candidate, Decision]] = []
+        size = 0
         for place, candidate in enumerate(intake.candidates):
             record = known.records.get(candidate.record.key, KnownRecord())
-            if record.skip is None and len(items) >= room:
+            skip = _skip(candidate, record)
+            if skip is None and (len(items) >= room or size >= CHUNK_BYTES):
                 return Chosen(items, intake.candidates[place:])
             tally.read += 1
-            if record.skip is None:
-                decision = decide(
-                    candidate.record,
-                    _history(candidate, record, known),
-                    request.policy,
-                    self.config,
-                    request.force,
-                )
-                items.append((candidate, decision))
-            else:
-                tally.skipped[record.skip] += 1
+            if skip is not None:
+                tally.skipped[skip] += 1
+                tally.to_note.append(Skipped(candidate.record.key, candidate.content_hash))
+                continue
+            decision = decide(
+                candidate.record,
+                _history(candidate, record, known),
+                request.policy,
+                self.config,
+                request.force,
+            )
+            items.append((candidate, decision))
+            size += len(json.dumps(candidate.record.source))
         return Chosen(items)
 
     def _enqueue(self, opened: Sequence[OpenedTask], tally: Tally) -> list[uuid.UUID]:
@@ -286,17 +335,23 @@ class Orchestrator:
             tally.notes.append(f"{len(failures)} tasks wait for the sweep: {failures[0].message}")
         return list(by_name.values())
 
-    def _remember(self, finished: Sequence[FinishedRow], tally: Tally) -> list[str]:
-        """Tells the ledger, which only saves the source work: a run does not fail because of it."""
-        if finished:
+    def _remember(self, noted: Sequence[NotedRow], tally: Tally) -> Sequence[NotedRow]:
+        """Tells the ledger, which only saves the source work: a run does not fail because of it.
+
+        Returns the rows that the ledger has and the store does not know of yet.
+        """
+        seen = 0
+        while noted:
+            seen += len(noted)
             try:
-                self.source.remember(finished)
+                self.source.remember(noted)
             except SourceUnavailable as error:
-                tally.notes.append(
-                    f"the source's ledger learns of {len(finished)} rows later: {error.detail}"
-                )
+                tally.notes.append(f"the source's ledger learns of {len(noted)} rows later: {error.detail}")
                 return []
-        return [row.content_hash for row in finished]
+            if len(noted) < LEDGER_PAGE or seen >= LEDGER_MOST:
+                return noted
+            noted = self.store.note_ledgered(noted)
+        return []
 
     def _note(
         self,
@@ -304,15 +359,27 @@ class Orchestrator:
         tally: Tally,
         enqueued: Sequence[uuid.UUID],
         *,
-        ledgered: Sequence[str] = (),
+        ledgered: Sequence[NotedRow] = (),
         closed: bool = False,
     ) -> None:
+        skipped, tally.to_note = tally.to_note, []
         self.store.note_progress(
-            request.batch_id, enqueued=enqueued, counts=tally.to_json(), ledgered=ledgered, closed=closed
+            request.batch_id,
+            enqueued=enqueued,
+            counts=tally.to_json(),
+            ledgered=ledgered,
+            skipped=skipped,
+            closed=closed,
         )
 
-    def _completed_after(self) -> datetime:
-        return self.clock() - self.reprocess_after
+
+def _skip(candidate: Candidate, record: KnownRecord) -> str | None:
+    """The reason not to open it now. The store decides once more when it is opened."""
+    if record.skip in SETTLED and candidate.returned:
+        return None
+    if record.skip is None and record.again and not candidate.again and not candidate.returned:
+        return "not_its_turn"  # the ledger took it for fresh: it comes again with those of its age
+    return record.skip
 
 
 def _history(candidate: Candidate, record: KnownRecord, known: Known) -> History:
@@ -335,4 +402,5 @@ def _item(candidate: Candidate, decision: Decision) -> dict[str, Any]:
         "manufacturer_key": candidate.record.manufacturer_key,
         "content_hash": candidate.content_hash,
         "source_record": candidate.record.source,
+        "returned": candidate.returned,
     }

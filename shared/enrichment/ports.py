@@ -29,33 +29,58 @@ class ErrorCategory(StrEnum):
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row of the source. `content_hash` changes whenever the row does."""
+    """One row of the source. `content_hash` changes whenever the row does.
+
+    `again`: this content was taken before, and its next turn has come. `returned`: it was taken before, then another
+    content stood in its place, and now it is back.
+    """
 
     values: JsonObject
     content_hash: str
+    again: bool = False
+    returned: bool = False
 
 
 @dataclass(frozen=True)
-class FinishedRow:
-    """A row whose record was completed. The source leaves it out until `finished_at` is old."""
+class NotedRow:
+    """A note about a row that was taken. The source leaves the row out until `next_turn`.
 
+    The latest `noted_at` of a content counts. `again` is false for a content that only waited for another one of its
+    record, and was never taken itself. `record_key` is the content's own hash for a row without a part number.
+    """
+
+    record_key: str
     content_hash: str
-    finished_at: datetime
+    again: bool
+    next_turn: datetime
+    noted_at: datetime
+
+
+@dataclass(frozen=True)
+class DayShare:
+    """The mix of a day's rows, as it is due at `now`: `again_share`, 0 to 1, of what is taken was taken before.
+
+    `fresh_taken` and `again_taken` count what the UTC day has taken already. When one sort has run out, the other gets
+    the rest.
+    """
+
+    now: datetime
+    again_share: float
+    fresh_taken: int = 0
+    again_taken: int = 0
 
 
 class RecordSource(Protocol):
-    def pages(
-        self, *, threshold: float, page_size: int, finished_after: datetime
-    ) -> Iterator[Sequence[SourceRow]]:
-        """Rows scored at or above `threshold`, highest score first, then part number, page by page.
+    def pages(self, *, threshold: float, page_size: int, share: DayShare) -> Iterator[Sequence[SourceRow]]:
+        """Rows scored at or above `threshold` whose turn it is, page by page.
 
-        Leaves out rows that `remember` received with a `finished_at` later than `finished_after`.
+        Fresh ones come by score, highest first, then part number; those taken before by the age of their turn.
         Raises SourceUnavailable.
         """
         ...
 
-    def remember(self, finished: Sequence[FinishedRow]) -> None:
-        """Stores finished rows next to the source. Repeating a row does no harm. Raises SourceUnavailable."""
+    def remember(self, noted: Sequence[NotedRow]) -> None:
+        """Stores notes next to the source. Repeating one does no harm. Raises SourceUnavailable."""
         ...
 
 

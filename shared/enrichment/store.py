@@ -6,30 +6,44 @@ that should be legal. The database enforces leases, quotas and state changes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-from shared.enrichment.ports import ErrorCategory, FinishedRow, JsonObject
+from shared.enrichment.ports import ErrorCategory, JsonObject, NotedRow
 
 Json = dict[str, Any]
+
+LEDGER_PAGE = 10_000
+"""Rows for the source's ledger in one answer."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """`started` is false when the batch existed before. `finished` holds the rows that the source's ledger lacks."""
+    """`started` is false when the batch existed before. `noted` holds rows that the source's ledger lacks.
+
+    `used` counts what the UTC day has opened, `again` what of that was taken before.
+    """
 
     started: bool
-    finished: Sequence[FinishedRow] = ()
+    noted: Sequence[NotedRow] = ()
+    used: int = 0
+    again: int = 0
 
 
 @dataclass(frozen=True)
 class KnownRecord:
-    """`skip` is the reason not to open the record now: open_manual_task, in_flight or recently_completed."""
+    """`skip`: why the record is not opened now, one of BUSY and SETTLED. `again`: this content was taken before."""
 
     skip: str | None = None
+    again: bool = False
     recent_failures: int = 0
+
+
+BUSY = ("open_manual_task", "in_flight")
+SETTLED = ("recently_completed", "recently_failed", "decided_by_a_person")
+"""Settled until its next turn, or until other content stood in its place and it came back."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,7 @@ class Known:
     manufacturers: Mapping[str, ManufacturerCounts]
     rejected_before: frozenset[str]
     daily_used: int
+    daily_again: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,14 @@ class Identity:
 
     record_key: str
     manufacturer_key: str
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A content that was read although it is not its turn: the source's ledger should know of it."""
+
+    record_key: str
     content_hash: str
 
 
@@ -89,12 +112,19 @@ class OpeningStore(Protocol):
         policy_version: str,
     ) -> Begun: ...
 
+    def abandon_batch(self, batch_id: str, run_id: UUID) -> None:
+        """Gives the name back, if the batch took nothing."""
+        ...
+
+    def note_ledgered(self, noted: Sequence[NotedRow]) -> Sequence[NotedRow]:
+        """The source's ledger has these rows. Returns the next ones that it lacks."""
+        ...
+
     def read_known(
         self,
         records: Sequence[Identity],
         rejected: Sequence[str],
         *,
-        completed_after: datetime,
         failed_after: datetime,
     ) -> Known: ...
 
@@ -106,9 +136,12 @@ class OpeningStore(Protocol):
         *,
         daily_limit: int,
         manual_batch_size: int,
-        completed_after: datetime,
+        reprocess_after: timedelta,
     ) -> Opened:
-        """Opens records in the given order until the day's quota is used. Raises Conflict when the batch is closed."""
+        """Opens records in the given order until the day's quota is used. Raises Conflict when the batch is closed.
+
+        What automation completes has its next turn after `reprocess_after`.
+        """
         ...
 
     def note_progress(
@@ -117,7 +150,8 @@ class OpeningStore(Protocol):
         *,
         enqueued: Sequence[UUID],
         counts: JsonObject,
-        ledgered: Sequence[str],
+        ledgered: Sequence[NotedRow],
+        skipped: Sequence[Skipped],
         closed: bool,
     ) -> None: ...
 
@@ -229,6 +263,10 @@ class HandOverStore(Protocol):
 
 class DeskStore(Protocol):
     """The part of the store for people's work. All raise NotFound, and Conflict naming another owner of the task."""
+
+    def take_again(self, record_key: str, by: str, note: str) -> Json:
+        """Gives a settled record its turn. Raises Conflict while it is being worked on."""
+        ...
 
     def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]: ...
 

@@ -94,7 +94,7 @@ def record_source(source: settings.SourceSettings) -> "BigQuerySource":
     return BigQuerySource(
         source.table,
         project=source.project,
-        ledger_table=source.ledger_table,
+        ledger_table=source.ledger_table or f"{source.table}_ledger",
         location=source.location,
         api_endpoint=source.api_endpoint,
         timeout=source.timeout,
@@ -109,9 +109,10 @@ def orchestrator(
     config: WorkflowConfig,
     reprocess: settings.ReprocessSettings,
 ) -> "Orchestrator":
-    from shared.enrichment.orchestrate import Orchestrator
+    from shared.enrichment.orchestrate import Orchestrator, Reprocessing
 
-    return Orchestrator(source, store, queue, config, system_clock, timedelta(days=reprocess.after_days))
+    reprocessing = Reprocessing(timedelta(days=reprocess.after_days), reprocess.share)
+    return Orchestrator(source, store, queue, config, system_clock, reprocessing)
 
 
 @part(record_store, catalogue, automation_queue, dead_letter_queue, WorkflowConfig)

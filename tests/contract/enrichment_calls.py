@@ -38,6 +38,9 @@ class Enrichment(ServiceConnection):
     def record(self, pn: str) -> Json:
         return self.one("select * from records where pn = %s", pn)
 
+    def turn(self, content_hash: str) -> Json:
+        return self.one("select * from turns where content_hash = %s", content_hash)
+
     def events(self, task_id: UUID) -> list[tuple[str | None, str]]:
         found = self.all(
             "select from_state, to_state from task_events where task_id = %s order by id", task_id
@@ -77,7 +80,7 @@ class Enrichment(ServiceConnection):
             manual_batch_size=manual_batch_size,
             due_seconds=DUE,
             sweep_grace_seconds=GRACE,
-            completed_after=self.now - timedelta(days=30),
+            reprocess_seconds=timedelta(days=30).total_seconds(),
         )
         return opened
 
@@ -86,7 +89,6 @@ class Enrichment(ServiceConnection):
             "read_known",
             records=Jsonb(items),
             rejected=list(rejected),
-            completed_after=self.now - timedelta(days=30),
             failed_after=self.now - timedelta(days=7),
         )
         return known
@@ -96,7 +98,8 @@ class Enrichment(ServiceConnection):
         *enqueued: UUID,
         batch: str = "b1",
         counts: Json | None = None,
-        ledgered: Sequence[str] = (),
+        ledgered: Sequence[Json] = (),
+        skipped: Sequence[Json] = (),
         closed: bool = False,
     ) -> None:
         self.call(
@@ -104,7 +107,8 @@ class Enrichment(ServiceConnection):
             batch_id=batch,
             enqueued=list(enqueued),
             counts=counts or {},
-            ledgered=list(ledgered),
+            ledgered=Jsonb(list(ledgered)),
+            skipped=Jsonb(list(skipped)),
             patience_seconds=PATIENCE,
             closed=closed,
         )

@@ -11,12 +11,19 @@ select id || '_fallback', id, 'fallback', created_at, created_at from batches;
 
 insert into manufacturers (key, name, attempts, successes) select 'maker ' || n, 'Maker ' || n, 9, 8 from generate_series(0, 19999) as n;
 
-insert into records (record_key, pn, manufacturer, open, content_hash, completed_hash, completed_at, ledger_due)
-select
-    'P' || n || '|maker ' || n % 20000, 'P' || n, 'Maker ' || n % 20000, n > 99000, 'hash ' || n,
-    case when n <= 99000 then 'hash ' || n end,
-    case when n <= 99000 then '2026-03-01'::timestamptz - make_interval(mins => 100000 - n) end, n between 97001 and 99000
+insert into records (record_key, pn, manufacturer, open, content_hash)
+select 'P' || n || '|maker ' || n % 20000, 'P' || n, 'Maker ' || n % 20000, n > 99000, 'hash ' || n
 from generate_series(1, 100000) as n;
+
+insert into turns (content_hash, record_key, verdict, reprocess, next_turn, changed_at, ledger_due)
+select
+    'hash ' || n, 'P' || n || '|maker ' || n % 20000, case when n > 99000 then 'in_flight' else 'completed' end::turn_verdict, '30 days',
+    case when n <= 99000 then '2026-03-31'::timestamptz - make_interval(mins => 100000 - n) end,
+    '2026-03-01'::timestamptz - make_interval(mins => 100000 - n), n between 97001 and 99000
+from generate_series(1, 100000) as n;
+
+insert into turns (record_key, content_hash, verdict, reprocess, changed_at, ledger_due)
+select 'rejected ' || n, 'rejected ' || n, 'rejected', '0', '2026-03-01', false from generate_series(1, 1000) as n;
 
 insert into decisions (
     id, batch_id, record_key, pn, route, priority, rule, reason, confidence, content_hash, decided_at

@@ -13,14 +13,15 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 
 from shared.cloud.bigquery import BigQuerySource, _failure
-from shared.enrichment.ports import FinishedRow, SourceRow
+from shared.enrichment.ports import DayShare, NotedRow, SourceRow
 from shared.enrichment.routing.record import read_record
 from shared.errors import SettingsInvalid, SourceUnavailable, SwitchyardError
 from tests.bigquery_support import PROJECT, Emulator, running_emulator
 from tests.ports import free_port
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BEFORE = NOW - timedelta(days=30)
+SHARE = DayShare(NOW, 0.2)
+IN_A_MONTH = NOW + timedelta(days=30)
 
 _numbers = itertools.count()
 
@@ -66,8 +67,12 @@ def part(pn: str, score: float = 0.5) -> dict[str, Any]:
     return {"pn": pn, "priority_score": {"score": score}}
 
 
+def noted(row: SourceRow) -> NotedRow:
+    return NotedRow(row.values["pn"], row.content_hash, True, IN_A_MONTH, NOW)
+
+
 def read(source: BigQuerySource, *, threshold: float = 0, page_size: int = 3) -> list[SourceRow]:
-    pages = source.pages(threshold=threshold, page_size=page_size, finished_after=BEFORE)
+    pages = source.pages(threshold=threshold, page_size=page_size, share=SHARE)
     return list(itertools.chain.from_iterable(pages))
 
 
@@ -83,18 +88,18 @@ def test_a_source_larger_than_a_window_is_read_whole_and_in_order(place: Place, 
     assert part_numbers(place.source(first_window=first_window)) == [row["pn"] for row in expected]
 
 
-def test_equal_rows_are_each_offered_once_across_windows(place: Place) -> None:
+def test_equal_rows_are_offered_as_one_across_windows(place: Place) -> None:
     place.put(part("FIRST", 0.9), *[part("SAME")] * 9, part("Z"))
-    assert part_numbers(place.source(first_window=1)) == ["FIRST", *["SAME"] * 9, "Z"]
+    assert part_numbers(place.source(first_window=1)) == ["FIRST", "SAME", "Z"]
 
 
 def test_rows_finished_while_the_source_is_read_do_not_shift_the_rest(place: Place) -> None:
     place.put(*(part(f"P{number}") for number in range(8)))
     source = place.source(first_window=2)
     seen: list[str] = []
-    for page in source.pages(threshold=0, page_size=2, finished_after=BEFORE):
+    for page in source.pages(threshold=0, page_size=2, share=SHARE):
         seen += [row.values["pn"] for row in page]
-        source.remember([FinishedRow(row.content_hash, NOW) for row in page])
+        source.remember([noted(row) for row in page])
     assert seen == [f"P{number}" for number in range(8)]
     assert read(source) == []
 
@@ -102,7 +107,7 @@ def test_rows_finished_while_the_source_is_read_do_not_shift_the_rest(place: Pla
 def test_a_run_that_ends_within_the_first_window_asks_one_query(place: Place, emulator: Emulator) -> None:
     place.put(*(part(f"P{number:03}") for number in range(300)))
     source = place.source()
-    source.remember([FinishedRow("other", NOW)])
+    source.remember([NotedRow("other", "other", True, IN_A_MONTH, NOW)])
 
     def queries() -> int:
         with emulator.client() as client:
@@ -111,7 +116,7 @@ def test_a_run_that_ends_within_the_first_window_asks_one_query(place: Place, em
             )
 
     before = queries()
-    assert len(list(source.pages(threshold=0, page_size=100, finished_after=BEFORE))) == 3
+    assert len(list(source.pages(threshold=0, page_size=100, share=SHARE))) == 3
     assert queries() == before + 1
 
 
@@ -146,10 +151,10 @@ def test_the_ledger_is_created_by_the_first_row_to_remember(place: Place, emulat
     with emulator.client() as client:
         with pytest.raises(exceptions.NotFound):
             client.get_table(place.ledger)
-        source.remember([FinishedRow(row.content_hash, NOW)])
+        source.remember([noted(row)])
         assert client.get_table(place.ledger).num_rows == 1
     assert read(source) == []
-    place.source().remember([FinishedRow(row.content_hash, NOW)])
+    place.source().remember([noted(row)])
     assert read(place.source()) == []
 
 
@@ -158,14 +163,16 @@ def test_many_finished_rows_are_remembered_in_bounded_batches(
 ) -> None:
     monkeypatch.setattr(importlib.import_module("shared.cloud.bigquery"), "LEDGER_BATCH", 4)
     place.put(part("A"))
-    place.source().remember([FinishedRow(f"hash {number}", NOW) for number in range(10)])
+    place.source().remember(
+        [NotedRow(f"r{number}", f"hash {number}", True, IN_A_MONTH, NOW) for number in range(10)]
+    )
     assert emulator.rows(f"SELECT COUNT(DISTINCT content_hash) AS n FROM `{place.ledger}`") == [{"n": 10}]
 
 
 def test_without_a_ledger_no_row_is_skipped(place: Place) -> None:
     place.put(part("A"))
     source = place.source(ledger_table=None)
-    source.remember([FinishedRow(read(source)[0].content_hash, NOW)])
+    source.remember([noted(read(source)[0])])
     assert part_numbers(source) == ["A"]
 
 
@@ -179,7 +186,7 @@ def test_a_missing_source_table_is_named(place: Place, *, ledger: bool) -> None:
 def test_a_ledger_in_a_missing_dataset_is_named(place: Place) -> None:
     source = place.source(ledger_table=f"{PROJECT}.nowhere.ledger")
     with pytest.raises(SettingsInvalid, match=rf"no table {PROJECT}\.nowhere\.ledger"):
-        source.remember([FinishedRow("hash", NOW)])
+        source.remember([NotedRow("r", "hash", True, IN_A_MONTH, NOW)])
 
 
 def test_a_table_without_the_expected_columns_is_named(place: Place, emulator: Emulator) -> None:
@@ -212,7 +219,7 @@ def test_an_unreachable_source_is_unavailable_within_its_timeout() -> None:
     with pytest.raises(SourceUnavailable, match=r"request for a\.b\.c failed"):
         read(source)
     with pytest.raises(SourceUnavailable, match=r"request for a\.b\.d failed"):
-        source.remember([FinishedRow("hash", NOW)])
+        source.remember([NotedRow("r", "hash", True, IN_A_MONTH, NOW)])
     source.close()
 
 
@@ -221,15 +228,15 @@ def test_a_source_that_stops_while_it_is_read_is_unavailable(tmp_path: Path) -> 
         place = Place(mortal, tmp_path)
         place.put(*(part(f"P{number}") for number in range(9)))
         source = place.source(timeout=5)
-        source.remember([FinishedRow("hash", NOW)])
-        pages = source.pages(threshold=0, page_size=3, finished_after=BEFORE)
+        source.remember([NotedRow("r", "hash", True, IN_A_MONTH, NOW)])
+        pages = source.pages(threshold=0, page_size=3, share=SHARE)
         assert len(next(pages)) == 3
         mortal.process.kill()
         mortal.process.wait(60)
         with pytest.raises(SourceUnavailable, match=f"request for {place.table} failed"):
             next(pages)
         with pytest.raises(SourceUnavailable, match=f"request for {place.ledger} failed"):
-            source.remember([FinishedRow("hash", NOW)])
+            source.remember([NotedRow("r", "hash", True, IN_A_MONTH, NOW)])
         place.close()
 
 

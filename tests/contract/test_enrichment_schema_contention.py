@@ -52,17 +52,23 @@ def life(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
                 enrichment.release(task, owner, refund=True)
 
 
+def turn_of(given: Json) -> Json:
+    return {"content_hash": given["content_hash"], "record_key": given["record_key"]}
+
+
 def orchestration(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
     """Opens records that others have finished, and notes queue tasks and ledger rows, in any order."""
     batch = f"other-{seed}"
     begun = enrichment.begin(batch, ledger_limit=100)
     shuffled = random.Random(seed).sample(tasks, len(tasks))
-    hashes = [row["content_hash"] for row in reversed(begun["finished"])]
+    noted = list(reversed(begun["noted"]))
     items = [
         item(f"P{n}", manufacturer=MAKERS[n % 3], content_hash=f"P{n}-{seed}") for n in reversed(range(60))
     ]
     enrichment.open(items, batch=batch)
-    enrichment.progress(*shuffled, batch=batch, ledgered=hashes, closed=True)
+    enrichment.progress(
+        *shuffled, batch=batch, ledgered=noted, skipped=[turn_of(each) for each in items], closed=True
+    )
 
 
 def sweeping(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.contract.enrichment_calls import Enrichment, callers
-from tests.contract.schema_rows import item, product
+from tests.contract.schema_rows import NOW, Json, item, product
 from tests.postgres_support import Database
 
 NUMBER = 12
@@ -69,11 +69,35 @@ def opening(enrichment: Enrichment) -> None:
     assert len(enrichment.open(items, batch="b2")["automation"]) == NUMBER
 
 
-def telling_the_ledger(enrichment: Enrichment) -> None:
-    enrichment.progress(ledgered=[f"hash of P{number}" for number in reversed(range(10, 10 + NUMBER))])
+def turns() -> list[Json]:
+    numbers = reversed(range(10, 10 + NUMBER))
+    return [
+        {
+            "content_hash": f"hash of P{n}",
+            "record_key": f"P{n}|texas instruments",
+            "noted_at": NOW.isoformat(),
+        }
+        for n in numbers
+    ]
 
 
-@pytest.mark.parametrize("call", [opening, telling_the_ledger])
+NOTING: dict[str, Callable[[Enrichment], None]] = {
+    "ledgered": lambda caller: caller.progress(ledgered=turns()),
+    "skipped": lambda caller: caller.progress(skipped=turns()),
+}
+
+
+@pytest.mark.parametrize("given", NOTING)
+def test_turns_are_locked_by_content(database: Database, given: str) -> None:
+    with callers(database, 1) as (enrichment,):
+        for number in reversed(range(10, 10 + NUMBER)):
+            enrichment.completed(f"P{number}")
+        first = ("select from turns where content_hash = %s for update", "hash of P10")
+        with waiting_for(database, first, enrichment, NOTING[given]) as holder:
+            assert free(holder, "turns") == NUMBER
+
+
+@pytest.mark.parametrize("call", [opening])
 def test_records_are_locked_by_key(database: Database, call: Callable[[Enrichment], None]) -> None:
     with callers(database, 1) as (enrichment,):
         for number in reversed(range(10, 10 + NUMBER)):

@@ -232,8 +232,9 @@ def test_a_fallback_s_completion_completes_the_record(enrichment: Enrichment) ->
     assert enrichment.record("P1")["open"]
     enrichment.take(manual)
     enrichment.complete(manual, fields={"category": "ICs"})
-    record = enrichment.record("P1")
-    assert (record["open"], record["completed_at"], record["ledger_due"]) == (False, NOW, True)
+    assert not enrichment.record("P1")["open"]
+    turn = enrichment.turn("hash of P1")
+    assert (turn["verdict"], turn["by"], turn["ledger_due"]) == ("completed", "ana", True)
 
 
 def test_what_a_person_wrote_is_among_the_vendor_s_columns_untouched(enrichment: Enrichment) -> None:

@@ -87,11 +87,21 @@ def opened(enrichment: Enrichment) -> None:
     assert (len(answer["automation"]), answer["manual"]) == (67, 33)
 
 
+SKIPPED = [
+    {"content_hash": f"other {n}", "record_key": f"P{n}|maker {n % 20000}"} for n in range(99001, 99050)
+]
+
+
 def progressed(enrichment: Enrichment) -> None:
     enrichment.begin("now")
+    noted = enrichment.begin("next", ledger_limit=50)["noted"]
     enqueued = [task(n) for n in range(99100, 99200) if n % 10 < 7]
     enrichment.progress(
-        *enqueued, batch="now", ledgered=[f"hash {n}" for n in range(97001, 97050)], closed=True
+        *enqueued,
+        batch="now",
+        ledgered=noted,
+        skipped=SKIPPED,
+        closed=True,
     )
 
 
@@ -117,18 +127,22 @@ def listed(enrichment: Enrichment) -> None:
 
 
 CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
-    "begin_batch": (lambda db: db.begin("now", ledger_limit=2000), {"records_ledger_due"}),
+    "begin_batch": (lambda db: db.begin("now", ledger_limit=2000), {"turns_ledger_due"}),
     "read_known": (
         lambda db: db.known(*known_items(), rejected=["rejected 7"]),
         {
             "records_pkey",
             "automation_failures_by_record",
             "one_open_manual_task_per_record",
-            "rejections_by_row",
+            "turns_pkey",
         },
     ),
-    "open_tasks": (opened, {"records_pkey", "one_decision_per_record_and_batch"}),
-    "note_progress": (progressed, {"automation_tasks_pkey", "records_ledger_due_by_hash"}),
+    "open_tasks": (opened, {"records_pkey", "turns_pkey", "one_decision_per_record_and_batch"}),
+    "note_progress": (progressed, {"automation_tasks_pkey", "turns_pkey"}),
+    "take_again": (
+        lambda db: db.call("take_again", record_key="P500|maker 500", by="ana", note="again"),
+        {"records_pkey", "turns_pkey"},
+    ),
     "a worker's claim, save and finish": (worked, {"automation_tasks_pkey", "products_record_key_key"}),
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),

@@ -1,11 +1,13 @@
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
 import psycopg
 import pytest
 
-from tests.contract.enrichment_calls import Enrichment
+from tests.contract.enrichment_calls import Enrichment, at_once, callers
 from tests.contract.schema_rows import NOW, Json, item
+from tests.postgres_support import Database
 
 KEY = "P1|texas instruments"
 
@@ -29,6 +31,7 @@ def test_a_record_never_seen_is_not_known_and_can_be_opened(enrichment: Enrichme
         "manufacturers": {},
         "rejected_before": [],
         "daily_used": 0,
+        "daily_again": 0,
     }
     assert skip(enrichment) is None
 
@@ -89,13 +92,13 @@ def automation_completed(enrichment: Enrichment) -> None:
         (automation_begins, "in_flight", True),
         (automation_saved, "in_flight", True),
         (dead_lettered, "in_flight", True),
-        (dead_lettered_in_vain, None, False),
+        (dead_lettered_in_vain, "recently_failed", False),
         (fallback_begins, "open_manual_task", True),
         (manual_begins, "open_manual_task", True),
         (manual_claimed, "open_manual_task", True),
         (manual_released, "open_manual_task", True),
-        (manual_failed, None, False),
-        (manual_completed, "recently_completed", False),
+        (manual_failed, "decided_by_a_person", False),
+        (manual_completed, "decided_by_a_person", False),
         (automation_completed, "recently_completed", False),
     ],
 )
@@ -129,9 +132,9 @@ def test_a_reopened_record_that_fails_keeps_what_is_known_of_its_completion(enri
     assert enrichment.record("P1")["open"]
     later.claim(task)
     later.fail(task, to_manual=False)
-    record = enrichment.record("P1")
-    assert (record["open"], record["completed_hash"], record["completed_at"]) == (False, "hash of P1", NOW)
-    assert record["content_hash"] == "changed"
+    assert not enrichment.record("P1")["open"]
+    assert enrichment.turn("hash of P1")["verdict"] == "completed"
+    assert enrichment.turn("changed")["verdict"] == "failed"
 
 
 def test_failures_count_for_seven_days(enrichment: Enrichment) -> None:
@@ -200,28 +203,125 @@ def test_nothing_is_opened_in_a_batch_that_is_unknown_or_closed(enrichment: Enri
     assert enrichment.all("select * from records") == []
 
 
-def test_the_ledger_learns_each_completed_row_once_oldest_first(enrichment: Enrichment) -> None:
-    for day in range(3):
-        enrichment.later(hours=day).completed(f"P{day}")
-    begun = enrichment.begin("b2", ledger_limit=2)["finished"]
-    assert begun == [
-        {"content_hash": "hash of P0", "finished_at": "2026-03-02T12:00:00+00:00"},
-        {"content_hash": "hash of P1", "finished_at": "2026-03-02T13:00:00+00:00"},
-    ]
-    enrichment.progress(batch="b2", ledgered=[row["content_hash"] for row in begun])
-    assert [row["content_hash"] for row in enrichment.begin("b3")["finished"]] == ["hash of P2"]
-    assert enrichment.record("P0")["completed_hash"] == "hash of P0"
+def noted(begun: Json) -> list[tuple[str, str]]:
+    return [(row["content_hash"], row["next_turn"][:10]) for row in begun["noted"]]
+
+
+def test_the_ledger_learns_each_verdict_once_oldest_first(enrichment: Enrichment) -> None:
+    for hour in range(3):
+        enrichment.later(hours=hour).completed(f"P{hour}")
+    begun = enrichment.begin("b2", ledger_limit=2)
+    assert noted(begun) == [("hash of P0", "2026-04-01"), ("hash of P1", "2026-04-01")]
+    enrichment.progress(batch="b2", ledgered=begun["noted"])
+    assert noted(enrichment.begin("b3")) == [("hash of P2", "2026-04-01")]
+
+
+def test_the_ledger_learns_of_work_in_progress_for_ninety_days_at_most(enrichment: Enrichment) -> None:
+    enrichment.automation("P1")
+    enrichment.person("P2")
+    begun = enrichment.begin("b2")
+    assert noted(begun) == [("hash of P1", "2026-05-31"), ("hash of P2", "2026-05-31")]
+
+
+def test_a_verdict_given_while_the_ledger_is_told_is_told_the_next_time(enrichment: Enrichment) -> None:
+    task = enrichment.saved("P1")
+    begun = enrichment.begin("b2")
+    enrichment.finish(task)
+    enrichment.progress(batch="b2", ledgered=begun["noted"])
+    assert noted(enrichment.begin("b3")) == [("hash of P1", "2026-04-01")]
 
 
 def test_a_record_completed_again_is_due_in_the_ledger_again(enrichment: Enrichment) -> None:
     enrichment.completed("P1")
-    enrichment.progress(ledgered=["hash of P1"])
+    enrichment.progress(ledgered=enrichment.begin("b2")["noted"])
     later = enrichment.later(days=31)
-    task = later.automation("P1", batch="b2")
+    task = later.automation("P1", batch="b3")
     later.claim(task)
     later.save(task)
     later.finish(task)
-    assert [row["finished_at"][:10] for row in later.begin("b3")["finished"]] == ["2026-04-02"]
+    assert noted(later.begin("b4")) == [("hash of P1", "2026-05-02")]
+
+
+def test_what_a_person_decided_waits_for_other_content_or_a_person_s_word(enrichment: Enrichment) -> None:
+    manual_failed(enrichment)
+    later = enrichment.later(days=3650)
+    assert skip(later) == "decided_by_a_person"
+    assert skip(later, content_hash="changed") is None
+    assert later.call("take_again", record_key=KEY, by="bob", note="a data sheet has come")["contents"] == 1
+    assert skip(later) is None
+    assert later.turn("hash of P1")["by"] == "bob"
+    assert [row["again"] for row in later.begin("b2")["noted"]] == [False]
+
+
+def test_nobody_has_a_record_taken_again_that_is_being_worked_on_or_unknown(enrichment: Enrichment) -> None:
+    manual_begins(enrichment)
+    for key, code in ((KEY, "PT409"), ("P404|ti", "PT404")):
+        with pytest.raises(psycopg.Error) as refusal:
+            enrichment.call("take_again", record_key=key, by="bob", note="again")
+        assert refusal.value.sqlstate == code
+
+
+def test_a_content_that_came_back_is_opened_although_it_is_settled(enrichment: Enrichment) -> None:
+    enrichment.completed("P1")
+    enrichment.begin("b2")
+    assert enrichment.open([item("P1")], batch="b2")["automation"] == []
+    assert len(enrichment.open([item("P1", returned=True)], batch="b2")["automation"]) == 1
+
+
+def test_other_content_of_a_record_in_work_waits_and_is_fresh_when_that_ends(enrichment: Enrichment) -> None:
+    task = enrichment.saved("P1")
+    other = {"content_hash": "other", "record_key": KEY}
+    enrichment.progress(ledgered=enrichment.begin("b2")["noted"], skipped=[other])
+    assert enrichment.turn("other")["verdict"] == "waiting"
+    enrichment.progress(batch="b2", ledgered=enrichment.begin("b3")["noted"])
+    enrichment.finish(task)
+    begun = {row["content_hash"]: row for row in enrichment.begin("b4")["noted"]}
+    assert begun["other"]["next_turn"][:19] == NOW.isoformat()[:19]
+    assert not begun["other"]["again"]
+    assert skip(enrichment, content_hash="other") is None
+
+
+def test_other_content_that_was_skipped_too_late_waits_for_nothing(enrichment: Enrichment) -> None:
+    enrichment.completed("P1")
+    enrichment.progress(skipped=[{"content_hash": "other", "record_key": KEY}])
+    assert enrichment.all("select * from turns where content_hash = 'other'") == []
+
+
+def test_a_source_that_does_not_answer_leaves_the_name_free(enrichment: Enrichment) -> None:
+    run = uuid.uuid4()
+    enrichment.begin("b2", run)
+    enrichment.call("abandon_batch", batch_id="b2", run_id=uuid.uuid4(), now_=None)
+    assert not enrichment.begin("b2")["started"]
+    enrichment.call("abandon_batch", batch_id="b2", run_id=run, now_=None)
+    assert enrichment.begin("b2")["started"]
+
+
+def test_the_day_counts_what_was_taken_before_apart(enrichment: Enrichment) -> None:
+    enrichment.completed("P1")
+    later = enrichment.later(days=30)
+    later.begin("b2")
+    later.open([item("P1"), item("P2")], batch="b2")
+    begun = later.begin("b3")
+    assert (begun["used"], begun["again"]) == (2, 1)
+
+
+def test_at_midnight_two_runs_open_a_record_once(database: Database) -> None:
+    """The days' quotas are different rows, so only the claim keeps the two apart."""
+    with callers(database, 1) as (enrichment,):
+        midnight = enrichment.later(hours=12)
+        midnight.begin("yesterday")
+        midnight.begin("today")
+
+        def run(batch: str, route: str, seconds: float) -> Callable[[Enrichment], Json]:
+            items = [item(f"P{number}", route) for number in range(50)]
+            return lambda caller: caller.later(hours=12, seconds=seconds).open(items, batch=batch)
+
+        answers = at_once(database, [run("yesterday", "automation", -1), run("today", "manual", 1)])
+        opened = [answer for answer in answers if isinstance(answer, dict)]
+        assert len(opened) == 2, answers
+        assert sum(len(each["automation"]) + each["manual"] for each in opened) == 50
+        assert sum(each["claimed_elsewhere"] for each in opened) == 50
+        assert enrichment.one("select count(*) from decisions")["count"] == 50
 
 
 def test_a_task_worked_on_before_its_enqueueing_is_noted_keeps_its_times(enrichment: Enrichment) -> None:

@@ -17,6 +17,7 @@ Step = Callable[[Enrichment], Any]
 TABLES = (
     "batches",
     "records",
+    "turns",
     "decisions",
     "automation_tasks",
     "manual_tasks",
@@ -56,6 +57,8 @@ def taken(enrichment: Enrichment) -> uuid.UUID:
     return task
 
 
+NOTED = {"record_key": "LM317T|texas instruments", "content_hash": "hash of LM317T"}
+
 STEPS: dict[str, tuple[Callable[[Enrichment], uuid.UUID], Callable[[uuid.UUID], Step]]] = {
     "claim": (Enrichment.automation, lambda task: partial(Enrichment.claim, task=task)),
     "claim of a saved answer": (
@@ -80,7 +83,21 @@ STEPS: dict[str, tuple[Callable[[Enrichment], uuid.UUID], Callable[[uuid.UUID], 
     ),
     "note_progress of the ledger": (
         Enrichment.completed,
-        lambda _: lambda db: db.progress(ledgered=["hash of LM317T"]),
+        lambda _: (
+            lambda db: db.progress(
+                ledgered=[NOTED | {"noted_at": db.turn(NOTED["content_hash"])["changed_at"].isoformat()}]
+            )
+        ),
+    ),
+    "note_progress of skipped rows": (
+        Enrichment.automation,
+        lambda _: partial(Enrichment.progress, skipped=[NOTED | {"content_hash": "other"}]),
+    ),
+    "a person's word to take it again": (
+        Enrichment.completed,
+        lambda _: (
+            lambda db: db.call("take_again", record_key="LM317T|texas instruments", by="ana", note="again")
+        ),
     ),
     "claim by a person": (Enrichment.person, lambda task: partial(Enrichment.take, task=task)),
     "release by a person": (taken, lambda task: partial(Enrichment.give_back, task=task, note="too hard")),
@@ -111,9 +128,9 @@ def test_beginning_a_batch_twice_is_one_beginning_of_the_same_run_and_none_of_an
     run = uuid.uuid4()
     first = enrichment.begin("b2", run)
     assert first["started"]
-    assert [row["content_hash"] for row in first["finished"]] == ["hash of P1"]
+    assert [row["content_hash"] for row in first["noted"]] == ["hash of P1"]
     assert enrichment.begin("b2", run) == first
-    assert enrichment.begin("b2") == {"started": False, "finished": []}
+    assert enrichment.begin("b2") == {"started": False, "noted": [], "used": 0, "again": 0}
 
 
 def test_opening_the_same_chunk_twice_opens_and_counts_it_once(enrichment: Enrichment) -> None:

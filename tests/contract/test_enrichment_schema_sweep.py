@@ -221,7 +221,9 @@ def test_the_longest_batch_name_has_room_for_its_fallback(enrichment: Enrichment
     enrichment.claim(task)
     enrichment.fail(task)
     assert enrichment.fall_back(task)["batch_id"] == f"{name}_fallback"
-    with pytest.raises(psycopg.errors.CheckViolation, match="room_for_fallback"):
+    with pytest.raises(psycopg.errors.CheckViolation, match="name_of_a_run"):
         enrichment.begin("b" * 101)
+    with pytest.raises(psycopg.errors.CheckViolation, match="name_of_a_run"):
+        enrichment.begin("somebody-else_fallback")
     with pytest.raises(psycopg.errors.CheckViolation):
         enrichment.begin("a/b")

@@ -42,7 +42,7 @@ def _open(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
             [],
             daily_limit=10,
             manual_batch_size=5,
-            completed_after=datetime.now(UTC) - timedelta(days=30),
+            reprocess_after=timedelta(days=30),
         )
     ).id
     seen["owner"] = uuid4()

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from shared.cloud.bigquery import BigQuerySource
-from shared.enrichment.ports import FinishedRow, RecordSource, SourceRow
+from shared.enrichment.ports import DayShare, NotedRow, RecordSource, SourceRow
 from tests.bigquery_support import PROJECT, Emulator
 from tests.memory.record_source import InMemoryRecordSource
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MONTH_AGO = NOW - timedelta(days=30)
+IN_A_MONTH = NOW + timedelta(days=30)
+LATER = NOW + timedelta(days=3650)
 
 Rows = Sequence[dict[str, Any]]
 
@@ -27,17 +28,33 @@ class Shelf:
         self.put = put
 
     def read(
-        self, threshold: float = 0, page_size: int = 100, finished_after: datetime = MONTH_AGO
+        self,
+        threshold: float = 0,
+        page_size: int = 100,
+        now: datetime = NOW,
+        share: float = 0,
+        taken: tuple[int, int] = (0, 0),
     ) -> list[SourceRow]:
-        pages = self.source.pages(threshold=threshold, page_size=page_size, finished_after=finished_after)
+        pages = self.source.pages(
+            threshold=threshold, page_size=page_size, share=DayShare(now, share, *taken)
+        )
         return list(itertools.chain.from_iterable(pages))
 
-    def part_numbers(self, threshold: float = 0, finished_after: datetime = MONTH_AGO) -> list[Any]:
-        return [row.values["pn"] for row in self.read(threshold, finished_after=finished_after)]
+    def part_numbers(self, threshold: float = 0, now: datetime = NOW, **given: Any) -> list[Any]:  # noqa: ANN401 - as read
+        return [row.values["pn"] for row in self.read(threshold, now=now, **given)]
 
-    def finish(self, *part_numbers: str, at: datetime = NOW) -> None:
-        chosen = [row for row in self.read() if row.values["pn"] in part_numbers]
-        self.source.remember([FinishedRow(row.content_hash, at) for row in chosen])
+    def note(
+        self,
+        *part_numbers: str,
+        until: datetime = IN_A_MONTH,
+        at: datetime = NOW,
+        again: bool = True,
+        record: str = "",
+    ) -> None:
+        chosen = [row for row in self.read(now=LATER) if row.values["pn"] in part_numbers]
+        self.source.remember(
+            [NotedRow(record or row.values["pn"], row.content_hash, again, until, at) for row in chosen]
+        )
 
 
 @pytest.fixture
@@ -111,35 +128,97 @@ def test_a_row_without_a_part_number_is_offered(shelf: Shelf) -> None:
 
 def test_pages_hold_at_most_the_page_size_and_skip_no_row(shelf: Shelf) -> None:
     shelf.put([part(f"P{number:02}") for number in range(25)])
-    pages = list(shelf.source.pages(threshold=0, page_size=10, finished_after=MONTH_AGO))
+    pages = list(shelf.source.pages(threshold=0, page_size=10, share=DayShare(NOW, 0)))
     assert [len(page) for page in pages] == [10, 10, 5]
     assert [row.values["pn"] for page in pages for row in page] == [f"P{number:02}" for number in range(25)]
 
 
 def test_a_source_without_matching_rows_has_no_pages(shelf: Shelf) -> None:
     shelf.put([part("LOW", 0.1)])
-    assert list(shelf.source.pages(threshold=0.9, page_size=10, finished_after=MONTH_AGO)) == []
+    assert list(shelf.source.pages(threshold=0.9, page_size=10, share=DayShare(NOW, 0))) == []
 
 
-def test_a_repeated_row_is_offered_each_time(shelf: Shelf) -> None:
+def test_equal_rows_are_offered_as_one(shelf: Shelf) -> None:
     shelf.put([part("A"), part("A"), part("B")])
-    assert shelf.part_numbers() == ["A", "A", "B"]
+    assert shelf.part_numbers() == ["A", "B"]
 
 
-def test_a_finished_row_is_skipped_until_it_is_old(shelf: Shelf) -> None:
+def test_a_noted_row_is_left_out_until_its_next_turn(shelf: Shelf) -> None:
     shelf.put([part("A"), part("B")])
-    shelf.finish("A", at=NOW)
-    assert shelf.part_numbers(finished_after=NOW - timedelta(seconds=1)) == ["B"]
-    assert shelf.part_numbers(finished_after=NOW) == ["A", "B"]
+    shelf.note("A", until=NOW + timedelta(seconds=1))
+    assert shelf.part_numbers() == ["B"]
+    assert shelf.part_numbers(now=NOW + timedelta(seconds=1)) == ["B", "A"]
 
 
-def test_remembering_a_row_twice_does_no_harm(shelf: Shelf) -> None:
-    shelf.put([part("A"), part("B"), part("C")])
-    shelf.finish("A")
-    [b] = [row for row in shelf.read() if row.values["pn"] == "B"]
-    shelf.source.remember([FinishedRow(b.content_hash, NOW), FinishedRow(b.content_hash, NOW)])
-    shelf.source.remember([FinishedRow(b.content_hash, MONTH_AGO - timedelta(days=1))])
-    assert shelf.part_numbers() == ["C"]
+def test_the_latest_note_of_a_row_counts_and_repeating_one_does_no_harm(shelf: Shelf) -> None:
+    shelf.put([part("A"), part("B")])
+    shelf.note("A", "B", until=NOW - timedelta(days=1), at=NOW - timedelta(days=2))
+    shelf.note("A")
+    shelf.note("A")
+    shelf.note("A", until=NOW - timedelta(days=3), at=NOW - timedelta(days=4))
+    assert shelf.part_numbers() == ["B"]
+
+
+def test_what_was_never_taken_comes_before_what_was_done_long_ago(shelf: Shelf) -> None:
+    shelf.put([part("DONE", 0.9), part("NEVER", 0.1)])
+    shelf.note("DONE", until=NOW - timedelta(days=300))
+    assert [(row.values["pn"], row.again) for row in shelf.read()] == [("NEVER", False), ("DONE", True)]
+
+
+def test_of_what_was_done_the_oldest_turn_comes_first_whatever_the_score(shelf: Shelf) -> None:
+    shelf.put([part("HIGH", 0.9), part("LOW", 0.1)])
+    shelf.note("HIGH", until=NOW - timedelta(days=1))
+    shelf.note("LOW", until=NOW - timedelta(days=2))
+    assert shelf.part_numbers() == ["LOW", "HIGH"]
+
+
+def test_a_share_of_the_day_is_for_what_was_done_before(shelf: Shelf) -> None:
+    rows = [part(f"N{number}") for number in range(8)] + [part(f"D{number}") for number in range(8)]
+    shelf.put(rows)
+    shelf.note(*(f"D{number}" for number in range(8)), until=NOW)
+    offered = [row.again for row in shelf.read(share=0.25)]
+    assert [sum(offered[:taken]) for taken in (4, 8)] == [1, 2]
+    assert len(offered) == 16
+
+
+def test_the_share_counts_what_the_day_has_taken_already(shelf: Shelf) -> None:
+    shelf.put([part("NEVER"), part("DONE")])
+    shelf.note("DONE", until=NOW)
+    assert shelf.part_numbers(share=0.2, taken=(3, 0)) == ["NEVER", "DONE"]
+    assert shelf.part_numbers(share=0.2, taken=(4, 0)) == ["DONE", "NEVER"]
+    assert shelf.part_numbers(share=0.2, taken=(4, 1)) == ["NEVER", "DONE"]
+
+
+def test_what_only_waited_for_another_content_is_fresh_when_its_turn_has_come(shelf: Shelf) -> None:
+    shelf.put([part("DONE", 0.9), part("WAITED", 0.1)])
+    shelf.note("DONE", until=NOW - timedelta(days=9))
+    shelf.note("WAITED", until=NOW, again=False)
+    assert [(row.values["pn"], row.again) for row in shelf.read()] == [("WAITED", False), ("DONE", True)]
+
+
+def test_a_content_that_came_back_is_offered_and_says_so(shelf: Shelf) -> None:
+    first, second = part("P", description="A"), part("P", description="B")
+    shelf.put([first])
+    shelf.note("P", at=NOW - timedelta(days=2))
+    shelf.put([second])
+    shelf.note("P", at=NOW - timedelta(days=1))
+    assert shelf.read() == []
+    shelf.put([first])
+    assert [(row.values["description"], row.returned, row.again) for row in shelf.read()] == [
+        ("A", True, False)
+    ]
+    shelf.source.remember([NotedRow("P", shelf.read()[0].content_hash, True, IN_A_MONTH, NOW)])
+    assert shelf.read() == []
+
+
+def test_two_rows_of_one_record_are_each_offered_once(shelf: Shelf) -> None:
+    shelf.put([part("P", description="A"), part("P", description="B"), part("p")])
+    assert len(shelf.read()) == 3
+    for number in range(3):
+        shelf.source.remember(
+            [NotedRow("P", shelf.read()[0].content_hash, True, IN_A_MONTH, NOW + timedelta(seconds=number))]
+        )
+    assert shelf.read() == []
 
 
 def test_remembering_nothing_changes_nothing(shelf: Shelf) -> None:
@@ -168,7 +247,7 @@ def test_a_changed_field_gives_another_hash_so_the_row_is_offered_again(
 ) -> None:
     row = part("A", manufacturer=None, specs={"v": 1}, docs=["d"])
     shelf.put([row])
-    shelf.finish("A")
+    shelf.note("A")
     assert shelf.part_numbers() == []
     shelf.put([{**row, **changed}])
     assert len(shelf.read()) == 1
@@ -176,7 +255,7 @@ def test_a_changed_field_gives_another_hash_so_the_row_is_offered_again(
 
 def test_a_row_with_only_a_new_rank_stays_finished(shelf: Shelf) -> None:
     shelf.put([part("A", 0.5, specs={"a": 1, "b": 2})])
-    shelf.finish("A")
+    shelf.note("A")
     shelf.put([part("A", 0.9, specs={"b": 2, "a": 1}), part("B", 0.9)])
     assert shelf.part_numbers() == ["B"]
 

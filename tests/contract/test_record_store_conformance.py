@@ -17,7 +17,7 @@ from tests.record_support import begin, item, only, product, refusal
 
 Store = SupabaseRecordStore | InMemoryRecordStore
 
-MONTH_AGO = SettableClock().now - timedelta(days=30)
+MONTH = timedelta(days=30)
 WEEK_AGO = SettableClock().now - timedelta(days=7)
 
 
@@ -40,13 +40,13 @@ def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Stor
 def open_in(store: Store, batch_id: str, *items: dict[str, object], daily_limit: int = 1000) -> Opened:
     begin(store, batch_id)
     return store.open_tasks(
-        batch_id, items, [], daily_limit=daily_limit, manual_batch_size=2, completed_after=MONTH_AGO
+        batch_id, items, [], daily_limit=daily_limit, manual_batch_size=2, reprocess_after=MONTH
     )
 
 
 def known_of(store: Store, *pns: str, rejected: tuple[str, ...] = ()) -> Known:
     asked = [Identity(f"{pn}|ti", "ti", f"hash of {pn}") for pn in pns]
-    return store.read_known(asked, rejected, completed_after=MONTH_AGO, failed_after=WEEK_AGO)
+    return store.read_known(asked, rejected, failed_after=WEEK_AGO)
 
 
 def opened_one(store: Store, pn: str = "A") -> UUID:
@@ -125,7 +125,7 @@ def test_the_daily_limit_is_fresh_the_next_day(store: Store, clock: SettableCloc
 
 def test_a_closed_batch_opens_nothing(store: Store) -> None:
     begin(store, "b")
-    store.note_progress("b", enqueued=[], counts={}, ledgered=[], closed=True)
+    store.note_progress("b", enqueued=[], counts={}, ledgered=[], skipped=[], closed=True)
     with pytest.raises(Conflict, match="b is not open"):
         open_in(store, "b", item("A"))
 
@@ -133,9 +133,7 @@ def test_a_closed_batch_opens_nothing(store: Store) -> None:
 def test_a_rejected_row_is_counted_once_and_known_afterwards(store: Store) -> None:
     begin(store, "b")
     for _ in range(2):
-        store.open_tasks(
-            "b", [], [refusal("h")], daily_limit=9, manual_batch_size=2, completed_after=MONTH_AGO
-        )
+        store.open_tasks("b", [], [refusal("h")], daily_limit=9, manual_batch_size=2, reprocess_after=MONTH)
     assert store.batch_status("b")["taken"] == 1
     assert known_of(store, rejected=("h", "other")).rejected_before == {"h"}
 
@@ -152,12 +150,14 @@ def test_a_completed_row_is_due_for_the_ledger_until_it_was_noted(store: Store) 
     finished = store.begin_batch(
         "c", run_id=uuid4(), trigger="manual", request={}, policy="f", policy_version="1"
     )
-    assert [row.content_hash for row in finished.finished] == ["hash of A"]
-    store.note_progress("c", enqueued=[], counts={}, ledgered=["hash of A"], closed=True)
+    assert [(row.record_key, row.content_hash, row.again) for row in finished.noted] == [
+        ("A|ti", "hash of A", True)
+    ]
+    store.note_progress("c", enqueued=[], counts={}, ledgered=finished.noted, skipped=[], closed=True)
     later = store.begin_batch(
         "d", run_id=uuid4(), trigger="manual", request={}, policy="f", policy_version="1"
     )
-    assert later.finished == []
+    assert later.noted == []
 
 
 def test_a_manufacturer_has_a_history_of_finished_tasks(store: Store) -> None:
@@ -170,7 +170,7 @@ def test_a_manufacturer_has_a_history_of_finished_tasks(store: Store) -> None:
 def test_failures_of_a_part_are_counted_for_a_while(store: Store) -> None:
     fail(store, opened_one(store), to_manual=False)
     known = known_of(store, "A").records["A|ti"]
-    assert (known.skip, known.recent_failures) == (None, 1)
+    assert (known.skip, known.recent_failures) == ("recently_failed", 1)
 
 
 def test_one_delivery_at_a_time_works_on_a_task(store: Store, clock: SettableClock) -> None:
@@ -297,7 +297,7 @@ def test_the_sweep_finds_a_task_that_never_reached_the_queue(store: Store, clock
 
 def test_the_sweep_finds_a_task_that_is_silent_for_too_long(store: Store, clock: SettableClock) -> None:
     task = opened_one(store)
-    store.note_progress("batch-of-A", enqueued=[task], counts={}, ledgered=[], closed=True)
+    store.note_progress("batch-of-A", enqueued=[task], counts={}, ledgered=[], skipped=[], closed=True)
     clock.advance(seconds=TIMES.patience)
     (candidate,) = store.sweep_candidates(10)
     assert candidate.enqueued

@@ -109,7 +109,7 @@ def test_row_level_security_is_on_for_every_table_and_no_policy_opens_one(owner:
 @pytest.mark.parametrize("role", OUTSIDERS)
 def test_a_right_given_by_mistake_still_shows_no_row(database: Database, role: str) -> None:
     with database.connect() as owner:
-        owner.execute("insert into daily_usage values ('2026-03-02', 1, 1)")
+        owner.execute("insert into daily_usage values ('2026-03-02', 1, 0, 1)")
         owner.execute(sql.SQL("grant select on daily_usage to {}").format(sql.Identifier(role)))
     with database.connect(role=role) as connection:
         assert connection.execute("select * from daily_usage").fetchall() == []
@@ -134,7 +134,9 @@ def test_no_function_runs_with_its_owner_s_rights(owner: psycopg.Connection) -> 
 
 def test_a_temporary_table_with_the_same_name_is_not_used(database: Database) -> None:
     with database.connect() as connection:
-        connection.execute("create temporary table daily_usage (day date, used integer, quota integer)")
-        connection.execute("insert into pg_temp.daily_usage values (current_date, 99, 99)")
+        connection.execute(
+            "create temporary table daily_usage (day date, used integer, again integer, quota integer)"
+        )
+        connection.execute("insert into pg_temp.daily_usage values (current_date, 99, 0, 99)")
         answer = connection.execute("select read_known('[]', '{}', now(), now()) ->> 'daily_used'").fetchone()
     assert answer == ("0",)

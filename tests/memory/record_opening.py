@@ -3,12 +3,15 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from shared.cloud.record_desk import StoreTimes
-from shared.enrichment.ports import FinishedRow, JsonObject
+from shared.enrichment.ports import JsonObject, NotedRow
 from shared.enrichment.store import (
+    LEDGER_PAGE,
+    SETTLED,
     Begun,
     Identity,
     Json,
@@ -17,15 +20,21 @@ from shared.enrichment.store import (
     ManufacturerCounts,
     Opened,
     OpenedTask,
+    Skipped,
 )
 from shared.errors import Conflict, NotFound
 from tests.memory.clock import SettableClock
-from tests.memory.rows import Batch, Manual, Record, Task
+from tests.memory.rows import Batch, Manual, Record, Task, Turn
 
 PRIORITIES = ("high", "medium", "low")
 TIMES = StoreTimes(
     lease=60, grace=120, patience=1800, claim=3600, due_high=86_400, due_medium=259_200, due_low=604_800
 )
+
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+FRESH = ("waiting", "asked")
+"""Verdicts on a content that was not taken yet, or shall be taken again by a person's word."""
 
 
 @dataclass
@@ -34,17 +43,21 @@ class InMemoryOpening:
     max_attempts: int = 3
     batches: dict[str, Batch] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
+    turns: dict[str, Turn] = field(default_factory=dict)
+    turns_of: dict[str, set[str]] = field(default_factory=dict)
+    ledger_due: dict[str, None] = field(default_factory=dict)
+    with_people: set[str] = field(default_factory=set)
+    batch_work: dict[str, dict[str, Task | Manual]] = field(default_factory=dict)
+    failures: dict[str, list[datetime]] = field(default_factory=dict)
     tasks: dict[UUID, Task] = field(default_factory=dict)
     manual: dict[UUID, Manual] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
     manufacturers: dict[str, tuple[int, int]] = field(default_factory=dict)
     used: dict[date, int] = field(default_factory=dict)
+    again: dict[date, int] = field(default_factory=dict)
 
     def _later(self, seconds: float) -> datetime:
         return self.clock() + timedelta(seconds=seconds)
-
-    def _work(self) -> list[Task | Manual]:
-        return [*self.tasks.values(), *self.manual.values()]
 
     # --- orchestrate
 
@@ -61,34 +74,79 @@ class InMemoryOpening:
         batch = self.batches.setdefault(batch_id, Batch(run_id, dict(request)))
         if batch.run_id != run_id:
             return Begun(started=False)
-        due = [record for record in self.records.values() if record.ledger_due]
-        return Begun(
-            started=True,
-            finished=[
-                FinishedRow(record.completed_hash, record.completed_at)
-                for record in due
-                if record.completed_hash and record.completed_at
-            ],
-        )
+        today = self.clock().date()
+        return Begun(True, self._ledger_rows(), self.used.get(today, 0), self.again.get(today, 0))
+
+    def abandon_batch(self, batch_id: str, run_id: UUID) -> None:
+        batch = self.batches.get(batch_id)
+        if batch and batch.run_id == run_id and not batch.taken and not batch.closed:
+            del self.batches[batch_id]
+
+    def _ledger_rows(self) -> list[NotedRow]:
+        latest = self.clock() + timedelta(days=90)
+        due = sorted((self.turns[content] for content in self.ledger_due), key=lambda turn: turn.changed)
+        return [
+            NotedRow(
+                turn.record_key or turn.content_hash,
+                turn.content_hash,
+                turn.verdict not in FRESH,
+                min(turn.next_turn, latest),
+                turn.changed,
+            )
+            for turn in due[:LEDGER_PAGE]
+        ]
+
+    def note_ledgered(self, noted: Sequence[NotedRow]) -> Sequence[NotedRow]:
+        for row in noted:
+            if self.turns[row.content_hash].changed == row.noted_at:
+                self.ledger_due.pop(row.content_hash, None)
+        return self._ledger_rows()
+
+    def _turn(self, content_hash: str, record_key: str | None, verdict: str, **values: Any) -> None:  # noqa: ANN401
+        turn = self.turns.get(content_hash)
+        if turn is None:
+            turn = self.turns[content_hash] = Turn(
+                content_hash, record_key, verdict, timedelta(0), FOREVER, self.clock()
+            )
+            if record_key:
+                self.turns_of.setdefault(record_key, set()).add(content_hash)
+        turn.change(self.clock(), verdict=verdict, **values)
+        self.ledger_due[content_hash] = None
+
+    def _close(self, item: Json, state: str, person: str | None = None) -> None:
+        """The record's claim is given back, and the verdict on its content is written."""
+        key, now = item["record_key"], self.clock()
+        self.records[key].open = False
+        self.with_people.discard(key)
+        for content in self.turns_of.get(key, ()):
+            turn = self.turns[content]
+            if content == item["content_hash"]:
+                wait = turn.reprocess if state == "completed" else min(turn.reprocess, timedelta(days=1))
+                next_turn = FOREVER if person else now + wait
+                self._turn(content, key, state, by=person, next_turn=next_turn)
+            elif turn.verdict == "waiting":
+                self._turn(content, key, "waiting", next_turn=now)
+
+    def take_again(self, record_key: str, by: str, note: str) -> Json:  # noqa: ARG002 - kept for people only
+        if record_key not in self.records:
+            raise NotFound(f"no record {record_key} was ever taken")
+        if self.records[record_key].open:
+            raise Conflict(f"record {record_key} is being worked on")
+        contents = self.turns_of[record_key]
+        for content in contents:
+            self._turn(content, record_key, "asked", by=by, next_turn=self.clock())
+        return {"record_key": record_key, "contents": len(contents)}
 
     def read_known(
-        self,
-        records: Sequence[Identity],
-        rejected: Sequence[str],
-        *,
-        completed_after: datetime,
-        failed_after: datetime,
+        self, records: Sequence[Identity], rejected: Sequence[str], *, failed_after: datetime
     ) -> Known:
-        before = {content for batch in self.batches.values() for content in batch.rejected}
+        today = self.clock().date()
         return Known(
             records={
                 asked.record_key: KnownRecord(
-                    self._skip(asked.record_key, asked.content_hash, completed_after),
-                    sum(
-                        task.state == "failed" and task.item["record_key"] == asked.record_key
-                        for task in self.tasks.values()
-                        if task.finished and task.finished > failed_after
-                    ),
+                    self._skip(asked.record_key, asked.content_hash),
+                    self._was_taken(asked.content_hash),
+                    sum(at > failed_after for at in self.failures.get(asked.record_key, ())),
                 )
                 for asked in records
                 if asked.record_key in self.records
@@ -98,20 +156,28 @@ class InMemoryOpening:
                 for asked in records
                 if asked.manufacturer_key in self.manufacturers
             },
-            rejected_before=frozenset(before & set(rejected)),
-            daily_used=self.used.get(self.clock().date(), 0),
+            rejected_before=frozenset(
+                content
+                for content in rejected
+                if content in self.turns and self.turns[content].verdict == "rejected"
+            ),
+            daily_used=self.used.get(today, 0),
+            daily_again=self.again.get(today, 0),
         )
 
-    def _skip(self, key: str, content_hash: str, completed_after: datetime) -> str | None:
-        if any(not manual.ended and manual.item["record_key"] == key for manual in self.manual.values()):
+    def _was_taken(self, content_hash: str) -> bool:
+        return content_hash in self.turns and self.turns[content_hash].verdict not in FRESH
+
+    def _skip(self, key: str, content_hash: str) -> str | None:
+        if key in self.with_people:
             return "open_manual_task"
         record = self.records.get(key)
-        if record is None:
-            return None
-        if record.open:
+        if record is not None and record.open:
             return "in_flight"
-        recent = record.completed_at is not None and record.completed_at > completed_after
-        return "recently_completed" if recent and record.completed_hash == content_hash else None
+        turn = self.turns.get(content_hash)
+        if turn is None or turn.next_turn <= self.clock() or turn.verdict not in ("completed", "failed"):
+            return None
+        return "decided_by_a_person" if turn.by else f"recently_{turn.verdict}"
 
     def open_tasks(
         self,
@@ -121,34 +187,26 @@ class InMemoryOpening:
         *,
         daily_limit: int,
         manual_batch_size: int,  # noqa: ARG002 - a matter of the database
-        completed_after: datetime,
+        reprocess_after: timedelta,
     ) -> Opened:
         batch = self.batches[batch_id]
         if batch.closed:
             raise Conflict(f"batch {batch_id} is not open")
-        mine = {w.item["record_key"]: w for w in self._work() if w.batch_id == batch_id}
-        fresh = [
-            item
-            for item in items
-            if item["record_key"] not in mine
-            and self._skip(item["record_key"], item["content_hash"], completed_after) is None
-        ]
+        mine = self.batch_work.setdefault(batch_id, {})
+        fresh = [item for item in items if item["record_key"] not in mine and self._may_open(item)]
         today = self.clock().date()
         claimed = fresh[: max(0, daily_limit - self.used.get(today, 0))]
-        for item in claimed:
-            record = self.records.setdefault(item["record_key"], Record(open=True))
-            record.open = True
-            work_id = uuid.uuid4()
-            if item["route"] == "automation":
-                task = Task(work_id, batch_id, dict(item), self.clock(), sweep_after=self._later(TIMES.grace))
-                self.tasks[work_id] = mine[item["record_key"]] = task
-            else:
-                manual = Manual(work_id, batch_id, dict(item), self.clock())
-                self.manual[work_id] = mine[item["record_key"]] = manual
-        new = [refusal for refusal in rejected if refusal["content_hash"] not in batch.rejected]
-        batch.rejected.update({refusal["content_hash"]: dict(refusal) for refusal in new})
-        batch.taken += len(claimed) + len(new)
         self.used[today] = self.used.get(today, 0) + len(claimed)
+        self.again[today] = self.again.get(today, 0) + sum(
+            self._was_taken(item["content_hash"]) for item in claimed
+        )
+        for item in claimed:
+            mine[item["record_key"]] = self._open(batch_id, item, reprocess_after)
+        new = [refusal for refusal in rejected if refusal["content_hash"] not in self.turns]
+        for refusal in new:
+            self._turn(refusal["content_hash"], None, "rejected")
+            batch.rejected[refusal["content_hash"]] = refusal["reason"]
+        batch.taken += len(claimed) + len(new)
         opened = [mine[item["record_key"]] for item in items if item["record_key"] in mine]
         automation = [work for work in opened if isinstance(work, Task)]
         automation.sort(key=lambda task: PRIORITIES.index(task.item["priority"]))
@@ -163,20 +221,44 @@ class InMemoryOpening:
             claimed_elsewhere=len(items) - len(opened) - over,
         )
 
+    def _may_open(self, item: JsonObject) -> bool:
+        skip = self._skip(item["record_key"], item["content_hash"])
+        return skip is None or (bool(item.get("returned")) and skip in SETTLED)
+
+    def _open(self, batch_id: str, item: JsonObject, reprocess_after: timedelta) -> Task | Manual:
+        key, work_id, automatic = item["record_key"], uuid.uuid4(), item["route"] == "automation"
+        self.records[key] = Record(open=True)
+        verdict = "in_flight" if automatic else "with_a_person"
+        self._turn(item["content_hash"], key, verdict, by=None, reprocess=reprocess_after, next_turn=FOREVER)
+        if automatic:
+            task = Task(work_id, batch_id, dict(item), self.clock(), sweep_after=self._later(TIMES.grace))
+            self.tasks[work_id] = task
+            return task
+        self.with_people.add(key)
+        manual = Manual(work_id, batch_id, dict(item), self.clock())
+        self.manual[work_id] = manual
+        return manual
+
     def note_progress(
         self,
         batch_id: str,
         *,
         enqueued: Sequence[UUID],
         counts: JsonObject,
-        ledgered: Sequence[str],
+        ledgered: Sequence[NotedRow],
+        skipped: Sequence[Skipped],
         closed: bool,
     ) -> None:
         for task in (self.tasks[task_id] for task_id in enqueued):
             if task.state == "initialized" and not task.enqueued and task.generation == 0:
                 task.enqueued, task.sweep_after = True, self._later(TIMES.patience)
-        for record in self.records.values():
-            record.ledger_due = record.ledger_due and record.completed_hash not in ledgered
+        for row in skipped:
+            turn = self.turns.get(row.content_hash)
+            if turn is not None:
+                self._turn(row.content_hash, turn.record_key, turn.verdict)
+            elif self.records[row.record_key].open:
+                self._turn(row.content_hash, row.record_key, "waiting")
+        self.note_ledgered(ledgered)
         batch = self.batches[batch_id]
         if not batch.closed:
             batch.counts, batch.closed = dict(counts), closed
@@ -186,5 +268,5 @@ class InMemoryOpening:
     def batch_status(self, batch_id: str) -> Json:
         if batch_id not in self.batches:
             raise NotFound(f"no batch {batch_id}")
-        work = [w for w in self._work() if w.batch_id == batch_id]
+        work = self.batch_work.get(batch_id, {})
         return {"batch_id": batch_id, "taken": self.batches[batch_id].taken, "tasks": len(work)}

@@ -2,13 +2,16 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.enrichment.ports import FinishedRow, JsonObject, SourceRow
+from shared.enrichment.ports import DayShare, JsonObject, NotedRow, SourceRow
 from shared.enrichment.routing.record import COLUMNS
 
+if TYPE_CHECKING:
+    from tests.memory.record_opening import InMemoryOpening
+
 _CONTENT = [name for name in COLUMNS if name != "priority_score"]
+_LEAST_SHARE = 1e-9
 
 
 class InMemoryRecordSource:
@@ -16,19 +19,51 @@ class InMemoryRecordSource:
 
     def __init__(self, rows: Sequence[JsonObject] = ()) -> None:
         self.rows = list(rows)
-        self.ledger: list[FinishedRow] = []
+        self.ledger: dict[str, NotedRow] = {}
+        self._latest: dict[str, NotedRow] = {}
+        self.read = 0
+        """Rows that were offered so far."""
 
-    def pages(
-        self, *, threshold: float, page_size: int, finished_after: datetime
-    ) -> Iterator[Sequence[SourceRow]]:
-        finished = {row.content_hash for row in self.ledger if row.finished_at > finished_after}
-        offered = [row for row in map(_source_row, self.rows) if _score(row) >= threshold]
-        offered = sorted((row for row in offered if row.content_hash not in finished), key=_rank)
+    def pages(self, *, threshold: float, page_size: int, share: DayShare) -> Iterator[Sequence[SourceRow]]:
+        offered_once = {(row.content_hash, _score(row)): row for row in map(_source_row, self.rows)}
+        rows = [row for row in offered_once.values() if _score(row) >= threshold]
+        there = {row.content_hash for row in rows}
+        fresh: list[SourceRow] = []
+        worn: list[SourceRow] = []
+        for row in rows:
+            noted = self.ledger.get(row.content_hash)
+            latest = noted and self._latest[noted.record_key].content_hash
+            if noted is None or latest not in there:
+                fresh.append(SourceRow(row.values, row.content_hash, returned=noted is not None))
+            elif noted.next_turn <= share.now:
+                (worn if noted.again else fresh).append(
+                    SourceRow(row.values, row.content_hash, again=noted.again)
+                )
+        fresh.sort(key=_rank)
+        worn.sort(key=lambda row: (self.ledger[row.content_hash].next_turn, row.content_hash))
+        part = min(max(share.again_share, _LEAST_SHARE), 1 - _LEAST_SHARE)
+        placed = [((share.fresh_taken + n) / (1 - part), 0, row) for n, row in enumerate(fresh, 1)]
+        placed += [((share.again_taken + n) / part, 1, row) for n, row in enumerate(worn, 1)]
+        offered = [row for _, _, row in sorted(placed, key=lambda each: each[:2])]
         for start in range(0, len(offered), page_size):
-            yield offered[start : start + page_size]
+            page = offered[start : start + page_size]
+            self.read += len(page)
+            yield page
 
-    def remember(self, finished: Sequence[FinishedRow]) -> None:
-        self.ledger.extend(finished)
+    def forget(self, store: "InMemoryOpening") -> None:
+        """The ledger is lost, and the store believes that it is there."""
+        store.ledger_due.clear()
+        self.ledger.clear()
+        self._latest.clear()
+
+    def remember(self, noted: Sequence[NotedRow]) -> None:
+        for row in noted:
+            before = self.ledger.get(row.content_hash)
+            if before is None or before.noted_at <= row.noted_at:
+                self.ledger[row.content_hash] = row
+            latest = self._latest.get(row.record_key)
+            if latest is None or latest.noted_at <= row.noted_at:
+                self._latest[row.record_key] = row
 
 
 def _source_row(row: JsonObject) -> SourceRow:

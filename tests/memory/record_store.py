@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.enrichment.ports import ErrorCategory, JsonObject
-from shared.enrichment.store import Claim, ClaimOutcome, Handover, Json, SweepCandidate
+from shared.enrichment.store import Claim, ClaimOutcome, Handover, SweepCandidate
 from shared.errors import NotFound
 from tests.memory.record_opening import TIMES, InMemoryOpening
-from tests.memory.rows import Manual, Record, Task
+from tests.memory.rows import Manual, Task
 
 __all__ = ["TIMES", "InMemoryRecordStore"]
 
@@ -76,16 +76,13 @@ class InMemoryRecordStore(InMemoryOpening):
         self.products[task.item["record_key"]] = dict(product)
         task.state, task.owner, task.lease_until, task.sweep_after = "completed", None, None, None
         task.finished = self.clock()
-        self._complete(task.item)
+        self._close(task.item, "completed")
         return True
 
     def _count(self, manufacturer: str, *, success: bool) -> None:
         if manufacturer:
             attempts, successes = self.manufacturers.get(manufacturer, (0, 0))
             self.manufacturers[manufacturer] = (attempts + 1, successes + success)
-
-    def _complete(self, item: Json) -> None:
-        self.records[item["record_key"]] = Record(False, item["content_hash"], self.clock(), ledger_due=True)
 
     def release_automation_task(
         self,
@@ -154,8 +151,9 @@ class InMemoryRecordStore(InMemoryOpening):
         task.owner, task.lease_until, task.hand_over = None, None, "due" if to_manual else "off"
         task.sweep_after = self._later(TIMES.grace) if to_manual else None
         self._count(task.item["manufacturer_key"], success=False)
+        self.failures.setdefault(task.item["record_key"], []).append(self.clock())
         if not to_manual:
-            self.records[task.item["record_key"]].open = False
+            self._close(task.item, "failed")
 
     # --- fallback
 
@@ -173,6 +171,7 @@ class InMemoryRecordStore(InMemoryOpening):
             uuid.uuid4(), f"{task.batch_id}_fallback", task.item, self.clock(), task.category, task
         )
         self.manual[manual.id] = manual
+        self.with_people.add(task.item["record_key"])
         return Handover("created", manual.id)
 
     def sweep_candidates(self, limit: int) -> Sequence[SweepCandidate]:

@@ -1,7 +1,7 @@
 """The rows of the in-memory record store."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.enrichment.ports import ErrorCategory, JsonObject
@@ -15,15 +15,30 @@ class Batch:
     counts: Json = field(default_factory=dict)
     taken: int = 0
     closed: bool = False
-    rejected: dict[str, Json] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Record:
     open: bool
-    completed_hash: str | None = None
-    completed_at: datetime | None = None
-    ledger_due: bool = False
+
+
+@dataclass
+class Turn:
+    """The verdict on one content of a source row, and from when on it may be taken again."""
+
+    content_hash: str
+    record_key: str | None
+    verdict: str
+    reprocess: timedelta
+    next_turn: datetime
+    changed: datetime
+    by: str | None = None
+
+    def change(self, now: datetime, **values: object) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.changed = max(now, self.changed + timedelta(microseconds=1))
 
 
 @dataclass

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pytest
 
-from shared.enrichment.ports import FinishedRow, JsonObject, SourceRow
+from shared.enrichment.ports import DayShare, JsonObject, NotedRow, SourceRow
 from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Opened
 from shared.errors import SourceUnavailable, StoreRefused, StoreUnavailable
@@ -23,19 +22,17 @@ class Failing(InMemoryRecordSource):
     good_pages = 0
     ledger_down = False
 
-    def pages(
-        self, *, threshold: float, page_size: int, finished_after: datetime
-    ) -> Iterator[Sequence[SourceRow]]:
-        whole = super().pages(threshold=threshold, page_size=page_size, finished_after=finished_after)
+    def pages(self, *, threshold: float, page_size: int, share: DayShare) -> Iterator[Sequence[SourceRow]]:
+        whole = super().pages(threshold=threshold, page_size=page_size, share=share)
         for number, page in enumerate(whole):
             if number == self.good_pages:
                 raise SourceUnavailable("BigQuery is away")
             yield page
 
-    def remember(self, finished: Sequence[FinishedRow]) -> None:
+    def remember(self, noted: Sequence[NotedRow]) -> None:
         if self.ledger_down:
             raise SourceUnavailable("the ledger is away")
-        super().remember(finished)
+        super().remember(noted)
 
 
 def test_a_source_that_is_down_leaves_the_batch_name_free() -> None:
@@ -147,7 +144,7 @@ def test_finished_rows_are_written_to_the_ledger_once() -> None:
     task = enrichment.opened()
     enrichment.work(task)
     enrichment.run("c")
-    assert [row.content_hash for row in enrichment.source.ledger] == [task.item["content_hash"]]
+    assert list(enrichment.source.ledger) == [task.item["content_hash"]]
     assert counts_of(enrichment.run("d"))["read"] == 0, "the source leaves out what the ledger holds"
     assert len(enrichment.source.ledger) == 1
 

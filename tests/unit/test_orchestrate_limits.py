@@ -49,6 +49,7 @@ def test_what_scores_below_the_threshold_is_not_read() -> None:
 def test_skipped_records_do_not_use_up_the_limit() -> None:
     enrichment = Enrichment(parts(6), WorkflowConfig(max_batch_size=2))
     enrichment.run("first", limit=4)
+    enrichment.source.forget(enrichment.store)
     counts = counts_of(enrichment.run("second", limit=2))
     assert (counts["opened"], counts["skipped"]["in_flight"]) == (2, 4)
 
@@ -84,11 +85,12 @@ def test_automation_and_manual_tasks_share_the_daily_quota() -> None:
     assert len(enrichment.store.tasks) + len(enrichment.manual) == 5
 
 
-def test_a_spent_quota_opens_nothing_and_says_so() -> None:
+def test_a_spent_quota_opens_nothing_reads_nothing_and_says_so() -> None:
     enrichment = Enrichment(parts(4), WorkflowConfig(max_daily_tasks=2))
     enrichment.run("a")
+    before = enrichment.source.read
     counts = counts_of(enrichment.run("b"))
-    assert (counts["opened"], counts["daily_limit_reached"]) == (0, True)
+    assert (counts["opened"], counts["daily_limit_reached"], enrichment.source.read) == (0, True, before)
     assert enrichment.store.batches["b"].closed
 
 
@@ -114,7 +116,7 @@ def test_a_limit_that_meets_the_quota_exactly_has_not_run_into_it() -> None:
 
 def test_junk_is_recorded_even_when_the_quota_is_spent() -> None:
     enrichment = Enrichment([part("A"), part(None), part("B")], WorkflowConfig(max_daily_tasks=1))
-    enrichment.run("a", limit=1)
-    report = enrichment.run("b")
+    report = enrichment.run("a")
     assert balanced(report)
-    assert counts_of(report)["skipped"]["rejected_before"] == 1
+    counts = counts_of(report)
+    assert (counts["opened"], counts["rejected"], counts["daily_limit_reached"]) == (1, 1, True)

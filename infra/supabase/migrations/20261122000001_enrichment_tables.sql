@@ -44,7 +44,8 @@ create table batches (
     counts jsonb not null default '{}', -- what orchestrate reports: read, skipped by reason, not enqueued
     created_at timestamptz not null,
     closed_at timestamptz, -- when orchestrate opened its last record
-    constraint room_for_fallback check (parent_batch_id is not null or length(id) <= 100)
+    -- `<batch>_fallback` is ours, with room for it
+    constraint name_of_a_run check (parent_batch_id is not null or (length(id) <= 100 and id !~ '_fallback$'))
 );
 create index batches_by_day on batches (created_at);
 create index batches_by_parent on batches (parent_batch_id) where parent_batch_id is not null;
@@ -58,20 +59,42 @@ create table manufacturers (
     check (successes between 0 and attempts)
 );
 
--- One row per record ever opened: its claim (`open`) and its last completion.
+-- One row per record ever opened. `open` is its claim: at most one piece of work at a time.
 create table records (
     record_key text primary key,
     pn text not null,
     manufacturer text,
     open boolean not null,
-    content_hash text not null, -- of the source row that was opened last
-    completed_hash text,
-    completed_at timestamptz,
-    ledger_due boolean not null default false, -- completed, but not yet in the source's ledger
-    check ((completed_at is null) = (completed_hash is null))
+    openings integer not null default 1 check (openings > 0),
+    content_hash text not null -- of the source row that was opened last
 );
-create index records_ledger_due on records (completed_at) where ledger_due;
-create index records_ledger_due_by_hash on records (completed_hash) where ledger_due;
+create index records_open on records (record_key) where open;
+
+create type turn_verdict as enum (
+    'in_flight',     -- automation works on it
+    'with_a_person', -- a person works on it
+    'completed',     -- by automation, or by the person in `by`
+    'failed',        -- given up by the person in `by`, or by automation where failures stay
+    'rejected',      -- the row has no identity
+    'waiting',       -- its record is being worked on with another content
+    'asked'          -- the person in `by` wants it taken again
+);
+
+-- Whose turn it is: one row per content of a source row, from when on it may be taken (again). What a person has decided waits
+-- for other content, or for a person's word.
+create table turns (
+    record_key text not null, -- of a rejected row, which has none, the hash of its content
+    content_hash text not null,
+    verdict turn_verdict not null,
+    by text,
+    note text,
+    reprocess interval not null, -- after a completion by automation, until the next turn
+    next_turn timestamptz, -- null: it waits for other content, the end of the work, or a person's word
+    changed_at timestamptz not null, -- always grows, because the source's ledger goes by the latest
+    ledger_due boolean not null default true, -- the source's ledger does not know this yet
+    primary key (record_key, content_hash)
+);
+create index turns_ledger_due on turns (changed_at) where ledger_due;
 
 create table decisions (
     id uuid primary key default gen_random_uuid(),
@@ -96,7 +119,6 @@ create table decisions (
 );
 create unique index one_decision_per_record_and_batch on decisions (batch_id, record_key) where record_key is not null;
 create unique index one_rejection_per_row_and_batch on decisions (batch_id, content_hash) where route = 'rejected';
-create index rejections_by_row on decisions (content_hash) where route = 'rejected';
 create index decisions_by_batch on decisions (batch_id, rule);
 
 create table automation_tasks (
@@ -235,10 +257,12 @@ create table product_extras (
     extras jsonb not null
 );
 
--- Tasks opened per UTC day, automation and manual together.
+-- Tasks opened per UTC day, automation and manual together; `again` counts those whose content was taken before.
 create table daily_usage (
     day date primary key,
     used integer not null check (used >= 0),
+    again integer not null default 0,
     quota integer not null,
-    check (used <= quota)
+    check (used <= quota),
+    check (again between 0 and used)
 );

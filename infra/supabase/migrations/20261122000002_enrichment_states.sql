@@ -80,17 +80,26 @@ $$;
 create trigger manual_task_state after insert or update of state on manual_tasks
 for each row execute function guard_manual_state();
 
--- Gives a record's claim back exactly when its last work ends.
+-- Gives a record's claim back exactly when its last work ends, and writes the verdict on its content. What waited for that has
+-- its turn.
 create function close_record() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
+declare
+    person text := case tg_table_name when 'manual_tasks' then to_jsonb(new) ->> 'assignee' end;
 begin
-    if new.state = 'completed' then
-        update records
-        set open = false, completed_hash = new.content_hash, completed_at = new.finished_at, ledger_due = true
-        where record_key = new.record_key;
-    else
-        update records set open = false where record_key = new.record_key;
-    end if;
+    update records set open = false where record_key = new.record_key;
+    update turns
+    set verdict = case when content_hash = new.content_hash then new.state::text::turn_verdict else verdict end,
+        by = case when content_hash = new.content_hash then person else by end,
+        note = case when content_hash = new.content_hash then to_jsonb(new) ->> 'note' else note end,
+        next_turn = case
+            when content_hash <> new.content_hash then new.finished_at
+            when person is not null then null
+            when new.state = 'completed' then new.finished_at + reprocess
+            else new.finished_at + least(reprocess, interval '1 day')
+        end,
+        changed_at = greatest(new.finished_at, changed_at + interval '1 microsecond'), ledger_due = true
+    where record_key = new.record_key and (content_hash = new.content_hash or verdict = 'waiting');
     return null;
 end
 $$;
@@ -104,6 +113,19 @@ execute function close_record();
 create trigger manual_task_closes_record after update of state on manual_tasks
 for each row when (new.state <> old.state and new.state in ('completed', 'failed'))
 execute function close_record();
+
+-- A dead letter's record is with a person from now on.
+create function note_hand_over() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    update turns set verdict = 'with_a_person'
+    where record_key = new.record_key and content_hash = new.content_hash and verdict = 'in_flight';
+    return null;
+end
+$$;
+
+create trigger fallback_task_moves_turn after insert on manual_tasks
+for each row when (new.automation_task_id is not null) execute function note_hand_over();
 
 -- The audit is append-only.
 create trigger task_events_append_only before update or delete on task_events

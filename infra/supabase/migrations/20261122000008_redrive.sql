@@ -88,7 +88,10 @@ begin
             inner join decisions as d on d.id = m.decision_id
             where m.id = any (letters)
         ),
-        '[]', p_daily_limit, 1, '{}', 0, 'infinity', p_now -- an earlier completion does not prevent a redrive
+        '[]', p_daily_limit, 1, '{}', 0, (
+            select extract(epoch from max(t.reprocess)) from turns as t
+            inner join manual_tasks as m using (record_key, content_hash) where m.id = any (letters)
+        ), true, p_now -- whatever the verdict was: a redrive is a person's word
     ) -> 'automation');
     if opened <> cardinality(letters) then
         raise exception 'batch %: % of % dead letters could be opened', p_redrive_id, opened, cardinality(letters);

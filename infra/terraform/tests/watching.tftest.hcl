@@ -202,7 +202,7 @@ run "scales_the_worker_with_the_queue" {
   }
 
   assert {
-    condition     = google_bigquery_dataset.ledger.default_partition_expiration_ms == 92 * 86400000
+    condition     = google_bigquery_dataset.ledger.default_partition_expiration_ms == null
     error_message = "The ledger's rows expire while they are needed."
   }
 }

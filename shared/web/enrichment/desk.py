@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.clock import system_clock
-from shared.enrichment.naming import BATCH_ID, new_batch_id
+from shared.enrichment.naming import BATCH_ID, ChosenBatchId, new_batch_id
 from shared.enrichment.ports import ErrorCategory
-from shared.enrichment.routing.identity import manufacturer_key
+from shared.enrichment.routing.identity import manufacturer_key, record_key
 from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.limits import MOST_LISTED
@@ -69,12 +69,21 @@ class ProductsRequest(RequestModel):
     limit: int = Field(5, ge=1, le=100)
 
 
+class AgainRequest(RequestModel):
+    """A person's word that a settled record may be taken again."""
+
+    pn: Text
+    manufacturer: Person | None = None
+    by: Person
+    note: Text
+
+
 class RedriveRequest(RequestModel):
     """`batch_id` names the batch that takes the records. The same request again redrives nothing more."""
 
     cause: ErrorCategory | None = None
     limit: int = Field(100, ge=1, le=MOST_LISTED)
-    batch_id: str | None = Field(None, pattern=f"^{BATCH_ID}$")
+    batch_id: ChosenBatchId | None = None
 
 
 def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
@@ -88,6 +97,7 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
         Route("POST", "/manual-tasks/{id}/release", ReleaseRequest, _release, (store,)),
         Route("POST", "/manual-tasks/{id}/complete", CompleteRequest, _complete, (store,)),
         Route("POST", "/manual-tasks/{id}/fail", FailRequest, _fail, (store,)),
+        Route("POST", "/records/again", AgainRequest, _again, (store,)),
         Route("GET", "/reconcile", ReconcileRequest, _reconcile, (store,)),
     )
 
@@ -109,6 +119,11 @@ def _complete(request: CompleteRequest, call: Call, store: DeskStore) -> Answer:
 
 def _fail(request: FailRequest, call: Call, store: DeskStore) -> Answer:
     return Answer(store.fail_manual_task(_task(call), request.assignee, request.note))
+
+
+def _again(request: AgainRequest, _call: Call, store: DeskStore) -> Answer:
+    key = record_key(request.pn, request.manufacturer)
+    return Answer(store.take_again(key, request.by, request.note), logged={"record_key": key})
 
 
 def _pending(request: PendingRequest, _call: Call, store: DeskStore) -> Answer:

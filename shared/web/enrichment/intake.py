@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from shared.enrichment.naming import BATCH_ID
+from shared.enrichment.naming import ChosenBatchId
 from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
 from shared.enrichment.routing.route import Route
 from shared.limits import MOST_RECORDS
@@ -15,7 +15,7 @@ class OrchestrateBody(RequestModel):
     limit: int = Field(100, ge=1, le=MOST_RECORDS)
     priority_threshold: float | None = Field(None, ge=0, le=1)
     force: Route | None = None
-    batch_id: str | None = Field(None, pattern=f"^{BATCH_ID}$")
+    batch_id: ChosenBatchId | None = None
     policy: str = DEFAULT_POLICY
     dry_run: bool = False
 
