@@ -137,7 +137,8 @@ def test_of_two_divisions_neither_is_taken_unless_the_name_is_one_of_them() -> N
 
 
 def test_one_maker_on_a_page_that_is_not_the_last_is_not_the_only_one() -> None:
-    first = page(hit("Diotec Semiconductor"), count=SEARCH_LIMIT + 1)
+    others = [hit("onsemi", "X")] * (SEARCH_LIMIT - 1)
+    first = page(hit("Diotec Semiconductor"), *others, count=SEARCH_LIMIT + 1)
     hits = read(first)
     assert not hits.settled(PN, None)
     refused = refusal(hits)
@@ -169,6 +170,12 @@ def test_the_asked_makers_own_part_needs_no_further_page_but_a_divisions_does() 
     division = read(page(hit("Vishay Dale"), count=1000))
     assert not division.settled(PN, "Vishay")
     assert refusal(division, "Vishay").category is ErrorCategory.AMBIGUOUS
+
+
+def test_a_page_that_holds_fewer_hits_than_are_counted_is_not_the_last() -> None:
+    hits = read(page(hit("onsemi"), count=2))
+    assert not hits.settled(PN, None)
+    assert refusal(hits).category is ErrorCategory.AMBIGUOUS
 
 
 def test_a_search_without_the_number_is_not_read_on() -> None:

@@ -89,13 +89,9 @@ def _is_hit(words: list[str], text: str) -> bool:
 
 
 def _is_near(asked: str, letters: str) -> bool:
-    """Whether two numbers differ by separators or up to three characters at the end, as in a family of parts."""
-    shared = min(len(asked), len(letters))
-    return (
-        shared >= _SHORTEST_FAMILY
-        and abs(len(asked) - len(letters)) <= _SUFFIX
-        and (asked[:shared] == letters[:shared])
-    )
+    """Whether two numbers differ by separators, or only in the last three characters, as in a family of parts."""
+    alike = max(_SHORTEST_FAMILY, len(asked) - _SUFFIX, len(letters) - _SUFFIX)
+    return min(len(asked), len(letters)) >= alike and asked[:alike] == letters[:alike]
 
 
 def load(path: Path) -> tuple[Catalogue, list[BadRow]]:

@@ -21,16 +21,17 @@ def product_from_answer(answer: JsonObject, pn: str, manufacturer: str | None) -
     product = read.product
     if product is None:
         return _refused("DigiKey's answer holds no product")
-    if not is_asked_for(product, pn, manufacturer):
+    maker = product.manufacturer.name
+    if maker is None or not is_asked_for(product, pn, manufacturer):
         described = product.manufacturer_product_number or "a part without a number"
-        maker = product.manufacturer.name or "an unnamed manufacturer"
-        return _refused(f"DigiKey's answer describes {described} by {maker}, which is not the part asked for")
+        named = maker or "an unnamed manufacturer"
+        return _refused(f"DigiKey's answer describes {described} by {named}, which is not the part asked for")
     categories = _category_path(product.category)
     variation = _offer(product, pn)
     price = _price(product, variation)
     return Product(
         pn=product.manufacturer_product_number or pn,
-        manufacturer=product.manufacturer.name or "",
+        manufacturer=maker,
         category=categories[-1] if categories else None,
         description=product.description.product_description or product.description.detailed_description,
         vendor=VENDOR,
@@ -113,9 +114,8 @@ def _price(product: ProductAnswer, offer: Variation | None) -> Decimal | None:
 
     The product's own price does not say of which packaging it is, so it counts only where there is no choice.
     """
-    breaks = offer.standard_pricing if offer else ()
-    if breaks:
-        return _price_at(breaks, (offer and offer.minimum_order_quantity) or 1)
+    if offer is not None and offer.standard_pricing:
+        return _price_at(offer.standard_pricing, offer.minimum_order_quantity or 1)
     return (product.unit_price or None) if len(product.product_variations) <= 1 else None
 
 

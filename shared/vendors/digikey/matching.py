@@ -16,8 +16,17 @@ from shared.enrichment.routing.identity import (
 )
 from shared.vendors.digikey.answers import ProductAnswer
 
-Hit = Mapping[str, Any]
-"""A product of a keyword search, as it came."""
+
+@dataclass(frozen=True)
+class Hit:
+    """A product of a keyword search, as it came and as it is read."""
+
+    raw: Mapping[str, Any]
+    product: ProductAnswer
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> "Hit":
+        return cls(raw, ProductAnswer.model_validate(raw))
 
 
 def is_same_part(product: ProductAnswer, pn: str) -> bool:
@@ -59,18 +68,17 @@ class Candidates:
 
     @property
     def makers(self) -> list[str]:
-        names = (ProductAnswer.model_validate(hit).manufacturer.name for hit in self.known)
+        names = (hit.product.manufacturer.name for hit in self.known)
         return list(dict.fromkeys(name or "an unnamed manufacturer" for name in names))
 
 
 def candidates(hits: Sequence[Hit], pn: str, manufacturer: str | None) -> Candidates:
-    known = _joined([hit for hit in hits if is_same_part(ProductAnswer.model_validate(hit), pn)])
-    read = [(hit, ProductAnswer.model_validate(hit)) for hit in known]
-    own = [hit for hit, product in read if is_own(product, manufacturer)]
+    known = _joined([hit for hit in hits if is_same_part(hit.product, pn)])
+    own = [hit for hit in known if is_own(hit.product, manufacturer)]
     if own:
         return Candidates(known, own, certain=len(own) == 1)
     anyone = not manufacturer_key(manufacturer)
-    fitting = [hit for hit, product in read if anyone or is_made_by(manufacturer, product.manufacturer.name)]
+    fitting = [hit for hit in known if anyone or is_made_by(manufacturer, hit.product.manufacturer.name)]
     return Candidates(known, fitting, certain=False)
 
 
@@ -78,27 +86,25 @@ def _joined(hits: Sequence[Hit]) -> list[Hit]:
     """One hit per maker's number and maker, in their order: packagings listed apart become one product's."""
     products: dict[tuple[str, str], Hit] = {}
     for hit in hits:
-        product = ProductAnswer.model_validate(hit)
         key = (
-            part_number_key(product.manufacturer_product_number or ""),
-            manufacturer_key(product.manufacturer.name),
+            part_number_key(hit.product.manufacturer_product_number or ""),
+            manufacturer_key(hit.product.manufacturer.name),
         )
-        first = products.get(key)
-        products[key] = hit if first is None else _with_packagings(first, hit)
+        products[key] = _with_packagings(products[key], hit) if key in products else hit
     return list(products.values())
 
 
-def _with_packagings(product: Hit, other: Hit) -> Hit:
-    """`product` with the packagings of `other` that it lacks; `product` itself if it lacks none."""
-    have = {_order_number(variation) for variation in _variations(product)}
+def _with_packagings(hit: Hit, other: Hit) -> Hit:
+    """`hit` with the packagings of `other` that it lacks; `hit` itself if it lacks none."""
+    have = {_order_number(variation) for variation in _variations(hit)}
     lacking = [variation for variation in _variations(other) if _order_number(variation) not in have]
     if not lacking:
-        return product
-    return {**product, "ProductVariations": [*_variations(product), *lacking]}
+        return hit
+    return Hit.of({**hit.raw, "ProductVariations": [*_variations(hit), *lacking]})
 
 
 def _variations(hit: Hit) -> list[Any]:
-    listed = hit.get("ProductVariations")
+    listed = hit.raw.get("ProductVariations")
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
