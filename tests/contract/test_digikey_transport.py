@@ -189,3 +189,33 @@ def test_a_search_is_read_on_only_while_another_page_could_name_another_maker(
     else:
         assert isinstance(result, Refused)
         assert result.category is outcome
+
+
+@pytest.mark.parametrize(
+    ("pn", "manufacturer", "calls"),
+    [
+        ("P N", "Maker", ["GET", "GET"]),  # 404 twice
+        ("P N", None, ["POST", "POST"]),
+        ("PN", "Maker", ["GET"]),
+        ("PN", None, ["POST"]),
+        ("K N", "Maker", ["GET", "POST"]),  # known by others: the other spelling would not tell more
+    ],
+)
+def test_a_number_is_asked_without_its_spaces_only_if_nobody_has_it_with_them(
+    pn: str, manufacturer: str | None, calls: list[str]
+) -> None:
+    def script(handler: BaseHTTPRequestHandler) -> None:
+        product = {"ManufacturerProductNumber": "K N", "Manufacturer": {"Name": "Another"}}
+        if "/K%20N/" in handler.path:
+            respond(handler, 200, json.dumps({"Product": product}).encode())
+        elif handler.command == "GET":
+            respond(handler, 404, b"{}")
+        else:
+            hits = [product] if pn == "K N" else []
+            respond(handler, 200, json.dumps({"Products": hits, "ProductsCount": len(hits)}).encode())
+
+    with scripted(script) as (digikey, asked):
+        refused = digikey.look_up(pn, manufacturer)
+    assert isinstance(refused, Refused)
+    assert refused.category is ErrorCategory.NOT_FOUND
+    assert [call.split()[0] for call in asked] == calls

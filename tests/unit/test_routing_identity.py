@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from shared.enrichment.routing.identity import (
     asked_number,
+    is_made_by,
     manufacturer_key,
     part_key,
     part_number_key,
@@ -146,6 +147,23 @@ def test_a_word_for_none_is_no_maker(name: str) -> None:
 )
 def test_names_that_are_alike_are_not_one_maker(one: str, other: str) -> None:
     assert manufacturer_key(one) != manufacturer_key(other)
+
+
+@pytest.mark.parametrize(
+    ("asked", "named", "made"),
+    [
+        ("TI", "Texas Instruments", True),
+        ("Vishay", "Vishay Dale", True),
+        ("Vishay Dale", "Vishay", False),
+        ("TI", None, False),
+        (None, "Texas Instruments", False),
+        (None, "-", False),
+    ],
+)
+def test_a_missing_name_is_nobodys_and_a_division_is_its_groups(
+    asked: str | None, named: str | None, *, made: bool
+) -> None:
+    assert is_made_by(asked, named) is made
 
 
 def test_the_part_key_of_the_vendors_names_joins_the_records_of_one_part() -> None:

@@ -17,7 +17,7 @@ from shared.enrichment.ports import (
 from shared.enrichment.routing.identity import manufacturer_key, spellings
 from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale, checked_headers
 from shared.vendors.digikey.answers import DetailsAnswer, SearchAnswer, is_search
-from shared.vendors.digikey.hits import SEARCH_LIMIT, SearchHits, chosen
+from shared.vendors.digikey.hits import CANDIDATES, SEARCH_LIMIT, SearchHits, chosen
 from shared.vendors.digikey.mapper import product_from_answer
 from shared.vendors.digikey.matching import is_asked_for, is_own
 from shared.vendors.digikey.responses import (
@@ -88,7 +88,7 @@ class DigiKeyCatalogue:
     # --- the port -------------------------------------------------------------------------------------------
 
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
-        """Asks for the part, and tries a number that is not found without its inner spaces.
+        """Asks for the part, and once more without inner spaces if the vendor does not know the number with them.
 
         A record with a maker asks for the details: one call for nearly every record. Without a maker only a search
         can tell whether several have the number. `Found.answer` has the shape of a details answer, whichever call it
@@ -98,7 +98,7 @@ class DigiKeyCatalogue:
         for asked in filter(_can_be_asked, spellings(pn)):
             named = bool(manufacturer_key(manufacturer))
             outcome = self._described(asked, manufacturer) if named else self._search(asked, None)
-            if not (isinstance(outcome, Refused) and outcome.category is ErrorCategory.NOT_FOUND):
+            if not _is_unknown(outcome):
                 break
         return outcome
 
@@ -208,3 +208,10 @@ class DigiKeyCatalogue:
 def _can_be_asked(pn: str) -> bool:
     """Whether it fits into a URL: not blank, not too long, no surrogates, no control characters."""
     return 0 < len(pn) <= _LONGEST_PART_NUMBER and not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", pn)
+
+
+def _is_unknown(outcome: LookUp) -> bool:
+    """Whether the vendor has no product of this number, whoever makes it."""
+    if not isinstance(outcome, Refused) or outcome.category is not ErrorCategory.NOT_FOUND:
+        return False
+    return CANDIDATES not in (outcome.answer or ())

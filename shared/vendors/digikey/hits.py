@@ -10,6 +10,9 @@ from shared.vendors.digikey.matching import Hit, candidates, is_asked_for, is_sa
 SEARCH_LIMIT = 50
 """The vendor's most per page."""
 
+CANDIDATES = "ExactMatches"
+"""The products of the asked number in a refusal's answer, by the vendor's own word."""
+
 _MOST_SHOWN = 20  # candidates that a person is shown; each is some 10 KB
 
 
@@ -61,7 +64,7 @@ def chosen(hits: SearchHits, asked: str, manufacturer: str | None) -> LookUp:
     makers = ", ".join(found.makers[:_MOST_SHOWN])
     if not found.known:
         return Refused(ErrorCategory.NOT_FOUND, f"DigiKey's search has no part {asked}")
-    evidence = {"ExactMatches": [hit.raw for hit in found.fitting or found.known][:_MOST_SHOWN]}
+    evidence = {CANDIDATES: [hit.raw for hit in found.fitting or found.known][:_MOST_SHOWN]}
     if not found.fitting:
         message = f"DigiKey knows {asked} only by {makers}, not by {manufacturer}"
         return Refused(ErrorCategory.NOT_FOUND, message, evidence)
