@@ -15,7 +15,8 @@
     │   └── VendorUnavailable            a vendor could not be reached
     ├── StoreRefused                500  the database refused a call that should have been legal
     ├── SettingsInvalid             500  an environment variable is missing or out of range
-    └── PolicyInvalid               500  a policy file cannot be used; the detail names file and rule
+    ├── PolicyInvalid               500  a policy file cannot be used; the detail names file and rule
+    └── ManufacturersInvalid        500  the table of manufacturers cannot be used; the detail names file and entry
 
 `code` is stable and machine-readable, `retriable` says whether the same request can succeed later without a change,
 `status` is the HTTP status at the edge.
@@ -139,3 +140,8 @@ class SettingsInvalid(SwitchyardError):
 class PolicyInvalid(SwitchyardError):
     code = "policy_invalid"
     title = "Policy invalid"
+
+
+class ManufacturersInvalid(SwitchyardError):
+    code = "manufacturers_invalid"
+    title = "Manufacturers invalid"

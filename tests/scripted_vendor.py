@@ -1,9 +1,11 @@
 """A server that answers as a test scripts it, for answers that no faithful sandbox sends."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 Script = Callable[[BaseHTTPRequestHandler], None]
 TOKEN = b'{"access_token": "our-token", "expires_in": 599}'
@@ -12,13 +14,17 @@ TOKEN = b'{"access_token": "our-token", "expires_in": 599}'
 class _Scripted(BaseHTTPRequestHandler):
     script: Script
     asked: list[str]
+    sent: Any = None
+    """The request's JSON."""
 
     def do_GET(self) -> None:
         self.asked.append(f"{self.command} {self.path}")
         type(self).script(self)
 
     def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        is_json = self.headers.get("content-type", "").startswith("application/json")
+        self.sent = json.loads(body) if is_json else None
         if self.path.endswith("/oauth2/token"):
             respond(self, 200, TOKEN)
         else:

@@ -215,6 +215,7 @@ DATA: Mapping[str, str] = {
     "shared/cloud/bigquery.py": "shared/cloud/*.sql",
     "shared/fulfillment/pipeline.py": "shared/pipeline.json",
     "shared/fulfillment/slip.py": "shared/fulfillment/fonts/*",
+    "shared/enrichment/routing/manufacturers.py": "shared/enrichment/routing/manufacturers.toml",
     "shared/enrichment/routing/policy_file.py": "shared/enrichment/routing/policies/*.yaml",
 }
 """The data files that a module reads, as a pattern. A test compares it with the existing files."""

@@ -17,7 +17,10 @@ from shared.vendors.digikey.client import DigiKeyBounds, DigiKeyCatalogue
 from tests.scripted_vendor import Script, respond, serving, trickling
 
 SECRET = "our-very-secret"
-PRODUCT = json.dumps({"Product": {"ManufacturerProductNumber": "PN"}}).encode()
+MAKER = "Maker"
+PRODUCT = json.dumps(
+    {"Product": {"ManufacturerProductNumber": "PN", "Manufacturer": {"Name": MAKER}}}
+).encode()
 
 
 @contextmanager
@@ -43,7 +46,7 @@ def test_a_redirect_is_not_followed() -> None:
 def test_a_compressed_answer_is_read() -> None:
     packed = gzip.compress(PRODUCT)
     with scripted(lambda handler: respond(handler, 200, packed, content_encoding="gzip")) as (digikey, _):
-        assert isinstance(digikey.look_up("PN", None), Found)
+        assert isinstance(digikey.look_up("PN", MAKER), Found)
 
 
 def test_an_answer_that_cannot_be_decompressed_is_refused() -> None:
@@ -84,10 +87,11 @@ def test_a_trickling_answer_is_given_up_in_time() -> None:
     assert result.category is ErrorCategory.TIMEOUT
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"Product": null}', b'{"Product": []}'])
-def test_an_answer_without_a_product_is_refused(body: bytes) -> None:
+@pytest.mark.parametrize("manufacturer", [MAKER, None])
+@pytest.mark.parametrize("body", [b"{}", b'{"Product": null}', b'{"Product": []}', b'{"Products": null}'])
+def test_an_answer_without_a_product_or_a_search_is_refused(body: bytes, manufacturer: str | None) -> None:
     with scripted(lambda handler: respond(handler, 200, body)) as (digikey, _):
-        refused = digikey.look_up("PN", None)
+        refused = digikey.look_up("PN", manufacturer)
     assert isinstance(refused, Refused)
     assert refused.category is ErrorCategory.INVALID_RESPONSE
     assert refused.answer == json.loads(body)
@@ -140,3 +144,78 @@ def test_a_client_that_was_never_asked_has_nothing_to_close() -> None:
 def test_an_address_that_would_send_the_secret_unencrypted_stops_the_start() -> None:
     with pytest.raises(SettingsInvalid):
         DigiKeyCatalogue(DigiKeyCredentials("app", SECRET), base_url="http://api.digikey.com")
+
+
+# --- pages of a search ------------------------------------------------------------------------------------
+
+
+def paged(count: int, **makers: str) -> Script:
+    """A search of `count` hits whose vendor lists no exact match; `makers` by place, as `at_0`."""
+    numbered = {int(place.removeprefix("at_")): maker for place, maker in makers.items()}
+
+    def script(handler: BaseHTTPRequestHandler) -> None:
+        offset = handler.sent["Offset"]  # type: ignore[attr-defined]  # set by the scripted vendor
+        products = [
+            {
+                "ManufacturerProductNumber": "PN" if place in numbered else f"PN-{place}",
+                "Manufacturer": {"Name": numbered.get(place, "Other")},
+            }
+            for place in range(offset, min(offset + 50, count))
+        ]
+        found = {"Products": products, "ProductsCount": count, "ExactMatches": []}
+        respond(handler, 200, json.dumps(found).encode())
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("script", "manufacturer", "calls", "outcome"),
+    [
+        (paged(40, at_3="One"), None, 1, "One"),
+        (paged(140, at_3="One"), None, 3, "One"),
+        (paged(140, at_3="One", at_139="Two"), None, 3, ErrorCategory.AMBIGUOUS),
+        (paged(151, at_3="One"), None, 3, ErrorCategory.AMBIGUOUS),  # the fourth page is not asked for
+        (paged(5000), None, 1, ErrorCategory.NOT_FOUND),
+    ],
+)
+def test_a_search_is_read_on_only_while_another_page_could_name_another_maker(
+    script: Script, manufacturer: str | None, calls: int, outcome: str | ErrorCategory
+) -> None:
+    with scripted(script) as (digikey, asked):
+        result = digikey.look_up("PN", manufacturer)
+    assert len(asked) == calls
+    if isinstance(result, Found):
+        assert result.answer["Product"]["Manufacturer"]["Name"] == outcome
+    else:
+        assert isinstance(result, Refused)
+        assert result.category is outcome
+
+
+@pytest.mark.parametrize(
+    ("pn", "manufacturer", "calls"),
+    [
+        ("P N", "Maker", ["GET", "GET"]),  # 404 twice
+        ("P N", None, ["POST", "POST"]),
+        ("PN", "Maker", ["GET"]),
+        ("PN", None, ["POST"]),
+        ("K N", "Maker", ["GET", "POST"]),  # known by others: the other spelling would not tell more
+    ],
+)
+def test_a_number_is_asked_without_its_spaces_only_if_nobody_has_it_with_them(
+    pn: str, manufacturer: str | None, calls: list[str]
+) -> None:
+    def script(handler: BaseHTTPRequestHandler) -> None:
+        product = {"ManufacturerProductNumber": "K N", "Manufacturer": {"Name": "Another"}}
+        if "/K%20N/" in handler.path:
+            respond(handler, 200, json.dumps({"Product": product}).encode())
+        elif handler.command == "GET":
+            respond(handler, 404, b"{}")
+        else:
+            hits = [product] if pn == "K N" else []
+            respond(handler, 200, json.dumps({"Products": hits, "ProductsCount": len(hits)}).encode())
+
+    with scripted(script) as (digikey, asked):
+        refused = digikey.look_up(pn, manufacturer)
+    assert isinstance(refused, Refused)
+    assert refused.category is ErrorCategory.NOT_FOUND
+    assert [call.split()[0] for call in asked] == calls

@@ -42,7 +42,7 @@ def test_a_part_that_the_vendor_knows_is_completed() -> None:
     task = enrichment.opened()
     reply = enrichment.work(task)
     assert (reply.status, reply.outcome, task.state) == (200, "completed", "completed")
-    assert enrichment.store.products["A|ti"]["category"] == "Logic"
+    assert enrichment.store.products["A|texas instruments"]["category"] == "Logic"
     assert enrichment.catalogue.asked == ["A"]
 
 
@@ -249,7 +249,10 @@ def test_a_saved_answer_is_used_and_the_vendor_is_not_asked_again() -> None:
     enrichment.store.save_vendor_answer(task.id, owner, {"category": "Saved"})
     enrichment.clock.advance(seconds=TIMES.lease + 1)
     assert enrichment.work(task, 2).outcome == "completed"
-    assert (enrichment.store.products["A|ti"]["category"], enrichment.catalogue.asked) == ("Saved", [])
+    assert (enrichment.store.products["A|texas instruments"]["category"], enrichment.catalogue.asked) == (
+        "Saved",
+        [],
+    )
 
 
 def test_an_answer_that_nothing_can_be_made_of_goes_to_a_person() -> None:

@@ -201,4 +201,4 @@ def test_a_product_that_comes_after_the_lease_was_taken_over_is_not_written_twic
     enrichment.store = overtaken
     assert enrichment.work(task).outcome == "completed", "it is, by the other delivery"
     assert (len(enrichment.catalogue.asked), task.attempts) == (1, 1)
-    assert enrichment.store.manufacturers == {"ti": (1, 1)}
+    assert enrichment.store.manufacturers == {"texas instruments": (1, 1)}

@@ -52,7 +52,16 @@ def test_the_vendor_s_calls_are_counted_and_repeated_look_ups_are_shown() -> Non
     text = io.StringIO()
     books = {
         "calls_in_all": 9,
-        "totals": {"found": 3, "not_found": 1, "token": 1, "fault": 3, "burst_limited": 1, "search_empty": 2},
+        "totals": {
+            "found": 2,
+            "search_hit": 1,
+            "not_found": 1,
+            "search_empty": 2,
+            "token": 1,
+            "fault": 3,
+            "burst_limited": 1,
+            "mistaken": 2,
+        },
         "looked_up": {"X1": 2, "X2": 1},
         "delivered": {"X1": 2, "X2": 1},
     }
@@ -60,8 +69,8 @@ def test_the_vendor_s_calls_are_counted_and_repeated_look_ups_are_shown() -> Non
     show_books(Screen(text), books, [2, 1])
 
     assert text.getvalue().splitlines() == [
-        "  9 calls: 2 parts found, 1 not found (404), 2 too many (429), 2 unavailable (503), 1 tokens",
-        "  also 2 search_empty",
+        "  9 calls: 2 parts found, 3 not found, 2 too many (429), 2 unavailable (503), 1 tokens",
+        "  also 2 mistaken",
         "  parts looked up again once their answer had arrived: 1",
     ]
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from shared.enrichment.ports import Attribute, ErrorCategory, Media, Product, Refused
 from shared.vendors.digikey.answers import ProductAnswer
 from shared.vendors.digikey.mapper import link, product_from_answer
-from shared.vendors.digikey.matching import exact_hits, fitting_hits, is_same_manufacturer, manufacturers_of
 
 PN = "GRM155R61C104KA88D"
 MAKER = "Murata Electronics"
@@ -30,7 +29,11 @@ WHOLE: dict[str, Any] = {
     "PrimaryVideoUrl": "https://www.digikey.com/video",
     "ProductVariations": [
         variation(
-            "490-1-2-ND", 10_000, PackageType={"Id": 1, "Name": "Tape & Reel (TR)"}, QuantityAvailable=800_000
+            "490-1-2-ND",
+            10_000,
+            PackageType={"Id": 1, "Name": "Tape & Reel (TR)"},
+            QuantityAvailable=800_000,
+            StandardPricing=[{"BreakQuantity": 10_000, "UnitPrice": 0.0081, "TotalPrice": 81.0}],
         ),
         variation(
             "490-1-1-ND",
@@ -38,7 +41,10 @@ WHOLE: dict[str, Any] = {
             QuantityAvailableforPackageType=0,
             QuantityAvailable=5,
             DigiReelFee=7,
-            StandardPricing=[{"BreakQuantity": 10_000, "UnitPrice": 0.0081, "TotalPrice": 81.0}],
+            StandardPricing=[
+                {"BreakQuantity": 1, "UnitPrice": 0.15, "TotalPrice": 0.15},
+                {"BreakQuantity": 10, "UnitPrice": 0.044, "TotalPrice": 0.44},
+            ],
             MarketPlace=False,
         ),
     ],
@@ -113,18 +119,20 @@ def test_fields_without_a_column_become_extras_that_json_can_hold() -> None:
     reel, cut = extras["variations"]
     assert (reel["package_type"], reel["quantity_available"]) == ("Tape & Reel (TR)", 800_000)
     assert (cut["quantity_available"], cut["reel_fee"], cut["marketplace"]) == (0, "7", False)
-    assert cut["pricing"] == [{"quantity": 10_000, "unit_price": "0.0081", "total_price": "81.0"}]
+    assert reel["pricing"] == [{"quantity": 10_000, "unit_price": "0.0081", "total_price": "81.0"}]
 
 
 @pytest.mark.parametrize("field", WHOLE)
 @pytest.mark.parametrize("value", [None, "", [], {}, 7, "text", True, -1, [None], [[]], {"Name": []}])
 def test_any_field_may_be_missing_or_of_another_kind(field: str, value: object) -> None:
     result = product_from_answer(answer(**{field: value}), PN, MAKER)
-    assert isinstance(result, Refused if field == "ManufacturerProductNumber" else Product)
+    asked_for = {"ManufacturerProductNumber", "Manufacturer"}
+    assert isinstance(result, Refused if field in asked_for else Product)
 
 
 def test_an_answer_of_names_alone_is_a_product() -> None:
-    product = product_from_answer({"Product": {"ManufacturerProductNumber": PN}}, PN, MAKER)
+    names = {"ManufacturerProductNumber": PN, "Manufacturer": {"Name": MAKER}}
+    product = product_from_answer({"Product": names}, PN, MAKER)
     assert product == Product(pn=PN, manufacturer=MAKER, vendor="digikey")
 
 
@@ -137,6 +145,8 @@ def test_an_answer_of_names_alone_is_a_product() -> None:
         ({"Product": {}}, "a part without a number by an unnamed manufacturer"),
         ({"Product": {"ManufacturerProductNumber": "OTHER"}}, "describes OTHER"),
         (answer(Manufacturer={"Name": "Kemet"}), "by Kemet"),
+        (answer(Manufacturer=None), "by an unnamed manufacturer"),
+        (answer(Manufacturer={"Name": "-"}), "by -"),
     ],
 )
 def test_an_answer_that_is_not_about_the_part_is_refused(broken: dict[str, Any], complaint: str) -> None:
@@ -146,10 +156,14 @@ def test_an_answer_that_is_not_about_the_part_is_refused(broken: dict[str, Any],
     assert complaint in refused.message
 
 
-def test_a_product_needs_a_manufacturer_from_somewhere() -> None:
-    assert isinstance(product_from_answer(answer(Manufacturer=None), PN, None), Refused)
-    assert mapped(Manufacturer=None).manufacturer == MAKER
-    assert mapped(manufacturer=None).manufacturer == MAKER
+@pytest.mark.parametrize("manufacturer", [MAKER, None])
+def test_an_answer_that_names_no_manufacturer_is_nobodys(manufacturer: str | None) -> None:
+    assert isinstance(product_from_answer(answer(Manufacturer=None), PN, manufacturer), Refused)
+
+
+@pytest.mark.parametrize("manufacturer", [None, "-", "n/a"])
+def test_a_record_without_a_manufacturer_takes_the_vendors(manufacturer: str | None) -> None:
+    assert mapped(manufacturer=manufacturer).manufacturer == MAKER
 
 
 def test_case_and_spaces_do_not_make_another_part() -> None:
@@ -166,6 +180,57 @@ def test_a_vendor_number_names_the_part_and_its_packaging() -> None:
 def test_a_packaging_without_a_minimum_comes_last() -> None:
     assert mapped(ProductVariations=[variation("A", None), variation("B", 9)]).vendor_pn == "B"
     assert mapped(ProductVariations=[{"MinimumOrderQuantity": 1}]).vendor_pn is None
+
+
+# --- the offer --------------------------------------------------------------------------------------------
+
+
+def prices(*breaks: tuple[int, float]) -> list[dict[str, Any]]:
+    return [{"BreakQuantity": quantity, "UnitPrice": price} for quantity, price in breaks]
+
+
+CUT = variation("CUT", 1, StandardPricing=prices((1, 0.5), (10, 0.4)))
+REEL = variation("REEL", 3000, StandardPricing=prices((3000, 0.1), (6000, 0.09)))
+DIGI_REEL = variation("DIGI", 1, StandardPricing=prices((1, 0.6)), DigiReelFee=7)
+SELLER = variation("OTHER", 1, StandardPricing=prices((1, 0.01)), MarketPlace=True)
+
+
+@pytest.mark.parametrize(
+    ("pn", "vendor_pn", "price"),
+    [(PN, "CUT", "0.5"), ("reel", "REEL", "0.1"), ("digi", "DIGI", "0.6"), ("other", "OTHER", "0.01")],
+)
+def test_the_price_is_that_of_the_packaging_whose_number_stands_beside_it(
+    pn: str, vendor_pn: str, price: str
+) -> None:
+    product = mapped(pn=pn, UnitPrice=9.99, ProductVariations=[SELLER, REEL, DIGI_REEL, CUT])
+    assert (product.vendor_pn, product.unit_price, product.currency) == (vendor_pn, Decimal(price), "CAD")
+
+
+def test_another_sellers_offer_is_taken_only_when_there_is_none_of_digikeys_own() -> None:
+    assert mapped(ProductVariations=[SELLER, REEL]).vendor_pn == "REEL"
+    assert mapped(ProductVariations=[SELLER]).vendor_pn == "OTHER"
+
+
+@pytest.mark.parametrize(
+    ("variations", "unit_price", "price"),
+    [
+        ([variation("A", 1)], 0.7, Decimal("0.7")),  # one packaging: the product's price is its
+        ([], 0.7, Decimal("0.7")),
+        ([variation("A", 1), variation("B", 10)], 0.7, None),  # whose price would it be?
+        ([variation("A", 1)], 0, None),
+        ([variation("A", 1)], None, None),
+        ([variation("A", 1, StandardPricing=prices((1, 0)))], 0.7, None),
+        ([variation("A", 5, StandardPricing=prices((10, 0.3)))], 0.7, None),  # no price of the minimum order
+        ([variation("A", 25, StandardPricing=prices((1, 0.9), (10, 0.3), (100, 0.2)))], 0.7, Decimal("0.3")),
+        ([variation("A", None, StandardPricing=prices((1, 0.9), (10, 0.3)))], 0.7, Decimal("0.9")),
+        ([variation("A", 1, StandardPricing=[{"UnitPrice": 0.2}])], 0.7, Decimal("0.2")),
+    ],
+)
+def test_a_price_that_is_not_certainly_the_offers_is_none(
+    variations: list[dict[str, Any]], unit_price: object, price: Decimal | None
+) -> None:
+    product = mapped(ProductVariations=variations, UnitPrice=unit_price)
+    assert (product.unit_price, product.currency) == (price, "CAD" if price else None)
 
 
 def test_the_status_is_read_by_either_name_and_the_description_from_either_text() -> None:
@@ -220,49 +285,6 @@ def test_texts_are_cleaned_for_the_database() -> None:
     assert len(product.extras["shipping_info"]) == 10_000
     assert product.extras["lead_weeks"] == "12"
     assert ProductAnswer.model_validate({"ShippingInfo": 10**5000}).shipping_info is None
-
-
-# --- which product is meant -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("Murata", "Murata Electronics", True),
-        ("Analog Devices Inc./Maxim Integrated", "Maxim Integrated", True),
-        ("onsemi", "ONSEMI, Inc.", True),
-        ("Texas Instruments", "Texas Instruments Incorporated", True),
-        ("Texas Instruments", "Texas", True),
-        ("Texas Instruments", "Instruments Texas", False),
-        ("Nexperia", "NXP", False),
-        ("Inc.", "Ltd", False),
-        ("Anyone", None, True),
-        (None, "Anyone", True),
-        ("Anyone", " - ", True),
-    ],
-)
-def test_manufacturers_are_compared_by_their_words(one: str | None, other: str | None, *, same: bool) -> None:
-    assert is_same_manufacturer(one, other) is same
-
-
-def hit(manufacturer: str | None, pn: str = PN) -> dict[str, Any]:
-    return {"ManufacturerProductNumber": pn, "Manufacturer": {"Name": manufacturer}}
-
-
-def test_hits_of_another_number_are_left_out_and_repeated_ones_count_once() -> None:
-    assert exact_hits([hit("A"), hit("A Inc."), hit("B", PN.lower()), hit("A", "OTHER"), {}], PN) == [
-        hit("A"),
-        hit("B", PN.lower()),
-    ]
-
-
-def test_a_name_spelled_as_asked_outweighs_one_that_contains_it() -> None:
-    hits = [hit("Diodes Zetex"), hit("Diodes Inc."), hit("Kemet")]
-    assert fitting_hits(hits, "Diodes") == [hit("Diodes Inc.")]
-    assert fitting_hits(hits, "Zetex") == [hit("Diodes Zetex")]
-    assert fitting_hits(hits, None) == hits
-    assert fitting_hits(hits, "Murata") == []
-    assert manufacturers_of([hit("A"), hit(None)]) == ["A", "an unnamed manufacturer"]
 
 
 # --- whatever comes ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.enrichment.routing.features import completeness
 from shared.enrichment.routing.record import COLUMNS, NAME_LIMIT, PartRecord, Rejected, read_record
 
 WHOLE: dict[str, Any] = {
@@ -93,6 +94,8 @@ def test_a_number_as_part_number_is_its_text() -> None:
         ("manufacturer", ["TI"], None, "manufacturer: expected text, got a list, treated as missing"),
         ("manufacturer", "x" * 201, None, "manufacturer: longer than 200 characters, treated as missing"),
         ("manufacturer", "x" * 200, "x" * 200, None),
+        ("manufacturer", "-", None, None),
+        ("manufacturer", "N/A", None, None),
         ("category", {"a": 1}, None, "category: expected text, got a map, treated as missing"),
         ("description", True, None, "description: expected text, got a truth value, treated as missing"),
         ("description", " a\x00🔌 ", "a🔌", "description: NUL characters were removed"),
@@ -108,6 +111,25 @@ def test_a_number_as_part_number_is_its_text() -> None:
         ("docs", None, (), None),
         ("docs", "https://a/b.pdf", (), "docs: expected a list, got text, treated as empty"),
         ("docs", ["a", " ", 3], ("a",), "docs: 2 of 3 entries are no text or blank, left out"),
+        (
+            "docs",
+            [
+                "javascript:alert(1)",
+                " JavaScript:x",
+                "java\tscript:x",
+                "https://a/b.pdf",
+                "https://a/" + "x" * 2048,
+            ],
+            ("https://a/b.pdf",),
+            "docs: 4 of 5 links run a script or are longer than 2048 characters, left out",
+        ),
+        ("docs", ["https://a/" + "x" * 2038, "b.pdf"], ("https://a/" + "x" * 2038, "b.pdf"), None),
+        (
+            "images",
+            ["data:text/html,<script>", "a"],
+            ("a",),
+            "images: 1 of 2 links run a script or are longer than 2048 characters, left out",
+        ),
         ("images", {"a": "b"}, (), "images: expected a list, got a map, treated as empty"),
     ],
 )
@@ -179,3 +201,10 @@ def test_no_row_can_raise_and_every_row_can_be_stored(row: object) -> None:
         again = read_record(record.to_json())
         assert isinstance(again, PartRecord)
         assert (again.key, again.source) == (record.key, record.source)
+
+
+def test_a_bad_link_and_a_word_for_none_stay_in_the_source_and_count_as_before() -> None:
+    record = read(docs=["javascript:alert(1)"], manufacturer="-")
+    assert (record.source["docs"], record.source["manufacturer"]) == (["javascript:alert(1)"], "-")
+    assert (record.docs, record.key) == ((), "LM317T|")
+    assert completeness(record.source) == completeness(WHOLE)

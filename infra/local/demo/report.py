@@ -93,6 +93,16 @@ _WIDTH = 100
 _BEFORE, _FIELD = 26, 22
 _SHOWN_CHANGES = 8
 _SHOWN_TASKS = 5
+_USUAL = {
+    "found",
+    "search_hit",
+    "not_found",
+    "search_empty",
+    "fault",
+    "token",
+    "burst_limited",
+    "daily_limited",
+}
 
 
 def heading(screen: Screen, text: str) -> None:
@@ -137,18 +147,14 @@ def show_books(screen: Screen, books: dict[str, Any], ordered: Sequence[int]) ->
     """`ordered`: the number of calls that were answered 503 and 429 on the demo's order."""
     totals: dict[str, int] = books["totals"]
     unavailable, slowed = ordered
-    found, unknown = len(books["looked_up"]), totals.get("not_found", 0)
+    found, unknown = len(books["looked_up"]), totals.get("not_found", 0) + totals.get("search_empty", 0)
     limited = slowed + totals.get("burst_limited", 0) + totals.get("daily_limited", 0)
     twice = sum(times > 1 for times in books["delivered"].values())
     screen.line(
-        f"  {books['calls_in_all']} calls: {found} parts found, {unknown} not found (404),"
+        f"  {books['calls_in_all']} calls: {found} parts found, {unknown} not found,"
         f" {limited} too many (429), {unavailable} unavailable (503), {totals.get('token', 0)} tokens"
     )
-    others = {
-        name: calls
-        for name, calls in totals.items()
-        if name not in {"found", "not_found", "fault", "token", "burst_limited", "daily_limited"}
-    }
+    others = {name: calls for name, calls in totals.items() if name not in _USUAL}
     if others:
         screen.line(f"  also {', '.join(f'{calls} {shown(name)}' for name, calls in sorted(others.items()))}")
     screen.line(f"  parts looked up again once their answer had arrived: {twice or 'none'}")

@@ -21,7 +21,8 @@ from laptop.vendors.digikey.books import Books, Call
 from laptop.vendors.digikey.catalogue import Catalogue
 from laptop.vendors.digikey.control import control_routes
 from laptop.vendors.digikey.limits import Limits
-from laptop.vendors.digikey.products import locale, manufacturer_id, product
+from laptop.vendors.digikey.numbers import manufacturer_id
+from laptop.vendors.digikey.products import locale, product
 from laptop.vendors.digikey.search import SearchRequest, search
 
 _SEARCH = "/products/v4/search"
@@ -113,6 +114,8 @@ class Sandbox:
         parts = self.catalogue.exact(pn)
         if maker is not None:
             parts = [part for part in parts if str(manufacturer_id(part.manufacturer)) == maker]
+        if maker is None:
+            parts = [part for part in parts if part.preferred] or parts
         if len(parts) > 1 or (maker is None and any(part.ambiguous for part in parts)):
             detail = f"Duplicate Products found for {pn}, please provide manufacturerId"
             return errors.problem(400, detail, {"manufacturerId": [detail]}), "ambiguous"

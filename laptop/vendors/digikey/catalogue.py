@@ -2,14 +2,17 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from laptop.vendors.digikey.numbers import digikey_numbers, draw
+
 _LONGEST_LINE = 1_000_000  # bytes
+_SHORTEST_FAMILY = 5  # characters that two numbers share
+_SUFFIX = 3
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250)]
 
@@ -19,7 +22,11 @@ class CatalogueEmpty(ValueError):
 
 
 class Part(BaseModel):
-    """One row. The last two fields are for tests: an ambiguous number, and numbers wrongly answered with this part."""
+    """One row. The last three fields are for tests.
+
+    `ambiguous`: details answer 400. `preferred`: details answer this part although other makers have its number.
+    `also_answers`: numbers whose details wrongly describe this part.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -30,6 +37,7 @@ class Part(BaseModel):
     specs: dict[str, Any] = Field(default_factory=dict)
     datasheet: str | None = None
     ambiguous: bool = False
+    preferred: bool = False
     also_answers: tuple[Name, ...] = ()
 
 
@@ -40,14 +48,18 @@ class BadRow:
 
 
 class Catalogue:
-    """Parts by number, whatever its case, in the file's order."""
+    """Parts by their maker's number or one of DigiKey's, whatever its case, in the file's order."""
 
     def __init__(self, parts: list[Part]) -> None:
         self.parts = parts
         self._by_pn: dict[str, list[Part]] = defaultdict(list)
         self._wrongly: dict[str, Part] = {}
+        self._texts: list[tuple[Part, str, str]] = []
         for part in parts:
-            self._by_pn[part.pn.casefold()].append(part)
+            for number in (part.pn, *digikey_numbers(part.pn, part.manufacturer)):
+                self._by_pn[number.casefold()].append(part)
+            text = f"{part.pn} {part.manufacturer} {part.category or ''} {part.keywords or ''}".casefold()
+            self._texts.append((part, text, _letters(part.pn)))
             self._wrongly |= dict.fromkeys((pn.casefold() for pn in part.also_answers), part)
 
     def exact(self, pn: str) -> list[Part]:
@@ -57,13 +69,29 @@ class Catalogue:
         """The unrelated part that a details call answers, as the real service does for some numbers."""
         return self._wrongly.get(pn.casefold())
 
-    def containing(self, keywords: str) -> Iterator[Part]:
-        """The parts whose texts contain every word."""
+    def containing(self, keywords: str) -> list[Part]:
+        """The parts whose texts contain every word, and near misses of a number, ranked without regard to exactness."""
         words = keywords.casefold().split()
-        for part in self.parts:
-            text = f"{part.pn} {part.manufacturer} {part.category or ''} {part.keywords or ''}".casefold()
-            if all(word in text for word in words):
-                yield part
+        near = _letters(keywords)
+        hits = [
+            part for part, text, letters in self._texts if _is_hit(words, text) or _is_near(near, letters)
+        ]
+        hits += [part for part in self.exact(keywords) if part not in hits]
+        return sorted(hits, key=lambda part: draw(part.pn, "popularity", 1000))
+
+
+def _letters(pn: str) -> str:
+    return "".join(mark for mark in pn.casefold() if mark.isalnum())
+
+
+def _is_hit(words: list[str], text: str) -> bool:
+    return all(word in text for word in words)
+
+
+def _is_near(asked: str, letters: str) -> bool:
+    """Whether two numbers differ by separators, or only in the last three characters, as in a family of parts."""
+    alike = max(_SHORTEST_FAMILY, len(asked) - _SUFFIX, len(letters) - _SUFFIX)
+    return min(len(asked), len(letters)) >= alike and asked[:alike] == letters[:alike]
 
 
 def load(path: Path) -> tuple[Catalogue, list[BadRow]]:

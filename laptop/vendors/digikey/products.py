@@ -1,11 +1,11 @@
 """The Product object for a catalogue row, with prices, stock and numbers made up from the part number alone."""
 
-import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from laptop.vendors.digikey.catalogue import Part
+from laptop.vendors.digikey.numbers import digikey_numbers, draw, manufacturer_id
 
 _STATUSES = ((0, "Active"), (0, "Active"), (0, "Active"), (1, "Obsolete"), (7, "Not For New Designs"))
 _BREAKS = ((1, 100), (10, 82), (100, 55), (1000, 38))  # quantity, per cent of the price of one
@@ -20,31 +20,15 @@ def locale(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(zip(("Site", "Language", "Currency"), used, strict=True))
 
 
-def _draw(subject: str, what: str, below: int) -> int:
-    """A number that is always the same for the same subject."""
-    digest = hashlib.blake2b(f"{what}\n{subject}".encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % below
-
-
-def manufacturer_id(name: str) -> int:
-    return 1 + _draw(name.casefold(), "manufacturer", 9000)
-
-
-def digikey_numbers(part: Part) -> tuple[str, str]:
-    """The order numbers of cut tape and reel."""
-    stem = f"{manufacturer_id(part.manufacturer)}-{10_000 + _draw(part.pn + part.manufacturer, 'number', 80_000)}"
-    return f"{stem}-1-ND", f"{stem}-2-ND"
-
-
 def product(part: Part) -> dict[str, Any]:
     """The Product in v4's answers."""
     pn = part.pn
-    price = Decimal(5 + _draw(pn, "price", 2500)) / 100
-    stock = _draw(pn, "stock", 60_000)
-    status_id, status = _STATUSES[_draw(pn, "status", len(_STATUSES))]
-    cut_tape, reel = digikey_numbers(part)
+    price = Decimal(5 + draw(pn, "price", 2500)) / 100
+    stock = draw(pn, "stock", 60_000)
+    status_id, status = _STATUSES[draw(pn, "status", len(_STATUSES))]
+    sold = not (status == "Obsolete" and draw(pn, "sold", 2))
     keywords = part.keywords or ""
-    slug = f"{manufacturer_id(part.manufacturer)}/{_draw(pn, 'page', 10**7)}"
+    slug = f"{manufacturer_id(part.manufacturer)}/{draw(pn, 'page', 10**7)}"
     return {
         "Description": {
             "ProductDescription": keywords.upper()[:60],
@@ -52,35 +36,32 @@ def product(part: Part) -> dict[str, Any]:
         },
         "Manufacturer": {"Id": manufacturer_id(part.manufacturer), "Name": part.manufacturer},
         "ManufacturerProductNumber": pn,
-        "UnitPrice": float(price),
+        "UnitPrice": float(price) if sold else 0.0,
         "ProductUrl": f"https://www.digikey.example/en/products/detail/{slug}",
         "DatasheetUrl": _datasheet(part),
-        "PhotoUrl": f"https://mm.digikey.example/photos/{slug}.jpg" if _draw(pn, "photo", 3) else None,
-        "ProductVariations": [
-            _variation(cut_tape, (2, "Cut Tape (CT)"), price, stock, 1),
-            _variation(reel, (1, "Tape & Reel (TR)"), price, stock - stock % _REEL, _REEL),
-        ],
+        "PhotoUrl": f"https://mm.digikey.example/photos/{slug}.jpg" if draw(pn, "photo", 3) else None,
+        "ProductVariations": _variations(part, price, stock, sold=sold),
         "QuantityAvailable": stock,
         "ProductStatus": {"Id": status_id, "Status": status},
         "BackOrderNotAllowed": False,
-        "NormallyStocking": _draw(pn, "stocking", 4) > 0,
+        "NormallyStocking": draw(pn, "stocking", 4) > 0,
         "Discontinued": status == "Obsolete",
         "EndOfLife": False,
         "Ncnr": False,
         "PrimaryVideoUrl": None,
         "Parameters": _parameters(part),
-        "BaseProductNumber": {"Id": 0, "Name": pn[:6]} if _draw(pn, "base", 2) else None,
+        "BaseProductNumber": {"Id": 0, "Name": pn[:6]} if draw(pn, "base", 2) else None,
         "Category": _category(part.category),
         "DateLastBuyChance": None,
-        "ManufacturerLeadWeeks": str(4 + _draw(pn, "lead", 40)) if _draw(pn, "leads", 5) else None,
+        "ManufacturerLeadWeeks": str(4 + draw(pn, "lead", 40)) if draw(pn, "leads", 5) else None,
         "ManufacturerPublicQuantity": 0,
-        "Series": {"Id": _draw(pn[:4], "series", 5000), "Name": pn[:4]},
+        "Series": {"Id": draw(pn[:4], "series", 5000), "Name": pn[:4]},
         "ShippingInfo": None,
-        "OtherNames": [cut_tape.removesuffix("-ND"), reel.removesuffix("-ND")],
+        "OtherNames": [number.removesuffix("-ND") for number in digikey_numbers(pn, part.manufacturer)],
         "Classifications": {
             "ReachStatus": "REACH Unaffected",
             "RohsStatus": "ROHS3 Compliant",
-            "MoistureSensitivityLevel": f"{1 + _draw(pn, 'msl', 3)}",
+            "MoistureSensitivityLevel": f"{1 + draw(pn, 'msl', 3)}",
             "ExportControlClassNumber": "EAR99",
             "HtsusCode": "8542.39.0001",
         },
@@ -90,9 +71,29 @@ def product(part: Part) -> dict[str, Any]:
 def _datasheet(part: Part) -> str | None:
     """Some addresses come without their scheme, as from the real service."""
     address = part.datasheet
-    if address and _draw(part.pn, "datasheet", 3) == 0:
+    if address and draw(part.pn, "datasheet", 3) == 0:
         return "//" + address.split("://", 1)[-1]
     return address
+
+
+def _variations(part: Part, price: Decimal, stock: int, *, sold: bool) -> list[dict[str, Any]]:
+    """Reel, cut tape and Digi-Reel, and for some parts the offer of another seller, which is cheaper.
+
+    A part that is sold no more has no price, as from the real service: breaks are missing, the price of one is 0.
+    """
+    cut_tape, reel, digi_reel, other = digikey_numbers(part.pn, part.manufacturer)
+    listed = [
+        _variation(reel, (1, "Tape & Reel (TR)"), price, stock - stock % _REEL, _REEL),
+        _variation(digi_reel, (243, "Digi-Reel®"), price, stock, 1) | {"DigiReelFee": 7},
+        _variation(cut_tape, (2, "Cut Tape (CT)"), price, stock, 1),
+    ]
+    if draw(part.pn, "marketplace", 8) == 0:
+        seller = {
+            "MarketPlace": True,
+            "Supplier": {"Id": 1 + draw(part.pn, "seller", 500), "Name": "Another Seller"},
+        }
+        listed.insert(0, _variation(other, (3, "Bulk"), price / 2, 100, 1) | seller)
+    return listed if sold else [variation | {"StandardPricing": []} for variation in listed]
 
 
 def _variation(
@@ -126,10 +127,10 @@ def _variation(
 def _parameters(part: Part) -> list[dict[str, Any]]:
     return [
         {
-            "ParameterId": 1 + _draw(name, "parameter", 3000),
+            "ParameterId": 1 + draw(name, "parameter", 3000),
             "ParameterText": "Package / Case" if name == "package" else name.replace("_", " ").title(),
             "ParameterType": "String",
-            "ValueId": str(_draw(str(value), "value", 500_000)),
+            "ValueId": str(draw(str(value), "value", 500_000)),
             "ValueText": str(value),
         }
         for name, value in part.specs.items()
@@ -144,10 +145,10 @@ def _category(text: str | None) -> dict[str, Any]:
         parent = names[depth - 1] if depth else None
         tree = [
             {
-                "CategoryId": 1 + _draw(name, "category", 2000),
-                "ParentId": 1 + _draw(parent, "category", 2000) if parent else 0,
+                "CategoryId": 1 + draw(name, "category", 2000),
+                "ParentId": 1 + draw(parent, "category", 2000) if parent else 0,
                 "Name": name,
-                "ProductCount": 1 + _draw(name, "products", 100_000),
+                "ProductCount": 1 + draw(name, "products", 100_000),
                 "NewProductCount": 0,
                 "ImageUrl": "",
                 "SeoDescription": "",

@@ -1,12 +1,12 @@
 """Keyword search over the catalogue; pure."""
 
-from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from laptop.vendors.digikey.catalogue import Catalogue, Part
-from laptop.vendors.digikey.products import manufacturer_id, product
+from laptop.vendors.digikey.numbers import manufacturer_id
+from laptop.vendors.digikey.products import product
 
 
 class _Request(BaseModel):
@@ -34,7 +34,7 @@ def search(catalogue: Catalogue, request: SearchRequest, locale: dict[str, str])
     """The answer; its lists are empty if nothing is found."""
     exact = [part for part in catalogue.exact(request.keywords) if _is_chosen(part, request)]
     hits = [part for part in catalogue.containing(request.keywords) if _is_chosen(part, request)]
-    page = islice(hits, request.offset, request.offset + request.limit)
+    page = hits[request.offset : request.offset + request.limit]
     return {
         "Products": [product(part) for part in page],
         "ProductsCount": len(hits),

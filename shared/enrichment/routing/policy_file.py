@@ -1,4 +1,4 @@
-"""Reads policy files from YAML. The only module of routing that reads a file."""
+"""Reads policy files from YAML. Besides this module, only `manufacturers` reads a file in routing."""
 
 import hashlib
 import json

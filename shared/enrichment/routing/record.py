@@ -1,6 +1,7 @@
 """Reads one part from a row of the source. An error is noted in the record and never raised."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,12 @@ COLUMNS = ("pn", "manufacturer", "category", "description", "specs", "docs", "im
 
 NAME_LIMIT = 200
 """Characters of a part number or a manufacturer: both go into an index key, whose size Postgres bounds."""
+
+LINK_LIMIT = 2048
+"""Characters of a link, as of those in a vendor's answer."""
+
+_RUNS = re.compile("(javascript|vbscript|data):", re.IGNORECASE)
+_UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u00ad\u200b-\u200f\u2060\ufeff]")  # browsers skip some of them
 
 _KINDS = {
     str: "text",
@@ -88,8 +95,8 @@ def read_record(row: object) -> PartRecord | Rejected:
         category=_text("category", source["category"], problems),
         description=_text("description", source["description"], problems),
         specs=_specs(source["specs"], problems),
-        docs=_texts("docs", source["docs"], problems),
-        images=_texts("images", source["images"], problems),
+        docs=_links("docs", source["docs"], problems),
+        images=_links("images", source["images"], problems),
         score=_score(source["priority_score"], problems),
         problems=tuple(problems),
         source=source,
@@ -117,8 +124,10 @@ def _refusal(pn: str | None, value: Json) -> str | None:
 
 def _manufacturer(value: Json, problems: list[str]) -> str | None:
     name = _text("manufacturer", value, problems)
-    if name is None or max(len(name), len(manufacturer_key(name))) <= NAME_LIMIT:
-        return name
+    if name is None:
+        return None
+    if len(name) <= NAME_LIMIT and len(key := manufacturer_key(name)) <= NAME_LIMIT:
+        return name if key else None  # `-` and `n/a` name nobody; the source keeps them
     problems.append(f"manufacturer: longer than {NAME_LIMIT} characters, treated as missing")
     return None
 
@@ -143,6 +152,18 @@ def _texts(column: str, value: Json, problems: list[str]) -> tuple[str, ...]:
             f"{column}: {len(value) - len(texts)} of {len(value)} entries are no text or blank, left out"
         )
     return texts
+
+
+def _links(column: str, value: Json, problems: list[str]) -> tuple[str, ...]:
+    """The texts that may become links on a page."""
+    texts = _texts(column, value, problems)
+    kept = tuple(text for text in texts if len(text) <= LINK_LIMIT and not _RUNS.match(_UNSEEN.sub("", text)))
+    if len(kept) < len(texts):
+        problems.append(
+            f"{column}: {len(texts) - len(kept)} of {len(texts)} links run a script or are longer than {LINK_LIMIT}"
+            " characters, left out"
+        )
+    return kept
 
 
 def _decoded(specs: object) -> object:

@@ -5,7 +5,7 @@ an unexpected kind is absent, and unknown fields are ignored. Any JSON object ma
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -194,6 +194,12 @@ class SearchAnswer(_Answer):
     search_locale_used: dict[str, Any] | None = None
     exact_matches: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_objects)] = ()
     products: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_objects)] = ()
+    products_count: Count = None
+
+
+def is_search(answer: Mapping[str, Any]) -> bool:
+    """Whether a search answered: without a hit its lists are there and empty."""
+    return isinstance(answer.get("Products"), list) or isinstance(answer.get("ExactMatches"), list)
 
 
 class TokenAnswer(BaseModel):

@@ -14,10 +14,12 @@ from shared.enrichment.ports import (
     Refused,
     Unavailable,
 )
+from shared.enrichment.routing.identity import manufacturer_key, spellings
 from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale, checked_headers
-from shared.vendors.digikey.answers import DetailsAnswer, SearchAnswer
+from shared.vendors.digikey.answers import DetailsAnswer, SearchAnswer, is_search
+from shared.vendors.digikey.hits import CANDIDATES, SEARCH_LIMIT, SearchHits, chosen
 from shared.vendors.digikey.mapper import product_from_answer
-from shared.vendors.digikey.matching import exact_hits, fitting_hits, is_asked_for, manufacturers_of
+from shared.vendors.digikey.matching import is_asked_for, is_own
 from shared.vendors.digikey.responses import (
     Failure,
     answer_of,
@@ -39,7 +41,7 @@ from shared.vendors.transport import (
 _TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105  # an address, not a secret
 _SEARCH_PATH = "/products/v4/search"
 _LONGEST_PART_NUMBER = 250
-_SEARCH_LIMIT = 50  # the vendor's most per page
+_MOST_PAGES = 3  # of a search, each a call of the day's
 _OK, _BAD_REQUEST, _UNAUTHORIZED = 200, 400, 401
 
 
@@ -86,25 +88,37 @@ class DigiKeyCatalogue:
     # --- the port -------------------------------------------------------------------------------------------
 
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
-        """Asks for the part's details, and searches once if the number is ambiguous or another part comes back.
+        """Asks for the part, and once more without inner spaces if the vendor does not know the number with them.
 
-        `Found.answer` has the shape of a details answer, whichever call it came from.
+        A record with a maker asks for the details: one call for nearly every record. Without a maker only a search
+        can tell whether several have the number. `Found.answer` has the shape of a details answer, whichever call it
+        came from.
         """
-        asked = pn.strip()
-        if not _can_be_asked(asked):
-            return Refused(ErrorCategory.NOT_FOUND, f"not a part number: {asked[:40]!a}")
+        outcome: LookUp = Refused(ErrorCategory.NOT_FOUND, f"not a part number: {pn.strip()[:40]!a}")
+        for asked in filter(_can_be_asked, spellings(pn)):
+            named = bool(manufacturer_key(manufacturer))
+            outcome = self._described(asked, manufacturer) if named else self._search(asked, None)
+            if not _is_unknown(outcome):
+                break
+        return outcome
+
+    def read(self, answer: JsonObject, pn: str, manufacturer: str | None) -> Product | Refused:
+        return product_from_answer(answer, pn, manufacturer)
+
+    def _described(self, asked: str, manufacturer: str | None) -> LookUp:
+        """The details, or a search if the number is ambiguous or another part comes back.
+
+        A division's part is searched as well, since another division of the maker may have the number.
+        """
         answer = self._details(asked)
         if not isinstance(answer, dict):
             return answer or self._search(asked, manufacturer)
         product = DetailsAnswer.model_validate(answer).product
         if product is None:
             return Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer holds no product", answer)
-        if is_asked_for(product, asked, manufacturer):
+        if is_asked_for(product, asked, manufacturer) and is_own(product, manufacturer):
             return Found(answer)
         return self._search(asked, manufacturer)
-
-    def read(self, answer: JsonObject, pn: str, manufacturer: str | None) -> Product | Refused:
-        return product_from_answer(answer, pn, manufacturer)
 
     def _details(self, pn: str) -> dict[str, Any] | Failure | None:
         """The details answer, or None if only a search can find the part."""
@@ -117,27 +131,23 @@ class DigiKeyCatalogue:
             return None
         return answer_of(response, self._clock())
 
-    def _search(self, pn: str, manufacturer: str | None) -> LookUp:
-        query = {"Keywords": pn, "Limit": _SEARCH_LIMIT, "Offset": 0}
-        response = self._ask("POST", f"{_SEARCH_PATH}/keyword", json=query)
-        if not isinstance(response, Response):
-            return response
-        answer = answer_of(response, self._clock())
-        if not isinstance(answer, dict):
-            return answer
-        found = SearchAnswer.model_validate(answer)
-        hits = exact_hits([*found.exact_matches, *found.products], pn)
-        fitting = fitting_hits(hits, manufacturer)
-        if len(fitting) == 1:
-            return Found({"SearchLocaleUsed": found.search_locale_used, "Product": fitting[0]})
-        known = ", ".join(manufacturers_of(hits))
-        if fitting:
-            message = f"{pn} is made by several manufacturers: {known}"
-            return Refused(ErrorCategory.AMBIGUOUS, message, {"ExactMatches": fitting})
-        if hits:
-            message = f"DigiKey knows {pn} only by {known}, not by {manufacturer}"
-            return Refused(ErrorCategory.NOT_FOUND, message, {"ExactMatches": hits})
-        return Refused(ErrorCategory.NOT_FOUND, f"DigiKey's search has no part {pn}")
+    def _search(self, asked: str, manufacturer: str | None) -> LookUp:
+        """Reads pages until the candidates are known to be all, at most `_MOST_PAGES`; without a candidate, one."""
+        hits = SearchHits()
+        for page in range(_MOST_PAGES):
+            query = {"Keywords": asked, "Limit": SEARCH_LIMIT, "Offset": page * SEARCH_LIMIT}
+            response = self._ask("POST", f"{_SEARCH_PATH}/keyword", json=query)
+            if not isinstance(response, Response):
+                return response
+            answer = answer_of(response, self._clock())
+            if not isinstance(answer, dict):
+                return answer
+            if not is_search(answer):
+                return Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer holds no search", answer)
+            hits = hits.with_page(SearchAnswer.model_validate(answer))
+            if hits.settled(asked, manufacturer):
+                break
+        return chosen(hits, asked, manufacturer)
 
     # --- calls ----------------------------------------------------------------------------------------------
 
@@ -198,3 +208,10 @@ class DigiKeyCatalogue:
 def _can_be_asked(pn: str) -> bool:
     """Whether it fits into a URL: not blank, not too long, no surrogates, no control characters."""
     return 0 < len(pn) <= _LONGEST_PART_NUMBER and not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", pn)
+
+
+def _is_unknown(outcome: LookUp) -> bool:
+    """Whether the vendor has no product of this number, whoever makes it."""
+    if not isinstance(outcome, Refused) or outcome.category is not ErrorCategory.NOT_FOUND:
+        return False
+    return CANDIDATES not in (outcome.answer or ())

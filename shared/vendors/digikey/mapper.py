@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.enrichment.ports import Attribute, ErrorCategory, JsonObject, Media, Product, Refused
+from shared.enrichment.routing.identity import part_number_key
 from shared.vendors.digikey.answers import Category, DetailsAnswer, PriceBreak, ProductAnswer, Variation
 from shared.vendors.digikey.matching import is_asked_for
 
@@ -20,25 +21,24 @@ def product_from_answer(answer: JsonObject, pn: str, manufacturer: str | None) -
     product = read.product
     if product is None:
         return _refused("DigiKey's answer holds no product")
-    if not is_asked_for(product, pn, manufacturer):
+    maker = product.manufacturer.name
+    if maker is None or not is_asked_for(product, pn, manufacturer):
         described = product.manufacturer_product_number or "a part without a number"
-        maker = product.manufacturer.name or "an unnamed manufacturer"
-        return _refused(f"DigiKey's answer describes {described} by {maker}, which is not the part asked for")
-    named = product.manufacturer.name or manufacturer
-    if not named:
-        return _refused("DigiKey's answer names no manufacturer, and neither does the record")
+        named = maker or "an unnamed manufacturer"
+        return _refused(f"DigiKey's answer describes {described} by {named}, which is not the part asked for")
     categories = _category_path(product.category)
-    variation = _variation(product, pn)
+    variation = _offer(product, pn)
+    price = _price(product, variation)
     return Product(
         pn=product.manufacturer_product_number or pn,
-        manufacturer=named,
+        manufacturer=maker,
         category=categories[-1] if categories else None,
         description=product.description.product_description or product.description.detailed_description,
         vendor=VENDOR,
         vendor_pn=variation.digi_key_product_number if variation else None,
         url=link(product.product_url),
-        unit_price=product.unit_price,
-        currency=read.search_locale_used.currency,
+        unit_price=price,
+        currency=read.search_locale_used.currency if price else None,
         status=product.product_status.status or product.product_status.text,
         attributes=_attributes(product),
         media=tuple(_media(product)),
@@ -86,18 +86,43 @@ def _category_path(category: Category) -> list[str]:
     return deepest
 
 
-def _variation(product: ProductAnswer, pn: str) -> Variation | None:
-    """The packaging whose order number was asked for, else the one with the smallest minimum order."""
+def _offer(product: ProductAnswer, pn: str) -> Variation | None:
+    """The packaging whose order number was asked for, else the smallest that DigiKey itself sells.
+
+    Offers of the marketplace come last; of two with one minimum order, the one without a reel fee.
+    """
     numbered = [each for each in product.product_variations if each.digi_key_product_number]
-    asked = [
-        each for each in numbered if (each.digi_key_product_number or "").casefold() == pn.strip().casefold()
-    ]
-    return min(asked or numbered, key=_minimum_order, default=None)
+    asked = [each for each in numbered if _is_number(each.digi_key_product_number, pn)]
+    return min(asked or numbered, key=_rank, default=None)
 
 
-def _minimum_order(variation: Variation) -> float:
+def _is_number(number: str | None, pn: str) -> bool:
+    return part_number_key(number or "") == part_number_key(pn)
+
+
+def _rank(variation: Variation) -> tuple[bool, float, bool]:
     quantity = variation.minimum_order_quantity
-    return float("inf") if quantity is None else quantity
+    return (
+        bool(variation.market_place),
+        float("inf") if quantity is None else quantity,
+        bool(variation.digi_reel_fee),
+    )
+
+
+def _price(product: ProductAnswer, offer: Variation | None) -> Decimal | None:
+    """The price of one at the offer's minimum order; zero is no price.
+
+    The product's own price does not say of which packaging it is, so it counts only where there is no choice.
+    """
+    if offer is not None and offer.standard_pricing:
+        return _price_at(offer.standard_pricing, offer.minimum_order_quantity or 1)
+    return (product.unit_price or None) if len(product.product_variations) <= 1 else None
+
+
+def _price_at(breaks: Sequence[PriceBreak], quantity: int) -> Decimal | None:
+    reached = [each for each in breaks if (each.break_quantity or 1) <= quantity]
+    last = max(reached, key=lambda each: each.break_quantity or 1, default=None)
+    return (last.unit_price or None) if last else None
 
 
 def _attributes(product: ProductAnswer) -> Sequence[Attribute]:

@@ -23,6 +23,10 @@ ROWS = [
     row("SLASH/ED"),
     row("DUP", "Alpha"),
     row("DUP", "Beta"),
+    row("1N4148", "Alpha"),
+    row("1N4148", "Beta", preferred=True),
+    *(row(f"LM317T{suffix}", "Delta", keywords="") for suffix in ("G", "", "/NOPB", "-TR")),
+    *(row(f"PART-{number}") for number in range(40)),
     *(row(f"MANY-{number}", "Gamma", keywords="regulator") for number in range(60)),
 ]
 
@@ -152,6 +156,40 @@ def test_a_number_of_two_manufacturers_needs_their_id(vendor: DigiKeySandbox, ou
     assert len(search(vendor, ours, chosen).json()["ExactMatches"]) == 1
 
 
+def test_details_of_a_number_of_two_manufacturers_may_name_one_of_them(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
+    named = get(vendor, DETAILS.format("1N4148"), ours).json()["Product"]["Manufacturer"]["Name"]
+    assert named == "Beta"
+    assert len(search(vendor, ours, {"Keywords": "1N4148"}).json()["ExactMatches"]) == 2
+
+
+def test_every_packaging_is_found_by_its_order_number(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
+    product = get(vendor, DETAILS.format("ONE"), ours).json()["Product"]
+    numbers = {
+        each["PackageType"]["Name"]: each["DigiKeyProductNumber"] for each in product["ProductVariations"]
+    }
+    assert [numbers[name][-5:] for name in ("Cut Tape (CT)", "Tape & Reel (TR)", "Digi-Reel®")] == [
+        "-1-ND", "-2-ND", "-6-ND",
+    ]  # fmt: skip
+    for number in numbers.values():
+        assert get(vendor, DETAILS.format(number.lower()), ours).json()["Product"] == product
+        assert search(vendor, ours, {"Keywords": number}).json()["ExactMatches"] == [product]
+
+
+def test_some_parts_have_another_sellers_offer_and_some_are_sold_no_more(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
+    found = [get(vendor, DETAILS.format(f"PART-{number}"), ours).json()["Product"] for number in range(40)]
+    elsewhere = [each for part in found for each in part["ProductVariations"] if each["MarketPlace"]]
+    assert 0 < len(elsewhere) < len(found)
+    assert {each["Supplier"]["Name"] for each in elsewhere} == {"Another Seller"}
+    unsold = [part for part in found if part["UnitPrice"] == 0]
+    assert 0 < len(unsold) < len(found)
+    assert {part["ProductStatus"]["Status"] for part in unsold} == {"Obsolete"}
+    assert not any(each["StandardPricing"] for part in unsold for each in part["ProductVariations"])
+
+
 # --- search -----------------------------------------------------------------------------------------------
 
 
@@ -161,6 +199,21 @@ def test_a_search_pages_through_its_hits(vendor: DigiKeySandbox, ours: dict[str,
     assert (len(first["Products"]), len(rest["Products"]), first["ProductsCount"]) == (50, 10, 60)
     assert first["ExactMatches"] == []
     assert len(search(vendor, ours, {"Keywords": "MANY"}).json()["Products"]) == 10
+
+
+def test_near_misses_are_hits_and_an_exact_one_need_not_be_the_first(
+    vendor: DigiKeySandbox, ours: dict[str, str]
+) -> None:
+    answer = search(vendor, ours, {"Keywords": "LM317T"}).json()
+    numbers = [hit["ManufacturerProductNumber"] for hit in answer["Products"]]
+    assert sorted(numbers) == ["LM317T", "LM317T-TR", "LM317T/NOPB", "LM317TG"]
+    assert numbers[0] != "LM317T"
+    assert [hit["ManufacturerProductNumber"] for hit in answer["ExactMatches"]] == ["LM317T"]
+    missed = search(vendor, ours, {"Keywords": "LM317TX"}).json()
+    assert (missed["ProductsCount"], missed["ExactMatches"]) == (
+        3,
+        [],
+    )  # a family, and none of it is the part
 
 
 def test_nothing_found_is_an_answer(vendor: DigiKeySandbox, ours: dict[str, str]) -> None:
