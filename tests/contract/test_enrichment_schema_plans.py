@@ -23,6 +23,8 @@ BIG = {
     "product_attributes",
     "document_media",
     "product_extras",
+    "record_layers",
+    "person_fields",
     "manufacturers",
 }
 
@@ -129,7 +131,16 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     ),
     "open_tasks": (opened, {"records_pkey", "one_decision_per_record_and_batch"}),
     "note_progress": (progressed, {"automation_tasks_pkey", "records_ledger_due_by_hash"}),
-    "a worker's claim, save and finish": (worked, {"automation_tasks_pkey", "products_record_key_key"}),
+    "a worker's claim, save and finish": (
+        worked,
+        {
+            "automation_tasks_pkey",
+            "products_part_key_key",
+            "record_layers_pkey",
+            "record_layers_by_product",
+            "one_person_field_in_force",
+        },
+    ),
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
     "the sweep": (swept, {"automation_tasks_to_sweep"}),
@@ -145,10 +156,19 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
         {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
     ),
     "reconcile of a day": (lambda db: db.reconcile(None, "2026-02-27"), {"batches_by_day"}),
+    "product_report": (
+        lambda db: db.call("product_report", record_key="P1001|maker 1001", now_=None),
+        {
+            "record_layers_pkey",
+            "record_layers_by_product",
+            "one_person_field_in_force",
+            "person_fields_by_record",
+        },
+    ),
     "enrichment_figures": (lambda db: db.call("enrichment_figures"), {"one_open_automation_task_per_record"}),
     "recent_products": (
         lambda db: db.call("recent_products", batch_id="b980", limit=5, now_=None),
-        {"automation_tasks_by_batch", "products_record_key_key"},
+        {"automation_tasks_by_batch", "record_layers_pkey", "products_pkey"},
     ),
 }
 
