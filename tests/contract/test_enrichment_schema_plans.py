@@ -144,7 +144,7 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
     "the sweep": (swept, {"automation_tasks_to_sweep"}),
-    "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task"}),
+    "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task", "one_person_field_in_force"}),
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
     "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
     "batch_status": (
@@ -162,7 +162,7 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
             "record_layers_pkey",
             "record_layers_by_product",
             "one_person_field_in_force",
-            "person_fields_by_record",
+            "replaced_person_fields",
         },
     ),
     "enrichment_figures": (lambda db: db.call("enrichment_figures"), {"one_open_automation_task_per_record"}),

@@ -80,13 +80,12 @@ $$;
 create function know_manufacturers(p_names jsonb) returns void
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    unknown text[] := array(
-        select k from jsonb_object_keys(p_names) as k where k <> '' and not exists (select from manufacturers where key = k)
-    );
+    given text[] := array(select jsonb_object_keys(p_names - ''));
+    known text[] := array(select key from manufacturers where key = any (given));
 begin
-    if unknown <> '{}' then
+    if not known @> given then
         insert into manufacturers (key, name)
-        select key, value from jsonb_each_text(p_names) where key = any (unknown)
+        select key, value from jsonb_each_text(p_names) where key = any (given) and key <> all (known)
         order by key
         on conflict (key) do nothing;
     end if;

@@ -95,7 +95,7 @@ create table person_fields (
 );
 -- an address may be too long for an index key beside the record's
 create unique index one_person_field_in_force on person_fields (record_key, kind, md5(name)) where replaced_at is null;
-create index person_fields_by_record on person_fields (record_key, id);
+create index replaced_person_fields on person_fields (record_key, id) where replaced_at is not null;
 
 create trigger person_fields_append_only
 before delete or update of record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at
