@@ -277,7 +277,7 @@ class RunningEnrichment:
             """
             select
                 t.pn, t.state::text, t.attempts,
-                (select count(*) from products as p where p.record_key = t.record_key) as products,
+                (select count(*) from record_layers as l where l.record_key = t.record_key) as products,
                 (select count(*) from manual_tasks as m where m.record_key = t.record_key) as manual_tasks,
                 (select max(m.cause::text) from manual_tasks as m where m.automation_task_id = t.id) as cause
             from automation_tasks as t where t.batch_id = any (%s) order by t.pn

@@ -72,8 +72,20 @@ from (
     select 'manual', id, batch_id, 'initialized' from manual_tasks
 ) as task (kind, id, batch_id, state);
 
-insert into products (record_key, pn, manufacturer_id, source, task_id, created_at, updated_at)
+insert into products (part_key, pn, manufacturer_id, source, task_id, created_at, updated_at)
 select record_key, pn, null, 'automation', id, '2026-03-01', '2026-03-01' from automation_tasks where state = 'completed';
+
+insert into record_layers (
+    record_key, product_id, settled, pn, manufacturer, manufacturer_key, source, content_hash, source_task, source_at, answer,
+    answer_task, answer_at
+)
+select
+    t.record_key, p.id, false, t.pn, t.manufacturer, t.manufacturer_key, '{}', t.content_hash, t.id, '2026-03-01', '{"vendor": "digikey"}',
+    t.id, '2026-03-01'
+from automation_tasks as t inner join products as p on p.task_id = t.id;
+
+insert into person_fields (record_key, kind, name, value, layer, passed_over, assignee, task_id, at)
+select record_key, 'attribute', 'Voltage', '5 V', 'edited', '{}', 'ana', source_task, '2026-03-01' from record_layers;
 
 insert into product_attributes (product_id, name, value) select id, 'Voltage', '37 V' from products;
 

@@ -140,7 +140,9 @@ def test_completing_writes_the_edited_fields_over_the_source(enrichment: Enrichm
     }
 
 
-def test_completing_writes_the_edited_fields_over_the_product_that_is_there(enrichment: Enrichment) -> None:
+def test_completing_writes_the_edited_fields_and_the_row_over_the_vendor_s_answer(
+    enrichment: Enrichment,
+) -> None:
     enrichment.completed(fields={"source_record": SOURCE})
     later = enrichment.later(days=31)
     task = later.person(batch="b2", fields={"source_record": SOURCE})
@@ -148,11 +150,15 @@ def test_completing_writes_the_edited_fields_over_the_product_that_is_there(enri
     sheet = "https://vendor.example/a.pdf"
     later.complete(task, fields={"category": "ICs", "attributes": {"Package": "TO-220"}, "docs": [sheet]})
     result = stored(later)
-    assert (result["category"], result["description"]) == ("ICs", "Linear regulator")
+    assert (result["category"], result["description"]) == ("ICs", "from the source")
     assert (result["vendor_pn"], str(result["unit_price"])) == ("296-LM317T", "0.8125")
-    assert result["manufacturer"] == "TI"
-    assert result["attributes"] == {"Voltage": "37 V", "Package": "TO-220"}
-    assert result["media"] == {("datasheet", sheet): "Sheet"}
+    assert result["manufacturer"] == "Texas Instruments"
+    assert result["attributes"] == {"Voltage": "37 V", "Current": "1 A", "Package": "TO-220"}
+    assert result["media"] == {
+        ("datasheet", sheet): None,
+        ("datasheet", "https://source.example/a.pdf"): None,
+        ("photo", "https://source.example/a.jpg"): None,
+    }
     assert enrichment.one("select extras from product_extras") == {"extras": {"lead_weeks": 6}}
 
 

@@ -23,6 +23,8 @@ BIG = {
     "product_attributes",
     "document_media",
     "product_extras",
+    "record_layers",
+    "person_fields",
     "manufacturers",
 }
 
@@ -143,11 +145,20 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
         lambda db: db.call("take_again", record_key="P500|maker 500", by="ana", note="again"),
         {"records_pkey", "turns_pkey"},
     ),
-    "a worker's claim, save and finish": (worked, {"automation_tasks_pkey", "products_record_key_key"}),
+    "a worker's claim, save and finish": (
+        worked,
+        {
+            "automation_tasks_pkey",
+            "products_part_key_key",
+            "record_layers_pkey",
+            "record_layers_by_product",
+            "one_person_field_in_force",
+        },
+    ),
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
     "the sweep": (swept, {"automation_tasks_to_sweep"}),
-    "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task"}),
+    "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task", "one_person_field_in_force"}),
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
     "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
     "batch_status": (
@@ -159,10 +170,19 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
         {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
     ),
     "reconcile of a day": (lambda db: db.reconcile(None, "2026-02-27"), {"batches_by_day"}),
+    "product_report": (
+        lambda db: db.call("product_report", record_key="P1001|maker 1001", now_=None),
+        {
+            "record_layers_pkey",
+            "record_layers_by_product",
+            "one_person_field_in_force",
+            "replaced_person_fields",
+        },
+    ),
     "enrichment_figures": (lambda db: db.call("enrichment_figures"), {"one_open_automation_task_per_record"}),
     "recent_products": (
         lambda db: db.call("recent_products", batch_id="b980", limit=5, now_=None),
-        {"automation_tasks_by_batch", "products_record_key_key"},
+        {"automation_tasks_by_batch", "record_layers_pkey", "products_pkey"},
     ),
 }
 

@@ -225,7 +225,7 @@ def test_a_finished_task_s_product_is_whole(enrichment: Enrichment) -> None:
     stored = enrichment.one(
         "select p.*, m.name from products as p join manufacturers as m on m.id = manufacturer_id"
     )
-    assert (stored["record_key"], stored["name"], stored["category"]) == (
+    assert (stored["part_key"], stored["name"], stored["category"]) == (
         "LM317T|texas instruments",
         "TI",
         "Regulators",

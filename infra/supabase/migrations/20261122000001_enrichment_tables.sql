@@ -188,6 +188,7 @@ create table manual_tasks (
     note text,
     edited_fields jsonb,
     result jsonb,
+    product jsonb, -- as the person left it
     created_at timestamptz not null,
     updated_at timestamptz not null,
     finished_at timestamptz,
@@ -215,47 +216,6 @@ create table task_events (
     at timestamptz not null
 );
 create index task_events_by_task on task_events (task_id, id);
-
-create table products (
-    id uuid primary key default gen_random_uuid(),
-    record_key text not null unique references records (record_key),
-    pn text not null,
-    manufacturer_id bigint references manufacturers (id),
-    category text,
-    description text,
-    vendor text,
-    vendor_pn text,
-    url text,
-    unit_price numeric check (unit_price >= 0),
-    currency text,
-    status text,
-    source text not null check (source in ('automation', 'manual')), -- who wrote it last
-    task_id uuid not null, -- the automation or manual task that wrote it last
-    created_at timestamptz not null,
-    updated_at timestamptz not null
-);
-create index products_by_manufacturer on products (manufacturer_id);
-
-create table product_attributes (
-    product_id uuid not null references products (id) on delete cascade,
-    name text not null,
-    value text not null,
-    vendor_id text,
-    primary key (product_id, name)
-);
-
-create table document_media (
-    product_id uuid not null references products (id) on delete cascade,
-    kind text not null,
-    url text not null,
-    title text,
-    primary key (product_id, kind, url)
-);
-
-create table product_extras (
-    product_id uuid primary key references products (id) on delete cascade,
-    extras jsonb not null
-);
 
 -- Tasks opened per UTC day, automation and manual together; `again` counts those whose content was taken before.
 create table daily_usage (

@@ -78,16 +78,19 @@ $$;
 -- Inserts new manufacturers; `p_names` is {key: name}, the empty key is no manufacturer. Known ones are left out first, because
 -- `on conflict` alone would wait for a transaction that counts them.
 create function know_manufacturers(p_names jsonb) returns void
-language sql set search_path = public, pg_temp
-begin atomic
-    insert into manufacturers (key, name)
-    select key, value from jsonb_each_text(p_names)
-    where key <> '' and key <> all (array(
-        select m.key from manufacturers as m where m.key = any (array(select jsonb_object_keys(p_names)))
-    ))
-    order by key
-    on conflict (key) do nothing;
-end;
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    given text[] := array(select jsonb_object_keys(p_names - ''));
+    known text[] := array(select key from manufacturers where key = any (given));
+begin
+    if not known @> given then
+        insert into manufacturers (key, name)
+        select key, value from jsonb_each_text(p_names) where key = any (given) and key <> all (known)
+        order by key
+        on conflict (key) do nothing;
+    end if;
+end
+$$;
 
 -- Counts one finished automation task of a manufacturer; reliability follows from these counts. Many tasks share the row,
 -- and it stays locked until the transaction ends, so this is called last.
@@ -98,53 +101,6 @@ begin atomic
     select p_key, p_name, 1, p_success::integer where p_key <> ''
     on conflict (key) do update set attempts = m.attempts + 1, successes = m.successes + p_success::integer;
 end;
-
--- Writes a product with all its parts and replaces the stored ones. `p_product` is {pn, manufacturer,
--- manufacturer_key, category, description, vendor, vendor_pn, url, unit_price, currency, status, attributes: [{name,
--- value, vendor_id}], media: [{kind, url, title}], extras}.
-create function write_product(
-    p_record_key text, p_task_id uuid, p_source text, p_product jsonb, p_now timestamptz
-) returns uuid
-language plpgsql set search_path = public, pg_temp as $$
-declare
-    product uuid;
-    maker bigint;
-begin
-    perform know_manufacturers(
-        jsonb_build_object(coalesce(p_product ->> 'manufacturer_key', ''), p_product ->> 'manufacturer')
-    );
-    select id into maker from manufacturers where key = p_product ->> 'manufacturer_key';
-    insert into products as p (
-        record_key, pn, manufacturer_id, category, description, vendor, vendor_pn, url, unit_price, currency, status, source,
-        task_id, created_at, updated_at
-    )
-    select
-        p_record_key, r.pn, maker, r.category, r.description, r.vendor, r.vendor_pn, r.url, r.unit_price, r.currency, r.status,
-        p_source, p_task_id, p_now, p_now
-    from jsonb_to_record(p_product) as r (
-        pn text, category text, description text, vendor text, vendor_pn text, url text, unit_price numeric, currency text,
-        status text
-    )
-    on conflict (record_key) do update
-    set pn = excluded.pn, manufacturer_id = excluded.manufacturer_id, category = excluded.category,
-        description = excluded.description, vendor = excluded.vendor, vendor_pn = excluded.vendor_pn, url = excluded.url,
-        unit_price = excluded.unit_price, currency = excluded.currency, status = excluded.status, source = excluded.source,
-        task_id = excluded.task_id, updated_at = excluded.updated_at
-    returning p.id into product;
-    delete from product_attributes where product_id = product;
-    insert into product_attributes (product_id, name, value, vendor_id)
-    select product, name, value, vendor_id
-    from jsonb_to_recordset(p_product -> 'attributes') as r (name text, value text, vendor_id text)
-    on conflict do nothing;
-    delete from document_media where product_id = product;
-    insert into document_media (product_id, kind, url, title)
-    select product, kind, url, title from jsonb_to_recordset(p_product -> 'media') as r (kind text, url text, title text)
-    on conflict do nothing;
-    insert into product_extras (product_id, extras) values (product, p_product -> 'extras')
-    on conflict (product_id) do update set extras = excluded.extras;
-    return product;
-end
-$$;
 
 -- Stores the product and ends the task, in one transaction. False: the task has gone on without this owner.
 create function finish_automation_task(

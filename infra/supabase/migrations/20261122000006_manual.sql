@@ -1,21 +1,30 @@
 -- The functions for people: claim, release, complete and fail manual tasks. A claim is a lease; of two people one gets it.
 
--- A manual task as people see it, with the decision that led to it.
+-- A manual task as people see it, with the decision that led to it; `product` and `suggestions` as they would be if it were
+-- completed unedited, and after its end the product as the person left it.
 create function manual_task_view(task manual_tasks) returns jsonb
-language sql stable set search_path = public, pg_temp
-return jsonb_build_object(
-    'id', task.id, 'batch_id', task.batch_id, 'pn', task.pn, 'manufacturer', task.manufacturer, 'type', task.type,
-    'priority', task.priority, 'state', task.state, 'reason', task.reason, 'cause', task.cause, 'attempts', task.attempts,
-    'last_vendor_answer', task.last_vendor_answer, 'source_record', task.source_record, 'decision', (
-        select jsonb_build_object(
-            'rule', d.rule, 'reason', d.reason, 'confidence', d.confidence, 'features', d.features,
-            'comparisons', d.comparisons, 'policy', d.policy, 'policy_version', d.policy_version
-        ) from decisions as d where d.id = task.decision_id
-    ),
-    'automation_task_id', task.automation_task_id, 'assignee', task.assignee, 'claimed_until', task.claimed_until,
-    'due_at', task.due_at, 'note', task.note, 'edited_fields', task.edited_fields, 'result', task.result,
-    'created_at', task.created_at, 'finished_at', task.finished_at
-);
+language plpgsql stable set search_path = public, pg_temp as $$
+begin
+    return jsonb_build_object(
+        'id', task.id, 'batch_id', task.batch_id, 'pn', task.pn, 'manufacturer', task.manufacturer, 'type', task.type,
+        'priority', task.priority, 'state', task.state, 'reason', task.reason, 'cause', task.cause, 'attempts', task.attempts,
+        'last_vendor_answer', task.last_vendor_answer, 'source_record', task.source_record, 'decision', (
+            select jsonb_build_object(
+                'rule', d.rule, 'reason', d.reason, 'confidence', d.confidence, 'features', d.features,
+                'comparisons', d.comparisons, 'policy', d.policy, 'policy_version', d.policy_version
+            ) from decisions as d where d.id = task.decision_id
+        ),
+        'automation_task_id', task.automation_task_id, 'assignee', task.assignee, 'claimed_until', task.claimed_until,
+        'due_at', task.due_at, 'note', task.note, 'edited_fields', task.edited_fields, 'result', task.result,
+        'created_at', task.created_at, 'finished_at', task.finished_at
+    ) || case when task.state in ('completed', 'failed') then
+        jsonb_build_object('product', task.product, 'suggestions', '[]'::jsonb)
+    else product_view(
+        product_of(task.record_key), task.record_key, task.pn, task.source_record, task.manufacturer, task.manufacturer_key,
+        task.created_at
+    ) end;
+end
+$$;
 
 -- Locks the task. Refuses a task that has ended or that another person holds, with that person's name.
 create function take_manual_task(p_task_id uuid, p_assignee text, p_now timestamptz) returns manual_tasks
@@ -105,66 +114,7 @@ begin
 end
 $$;
 
--- The product after a person's work: the edited fields, else the stored ones, else those of the source row.
--- `p_fields` may hold manufacturer, category, description, attributes {name: value}, docs [url], images [url].
-create function edited_product(task manual_tasks, p_fields jsonb) returns jsonb
-language sql stable set search_path = public, pg_temp
-return (
-    with kept as (
-        select p.*, m.name as manufacturer
-        from (values (1)) as one (one)
-        left join products as p on p.record_key = task.record_key
-        left join manufacturers as m on m.id = p.manufacturer_id
-    ),
-
-    attributes as (
-        select key as name, value from jsonb_each_text(coalesce(p_fields -> 'attributes', '{}'))
-        union
-        select a.name, a.value from product_attributes as a
-        inner join kept on a.product_id = kept.id
-        where not coalesce(p_fields -> 'attributes', '{}') ? a.name
-        union
-        select key, value from jsonb_each_text(
-            case when jsonb_typeof(task.source_record -> 'specs') = 'object' then task.source_record -> 'specs' else '{}' end
-        ), kept
-        where kept.id is null and value is not null and not coalesce(p_fields -> 'attributes', '{}') ? key
-    ),
-
-    fields as (select * from (values ('docs', 'datasheet'), ('images', 'photo')) as f (field, kind)),
-
-    media as (
-        select d.kind, d.url, d.title from document_media as d inner join kept on d.product_id = kept.id
-        union
-        select fields.kind, link #>> '{}', null
-        from fields, jsonb_array_elements(coalesce(p_fields -> fields.field, '[]')) as link
-        union
-        select fields.kind, link #>> '{}', null
-        from fields, kept, jsonb_array_elements(case jsonb_typeof(task.source_record -> fields.field)
-            when 'array' then task.source_record -> fields.field else '[]'
-        end) as link
-        where kept.id is null and link #>> '{}' is not null
-    )
-
-    select jsonb_build_object(
-        'pn', task.pn,
-        'manufacturer', coalesce(p_fields ->> 'manufacturer', kept.manufacturer, task.manufacturer),
-        'category', coalesce(p_fields ->> 'category', kept.category, task.source_record ->> 'category'),
-        'description', coalesce(p_fields ->> 'description', kept.description, task.source_record ->> 'description'),
-        'vendor', kept.vendor, 'vendor_pn', kept.vendor_pn, 'url', kept.url, 'unit_price', kept.unit_price,
-        'currency', kept.currency, 'status', kept.status,
-        'attributes', coalesce((
-            select jsonb_agg(jsonb_build_object('name', name, 'value', value)) from attributes where value is not null
-        ), '[]'),
-        'media', coalesce((
-            -- of two entries with one address the first is written: the one with a title
-            select jsonb_agg(jsonb_build_object('kind', kind, 'url', url, 'title', title) order by title nulls last) from media
-        ), '[]'),
-        'extras', coalesce((select extras from product_extras where product_id = kept.id), '{}')
-    )
-    from kept
-);
-
--- Writes the edited fields into the product and ends the task, in one transaction.
+-- Stores what the person says, derives the product and ends the task, in one transaction.
 create function complete_manual_task(
     p_task_id uuid,
     p_assignee text,
@@ -176,25 +126,18 @@ create function complete_manual_task(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     task manual_tasks := manual_task_ended_by(p_task_id, p_assignee, 'completed');
-    product jsonb;
     product_id uuid;
 begin
     if task.edited_fields = p_fields then
         return manual_task_view(task);
     end if;
     task := take_own_manual_task(p_task_id, p_assignee, p_now);
-    product := edited_product(task, p_fields) || jsonb_build_object('manufacturer_key', coalesce(
-        p_manufacturer_key,
-        (
-            select m.key from products as p inner join manufacturers as m on m.id = p.manufacturer_id
-            where p.record_key = task.record_key
-        ),
-        task.manufacturer_key
-    ));
-    product_id := write_product(task.record_key, task.id, 'manual', product, p_now);
+    product_id := write_person_fields(task, p_fields, p_manufacturer_key, p_now);
     update manual_tasks
     set state = 'completed', claimed_until = null, edited_fields = p_fields, note = coalesce(p_note, note),
-        result = jsonb_build_object('product_id', product_id), finished_at = p_now, updated_at = p_now
+        result = jsonb_build_object('product_id', product_id),
+        product = product_view(product_id, null, null, null, null, null, null) -> 'product', finished_at = p_now,
+        updated_at = p_now
     where id = p_task_id
     returning * into task;
     return manual_task_view(task);

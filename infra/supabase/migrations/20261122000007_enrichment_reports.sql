@@ -128,33 +128,6 @@ begin
 end
 $$;
 
--- Stored products with their source rows, for people: at most `p_limit`, the latest first.
-create function recent_products(p_batch_id text, p_limit integer) returns jsonb
-language sql stable set search_path = public, pg_temp
-return (
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'before', task.source_record,
-        'after', jsonb_build_object(
-            'pn', p.pn, 'manufacturer', m.name, 'category', p.category, 'description', p.description, 'vendor', p.vendor,
-            'vendor_pn', p.vendor_pn, 'url', p.url, 'unit_price', p.unit_price, 'currency', p.currency, 'status', p.status,
-            'attributes', (
-                select coalesce(jsonb_object_agg(a.name, a.value), '{}') from product_attributes as a where a.product_id = p.id
-            ),
-            'media', (
-                select coalesce(jsonb_agg(jsonb_build_object('kind', d.kind, 'url', d.url)), '[]')
-                from document_media as d where d.product_id = p.id
-            )
-        )
-    ) order by task.finished_at desc, task.id), '[]')
-    from (
-        select id, record_key, source_record, finished_at from automation_tasks
-        where batch_id = p_batch_id and state = 'completed'
-        order by finished_at desc, id limit p_limit
-    ) as task
-    inner join products as p using (record_key)
-    left join manufacturers as m on m.id = p.manufacturer_id
-);
-
 -- The numbers of alerts and the dashboard (infra/terraform/metrics.tf), which every sweep logs. Ages in seconds, 0 when there is
 -- none; a record that waits for the vendor's next day is in flight, and ages from then on. The share is of today's (UTC) quota.
 create function enrichment_figures(p_now timestamptz default clock_timestamp()) returns jsonb
