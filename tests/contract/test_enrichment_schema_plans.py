@@ -1,6 +1,7 @@
 """With a history of 100,000 records, no call reads a whole big table."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,12 @@ def released(enrichment: Enrichment) -> None:
 
 
 def swept(enrichment: Enrichment) -> None:
-    assert len(enrichment.candidates(50)) == 50
-    enrichment.extend(*[task(99000 + n) for n in range(10, 15)])
+    dead = enrichment.task(task(99002))["id"]
+    enrichment.claim(dead)
+    enrichment.fail(dead)
+    kinds = [candidate["kind"] for candidate in enrichment.later(hours=1).candidates(50)]
+    assert Counter(kinds) == {"hand_over": 1, "enqueue": 50, "silent": 50}
+    enrichment.extend(*[task(99500 + n) for n in range(10, 15)])
     assert enrichment.renew(task(99021), 0) == 1
     assert enrichment.lose(task(99022), 0)
 
@@ -132,7 +137,10 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     "a worker's claim, save and finish": (worked, {"automation_tasks_pkey", "products_record_key_key"}),
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
-    "the sweep": (swept, {"automation_tasks_to_sweep"}),
+    "the sweep": (
+        swept,
+        {"automation_tasks_to_hand_over", "automation_tasks_to_enqueue", "automation_tasks_silent"},
+    ),
     "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task"}),
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
     "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
@@ -145,7 +153,14 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
         {"one_manual_task_per_automation_task", "one_own_manual_task_per_decision"},
     ),
     "reconcile of a day": (lambda db: db.reconcile(None, "2026-02-27"), {"batches_by_day"}),
-    "enrichment_figures": (lambda db: db.call("enrichment_figures"), {"one_open_automation_task_per_record"}),
+    "enrichment_figures": (
+        lambda db: db.call("enrichment_figures"),
+        {
+            "one_open_automation_task_per_record",
+            "automation_tasks_to_hand_over",
+            "automation_tasks_to_enqueue",
+        },
+    ),
     "recent_products": (
         lambda db: db.call("recent_products", batch_id="b980", limit=5, now_=None),
         {"automation_tasks_by_batch", "products_record_key_key"},
