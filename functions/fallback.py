@@ -1,5 +1,6 @@
 """Turns dead letters into manual tasks, and sweeps for lost tasks. POST, from Cloud Tasks, Scheduler or curl."""
 
+import logging
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from uuid import UUID
 
@@ -87,4 +88,5 @@ def _answer(swept: "Swept", figures: dict[str, Any]) -> Answer:
         return Answer({"swept": counts}, logged=counts | figures)
     problem = problem_of(fault)
     logged = counts | figures | {"code": fault.code, "detail": fault.detail}
-    return Answer({**problem.body, "swept": counts}, problem.status, problem.headers, logged=logged)
+    severity = logging.WARNING if fault.retriable else logging.ERROR
+    return Answer({**problem.body, "swept": counts}, problem.status, problem.headers, logged, severity)
