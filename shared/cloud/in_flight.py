@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 IN_FLIGHT = 64
 RETRIES = RetryPolicy(tries=4, first_pause=0.25)
 ONCE = RetryPolicy(tries=1, first_pause=0)
+BRIEFLY = RetryPolicy(tries=3, first_pause=0.1)
+"""For questions: a later sweep asks again, and hundreds of pages wait behind this one."""
+
 RETRIABLE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"})
 
 Request = tuple[Any, tuple[str, str]]

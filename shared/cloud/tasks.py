@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from shared.cloud.in_flight import ONCE, Calls
+from shared.cloud.in_flight import BRIEFLY, ONCE, Calls
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
 
@@ -100,7 +100,8 @@ class CloudTasksQueue:
         except GoogleAuthError as error:
             raise QueueUnavailable(f"no credentials for Cloud Tasks: {error}") from error
         paths = [f"{self._address.path}/tasks/{name}" for name in names]
-        outcomes = calls.make([(GetTaskRequest(name=path), _routing("name", path)) for path in paths])
+        questions = [(GetTaskRequest(name=path), _routing("name", path)) for path in paths]
+        outcomes = calls.make(questions, BRIEFLY)
         answers = {
             name: outcome.status == "OK"
             for name, outcome in zip(names, outcomes, strict=True)

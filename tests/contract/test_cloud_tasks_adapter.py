@@ -213,9 +213,7 @@ def test_many_questions_are_asked_at_once() -> None:
 def test_questions_that_fail_for_a_moment_are_asked_again(outage: TestQueue, queue: CloudTasksQueue) -> None:
     outage.client.pause_queue(name=outage.name)
     queue.enqueue(tasks(30))
-    outage.server.inject(
-        {"kind": "look_refused", "queue": outage.name.rpartition("/")[2], "probability": 0.2}
-    )
+    outage.server.inject({"kind": "look_refused", "queue": outage.name.rpartition("/")[2], "times": 20})
     assert queue.held(["never", *(task.name for task in tasks(30))]) == {
         "never": False,
         **{task.name: True for task in tasks(30)},
