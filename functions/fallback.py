@@ -1,24 +1,33 @@
 """Turns dead letters into manual tasks, and sweeps for lost tasks. POST, from Cloud Tasks, Scheduler or curl."""
 
-from typing import TYPE_CHECKING, Literal, Self
+import logging
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from uuid import UUID
 
 from pydantic import model_validator
 
+from shared.errors import SwitchyardError
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.function import endpoint
+from shared.web.problem import problem_of
 from shared.wiring import checks, enrichment, fulfillment
 from shared.wiring.part import check
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.record_store import SupabaseRecordStore
-    from shared.enrichment.sweep import Sweeper
+    from shared.enrichment.sweep import Sweeper, Swept
 
 CHECKS = {
     "database": check(checks.record_tables, enrichment.record_store),
     "automation_queue": check(checks.queue, enrichment.automation_queue),
 }
+
+
+class Figures(Protocol):
+    def figures(self) -> dict[str, Any]: ...
 
 
 class FallbackRequest(RequestModel):
@@ -50,7 +59,7 @@ def fallback(
 ) -> Answer:
     if request.automation_task_id is None:
         swept = sweeper.sweep(sweep_limit)
-        return Answer({"swept": swept}, logged=swept | records.figures() | orders.figures())
+        return _answer(swept, _figures((records, orders), swept))
     handover = records.create_fallback_task(request.automation_task_id)
     body = {
         "automation_task_id": str(request.automation_task_id),
@@ -58,3 +67,26 @@ def fallback(
         "manual_task_id": handover.manual_task_id and str(handover.manual_task_id),
     }
     return Answer(body, logged=body)
+
+
+def _figures(stores: "Sequence[Figures]", swept: "Swept") -> dict[str, Any]:
+    """The numbers of the alerts. They are read whatever the sweep met: an alert must not go blind with it."""
+    figures: dict[str, Any] = {}
+    for store in stores:
+        try:
+            figures |= store.figures()
+        except SwitchyardError as fault:
+            swept.faults.append(fault)
+    return figures
+
+
+def _answer(swept: "Swept", figures: dict[str, Any]) -> Answer:
+    """A sweep that something stopped is a problem, which also says what was done."""
+    counts = swept.to_json()
+    fault = swept.fault
+    if fault is None:
+        return Answer({"swept": counts}, logged=counts | figures)
+    problem = problem_of(fault)
+    logged = counts | figures | {"code": fault.code, "detail": fault.detail}
+    severity = logging.WARNING if fault.retriable else logging.ERROR
+    return Answer({**problem.body, "swept": counts}, problem.status, problem.headers, logged, severity)

@@ -215,7 +215,18 @@ class SweepSettings(Settings):
         alias="SWEEP_PATIENCE_SECONDS",
         description="how long an enqueued task may show no progress before the sweep asks the queue",
     )
-    limit: int = Field(500, alias="SWEEP_LIMIT", ge=1, le=10_000, description="tasks that one sweep looks at")
+    limit: int = Field(
+        10_000,
+        alias="SWEEP_LIMIT",
+        ge=1,
+        le=100_000,
+        description="tasks of each kind (failed, never enqueued, silent) that one sweep looks at",
+    )
+    budget: Seconds = Field(
+        200,
+        alias="SWEEP_SECONDS",
+        description="how long one sweep begins further work; some 60 s less than the timeout of `fallback`",
+    )
 
 
 class CatalogueSettings(Settings):

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from shared.clock import Clock
 from shared.enrichment.automate import Delivery, Reply, Worker
 from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator, Report, Reprocessing
 from shared.enrichment.ports import JsonObject, LookUp
 from shared.enrichment.routing.policy_file import load_policy
 from shared.enrichment.routing.route import Route
 from shared.enrichment.store import WorkerStore
-from shared.enrichment.sweep import Sweeper
+from shared.enrichment.sweep import Sweeper, Swept
 from shared.workflow_config import WorkflowConfig
 from tests.memory.catalogue import InMemoryCatalogue
 from tests.memory.clock import SettableClock
@@ -21,6 +22,18 @@ from tests.memory.rows import Manual, Task
 from tests.memory.task_queue import InMemoryTaskQueue
 
 ANSWER = {"category": "Logic"}
+NOTHING_SWEPT = {
+    "looked_at": 0,
+    "not_enqueued": 0,
+    "unanswered": 0,
+    "out_of_time": 0,
+    "handed_over": 0,
+    "enqueued": 0,
+    "still_queued": 0,
+    "renewed": 0,
+    "dead_lettered": 0,
+    "moved_on": 0,
+}
 
 
 def part(pn: object, score: object = 0.9, **fields: object) -> dict[str, Any]:
@@ -65,8 +78,16 @@ class Enrichment:
     def work(self, task: Task, number: int = 1, *, last: bool = False) -> Reply:
         return self.worker().work(Delivery(task.id, number, last))
 
-    def sweep(self, limit: int = 100) -> dict[str, int]:
-        return Sweeper(self.store, self.queue, self.config).sweep(limit)
+    def swept(self, limit: int = 10_000, clock: Clock | None = None) -> Swept:
+        """A sweep that has 200 seconds of `clock`, by default of one that stands still."""
+        budget = timedelta(seconds=200)
+        return Sweeper(self.store, self.queue, self.config, clock or self.clock, budget).sweep(limit)
+
+    def sweep(self, limit: int = 10_000) -> dict[str, int]:
+        """A sweep that nothing stops."""
+        swept = self.swept(limit)
+        assert swept.fault is None
+        return swept.to_json()
 
     def opened(self, *outcomes: LookUp, **fields: object) -> Task:
         """One task that a run has opened and enqueued. The vendor answers with `outcomes`, then with the part."""

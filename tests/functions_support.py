@@ -1,6 +1,6 @@
 """The deployed functions in the test process, on a real database and other services."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -127,6 +127,12 @@ def opened(pn: str, *, batch: str = "", **changes: str) -> UUID:
     return only(_open(batch, item(pn, **changes))).id
 
 
+def opened_in(batch: str, pns: Sequence[str]) -> list[UUID]:
+    """Opens many automation tasks in one batch and does not enqueue them."""
+    begin(enrichment.record_store(), batch)
+    return [task.id for task in _open(batch, *map(item, pns)).automation]
+
+
 def manual(pn: str) -> UUID:
     """Opens a manual task."""
     store = enrichment.record_store()
@@ -135,10 +141,10 @@ def manual(pn: str) -> UUID:
     return next(UUID(task["id"]) for task in store.pending_manual_tasks(1000, None) if task["pn"] == pn)
 
 
-def _open(batch: str, record: Mapping[str, Any]) -> Opened:
+def _open(batch: str, *records: Mapping[str, Any]) -> Opened:
     return enrichment.record_store().open_tasks(
         batch,
-        [record],
+        records,
         [],
         daily_limit=100_000,
         manual_batch_size=50,

@@ -44,8 +44,11 @@ class CountingQueue:
         self.tasks += tasks
         return self.queue.enqueue(tasks)
 
-    def exists(self, name: str) -> bool:
-        return self.queue.exists(name)
+    def held(self, names: Sequence[str]) -> Mapping[str, bool]:
+        return self.queue.held(names)
+
+    def check(self) -> None:
+        self.queue.check()
 
 
 @dataclass

@@ -88,6 +88,32 @@ locals {
         }),
       ]
     }
+    hand-over-overdue = {
+      title    = "A failed record is with nobody"
+      severity = "ERROR"
+      says     = "Automation gave up a record, and neither its dead letter nor the sweep has brought it to a person."
+      conditions = [
+        merge(local.mean, {
+          name    = "Seconds since the oldest record failed that no person has"
+          filter  = "metric.type=\"${local.metric["oldest_hand_over_seconds"]}\" AND ${local.of_functions}"
+          above   = 60 * var.alert_thresholds.hand_over_minutes
+          lasting = 0
+        }),
+      ]
+    }
+    never-enqueued = {
+      title    = "Records do not reach the queue"
+      severity = "ERROR"
+      says     = "Records are open for automation, and neither their run nor the sweep could put them into the queue."
+      conditions = [
+        merge(local.mean, {
+          name    = "Records that are not in the queue"
+          filter  = "metric.type=\"${local.metric["never_enqueued_overdue"]}\" AND ${local.of_functions}"
+          above   = 0
+          lasting = 60 * var.alert_thresholds.never_enqueued_minutes
+        }),
+      ]
+    }
     manual-overdue = {
       title    = "Manual tasks are past due"
       severity = "WARNING"

@@ -39,7 +39,8 @@ locals {
         max         = 1 + ceil(var.workflow.automation_max_concurrent / local.worker_concurrency)
         callers     = ["tasks"]
       }
-      # A dead letter is one database call; a sweep asks Cloud Tasks about up to SWEEP_LIMIT tasks, one by one.
+      # A dead letter is one database call. A sweep begins nothing after SWEEP_SECONDS (200): the rest is for its last page, at most
+      # four tries of 10 s at Cloud Tasks, and for the figures.
       fallback = {
         cpu         = "1"
         memory      = "512Mi"

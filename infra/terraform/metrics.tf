@@ -41,6 +41,9 @@ locals {
     oldest_in_flight_seconds     = { unit = "s", about = "Age of the oldest of them that could be worked on" }
     manual_open                  = { unit = "1", about = "Open manual tasks" }
     manual_overdue               = { unit = "1", about = "Manual tasks past their due time" }
+    hand_over_overdue            = { unit = "1", about = "Failed records that no person has after the sweep's grace" }
+    oldest_hand_over_seconds     = { unit = "s", about = "Time since the oldest of them failed" }
+    never_enqueued_overdue       = { unit = "1", about = "Records that should be in the queue after the sweep's grace, and are not" }
     labels_unknown               = { unit = "1", about = "Labels whose purchase has an unknown outcome" }
     oldest_label_unknown_seconds = { unit = "s", about = "Age of the oldest of them" }
     orders_for_person            = { unit = "1", about = "Orders that a person must look at" }

@@ -15,6 +15,7 @@ from shared.enrichment.store import (
     Begun,
     Claim,
     ClaimOutcome,
+    Due,
     Handover,
     Identity,
     Json,
@@ -249,23 +250,31 @@ class SupabaseRecordStore(SupabaseRecordDesk):
         manual = answer.get("manual_task_id")
         return Handover(answer["outcome"], UUID(manual) if manual else None)
 
-    def sweep_candidates(self, limit: int) -> Sequence[SweepCandidate]:
+    def sweep_candidates(
+        self, due: Due, limit: int, after: SweepCandidate | None = None
+    ) -> Sequence[SweepCandidate]:
+        place = {"p_after": after.sweep_after.isoformat(), "p_after_id": str(after.id)} if after else {}
         return [
             SweepCandidate(
                 **{
                     **row,
                     "id": UUID(row["id"]),
+                    "sweep_after": _moment(row["sweep_after"]),
                     "not_before": row["not_before"] and _moment(row["not_before"]),
                 }
             )
-            for row in self._call("sweep_candidates", p_limit=limit)
+            for row in self._call("sweep_candidates", p_kind=due, p_limit=limit, **place)
         ]
 
     def extend_patience(self, task_ids: Sequence[UUID]) -> int:
+        return self._look_again(task_ids, self._times.patience)
+
+    def ask_again_soon(self, task_ids: Sequence[UUID]) -> int:
+        return self._look_again(task_ids, self._times.grace)
+
+    def _look_again(self, task_ids: Sequence[UUID], seconds: float) -> int:
         extended: int = self._call(
-            "extend_patience",
-            p_task_ids=[str(task) for task in task_ids],
-            p_patience_seconds=self._times.patience,
+            "extend_patience", p_task_ids=[str(task) for task in task_ids], p_patience_seconds=seconds
         )
         return extended
 

@@ -6,19 +6,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from shared.cloud.in_flight import BRIEFLY, ONCE, Calls
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
-from shared.retries import RetryPolicy
 
 if TYPE_CHECKING:
     import grpc
-    from google.cloud.tasks_v2 import CloudTasksClient, CreateTaskRequest, Task
+    from google.cloud.tasks_v2 import CloudTasksClient, CreateTaskRequest
 
-IN_FLIGHT = 64
-RETRIES = RetryPolicy(tries=4, first_pause=0.25)
 CREATE = "cloudtasks.tasks.create"
+CREATED = frozenset({"OK", "ALREADY_EXISTS"})
+TOLD = frozenset({"OK", "NOT_FOUND"})
+OF_ONE_TASK = frozenset({"INVALID_ARGUMENT"})
+"""Says something about one task, and nothing about the queue."""
+
 _RECONNECT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000)]
 
 
@@ -49,7 +52,7 @@ class CloudTasksQueue:
     """Implements `shared.enrichment.ports.TaskQueue`; can be shared between threads.
 
     The client is imported and built at its first use, because that costs 130 ms and more. `timeout` in seconds bounds
-    one call. UNAVAILABLE and DEADLINE_EXCEEDED are retried by RETRIES, which is safe because tasks are named.
+    one call. `in_flight` says which refusals are tried again, which is safe because tasks are named.
     """
 
     def __init__(
@@ -60,44 +63,72 @@ class CloudTasksQueue:
         self._pause = pause
         self._lock = threading.Lock()
         self._built: CloudTasksClient | None = None
+        self._refusing = False
 
     def enqueue(self, tasks: Sequence[QueueTask]) -> Sequence[EnqueueFailure]:
+        """While the last enqueuing was refused as a whole, one task is tried, and the others only if it is taken."""
         from google.auth.exceptions import GoogleAuthError
 
+        if not tasks:
+            return []
         try:
-            client = self._client()
+            calls = self._calls(self._client().transport.create_task, own=CREATED | OF_ONE_TASK)
         except GoogleAuthError as error:
             return [EnqueueFailure(task.name, f"no credentials for Cloud Tasks: {error}") for task in tasks]
-        failed = self._create(client, dict(enumerate(tasks)))
-        for wait in RETRIES.pauses():
-            again = {index: tasks[index] for index, failure in failed.items() if failure.retriable}
-            if not again:
-                break
-            self._pause(wait)
-            lasting = {index: failure for index, failure in failed.items() if index not in again}
-            failed = lasting | self._create(client, again)
-        return [EnqueueFailure(tasks[index].name, str(failed[index])) for index in sorted(failed)]
+        header = _routing("parent", self._address.path)
+        requests = [(_request(self._address, task), header) for task in tasks]
+        if self._refusing:
+            outcomes = calls.make(requests[:1], ONCE)
+            if outcomes[0].status not in calls.own:
+                return [EnqueueFailure(task.name, str(outcomes[0])) for task in tasks]
+            outcomes += calls.make(requests[1:])
+        else:
+            outcomes = calls.make(requests)
+        self._refusing = not any(outcome.status in calls.own for outcome in outcomes)
+        return [
+            EnqueueFailure(task.name, str(outcome))
+            for task, outcome in zip(tasks, outcomes, strict=True)
+            if outcome.status not in CREATED
+        ]
 
-    def exists(self, name: str) -> bool:
-        from google.api_core import exceptions, retry
+    def held(self, names: Sequence[str]) -> Mapping[str, bool]:
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.tasks_v2 import GetTaskRequest
+
+        try:
+            calls = self._calls(self._client().transport.get_task, own=TOLD | OF_ONE_TASK)
+        except GoogleAuthError as error:
+            raise QueueUnavailable(f"no credentials for Cloud Tasks: {error}") from error
+        paths = [f"{self._address.path}/tasks/{name}" for name in names]
+        questions = [(GetTaskRequest(name=path), _routing("name", path)) for path in paths]
+        outcomes = calls.make(questions, BRIEFLY)
+        answers = {
+            name: outcome.status == "OK"
+            for name, outcome in zip(names, outcomes, strict=True)
+            if outcome.status in TOLD
+        }
+        if names and not answers:
+            raise QueueUnavailable(f"Cloud Tasks could not say which tasks exist: {outcomes[0]}")
+        if not all(answers.values()):
+            self._confirm()
+        return answers
+
+    def _confirm(self) -> None:
+        """A missing queue answers NOT_FOUND for each of its tasks too. Asked after them, so that none is lost between.
+
+        Raises SettingsInvalid when the queue is missing or we may not see it, QueueUnavailable without an answer.
+        """
+        from google.api_core import exceptions
         from google.auth.exceptions import GoogleAuthError
 
-        again = retry.Retry(
-            predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.DeadlineExceeded),
-            initial=RETRIES.first_pause,
-            timeout=self._timeout,
-        )
         try:
-            self._client().get_task(
-                name=f"{self._address.path}/tasks/{name}", retry=again, timeout=self._timeout
-            )
-        except exceptions.NotFound:
-            return False
-        except (exceptions.GoogleAPIError, GoogleAuthError) as error:
-            raise QueueUnavailable(
-                f"Cloud Tasks could not say whether task {name} exists: {error}"
+            self._client().get_queue(name=self._address.path, timeout=self._timeout)
+        except (exceptions.NotFound, exceptions.PermissionDenied) as error:
+            raise SettingsInvalid(
+                f"{self._address.path} does not exist, or we may not see it: {error}"
             ) from error
-        return True
+        except (exceptions.GoogleAPIError, GoogleAuthError) as error:
+            raise QueueUnavailable(f"Cloud Tasks did not say whether the queue exists: {error}") from error
 
     def check(self) -> None:
         """Asks once whether tasks may be created. The question needs no right at all, not even to see the queue.
@@ -131,45 +162,17 @@ class CloudTasksQueue:
                 self._built = _build_client(self._address.api_endpoint)
             return self._built
 
-    def _create(self, client: "CloudTasksClient", tasks: Mapping[int, QueueTask]) -> "dict[int, _Failure]":
-        """Starts the calls in order, at most IN_FLIGHT at once, and returns the failures by index.
-
-        Uses the transport's gRPC futures, because a thread for each call in flight costs 1.6 times the CPU.
-        """
-        import grpc
-        from google.api_core.gapic_v1 import routing_header
-
-        free = threading.Semaphore(IN_FLIGHT)
-        create_task = cast(
-            "grpc.UnaryUnaryMultiCallable[CreateTaskRequest, Task]", client.transport.create_task
-        )
-        parent = (("parent", self._address.path),)
-        metadata = (routing_header.to_grpc_metadata(parent),)  # type: ignore[no-untyped-call]  # untyped in the library
-        calls = {}
-        for index, task in tasks.items():
-            request = _request(self._address, task)
-            free.acquire()
-            calls[index] = create_task.future(request, timeout=self._timeout, metadata=metadata)
-            calls[index].add_done_callback(lambda _call: free.release())
-        created = {grpc.StatusCode.OK, grpc.StatusCode.ALREADY_EXISTS}
-        return {
-            index: _Failure(call.code().name, call.details() or "")
-            for index, call in calls.items()
-            if call.code() not in created
-        }
+    def _calls(self, method: object, own: frozenset[str]) -> Calls:
+        return Calls(cast("grpc.UnaryUnaryMultiCallable[Any, Any]", method), own, self._timeout, self._pause)
 
 
-@dataclass(frozen=True)
-class _Failure:
-    status: str
-    details: str
+def _routing(field: str, value: str) -> tuple[str, str]:
+    """The header by which the service finds the resource."""
+    from google.api_core.gapic_v1 import routing_header
 
-    @property
-    def retriable(self) -> bool:
-        return self.status in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
-
-    def __str__(self) -> str:
-        return f"Cloud Tasks answered {self.status}: {self.details}"
+    named = ((field, value),)
+    header: tuple[str, str] = routing_header.to_grpc_metadata(named)  # type: ignore[no-untyped-call]  # untyped in the library
+    return header
 
 
 def _request(address: QueueAddress, task: QueueTask) -> "CreateTaskRequest":

@@ -112,8 +112,16 @@ class TaskQueue(Protocol):
         """
         ...
 
-    def exists(self, name: str) -> bool:
-        """True while the queue holds the task. Raises QueueUnavailable when the queue does not answer."""
+    def held(self, names: Sequence[str]) -> Mapping[str, bool]:
+        """Asks many questions at once: whether the queue still holds each task. One that fails has no entry.
+
+        A task counts as missing only in a queue that exists. Raises SettingsInvalid when the queue is missing, and
+        QueueUnavailable when no question was answered.
+        """
+        ...
+
+    def check(self) -> None:
+        """Raises SettingsInvalid when the queue is missing or we may not use it, QueueUnavailable without an answer."""
         ...
 
 

@@ -231,6 +231,14 @@ class Handover:
     manual_task_id: UUID | None = None
 
 
+class Due(StrEnum):
+    """The kinds of tasks that the sweep looks at, the most urgent first."""
+
+    HAND_OVER = "hand_over"  # failed, and no person has it
+    ENQUEUE = "enqueue"  # it has work left, and is not known to be in the queue
+    SILENT = "silent"  # the queue had it, and nothing is heard of it
+
+
 @dataclass(frozen=True)
 class SweepCandidate:
     id: UUID
@@ -238,8 +246,8 @@ class SweepCandidate:
     generation: int
     deliveries: int
     attempts: int
-    enqueued: bool
     answered: bool
+    sweep_after: datetime
     not_before: datetime | None = None
 
 
@@ -250,9 +258,19 @@ class HandOverStore(Protocol):
         """Raises NotFound."""
         ...
 
-    def sweep_candidates(self, limit: int) -> Sequence[SweepCandidate]: ...
+    def sweep_candidates(
+        self, due: Due, limit: int, after: SweepCandidate | None = None
+    ) -> Sequence[SweepCandidate]:
+        """The longest overdue first. `after` is the last one of the page before."""
+        ...
 
-    def extend_patience(self, task_ids: Sequence[UUID]) -> int: ...
+    def extend_patience(self, task_ids: Sequence[UUID]) -> int:
+        """The queue still holds these tasks."""
+        ...
+
+    def ask_again_soon(self, task_ids: Sequence[UUID]) -> int:
+        """The queue did not say: the next sweeps ask about others first."""
+        ...
 
     def renew_generation(self, task_id: UUID, generation: int) -> int | None: ...
 

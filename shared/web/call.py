@@ -1,3 +1,4 @@
+import logging
 import re
 import unicodedata
 import uuid
@@ -34,12 +35,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` is JSON-safe; `logged` is added to the request's log entry and must hold no personal data."""
+    """`body` is JSON-safe; `logged` is added to the request's log entry and must hold no personal data.
+
+    `severity` is that of the log entry.
+    """
 
     body: Mapping[str, Any]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     logged: Mapping[str, Any] = field(default_factory=dict)
+    severity: int = logging.INFO
 
 
 @dataclass(frozen=True)

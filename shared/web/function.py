@@ -108,6 +108,7 @@ def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flas
             answer = _answer(table, request, correlation_id)
             response = _response(answer)
             facts.update(answer.logged)
+            severity = answer.severity if isinstance(answer, Answer) else severity
         except SwitchyardError as error:
             response = _problem_response(problem_of(error))
             facts.update(code=error.code)

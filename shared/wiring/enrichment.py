@@ -133,11 +133,16 @@ def max_deliveries(delivery: settings.DeliverySettings) -> int:
     return delivery.max_attempts
 
 
-@part(record_store, automation_queue, WorkflowConfig)
-def sweeper(store: "SupabaseRecordStore", queue: "CloudTasksQueue", config: WorkflowConfig) -> "Sweeper":
+@part(record_store, automation_queue, WorkflowConfig, settings.SweepSettings)
+def sweeper(
+    store: "SupabaseRecordStore",
+    queue: "CloudTasksQueue",
+    config: WorkflowConfig,
+    sweep: settings.SweepSettings,
+) -> "Sweeper":
     from shared.enrichment.sweep import Sweeper
 
-    return Sweeper(store, queue, config)
+    return Sweeper(store, queue, config, system_clock, timedelta(seconds=sweep.budget))
 
 
 @part(settings.SweepSettings)

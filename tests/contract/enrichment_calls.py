@@ -26,6 +26,7 @@ from tests.contract.schema_rows import (
 from tests.postgres_support import Database
 
 Answer = TypeVar("Answer")
+DUE_KINDS = ("hand_over", "enqueue", "silent")
 
 
 class Enrichment(ServiceConnection):
@@ -191,9 +192,13 @@ class Enrichment(ServiceConnection):
         handed: Json = self.call("create_fallback_task", task_id=task, due_seconds=DUE)
         return handed
 
-    def candidates(self, limit: int = 100) -> list[Json]:
-        found: list[Json] = self.call("sweep_candidates", limit=limit)
-        return found
+    def candidates(self, limit: int = 100, kinds: Sequence[str] = DUE_KINDS) -> list[Json]:
+        """At most `limit` of each kind, each with its kind."""
+        return [
+            found | {"kind": kind}
+            for kind in kinds
+            for found in self.call("sweep_candidates", kind=kind, limit=limit)
+        ]
 
     def extend(self, *tasks: UUID) -> int:
         return int(self.call("extend_patience", task_ids=list(tasks), patience_seconds=PATIENCE))

@@ -39,12 +39,13 @@ from generate_series(1, 1000) as n;
 
 insert into automation_tasks (
     id, batch_id, decision_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, priority, state,
-    vendor_answer, error_category, hand_over, sweep_after, created_at, updated_at, finished_at
+    enqueued_at, vendor_answer, error_category, hand_over, sweep_after, created_at, updated_at, finished_at
 )
 select
     md5('task ' || n)::uuid, 'b' || (n + 99) / 100, md5('decision ' || n)::uuid, 'P' || n || '|maker ' || n % 20000, 'P' || n,
     'Maker ' || n % 20000, 'maker ' || n % 20000, 'hash ' || n, '{}', 'medium',
-    case when n > 99000 then 'initialized' when n % 10 = 0 then 'failed' else 'completed' end::automation_state, '{"a": 1}',
+    case when n > 99000 then 'initialized' when n % 10 = 0 then 'failed' else 'completed' end::automation_state,
+    case when n <= 99000 or n > 99500 then '2026-02-01'::timestamptz end, '{"a": 1}',
     case when n <= 99000 and n % 10 = 0 then 'not_found'::error_category end,
     case when n <= 99000 and n % 10 = 0 then 'done' else 'none' end::hand_over,
     case when n > 99000 then '2026-03-01'::timestamptz + make_interval(secs => n - 99000) end, '2026-02-01', '2026-02-01',

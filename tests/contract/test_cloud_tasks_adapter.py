@@ -15,7 +15,8 @@ import grpc
 import pytest
 from google.cloud.tasks_v2 import types
 
-from shared.cloud.tasks import RETRIES, CloudTasksQueue, QueueAddress
+from shared.cloud.in_flight import RETRIES
+from shared.cloud.tasks import CloudTasksQueue, QueueAddress
 from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.errors import QueueUnavailable, SettingsInvalid
 from tests.laptop.google.server import running
@@ -113,7 +114,7 @@ def test_at_least_32_calls_are_in_flight_at_once() -> None:
         together.wait(10)  # fails the call when fewer than 32 arrive
         return request.task
 
-    with answering(meet) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
+    with answering(create_task=meet) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
         assert queue.enqueue(tasks(64)) == []
 
 
@@ -160,7 +161,7 @@ def test_a_call_that_hangs_is_retried_after_its_timeout() -> None:
         return request.task
 
     with (
-        answering(hang_once) as endpoint,
+        answering(create_task=hang_once) as endpoint,
         adapter(replace(NOWHERE, api_endpoint=endpoint), timeout=0.5) as queue,
     ):
         assert queue.enqueue(tasks(1)) == []
@@ -175,7 +176,7 @@ def test_a_lasting_refusal_is_not_retried() -> None:
         requests.append(request.task.name)
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "not yours")
 
-    with answering(forbid) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
+    with answering(create_task=forbid) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
         expected = EnqueueFailure("task-0", "Cloud Tasks answered PERMISSION_DENIED: not yours")
         assert queue.enqueue(tasks(1)) == [expected]
     assert len(requests) == 1
@@ -189,23 +190,98 @@ def test_a_missing_queue_is_reported_for_each_task(tasks_queue: TestQueue) -> No
     ] * 2
 
 
-def test_exists_tells_whether_the_queue_still_holds_the_task(
+def test_held_tells_which_tasks_the_queue_still_has(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
+    tasks_queue.client.pause_queue(name=tasks_queue.name)
+    queue.enqueue(tasks(2))
+    tasks_queue.client.delete_task(name=tasks_queue.path("task-0"))
+    assert queue.held(["task-0", "task-1", "never"]) == {"task-0": False, "task-1": True, "never": False}
+    assert queue.held([]) == {}
+
+
+def test_many_questions_are_asked_at_once() -> None:
+    together = threading.Barrier(32)
+
+    def meet(request: types.GetTaskRequest, _: grpc.ServicerContext) -> types.Task:
+        together.wait(10)  # fails the call when fewer than 32 arrive
+        return types.Task(name=request.name)
+
+    names = [f"task-{number}" for number in range(64)]
+    with answering(get_task=meet) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
+        assert queue.held(names) == dict.fromkeys(names, True)
+
+
+def test_questions_that_fail_for_a_moment_are_asked_again(outage: TestQueue, queue: CloudTasksQueue) -> None:
+    outage.client.pause_queue(name=outage.name)
+    queue.enqueue(tasks(30))
+    outage.server.inject({"kind": "look_refused", "queue": outage.name.rpartition("/")[2], "times": 20})
+    assert queue.held(["never", *(task.name for task in tasks(30))]) == {
+        "never": False,
+        **{task.name: True for task in tasks(30)},
+    }
+
+
+def test_a_question_that_keeps_failing_leaves_the_others_answered() -> None:
+    def fail_one(request: types.GetTaskRequest, context: grpc.ServicerContext) -> types.Task:
+        if request.name.endswith("task-1"):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        return types.Task(name=request.name)
+
+    with answering(get_task=fail_one) as endpoint, adapter(replace(NOWHERE, api_endpoint=endpoint)) as queue:
+        assert queue.held(["task-0", "task-1", "task-2"]) == {"task-0": True, "task-2": True}
+
+
+def test_a_task_counts_as_missing_only_in_a_queue_that_exists(
     tasks_queue: TestQueue, queue: CloudTasksQueue
 ) -> None:
     tasks_queue.client.pause_queue(name=tasks_queue.name)
     queue.enqueue(tasks(1))
-    assert queue.exists("task-0")
-    assert not queue.exists("never")
-    tasks_queue.client.delete_task(name=tasks_queue.path("task-0"))
-    assert not queue.exists("task-0")
+    tasks_queue.client.delete_queue(name=tasks_queue.name)
+    with pytest.raises(SettingsInvalid, match=f"{tasks_queue.name} does not exist"):
+        queue.held(["task-0"])
 
 
 def test_a_queue_that_does_not_answer_is_unavailable() -> None:
     with (
         adapter(replace(NOWHERE, api_endpoint=f"127.0.0.1:{free_port()}"), timeout=0.5) as queue,
-        pytest.raises(QueueUnavailable, match="could not say whether task task-0 exists"),
+        pytest.raises(QueueUnavailable, match="could not say which tasks exist"),
     ):
-        queue.exists("task-0")
+        queue.held(["task-0"])
+
+
+def test_creates_that_are_refused_for_their_number_are_tried_again(
+    outage: TestQueue, queue: CloudTasksQueue
+) -> None:
+    outage.server.inject({"kind": "call_exhausted", "queue": outage.name.rpartition("/")[2], "times": 20})
+    assert queue.enqueue(tasks(30)) == []
+    outage.worker.calls(outage.name.rpartition("/")[2], 30)
+
+
+def test_a_queue_that_refuses_all_creates_ends_the_enqueuing_early(
+    outage: TestQueue, queue: CloudTasksQueue
+) -> None:
+    """And later ones try a single task, until one is taken."""
+    short = outage.name.rpartition("/")[2]
+
+    def struck() -> int:
+        return int(outage.server.control("GET", "/faults")["faults"][0]["struck"])
+
+    outage.server.inject({"kind": "call_exhausted", "queue": short})
+    refused = "Cloud Tasks answered RESOURCE_EXHAUSTED: Injected fault: nothing was created."
+    assert queue.enqueue(tasks(3000)) == [EnqueueFailure(task.name, refused) for task in tasks(3000)]
+    first = struck()
+    assert 64 * RETRIES.tries <= first <= 128 * RETRIES.tries
+    assert queue.enqueue(tasks(3000)) == [EnqueueFailure(task.name, refused) for task in tasks(3000)]
+    assert struck() == first + 1
+
+    outage.server.control("DELETE", "/faults")
+    assert queue.enqueue(tasks(100)) == []
+    outage.worker.calls(short, 100)
+
+
+def test_many_bad_tasks_do_not_hold_up_the_good_ones(tasks_queue: TestQueue, queue: CloudTasksQueue) -> None:
+    bad = [QueueTask(f"bad name {number}", {}) for number in range(200)]
+    assert len(queue.enqueue([*bad, *tasks(1)])) == len(bad)
+    tasks_queue.worker.calls(tasks_queue.name.rpartition("/")[2], 1)
 
 
 def test_a_check_passes_where_tasks_may_be_created_and_creates_none(
@@ -249,7 +325,7 @@ def test_without_credentials_every_task_fails_with_that_reason(monkeypatch: pyte
         (failure,) = queue.enqueue(tasks(1))
         assert failure.message.startswith("no credentials for Cloud Tasks: ")
         with pytest.raises(QueueUnavailable):
-            queue.exists("task-0")
+            queue.held(["task-0"])
 
 
 def test_importing_and_building_the_adapter_does_not_import_the_client() -> None:

@@ -98,6 +98,52 @@ def test_a_mixed_crowd_meets_no_deadlock_and_every_record_stays_accounted_for(
     assert counted == ended
 
 
+def redriving(seed: int, enrichment: Enrichment) -> int:
+    return int(enrichment.redrive(redrive_id=f"again-{seed}", limit=4)["redriven"])
+
+
+def handing_over_again(tasks: list[UUID], seed: int, enrichment: Enrichment) -> int:
+    """Dead letters that are delivered once more, in any order."""
+    for task in random.Random(seed).sample(tasks, len(tasks)):
+        assert enrichment.fall_back(task)["outcome"] == "exists"
+    return 0
+
+
+def leaving(manuals: list[UUID], seed: int, enrichment: Enrichment) -> int:
+    """A person who claims tasks and gives them back."""
+    for manual in random.Random(seed).sample(manuals, 8):
+        try:
+            enrichment.take(manual, f"person {seed}")
+            enrichment.give_back(manual, f"person {seed}")
+        except psycopg.Error as refusal:
+            if refusal.sqlstate != "PT409":
+                raise
+    return 0
+
+
+def test_redrives_repeated_hand_overs_and_people_meet_no_deadlock(
+    database: Database, service_connection: psycopg.Connection
+) -> None:
+    enrichment = Enrichment(service_connection)
+    letters = [enrichment.failed(f"P{number:02}") for number in range(64)]
+    manuals = [UUID(enrichment.fall_back(letter)["manual_task_id"]) for letter in letters]
+    work: list[Callable[[Enrichment], int]] = []
+    for seed in range(32):
+        match seed % 4:
+            case 0 | 1:
+                work.append(partial(redriving, seed))
+            case 2:
+                work.append(partial(handing_over_again, letters, seed))
+            case _:
+                work.append(partial(leaving, manuals, seed))
+    answers = at_once(database, work)
+    assert [each for each in answers if isinstance(each, psycopg.Error)] == []
+    redriven = enrichment.all("select redrives from automation_tasks where batch_id like 'again-%%'")
+    assert sum(each for each in answers if isinstance(each, int)) == len(redriven)
+    assert len({row["redrives"] for row in redriven}) == len(redriven), "a letter was redriven twice"
+    assert enrichment.reconcile(None, "2026-03-02")["balanced"]
+
+
 def test_two_tasks_with_each_other_s_new_manufacturers_both_finish(database: Database) -> None:
     with callers(database, 1) as (enrichment,):
         enrichment.begin()

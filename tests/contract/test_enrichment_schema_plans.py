@@ -1,6 +1,7 @@
 """With a history of 100,000 records, no call reads a whole big table."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,12 @@ def released(enrichment: Enrichment) -> None:
 
 
 def swept(enrichment: Enrichment) -> None:
-    assert len(enrichment.candidates(50)) == 50
-    enrichment.extend(*[task(99000 + n) for n in range(10, 15)])
+    dead = enrichment.task(task(99002))["id"]
+    enrichment.claim(dead)
+    enrichment.fail(dead)
+    kinds = [candidate["kind"] for candidate in enrichment.later(hours=1).candidates(50)]
+    assert Counter(kinds) == {"hand_over": 1, "enqueue": 50, "silent": 50}
+    enrichment.extend(*[task(99500 + n) for n in range(10, 15)])
     assert enrichment.renew(task(99021), 0) == 1
     assert enrichment.lose(task(99022), 0)
 
@@ -157,7 +162,10 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     ),
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
-    "the sweep": (swept, {"automation_tasks_to_sweep"}),
+    "the sweep": (
+        swept,
+        {"automation_tasks_to_hand_over", "automation_tasks_to_enqueue", "automation_tasks_silent"},
+    ),
     "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task", "one_person_field_in_force"}),
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
     "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
@@ -179,7 +187,14 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
             "replaced_person_fields",
         },
     ),
-    "enrichment_figures": (lambda db: db.call("enrichment_figures"), {"one_open_automation_task_per_record"}),
+    "enrichment_figures": (
+        lambda db: db.call("enrichment_figures"),
+        {
+            "one_open_automation_task_per_record",
+            "automation_tasks_to_hand_over",
+            "automation_tasks_to_enqueue",
+        },
+    ),
     "recent_products": (
         lambda db: db.call("recent_products", batch_id="b980", limit=5, now_=None),
         {"automation_tasks_by_batch", "record_layers_pkey", "products_pkey"},

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from tests.contract.enrichment_calls import Enrichment, at_once
-from tests.contract.schema_rows import Json
+from tests.contract.schema_rows import CLAIM, GRACE, OWNER, Json
 from tests.postgres_support import Database
 
 
@@ -90,6 +90,98 @@ def test_what_a_person_has_claimed_or_ended_or_was_never_automated_stays(enrichm
 
     assert enrichment.redrive() == answer(0)
     assert redriven_parts(enrichment) == []
+
+
+def test_an_expired_claim_holds_no_letter_back(enrichment: Enrichment) -> None:
+    """A letter whose person left is redriven, or it is left: never in neither count."""
+    for pn in ("P1", "P2", "HELD"):
+        enrichment.take(enrichment.fallback(pn))
+    late = enrichment.later(seconds=CLAIM)
+    late.take(manual_of(enrichment, "HELD"), "ben")
+
+    assert late.redrive(limit=1) == answer(1, left=1)
+    assert late.redrive(redrive_id="more") == answer(1, name="more")
+
+    assert {*redriven_parts(enrichment), *redriven_parts(enrichment, "more")} == {"P1", "P2"}
+    with pytest.raises(psycopg.Error, match="failed") as refusal:
+        late.complete(manual_of(enrichment, "P1"))
+    assert refusal.value.sqlstate == "PT409"
+    assert late.complete(manual_of(enrichment, "HELD"), "ben")["state"] == "completed"
+
+
+def manual_of(enrichment: Enrichment, pn: str) -> UUID:
+    return UUID(str(enrichment.one("select id from manual_tasks where pn = %s", pn)["id"]))
+
+
+def answered_letter(enrichment: Enrichment, category: str) -> UUID:
+    """The automation task of a dead letter whose vendor answer was saved before it failed."""
+    task = enrichment.saved("P1")
+    enrichment.fail(task, category=category)
+    enrichment.fall_back(task)
+    return task
+
+
+@pytest.mark.parametrize(
+    "category", ["store_error", "lost", "timeout", "vendor_error", "rate_limited", "auth"]
+)
+def test_a_redriven_task_begins_with_the_saved_answer_and_costs_no_call(
+    enrichment: Enrichment, category: str
+) -> None:
+    letter = answered_letter(enrichment, category)
+
+    assert enrichment.redrive() == answer(1)
+
+    task = only_task(enrichment, "again")
+    row = enrichment.task(task)
+    assert (row["state"], row["vendor_answer"], row["redrives"]) == ("data_finished", {"a": 1}, letter)
+    assert [candidate["id"] for candidate in enrichment.candidates()] == [str(task)]
+    claim = enrichment.claim(task)
+    assert (claim["outcome"], claim["answer"], claim["attempts"]) == ("claimed", {"a": 1}, 0)
+    assert enrichment.finish(task)
+    assert enrichment.reconcile("again")["completed"] == 1
+
+
+@pytest.mark.parametrize("category", ["invalid_response", "not_found", "ambiguous"])
+def test_an_answer_that_was_the_reason_of_the_failure_is_asked_for_again(
+    enrichment: Enrichment, category: str
+) -> None:
+    letter = answered_letter(enrichment, category)
+
+    assert enrichment.redrive() == answer(1)
+
+    row = enrichment.task(only_task(enrichment, "again"))
+    assert (row["state"], row["vendor_answer"], row["redrives"]) == ("initialized", None, letter)
+
+
+def test_a_redriven_task_that_fails_again_shows_the_person_the_saved_answer(enrichment: Enrichment) -> None:
+    answered_letter(enrichment, "store_error")
+    enrichment.redrive()
+    task = only_task(enrichment, "again")
+    enrichment.claim(task)
+    enrichment.call(
+        "fail_automation_task",
+        task_id=task,
+        owner=OWNER,
+        category="store_error",
+        message="no such column",
+        answer=None,
+        to_manual=True,
+        grace_seconds=GRACE,
+    )
+    manual = enrichment.manual(UUID(enrichment.fall_back(task)["manual_task_id"]))
+    assert (manual["last_vendor_answer"], manual["cause"]) == ({"a": 1}, "store_error")
+
+
+def only_task(enrichment: Enrichment, batch: str) -> UUID:
+    return UUID(str(enrichment.one("select id from automation_tasks where batch_id = %s", batch)["id"]))
+
+
+def test_the_same_redrive_twice_at_once_is_one(enrichment: Enrichment, database: Database) -> None:
+    for number in range(20):
+        enrichment.fallback(f"P{number:02}")
+    answers = at_once(database, [partial(Enrichment.redrive, limit=5)] * 8)
+    assert answers == [answer(5, left=15)] * 8
+    assert len(redriven_parts(enrichment)) == 5
 
 
 def test_the_batch_may_be_named_by_its_fallback_batch(enrichment: Enrichment) -> None:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.contract.enrichment_calls import Enrichment
-from tests.contract.schema_rows import GRACE, LEASE, NOW, OTHER, OWNER, PATIENCE, item
+from tests.contract.schema_rows import GRACE, LEASE, NOW, OTHER, OWNER, PATIENCE, Json, item
 
 
 def due_after(enrichment: Enrichment, task: UUID) -> float:
@@ -31,9 +31,10 @@ def test_a_task_that_was_never_enqueued_is_due_after_the_grace(enrichment: Enric
         "generation": 0,
         "deliveries": 0,
         "attempts": 0,
-        "enqueued": False,
         "answered": False,
         "not_before": None,
+        "sweep_after": (NOW + timedelta(seconds=GRACE)).isoformat(),
+        "kind": "enqueue",
     }
 
 
@@ -42,7 +43,7 @@ def test_an_enqueued_task_is_due_after_the_patience(enrichment: Enrichment) -> N
     enrichment.progress(task)
     assert due_after(enrichment, task) == PATIENCE
     (candidate,) = enrichment.later(seconds=PATIENCE).candidates()
-    assert candidate["enqueued"]
+    assert candidate["kind"] == "silent"
 
 
 def test_a_claimed_task_is_due_when_lease_and_patience_ran_out(enrichment: Enrichment) -> None:
@@ -51,7 +52,7 @@ def test_a_claimed_task_is_due_when_lease_and_patience_ran_out(enrichment: Enric
     assert due_after(enrichment, task) == LEASE + PATIENCE
     (candidate,) = enrichment.later(seconds=LEASE + PATIENCE).candidates()
     assert (candidate["state"], candidate["deliveries"], candidate["attempts"]) == ("processing", 1, 1)
-    assert candidate["enqueued"]
+    assert candidate["kind"] == "silent"
 
 
 def test_a_released_task_is_due_after_the_patience(enrichment: Enrichment) -> None:
@@ -77,7 +78,7 @@ def test_a_postponed_task_is_due_after_the_grace_and_once_enqueued_after_its_tim
     enrichment.postpone(task, until)
     assert due_after(enrichment, task) == GRACE
     (candidate,) = enrichment.later(seconds=GRACE).candidates()
-    assert (candidate["enqueued"], candidate["not_before"]) == (False, "2026-03-02T14:00:00+00:00")
+    assert (candidate["kind"], candidate["not_before"]) == ("enqueue", "2026-03-02T14:00:00+00:00")
     enrichment.enqueued(task, 1)
     assert due_after(enrichment, task) == 2 * 3600 + PATIENCE
 
@@ -85,6 +86,8 @@ def test_a_postponed_task_is_due_after_the_grace_and_once_enqueued_after_its_tim
 def test_a_dead_letter_is_due_after_the_grace_until_a_person_has_it(enrichment: Enrichment) -> None:
     task = enrichment.failed()
     assert due_after(enrichment, task) == GRACE
+    (candidate,) = enrichment.later(seconds=GRACE).candidates()
+    assert candidate["kind"] == "hand_over"
     enrichment.fall_back(task)
     assert enrichment.task(task)["hand_over"] == "done"
     assert enrichment.later(days=365).candidates() == []
@@ -103,6 +106,31 @@ def test_the_longest_overdue_come_first_and_no_more_than_asked_for(enrichment: E
         enrichment.later(minutes=-age).open([item(f"P{age}")])
     found = enrichment.later(hours=1).candidates(limit=2)
     assert [enrichment.task(UUID(candidate["id"]))["pn"] for candidate in found] == ["P3", "P2"]
+
+
+def test_many_tasks_of_one_kind_do_not_hide_another(enrichment: Enrichment) -> None:
+    """The dead letter is the youngest of all, and the limit is small."""
+    silent = [enrichment.automation(f"S{number}") for number in range(5)]
+    enrichment.progress(*silent)
+    never = [enrichment.later(minutes=1).automation(f"N{number}") for number in range(5)]
+    letter = enrichment.later(minutes=2).failed("LETTER")
+    found = enrichment.later(hours=1).candidates(limit=1)
+    assert [candidate["kind"] for candidate in found] == ["hand_over", "enqueue", "silent"]
+    assert found[0]["id"] == str(letter)
+    assert (UUID(found[1]["id"]) in never, UUID(found[2]["id"]) in silent) == (True, True)
+
+
+def test_a_page_goes_on_after_the_last_task_of_the_page_before(enrichment: Enrichment) -> None:
+    """Also among tasks that are due at one moment."""
+    enrichment.begin()
+    enrichment.open([item(f"P{number}") for number in range(7)])
+    late = enrichment.later(hours=1)
+    seen: list[str] = []
+    place: Json = {}
+    while page := late.call("sweep_candidates", kind="enqueue", limit=3, **place):
+        seen += [candidate["id"] for candidate in page]
+        place = {"after": page[-1]["sweep_after"], "after_id": UUID(page[-1]["id"])}
+    assert len(seen) == len(set(seen)) == 7
 
 
 def test_patience_is_extended_only_for_what_is_still_due(enrichment: Enrichment) -> None:

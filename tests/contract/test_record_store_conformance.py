@@ -9,7 +9,7 @@ import pytest
 from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from shared.enrichment.ports import ErrorCategory
-from shared.enrichment.store import ClaimOutcome, Identity, Known, Opened
+from shared.enrichment.store import ClaimOutcome, Due, Identity, Known, Opened
 from shared.errors import Conflict, NotFound
 from tests.memory.clock import SettableClock
 from tests.memory.record_store import TIMES, InMemoryRecordStore
@@ -68,6 +68,11 @@ def fail(store: Store, task_id: UUID, *, to_manual: bool = True) -> UUID:
         task_id, owner, ErrorCategory.NOT_FOUND, "no such part", to_manual=to_manual
     )
     return owner
+
+
+def all_due(store: Store) -> dict[Due, list[UUID]]:
+    found = {due: [candidate.id for candidate in store.sweep_candidates(due, 10)] for due in Due}
+    return {due: ids for due, ids in found.items() if ids}
 
 
 def test_a_batch_name_starts_one_run(store: Store) -> None:
@@ -275,7 +280,7 @@ def test_failures_that_are_not_handed_over_stay_failed(store: Store) -> None:
     task = opened_one(store)
     fail(store, task, to_manual=False)
     assert store.create_fallback_task(task).outcome == "off"
-    assert store.sweep_candidates(10) == []
+    assert all_due(store) == {}
 
 
 @pytest.mark.parametrize("call", ["claim_automation_task", "create_fallback_task"])
@@ -287,22 +292,22 @@ def test_an_unknown_task_is_not_found(store: Store, call: str) -> None:
 
 def test_the_sweep_finds_a_task_that_never_reached_the_queue(store: Store, clock: SettableClock) -> None:
     task = opened_one(store)
-    assert store.sweep_candidates(10) == []
+    assert all_due(store) == {}
     clock.advance(seconds=TIMES.grace)
-    (candidate,) = store.sweep_candidates(10)
-    assert (candidate.id, candidate.state, candidate.enqueued) == (task, "initialized", False)
+    assert all_due(store) == {Due.ENQUEUE: [task]}
+    (candidate,) = store.sweep_candidates(Due.ENQUEUE, 10)
+    assert (candidate.id, candidate.state, candidate.sweep_after) == (task, "initialized", clock())
     store.note_enqueued({task: 0})
-    assert store.sweep_candidates(10) == []
+    assert all_due(store) == {}
 
 
 def test_the_sweep_finds_a_task_that_is_silent_for_too_long(store: Store, clock: SettableClock) -> None:
     task = opened_one(store)
     store.note_progress("batch-of-A", enqueued=[task], counts={}, ledgered=[], skipped=[], closed=True)
     clock.advance(seconds=TIMES.patience)
-    (candidate,) = store.sweep_candidates(10)
-    assert candidate.enqueued
+    assert all_due(store) == {Due.SILENT: [task]}
     assert store.extend_patience([task]) == 1
-    assert store.sweep_candidates(10) == []
+    assert all_due(store) == {}
 
 
 def test_a_renewed_generation_is_to_be_enqueued(store: Store, clock: SettableClock) -> None:
@@ -312,8 +317,8 @@ def test_a_renewed_generation_is_to_be_enqueued(store: Store, clock: SettableClo
     assert store.renew_generation(task, 7) is None
     assert store.renew_generation(task, 0) == 1
     clock.advance(seconds=TIMES.grace)
-    (candidate,) = store.sweep_candidates(10)
-    assert (candidate.generation, candidate.enqueued) == (1, False)
+    (candidate,) = store.sweep_candidates(Due.ENQUEUE, 10)
+    assert candidate.generation == 1
 
 
 def test_a_lost_task_is_dead_lettered_once(store: Store, clock: SettableClock) -> None:
@@ -329,20 +334,40 @@ def test_a_lost_task_is_dead_lettered_once(store: Store, clock: SettableClock) -
 def test_a_dead_letter_that_got_lost_is_found(store: Store, clock: SettableClock) -> None:
     task = opened_one(store)
     fail(store, task)
-    assert store.sweep_candidates(10) == []
+    assert all_due(store) == {}
     clock.advance(seconds=TIMES.grace)
-    assert [candidate.state for candidate in store.sweep_candidates(10)] == ["failed"]
+    assert all_due(store) == {Due.HAND_OVER: [task]}
     store.create_fallback_task(task)
-    assert store.sweep_candidates(10) == []
+    assert all_due(store) == {}
 
 
-def test_the_sweep_is_bounded_and_starts_with_the_longest_overdue(store: Store, clock: SettableClock) -> None:
+def test_a_task_that_the_queue_did_not_answer_for_is_due_again_after_the_grace(
+    store: Store, clock: SettableClock
+) -> None:
+    task = opened_one(store)
+    store.note_enqueued({task: 0})
+    assert store.ask_again_soon([task]) == 0
+    clock.advance(seconds=TIMES.patience)
+    assert store.ask_again_soon([task]) == 1
+    assert all_due(store) == {}
+    clock.advance(seconds=TIMES.grace)
+    assert all_due(store) == {Due.SILENT: [task]}
+
+
+def test_the_sweep_reads_page_by_page_and_starts_with_the_longest_overdue(
+    store: Store, clock: SettableClock
+) -> None:
     opened_one(store, "A")
     clock.advance(seconds=1)
     opened_one(store, "B")
+    opened_one(store, "C")
     clock.advance(days=1)
-    (first,) = store.sweep_candidates(1)
+    (first,) = store.sweep_candidates(Due.ENQUEUE, 1)
     assert first.id == opened_one_id(store, "A")
+    (second,) = store.sweep_candidates(Due.ENQUEUE, 1, first)
+    (third,) = store.sweep_candidates(Due.ENQUEUE, 1, second)
+    assert {second.id, third.id} == {opened_one_id(store, "B"), opened_one_id(store, "C")}
+    assert store.sweep_candidates(Due.ENQUEUE, 1, third) == []
 
 
 def opened_one_id(store: Store, pn: str) -> UUID:

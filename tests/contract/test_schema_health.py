@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment, finding, move
-from tests.contract.schema_rows import NOW, Json, item
+from tests.contract.schema_rows import GRACE, NOW, Json, item
 
 NOTHING = {
     "enrichment_figures": {
@@ -14,6 +14,9 @@ NOTHING = {
         "oldest_in_flight_seconds": 0,
         "manual_open": 0,
         "manual_overdue": 0,
+        "hand_over_overdue": 0,
+        "oldest_hand_over_seconds": 0,
+        "never_enqueued_overdue": 0,
         "daily_share": 0,
     },
     "fulfillment_figures": {
@@ -46,7 +49,8 @@ def test_records_in_flight_age_until_they_end(enrichment: Enrichment) -> None:
     enrichment.begin()
     first = enrichment.open([item("A")], daily_limit=4)["automation"][0]["id"]
     later = replace(enrichment, now=NOW + timedelta(minutes=5))
-    later.open([item("B")], daily_limit=4)
+    second = later.open([item("B")], daily_limit=4)["automation"][0]["id"]
+    later.progress(first, second)
     later = replace(enrichment, now=NOW + timedelta(minutes=12))
     assert figures(later) == {"in_flight": 2, "oldest_in_flight_seconds": 720, "daily_share": 0.5}
     later.claim(first)
@@ -61,6 +65,7 @@ def test_a_record_that_waits_for_the_vendor_s_next_day_does_not_age_until_then(
     task = enrichment.open([item("A")], daily_limit=4)["automation"][0]["id"]
     enrichment.claim(task)
     enrichment.postpone(task, NOW + timedelta(hours=10))
+    enrichment.enqueued(task, 1)
     later = replace(enrichment, now=NOW + timedelta(hours=9))
     assert figures(later) == {"in_flight": 1, "daily_share": 0.25}
     later = replace(enrichment, now=NOW + timedelta(hours=10, minutes=3))
@@ -77,6 +82,32 @@ def test_manual_tasks_are_overdue_by_their_own_time_and_until_they_end(enrichmen
     assert figures(later)["manual_overdue"] == 1
     later.give_up(urgent)
     assert figures(later) == {"manual_open": 1, "daily_share": 0.002}
+
+
+def test_a_hand_over_is_overdue_from_the_grace_until_a_person_has_it(enrichment: Enrichment) -> None:
+    letter = enrichment.failed("A")
+    enrichment.later(seconds=30).failed("B")
+    assert figures(enrichment.later(seconds=GRACE - 1)) == {"daily_share": 0.002}
+    late = enrichment.later(seconds=GRACE + 29)
+    assert figures(late) == {
+        "hand_over_overdue": 1,
+        "oldest_hand_over_seconds": GRACE + 29,
+        "daily_share": 0.002,
+    }
+    later = enrichment.later(hours=3)
+    assert figures(later)["hand_over_overdue"] == 2
+    assert figures(later)["oldest_hand_over_seconds"] == 10_800
+    later.fall_back(letter)
+    assert figures(later)["oldest_hand_over_seconds"] == 10_770
+
+
+def test_a_task_that_never_reached_the_queue_is_overdue_from_the_grace_on(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    assert "never_enqueued_overdue" not in figures(enrichment.later(seconds=GRACE - 1))
+    late = enrichment.later(seconds=GRACE)
+    assert figures(late)["never_enqueued_overdue"] == 1
+    late.enqueued(task, 0)
+    assert "never_enqueued_overdue" not in figures(late.later(days=1))
 
 
 def test_the_share_of_a_day_starts_again_at_midnight(enrichment: Enrichment) -> None:

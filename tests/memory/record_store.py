@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.enrichment.ports import ErrorCategory, JsonObject
-from shared.enrichment.store import Claim, ClaimOutcome, Handover, SweepCandidate
+from shared.enrichment.store import Claim, ClaimOutcome, Due, Handover, SweepCandidate
 from shared.errors import NotFound
 from tests.memory.record_opening import TIMES, InMemoryOpening
 from tests.memory.rows import Manual, Task
@@ -174,28 +174,37 @@ class InMemoryRecordStore(InMemoryOpening):
         self.with_people.add(task.item["record_key"])
         return Handover("created", manual.id)
 
-    def sweep_candidates(self, limit: int) -> Sequence[SweepCandidate]:
-        due = [(task.sweep_after, task) for task in self.tasks.values() if task.sweep_after]
-        overdue = sorted((pair for pair in due if pair[0] <= self.clock()), key=lambda pair: pair[0])
-        return [
+    def sweep_candidates(
+        self, due: Due, limit: int, after: SweepCandidate | None = None
+    ) -> Sequence[SweepCandidate]:
+        overdue = [
             SweepCandidate(
                 task.id,
                 task.state,
                 task.generation,
                 task.deliveries,
                 task.attempts,
-                task.enqueued,
                 task.answer is not None,
+                task.sweep_after,
                 task.not_before,
             )
-            for _, task in overdue[:limit]
+            for task in self.tasks.values()
+            if task.sweep_after and task.sweep_after <= self.clock() and task.due is due
         ]
+        overdue.sort(key=_place)
+        return [each for each in overdue if after is None or _place(each) > _place(after)][:limit]
 
     def extend_patience(self, task_ids: Sequence[UUID]) -> int:
+        return self._look_again(task_ids, TIMES.patience)
+
+    def ask_again_soon(self, task_ids: Sequence[UUID]) -> int:
+        return self._look_again(task_ids, TIMES.grace)
+
+    def _look_again(self, task_ids: Sequence[UUID], seconds: float) -> int:
         tasks = [self._task(task_id) for task_id in task_ids]
         due = [task for task in tasks if task.sweep_after and task.sweep_after <= self.clock()]
         for task in due:
-            task.sweep_after = self._later(TIMES.patience)
+            task.sweep_after = self._later(seconds)
         return len(due)
 
     def renew_generation(self, task_id: UUID, generation: int) -> int | None:
@@ -217,3 +226,7 @@ class InMemoryRecordStore(InMemoryOpening):
             return False
         self._fail(task, task.category or ErrorCategory.LOST, message, to_manual=to_manual)
         return True
+
+
+def _place(candidate: SweepCandidate) -> tuple[datetime, UUID]:
+    return candidate.sweep_after, candidate.id

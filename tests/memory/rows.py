@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.enrichment.ports import ErrorCategory, JsonObject
-from shared.enrichment.store import Json
+from shared.enrichment.store import Due, Json
 
 
 @dataclass
@@ -66,6 +66,12 @@ class Task:
     @property
     def ended(self) -> bool:
         return self.state in ("completed", "failed")
+
+    @property
+    def due(self) -> Due:
+        if self.ended:
+            return Due.HAND_OVER
+        return Due.SILENT if self.enqueued else Due.ENQUEUE
 
     def was_released_by(self, owner: UUID) -> bool:
         """The call is repeated, because its answer was lost."""

@@ -1,8 +1,8 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.enrichment.ports import EnqueueFailure, QueueTask
-from shared.errors import QueueUnavailable
+from shared.errors import QueueUnavailable, SettingsInvalid
 
 
 @dataclass
@@ -14,11 +14,17 @@ class InMemoryTaskQueue:
     down: bool = False
     capacity: int | None = None
     """The number of tasks that it takes before it fails; None: all."""
+    missing: bool = False
+    """Somebody deleted the queue, with all tasks in it."""
+    mute: Callable[[str], bool] = lambda _name: False
+    """Whether the question about this task fails."""
+    asked: int = 0
+    """Questions about tasks."""
 
     def enqueue(self, tasks: Sequence[QueueTask]) -> Sequence[EnqueueFailure]:
         failures = []
         for task in tasks:
-            if self.down or self.capacity == 0:
+            if self.down or self.missing or self.capacity == 0:
                 failures.append(EnqueueFailure(task.name, "the queue is down"))
             elif task.name not in self.used:
                 self.used.add(task.name)
@@ -26,10 +32,20 @@ class InMemoryTaskQueue:
                 self.capacity = None if self.capacity is None else self.capacity - 1
         return failures
 
-    def exists(self, name: str) -> bool:
+    def held(self, names: Sequence[str]) -> Mapping[str, bool]:
+        self.asked += len(names)
+        answers = {name: name in self.tasks for name in names if not (self.down or self.mute(name))}
+        if self.missing and answers:
+            self.check()
+        if names and not answers:
+            raise QueueUnavailable("the queue is down")
+        return answers
+
+    def check(self) -> None:
         if self.down:
             raise QueueUnavailable("the queue is down")
-        return name in self.tasks
+        if self.missing:
+            raise SettingsInvalid("the queue does not exist")
 
     def take(self) -> QueueTask:
         """The oldest task; it stays until `drop`."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cloud.tasks import IN_FLIGHT
+from shared.cloud.in_flight import IN_FLIGHT
 from shared.fulfillment.label import SETTLING
 from shared.fulfillment.pipeline import load_pipeline
 from shared.settings import GROUPS

@@ -25,8 +25,8 @@ from shared.enrichment.ports import (
     Refused,
     Unavailable,
 )
+from shared.enrichment.store import Due
 from shared.enrichment.sweep import Sweeper
-from shared.errors import QueueUnavailable
 from shared.workflow_config import WorkflowConfig
 from tests.enrichment_support import ANSWER, Enrichment, order, part
 from tests.memory.catalogue import InMemoryCatalogue
@@ -198,8 +198,11 @@ class RandomEnrichment(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3), crash=crashes)
     def sweep(self, *, limit: int, crash: tuple[int, bool] | None) -> None:
-        with suppress(Crash, QueueUnavailable):
-            Sweeper(Crashing(self.store, crash), self.enrichment.queue, self.enrichment.config).sweep(limit)
+        here = self.enrichment
+        with suppress(Crash):
+            Sweeper(
+                Crashing(self.store, crash), here.queue, here.config, here.clock, timedelta(seconds=200)
+            ).sweep(limit)
 
     # --- how
 
@@ -284,7 +287,7 @@ class RandomEnrichment(RuleBasedStateMachine):
     def everything_has_ended(self) -> None:
         to_manual = self.enrichment.config.automation_failure_to_manual
         manual_of = Counter(manual.automation.id for manual in self.enrichment.manual if manual.automation)
-        assert self.store.sweep_candidates(100) == []
+        assert [self.store.sweep_candidates(due, 100) for due in Due] == [[], [], []]
         for task in self.store.tasks.values():
             ends = (task.state, self.store.writes[task.id], manual_of[task.id])
             assert ends in [("completed", 1, 0), ("failed", 0, int(to_manual))]

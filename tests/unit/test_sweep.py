@@ -9,54 +9,36 @@ import pytest
 from shared.enrichment.automate import Delivery
 from shared.enrichment.naming import MAX_GENERATIONS
 from shared.enrichment.ports import DailyLimited, ErrorCategory, Refused, Unavailable
-from shared.enrichment.store import Handover, SweepCandidate
-from shared.enrichment.sweep import Rescue, Sweeper, rescue_of
+from shared.enrichment.store import Due, Handover, SweepCandidate
+from shared.enrichment.sweep import Rescue, rescue_of
 from shared.errors import QueueUnavailable, StoreRefused
 from shared.workflow_config import WorkflowConfig
-from tests.enrichment_support import Enrichment, parts
+from tests.enrichment_support import NOTHING_SWEPT, Enrichment, parts
+from tests.memory.clock import SettableClock
 from tests.memory.record_store import TIMES, InMemoryRecordStore
 
 UNKNOWN = Refused(ErrorCategory.NOT_FOUND, "no such part")
-NOTHING = {
-    "looked_at": 0,
-    "not_enqueued": 0,
-    "handed_over": 0,
-    "enqueued": 0,
-    "still_queued": 0,
-    "renewed": 0,
-    "dead_lettered": 0,
-    "moved_on": 0,
-}
 
 
 @pytest.mark.parametrize(
-    ("state", "enqueued", "queued", "attempts", "answered", "generation", "rescue"),
+    ("state", "queued", "attempts", "answered", "generation", "rescue"),
     [
-        ("failed",        True,  False, 1, False, 0,               Rescue.HAND_OVER),
-        ("failed",        False, True,  0, False, 0,               Rescue.HAND_OVER),
-        ("initialized",   False, False, 0, False, 0,               Rescue.ENQUEUE),
-        ("processing",    False, False, 3, False, 1,               Rescue.ENQUEUE),
-        ("initialized",   True,  True,  0, False, 0,               Rescue.WAIT),
-        ("processing",    True,  True,  3, False, 0,               Rescue.WAIT),
-        ("initialized",   True,  False, 0, False, 0,               Rescue.RENEW),
-        ("initialized",   True,  False, 0, False, MAX_GENERATIONS, Rescue.DEAD_LETTER),
-        ("data_finished", True,  False, 3, True,  0,               Rescue.RENEW),
-        ("data_finished", True,  False, 3, True,  MAX_GENERATIONS, Rescue.DEAD_LETTER),
-        ("processing",    True,  False, 1, False, 0,               Rescue.DEAD_LETTER),
-        ("processing",    True,  False, 0, False, 3,               Rescue.RENEW),  # refused by a limit each time
+        ("initialized",   True,  0, False, 0,               Rescue.WAIT),
+        ("processing",    True,  3, False, 0,               Rescue.WAIT),
+        ("initialized",   False, 0, False, 0,               Rescue.RENEW),
+        ("initialized",   False, 0, False, MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("data_finished", False, 3, True,  0,               Rescue.RENEW),
+        ("data_finished", False, 3, True,  MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("processing",    False, 1, False, 0,               Rescue.DEAD_LETTER),
+        ("processing",    False, 0, False, 3,               Rescue.RENEW),  # refused by a limit each time
     ],
 )  # fmt: skip
-def test_each_task_has_its_rescue(
-    *,
-    state: str,
-    enqueued: bool,
-    queued: bool,
-    attempts: int,
-    answered: bool,
-    generation: int,
-    rescue: Rescue,
+def test_each_silent_task_has_its_rescue(
+    *, state: str, queued: bool, attempts: int, answered: bool, generation: int, rescue: Rescue
 ) -> None:
-    candidate = SweepCandidate(uuid4(), state, generation, attempts + 1, attempts, enqueued, answered)
+    candidate = SweepCandidate(
+        uuid4(), state, generation, attempts + 1, attempts, answered, SettableClock().now
+    )
     assert rescue_of(candidate, queued=queued) is rescue
 
 
@@ -64,7 +46,7 @@ def test_a_line_in_good_order_needs_no_sweep() -> None:
     enrichment = Enrichment()
     enrichment.work(enrichment.opened())
     enrichment.clock.advance(days=1)
-    assert enrichment.sweep() == NOTHING
+    assert enrichment.sweep() == NOTHING_SWEPT
 
 
 def test_a_task_that_the_queue_did_not_take_is_enqueued_later() -> None:
@@ -72,11 +54,13 @@ def test_a_task_that_the_queue_did_not_take_is_enqueued_later() -> None:
     enrichment.queue.down = True
     task = enrichment.opened()
     enrichment.clock.advance(seconds=TIMES.grace)
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1, "not_enqueued": 1}
+    swept = enrichment.swept()
+    assert swept.to_json() == NOTHING_SWEPT | {"looked_at": 1, "not_enqueued": 1}
+    assert isinstance(swept.fault, QueueUnavailable)
     enrichment.queue.down = False
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "enqueued": 1}
+    assert enrichment.sweep() == NOTHING_SWEPT | {"looked_at": 1, "enqueued": 1}
     assert enrichment.queue.task_ids == [str(task.id)]
-    assert enrichment.sweep() == NOTHING
+    assert enrichment.sweep() == NOTHING_SWEPT
     assert enrichment.work(task).outcome == "completed"
 
 
@@ -84,8 +68,8 @@ def test_a_task_that_the_queue_still_has_is_left_to_it() -> None:
     enrichment = Enrichment()
     enrichment.opened()
     enrichment.clock.advance(seconds=TIMES.patience)
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "still_queued": 1}
-    assert enrichment.sweep() == NOTHING
+    assert enrichment.sweep() == NOTHING_SWEPT | {"looked_at": 1, "still_queued": 1}
+    assert enrichment.sweep() == NOTHING_SWEPT
     assert len(enrichment.queue.tasks) == 1
 
 
@@ -95,7 +79,7 @@ def test_a_task_that_the_queue_lost_undelivered_gets_a_new_generation() -> None:
     (lost,) = enrichment.queue.tasks
     enrichment.queue.drop(lost)
     enrichment.clock.advance(seconds=TIMES.patience)
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "renewed": 1}
+    assert enrichment.sweep() == NOTHING_SWEPT | {"looked_at": 1, "renewed": 1}
     assert enrichment.queue.tasks.keys() != {lost}
     assert enrichment.queue.task_ids == [str(task.id)]
     assert task.state == "initialized"
@@ -110,7 +94,7 @@ def test_a_task_that_is_lost_again_and_again_goes_to_a_person() -> None:
         assert enrichment.sweep()["renewed"] == 1
     enrichment.queue.tasks.clear()
     enrichment.clock.advance(seconds=TIMES.patience)
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
+    assert enrichment.sweep() == NOTHING_SWEPT | {"looked_at": 1, "dead_lettered": 1}
     assert (task.state, task.category) == ("failed", ErrorCategory.LOST)
     assert [manual.automation for manual in enrichment.manual] == [task]
 
@@ -121,7 +105,7 @@ def test_a_task_lost_after_a_delivery_goes_to_a_person_with_its_last_error() -> 
     assert enrichment.work(task).status == 503
     enrichment.queue.tasks.clear()
     enrichment.clock.advance(seconds=TIMES.patience)
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "dead_lettered": 1}
+    assert enrichment.sweep() == NOTHING_SWEPT | {"looked_at": 1, "dead_lettered": 1}
     assert (task.category, [manual.cause for manual in enrichment.manual]) == (
         ErrorCategory.TIMEOUT,
         [ErrorCategory.TIMEOUT],
@@ -161,9 +145,9 @@ def test_a_dead_letter_that_got_lost_becomes_a_manual_task() -> None:
     assert enrichment.work(task).outcome == "dead_lettered"
     enrichment.dead_letters.tasks.clear()
     enrichment.clock.advance(seconds=TIMES.grace)
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "handed_over": 1}
+    assert enrichment.sweep() == NOTHING_SWEPT | {"looked_at": 1, "handed_over": 1}
     assert [manual.automation for manual in enrichment.manual] == [task]
-    assert enrichment.sweep() == NOTHING
+    assert enrichment.sweep() == NOTHING_SWEPT
 
 
 def test_dead_letters_are_handed_over_while_the_queue_is_down() -> None:
@@ -174,8 +158,7 @@ def test_dead_letters_are_handed_over_while_the_queue_is_down() -> None:
     enrichment.work(dead)
     enrichment.clock.advance(seconds=TIMES.patience)
     enrichment.queue.down = True
-    with pytest.raises(QueueUnavailable):
-        enrichment.sweep()
+    assert isinstance(enrichment.swept().fault, QueueUnavailable)
     assert [manual.automation for manual in enrichment.manual] == [dead]
     assert alive.state == "initialized"
 
@@ -188,7 +171,7 @@ def test_without_hand_over_a_lost_task_stays_failed() -> None:
     enrichment.clock.advance(seconds=TIMES.lease + TIMES.patience)
     assert enrichment.sweep()["dead_lettered"] == 1
     assert (task.state, enrichment.manual) == ("failed", [])
-    assert enrichment.sweep() == NOTHING
+    assert enrichment.sweep() == NOTHING_SWEPT
 
 
 def test_a_sweep_is_bounded() -> None:
@@ -207,8 +190,10 @@ class Meanwhile(InMemoryRecordStore):
 
     enrichment: Enrichment | None = None
 
-    def sweep_candidates(self, limit: int) -> list[SweepCandidate]:
-        found = list(super().sweep_candidates(limit))
+    def sweep_candidates(
+        self, due: Due, limit: int, after: SweepCandidate | None = None
+    ) -> list[SweepCandidate]:
+        found = list(super().sweep_candidates(due, limit, after))
         assert self.enrichment is not None
         for each in found:
             self.enrichment.worker(self).work(Delivery(each.id, 1, last=False))
@@ -224,7 +209,7 @@ def test_a_task_that_moves_while_it_is_swept_is_left_alone(*, delivered: bool) -
         enrichment.store.claim_automation_task(task.id, uuid4())
     enrichment.queue.tasks.clear()
     enrichment.clock.advance(seconds=TIMES.lease + TIMES.patience)
-    assert enrichment.sweep() == NOTHING | {"looked_at": 1, "moved_on": 1}
+    assert enrichment.sweep() == NOTHING_SWEPT | {"looked_at": 1, "moved_on": 1}
     assert (task.state, enrichment.manual, enrichment.queue.tasks) == ("completed", [], {})
 
 
@@ -249,7 +234,13 @@ def test_one_task_that_the_store_refuses_does_not_hold_up_the_others() -> None:
     enrichment.work(second)
     enrichment.queue.tasks.clear()
     enrichment.clock.advance(seconds=TIMES.patience)
-    with pytest.raises(StoreRefused):
-        Sweeper(store, enrichment.queue, enrichment.config).sweep(10)
+    swept = enrichment.swept()
+    assert isinstance(swept.fault, StoreRefused)
+    assert swept.to_json() == NOTHING_SWEPT | {
+        "looked_at": 3,
+        "handed_over": 1,
+        "unanswered": 1,
+        "renewed": 1,
+    }
     assert [manual.automation for manual in enrichment.manual] == [second]
     assert enrichment.queue.task_ids == [str(third.id)]

@@ -162,7 +162,12 @@ create unique index one_open_automation_task_per_record on automation_tasks (rec
 where state not in ('completed', 'failed');
 create index automation_tasks_by_batch on automation_tasks (batch_id, state);
 create index automation_failures_by_record on automation_tasks (record_key, finished_at) where state = 'failed';
-create index automation_tasks_to_sweep on automation_tasks (sweep_after) where sweep_after is not null;
+-- what the sweep looks for, each kind in its own index, so that many of one kind cannot hide the others
+create index automation_tasks_to_hand_over on automation_tasks (sweep_after, id) where hand_over = 'due';
+create index automation_tasks_to_enqueue on automation_tasks (sweep_after, id)
+where hand_over = 'none' and enqueued_at is null and sweep_after is not null;
+create index automation_tasks_silent on automation_tasks (sweep_after, id)
+where hand_over = 'none' and enqueued_at is not null and sweep_after is not null;
 
 create table manual_tasks (
     id uuid primary key default gen_random_uuid(),

@@ -10,8 +10,10 @@ declare
     task automation_tasks;
     fallback_batch text;
     manual uuid;
+    outcome text := 'exists';
 begin
-    select * into task from automation_tasks where id = p_task_id for update;
+    -- `no key`: whoever changes the manual task twice in a transaction asks for its automation task's key, and must not wait
+    select * into task from automation_tasks where id = p_task_id for no key update;
     if not found then
         raise exception 'no automation task %', p_task_id using errcode = 'PT404';
     end if;
@@ -22,47 +24,77 @@ begin
         return jsonb_build_object('outcome', 'off');
     end if;
     fallback_batch := task.batch_id || '_fallback';
-    insert into batches (id, parent_batch_id, trigger, created_at, closed_at)
-    values (fallback_batch, task.batch_id, 'fallback', p_now, p_now)
-    on conflict (id) do nothing;
-    insert into manual_tasks (
-        batch_id, decision_id, automation_task_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record,
-        type, priority, reason, cause, attempts, last_vendor_answer, due_at, created_at, updated_at
-    )
-    values (
-        fallback_batch, task.decision_id, task.id, task.record_key, task.pn, task.manufacturer,
-        task.manufacturer_key, task.content_hash, task.source_record, 'automation_fallback', task.priority,
-        format('automation failed (%s): %s', task.error_category, task.error_message), task.error_category, task.attempts,
-        coalesce(task.error_answer, task.vendor_answer),
-        p_now + make_interval(secs => (p_due_seconds ->> task.priority::text)::double precision), p_now, p_now
-    )
-    on conflict (automation_task_id) where automation_task_id is not null do nothing
-    returning id into manual;
+    -- looked up first: an insert beside it would wait for everybody who changes the manual task
+    select id into manual from manual_tasks where automation_task_id = p_task_id;
+    if manual is null then
+        outcome := 'created';
+        insert into batches (id, parent_batch_id, trigger, created_at, closed_at)
+        values (fallback_batch, task.batch_id, 'fallback', p_now, p_now)
+        on conflict (id) do nothing;
+        insert into manual_tasks (
+            batch_id, decision_id, automation_task_id, record_key, pn, manufacturer, manufacturer_key, content_hash,
+            source_record, type, priority, reason, cause, attempts, last_vendor_answer, due_at, created_at, updated_at
+        )
+        values (
+            fallback_batch, task.decision_id, task.id, task.record_key, task.pn, task.manufacturer,
+            task.manufacturer_key, task.content_hash, task.source_record, 'automation_fallback', task.priority,
+            format('automation failed (%s): %s', task.error_category, task.error_message), task.error_category, task.attempts,
+            coalesce(task.error_answer, task.vendor_answer),
+            p_now + make_interval(secs => (p_due_seconds ->> task.priority::text)::double precision), p_now, p_now
+        )
+        returning id into manual;
+    end if;
     update automation_tasks set hand_over = 'done', sweep_after = null, updated_at = p_now
     where id = p_task_id and hand_over = 'due';
-    if manual is not null then
-        return jsonb_build_object('outcome', 'created', 'manual_task_id', manual, 'batch_id', fallback_batch);
-    end if;
-    return jsonb_build_object('outcome', 'exists', 'batch_id', fallback_batch, 'manual_task_id', (
-        select id from manual_tasks where automation_task_id = p_task_id
-    ));
+    return jsonb_build_object('outcome', outcome, 'manual_task_id', manual, 'batch_id', fallback_batch);
 end
 $$;
 
--- Tasks that the sweep must look at now, the longest overdue first, at most `p_limit`.
-create function sweep_candidates(p_limit integer, p_now timestamptz default clock_timestamp()) returns jsonb
+-- Tasks of one kind that the sweep must look at now, the longest overdue first, at most `p_limit`. `p_kind` is
+--   hand_over  failed, and no person has it
+--   enqueue    it has work left, and is not known to be in the queue
+--   silent     the queue had it, and nothing is heard of it
+-- `p_after` and `p_after_id` are those of the last task of the page before; the first page has none.
+create function sweep_candidates(
+    p_kind text,
+    p_limit integer,
+    p_after timestamptz default '-infinity',
+    p_after_id uuid default '00000000-0000-0000-0000-000000000000',
+    p_now timestamptz default clock_timestamp()
+) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
+    with due as (
+        (
+            select t.* from automation_tasks as t
+            where p_kind = 'hand_over' and t.hand_over = 'due'
+                and t.sweep_after <= p_now and (t.sweep_after, t.id) > (p_after, p_after_id)
+            order by t.sweep_after, t.id limit p_limit
+        )
+        union all
+        (
+            select t.* from automation_tasks as t
+            where p_kind = 'enqueue' and t.hand_over = 'none' and t.enqueued_at is null
+                and t.sweep_after <= p_now and (t.sweep_after, t.id) > (p_after, p_after_id)
+            order by t.sweep_after, t.id limit p_limit
+        )
+        union all
+        (
+            select t.* from automation_tasks as t
+            where p_kind = 'silent' and t.hand_over = 'none' and t.enqueued_at is not null
+                and t.sweep_after <= p_now and (t.sweep_after, t.id) > (p_after, p_after_id)
+            order by t.sweep_after, t.id limit p_limit
+        )
+    )
+
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', id, 'state', state, 'generation', generation, 'deliveries', deliveries, 'attempts', attempts,
-        'enqueued', enqueued_at is not null, 'answered', vendor_answer is not null, 'not_before', not_before
+        'answered', vendor_answer is not null, 'not_before', not_before, 'sweep_after', sweep_after
     ) order by sweep_after, id), '[]')
-    from (
-        select * from automation_tasks where sweep_after <= p_now order by sweep_after limit p_limit
-    ) as due
+    from due
 );
 
--- The queue still holds these tasks: look again later. A task that has changed meanwhile keeps its time.
+-- Look at these tasks again later: the queue still holds them, or did not say. A task that has changed meanwhile keeps its time.
 create function extend_patience(
     p_task_ids uuid[], p_patience_seconds double precision, p_now timestamptz default clock_timestamp()
 ) returns integer

@@ -128,11 +128,27 @@ begin
 end
 $$;
 
+-- The figures of what the sweep should have helped: dead letters that no person has, and tasks that never reached the queue.
+create function overdue_figures(p_now timestamptz) returns jsonb
+language sql stable set search_path = public, pg_temp
+return (
+    select jsonb_build_object(
+        'hand_over_overdue', count(*),
+        'oldest_hand_over_seconds', coalesce(extract(epoch from p_now - min(finished_at))::bigint, 0),
+        'never_enqueued_overdue', (
+            select count(*) from automation_tasks
+            where hand_over = 'none' and enqueued_at is null and sweep_after <= p_now
+        )
+    )
+    from automation_tasks where hand_over = 'due' and sweep_after <= p_now
+);
+
 -- The numbers of alerts and the dashboard (infra/terraform/metrics.tf), which every sweep logs. Ages in seconds, 0 when there is
 -- none; a record that waits for the vendor's next day is in flight, and ages from then on. The share is of today's (UTC) quota.
+-- A hand-over and a task that never reached the queue are overdue once the sweep's grace has ended.
 create function enrichment_figures(p_now timestamptz default clock_timestamp()) returns jsonb
 language sql stable set search_path = public, pg_temp as $$
-    select tasks.figures || manual.figures || jsonb_build_object(
+    select tasks.figures || manual.figures || overdue_figures(p_now) || jsonb_build_object(
         'daily_share', coalesce((
             select round(used::numeric / greatest(quota, 1), 3) from daily_usage where day = (p_now at time zone 'UTC')::date
         ), 0)

@@ -1,18 +1,59 @@
 -- Gives dead letters back to automation, once the cause of their failure is repaired.
 
--- The dead letters of a batch (or of its `_fallback`) that no person has claimed, of one cause or of any.
-create function letters_to_redrive(p_batch_id text, p_cause error_category) returns setof manual_tasks
+-- The dead letters of a batch (or of its `_fallback`) that no person holds, of one cause or of any. An expired claim holds none.
+create function letters_to_redrive(p_batch_id text, p_cause error_category, p_now timestamptz) returns setof manual_tasks
 language sql stable set search_path = public, pg_temp
 begin atomic
     select * from manual_tasks
-    where batch_id in (p_batch_id, p_batch_id || '_fallback') and state = 'initialized' and type = 'automation_fallback'
+    where batch_id in (p_batch_id, p_batch_id || '_fallback') and type = 'automation_fallback'
+        and (state = 'initialized' or (state = 'processing' and claimed_until <= p_now))
         and (p_cause is null or cause = p_cause);
 end;
 
+-- The saved answer with which a redriven task begins, so that nothing is paid twice. Null when the answer itself was the reason
+-- for the failure: then only a new one can help.
+create function answer_worth_keeping(letter automation_tasks) returns jsonb
+language sql immutable set search_path = public, pg_temp
+return case
+    when letter.error_category not in ('invalid_response', 'not_found', 'ambiguous') then letter.vendor_answer
+end;
+
+-- Names the dead letter that each task of a redrive gives back, and lets the task begin with that letter's saved answer.
+create function inherit_from_letters(p_redrive_id text, p_letters uuid[], p_now timestamptz) returns void
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    update automation_tasks as t
+    set redrives = m.automation_task_id
+    from manual_tasks as m
+    where m.id = any (p_letters) and t.batch_id = p_redrive_id and t.record_key = m.record_key;
+    update automation_tasks as t
+    set state = 'processing', updated_at = p_now
+    from automation_tasks as letter
+    where t.batch_id = p_redrive_id and letter.id = t.redrives and answer_worth_keeping(letter) is not null;
+    update automation_tasks as t
+    set state = 'data_finished', vendor_answer = answer_worth_keeping(letter), updated_at = p_now
+    from automation_tasks as letter
+    where t.batch_id = p_redrive_id and letter.id = t.redrives and t.state = 'processing';
+end
+$$;
+
+-- Ends the manual tasks of dead letters, with a note: automation has their records again.
+create function take_letters_back(p_redrive_id text, p_letters uuid[], p_now timestamptz) returns void
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    update manual_tasks set state = 'processing', assignee = 'redrive', claimed_until = p_now, updated_at = p_now
+    where id = any (p_letters);
+    update manual_tasks
+    set state = 'failed', claimed_until = null, note = format('given back to automation by batch %s', p_redrive_id),
+        result = jsonb_build_object('redriven_by', p_redrive_id), finished_at = p_now, updated_at = p_now
+    where id = any (p_letters);
+end
+$$;
+
 -- Gives such dead letters to automation again, as batch `p_redrive_id`: at most `p_limit`, the most urgent first, until
--- the day's quota is used. Their manual tasks end as failed, with a note. The new tasks are `initialized` and due for the sweep
--- at once, which puts them into the queue. A repeated call redrives nothing more and returns the same.
--- Returns {batch_id, redriven, left, daily_limit_reached}.
+-- the day's quota is used. Their manual tasks end as failed, with a note. The new tasks are due for the sweep at once, which puts
+-- them into the queue; they are `initialized`, or `data_finished` with the answer that the letter had saved.
+-- A repeated call redrives nothing more and returns the same. Returns {batch_id, redriven, left, daily_limit_reached}.
 create function redrive_dead_letters(
     p_batch_id text,
     p_cause error_category,
@@ -35,11 +76,10 @@ begin
         raise exception 'no batch %', p_batch_id using errcode = 'PT404';
     end if;
 
-    -- This row's lock makes openings, and so two redrives, wait for each other, as in `open_tasks`.
-    insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
-    select greatest(p_daily_limit - used, 0) into room from daily_usage where day = today for update;
-
-    if exists (select from batches where id = p_redrive_id) then
+    -- The name is the claim: the same call again waits here for the first one.
+    insert into batches (id, trigger, request, created_at) values (p_redrive_id, 'redrive', asked, p_now)
+    on conflict (id) do nothing;
+    if not found then
         select counts into answer from batches where id = p_redrive_id and trigger = 'redrive' and request = asked;
         if not found then
             raise exception 'batch % is there already, and is no repetition of this redrive', p_redrive_id
@@ -48,33 +88,35 @@ begin
         return answer;
     end if;
 
-    select coalesce(array_agg(id), '{}') into letters
+    -- Both tasks of a letter are locked, and neither is waited for: whoever holds one claims it, hands it over or redrives it.
+    select coalesce(array_agg(id order by priority, created_at, id), '{}') into letters
     from (
-        select id from manual_tasks
-        where id in (select id from letters_to_redrive(p_batch_id, p_cause)) and state = 'initialized'
-        order by priority, created_at, id limit least(p_limit, room)
-        for update skip locked -- a person who holds one is claiming it
+        select m.id, m.priority, m.created_at
+        from manual_tasks as m
+        inner join automation_tasks as t on t.id = m.automation_task_id
+        where m.id in (select id from letters_to_redrive(p_batch_id, p_cause, p_now))
+            and (m.state = 'initialized' or (m.state = 'processing' and m.claimed_until <= p_now))
+        order by m.priority, m.created_at, m.id limit p_limit
+        for update of t, m skip locked
     ) as chosen;
-    select count(*) into still from letters_to_redrive(p_batch_id, p_cause) where id <> all (letters);
+    -- Ending the tasks touches their records, and the quota's row comes after these.
+    perform from records
+    where record_key in (select record_key from manual_tasks where id = any (letters)) order by record_key for update;
+    insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
+    select greatest(p_daily_limit - used, 0) into room from daily_usage where day = today for update;
+
+    letters := letters[1:room];
+    select count(*) into still from letters_to_redrive(p_batch_id, p_cause, p_now) where id <> all (letters);
     answer := jsonb_build_object(
         'batch_id', p_redrive_id, 'redriven', cardinality(letters), 'left', still,
         'daily_limit_reached', still > 0 and room <= cardinality(letters)
     );
     if letters = '{}' then
-        return answer; -- and the name stays free
+        delete from batches where id = p_redrive_id; -- the name stays free
+        return answer;
     end if;
 
-    -- Ending the tasks touches their records, and rows are locked in one order everywhere.
-    perform from records
-    where record_key in (select record_key from manual_tasks where id = any (letters)) order by record_key for update;
-    update manual_tasks set state = 'processing', assignee = 'redrive', claimed_until = p_now, updated_at = p_now
-    where id = any (letters);
-    update manual_tasks
-    set state = 'failed', claimed_until = null, note = format('given back to automation by batch %s', p_redrive_id),
-        result = jsonb_build_object('redriven_by', p_redrive_id), finished_at = p_now, updated_at = p_now
-    where id = any (letters);
-
-    insert into batches (id, trigger, request, created_at) values (p_redrive_id, 'redrive', asked, p_now);
+    perform take_letters_back(p_redrive_id, letters, p_now);
     opened := jsonb_array_length(open_tasks(
         p_redrive_id,
         (
@@ -96,6 +138,7 @@ begin
     if opened <> cardinality(letters) then
         raise exception 'batch %: % of % dead letters could be opened', p_redrive_id, opened, cardinality(letters);
     end if;
+    perform inherit_from_letters(p_redrive_id, letters, p_now);
     update batches set counts = answer, closed_at = p_now where id = p_redrive_id;
     return answer;
 end

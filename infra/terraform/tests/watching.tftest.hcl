@@ -32,8 +32,8 @@ run "alerts" {
   assert {
     condition = length(setsubtract(
       [
-        "dead-letters", "stage-failed", "stage-late", "oldest-record", "manual-overdue", "labels-unknown", "orders-unmatched",
-        "look-old", "breaker-open", "queue-depth", "error-rate", "daily-limit", "sweep-silent",
+        "dead-letters", "stage-failed", "stage-late", "oldest-record", "hand-over-overdue", "never-enqueued", "manual-overdue",
+        "labels-unknown", "orders-unmatched", "look-old", "breaker-open", "queue-depth", "error-rate", "daily-limit", "sweep-silent",
       ],
       keys(google_monitoring_alert_policy.alert)
     )) == 0
@@ -140,6 +140,24 @@ run "the_account_is_watched_by_its_own_limits" {
   assert {
     condition     = google_monitoring_alert_policy.alert["orders-unmatched"].conditions[0].condition_threshold[0].threshold_value == 0
     error_message = "A contradiction between the account and the outside raises no alert."
+  }
+}
+
+run "a_failed_record_that_is_with_nobody_is_noticed" {
+  assert {
+    condition = {
+      for name in ["hand-over-overdue", "never-enqueued"] : name => [
+        for condition in google_monitoring_alert_policy.alert[name].conditions : [
+          regex("/([a-z_]+)\"", condition.condition_threshold[0].filter)[0],
+          condition.condition_threshold[0].threshold_value,
+          condition.condition_threshold[0].duration,
+        ]
+      ][0]
+      } == {
+      hand-over-overdue = ["oldest_hand_over_seconds", 900, "0s"]
+      never-enqueued    = ["never_enqueued_overdue", 0, "900s"]
+    }
+    error_message = "A record may be with nobody for longer than a quarter of an hour before somebody hears of it."
   }
 }
 

@@ -29,6 +29,10 @@ def unavailable(message: str) -> Refused:
     return Refused(grpc.StatusCode.UNAVAILABLE, message)
 
 
+def exhausted(message: str) -> Refused:
+    return Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+
+
 def not_imitated(what: str, product: str) -> Refused:
     """`product` is a name such as Cloud Tasks."""
     return Refused(grpc.StatusCode.UNIMPLEMENTED, f"{what} is not imitated by the local {product} server.")

@@ -8,6 +8,8 @@
 | lost_answer | the worker answers, but the queue treats it as a passed deadline |
 | call_refused | CreateTask answers UNAVAILABLE and creates nothing |
 | call_lost | CreateTask creates the task and answers UNAVAILABLE |
+| call_exhausted | CreateTask answers RESOURCE_EXHAUSTED and creates nothing |
+| look_refused | GetTask answers UNAVAILABLE |
 """
 
 from enum import StrEnum
@@ -36,6 +38,8 @@ class FaultKind(StrEnum):
     LOST_ANSWER = "lost_answer"
     CALL_REFUSED = "call_refused"
     CALL_LOST = "call_lost"
+    CALL_EXHAUSTED = "call_exhausted"
+    LOOK_REFUSED = "look_refused"
 
 
 class Fault(SeededFault):

@@ -11,7 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from laptop.google.common import rpc
 from laptop.google.common.names import short_id
-from laptop.google.common.rpc import Request, page_by_name, page_size, unavailable
+from laptop.google.common.rpc import Request, exhausted, page_by_name, page_size, unavailable
 from laptop.google.tasks import validation
 from laptop.google.tasks.control import FaultKind, Faults
 from laptop.google.tasks.dispatcher import TaskDispatcher
@@ -126,6 +126,8 @@ class CloudTasksService:
         )
 
     async def get_task(self, request: Request) -> TaskMessage:
+        if self._faults.draw(FaultKind.LOOK_REFUSED, short_id(request.name.partition("/tasks/")[0])):
+            raise unavailable("Injected fault: nothing was said.")
         found = self._registry.task(request.name)
         if found is None and self._registry.task_ended_recently(request.name):
             raise validation.task_ended_recently()
@@ -137,6 +139,8 @@ class CloudTasksService:
         fault_scope = short_id(queue.name)
         if self._faults.draw(FaultKind.CALL_REFUSED, fault_scope):
             raise unavailable("Injected fault: nothing was created.")
+        if self._faults.draw(FaultKind.CALL_EXHAUSTED, fault_scope):
+            raise exhausted("Injected fault: nothing was created.")
         task = await self._registry.create_task(queue, request.task)
         self._dispatcher.wake()
         if self._faults.draw(FaultKind.CALL_LOST, fault_scope):

@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 LOCATION = "projects/demo/locations/here"
 Field = Any
 """A value of a protobuf field, in any form that the client library accepts."""
-CreateTask = Callable[[Any, grpc.ServicerContext], Any]
+Method = Callable[[Any, grpc.ServicerContext], Any]
 FAST = {"min_backoff": 0.01, "max_backoff": 0.01}
 
 
@@ -112,16 +112,22 @@ def create_queue(server: TasksServer, worker: Worker, **fields: Field) -> TestQu
 
 
 @contextmanager
-def answering(create_task: CreateTask) -> Iterator[str]:
-    """A bare gRPC server with nothing but this CreateTask, in up to 100 threads at once; yields its endpoint."""
-    handler = grpc.unary_unary_rpc_method_handler(
-        create_task,
-        request_deserializer=tasks_v2.CreateTaskRequest.deserialize,
-        response_serializer=tasks_v2.Task.serialize,
-    )
+def answering(create_task: Method | None = None, get_task: Method | None = None) -> Iterator[str]:
+    """A bare gRPC server with nothing but these methods, in up to 100 threads at once; yields its endpoint."""
+    methods = {
+        "CreateTask": (create_task, tasks_v2.CreateTaskRequest.deserialize),
+        "GetTask": (get_task, tasks_v2.GetTaskRequest.deserialize),
+    }
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(
+            method, request_deserializer=deserialize, response_serializer=tasks_v2.Task.serialize
+        )
+        for name, (method, deserialize) in methods.items()
+        if method
+    }
     server = grpc.server(ThreadPoolExecutor(100), options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("google.cloud.tasks.v2.CloudTasks", {"CreateTask": handler}),)
+        (grpc.method_handlers_generic_handler("google.cloud.tasks.v2.CloudTasks", handlers),)
     )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
