@@ -131,8 +131,10 @@ declare
     inserted integer;
     refused integer;
     opened integer;
+    begun timestamptz; -- no decision of the batch is older: earlier months need not be looked at
 begin
-    if not exists (select from batches where id = p_batch_id and closed_at is null) then
+    select created_at into begun from batches where id = p_batch_id and closed_at is null;
+    if not found then
         raise exception 'batch % is not open', p_batch_id using errcode = 'PT409';
     end if;
 
@@ -145,7 +147,10 @@ begin
     left join records as r on r.record_key = item.record_key
     where not coalesce(r.open, false)
         and not coalesce(r.completed_at > p_completed_after and r.completed_hash = item.content_hash, false)
-        and not exists (select from decisions as d where d.batch_id = p_batch_id and d.record_key = item.record_key);
+        and not exists (
+            select from decisions as d
+            where d.batch_id = p_batch_id and d.record_key = item.record_key and d.decided_at >= begun
+        );
     claimed := eligible[1:room];
 
     insert into records (record_key, pn, manufacturer, open, content_hash)
@@ -160,17 +165,21 @@ begin
     )
     select
         p_batch_id, record_key, pn, manufacturer, route, priority, rule, reason, confidence, features, comparisons, policy,
-        policy_version, content_hash, p_now
+        policy_version, content_hash, greatest(p_now, begun)
     from items_to_open(p_items) where record_key = any (claimed) order by place;
 
     insert into decisions (
         batch_id, pn, manufacturer, route, rule, reason, confidence, content_hash, source_record, decided_at
     )
-    select p_batch_id, pn, manufacturer, 'rejected', 'rejected', reason, 1, content_hash, source_record, p_now
+    select p_batch_id, pn, manufacturer, 'rejected', 'rejected', reason, 1, content_hash, source_record, greatest(p_now, begun)
     from jsonb_to_recordset(p_rejected) as r (
         pn text, manufacturer text, reason text, content_hash text, source_record jsonb
     )
-    on conflict (batch_id, content_hash) where route = 'rejected' do nothing;
+    where not exists (
+        select from decisions as d
+        where d.batch_id = p_batch_id and d.content_hash = r.content_hash and d.route = 'rejected' and d.decided_at >= begun
+    )
+    on conflict (batch_id, content_hash, decided_at) where route = 'rejected' do nothing;
     get diagnostics refused = row_count;
 
     insert into automation_tasks (
@@ -182,7 +191,7 @@ begin
         item.priority, p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
     from items_to_open(p_items) as item
     inner join decisions as d using (record_key)
-    where d.batch_id = p_batch_id and item.route = 'automation' and record_key = any (claimed);
+    where d.batch_id = p_batch_id and d.decided_at >= begun and item.route = 'automation' and record_key = any (claimed);
 
     loop
         insert into manual_tasks (
@@ -195,7 +204,7 @@ begin
             p_now + make_interval(secs => (p_due_seconds ->> item.priority::text)::double precision), p_now, p_now
         from items_to_open(p_items) as item
         inner join decisions as d using (record_key)
-        where d.batch_id = p_batch_id and item.route = 'manual' and record_key = any (claimed)
+        where d.batch_id = p_batch_id and d.decided_at >= begun and item.route = 'manual' and record_key = any (claimed)
         order by item.place offset placed limit batch_size;
         get diagnostics inserted = row_count;
         placed := placed + inserted;
@@ -211,7 +220,7 @@ begin
         count(*) filter (where t.id is null), count(*)
     into automation, manual, opened
     from items_to_open(p_items) as item
-    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = item.record_key
+    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = item.record_key and d.decided_at >= begun
     left join automation_tasks as t on t.decision_id = d.id;
     return jsonb_build_object(
         'automation', automation,
