@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.enrichment.sweep import Sweeper
 
+AUDIT_SECONDS = 2
+"""Of each sweep go to the audit of the records. The database ends a call after 8 s."""
+
 CHECKS = {
     "database": check(checks.record_tables, enrichment.record_store),
     "automation_queue": check(checks.queue, enrichment.automation_queue),
@@ -50,7 +53,8 @@ def fallback(
 ) -> Answer:
     if request.automation_task_id is None:
         swept = sweeper.sweep(sweep_limit)
-        return Answer({"swept": swept}, logged=swept | records.figures() | orders.figures())
+        figures = records.figures() | orders.figures() | records.audit(AUDIT_SECONDS)
+        return Answer({"swept": swept}, logged=swept | figures)
     handover = records.create_fallback_task(request.automation_task_id)
     body = {
         "automation_task_id": str(request.automation_task_id),

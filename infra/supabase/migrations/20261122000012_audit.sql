@@ -68,14 +68,6 @@ begin atomic
     ) as found;
 end;
 
--- Whether this task, of either sort, has completed its record.
-create function task_has_completed(p_task_id uuid) returns boolean
-language sql stable
-begin atomic
-    select exists (select from automation_tasks where id = p_task_id and state = 'completed')
-        or exists (select from manual_tasks where id = p_task_id and state = 'completed');
-end;
-
 -- One look at the rows of a batch, always of this moment. Returns {records, lines}.
 create function audit_batch(p_batch_id text) returns jsonb
 language sql stable set search_path = public, pg_temp as $$
@@ -114,6 +106,12 @@ language sql stable set search_path = public, pg_temp as $$
         ) as missing from batch
     ),
 
+    -- most products were written by this batch; only the others are looked up one by one
+    foreign_products as materialized (
+        select p.record_key, p.task_id from known as k inner join product_of_record as p using (record_key)
+        where not exists (select from work as w where w.id = p.task_id and w.completed)
+    ),
+
     fault (line, example) as (
         select 'distinct_records', coalesce(twice.record_key, 'of ' || p_batch_id)
         from counted cross join lateral generate_series(1, abs(missing)) as nth
@@ -133,8 +131,9 @@ language sql stable set search_path = public, pg_temp as $$
         select 'completed_without_product', w.record_key from work as w
         where w.completed and not exists (select from product_of_record as p where p.record_key = w.record_key)
         union all
-        select 'product_without_task', k.record_key from known as k inner join product_of_record as p using (record_key)
-        where not task_has_completed(p.task_id)
+        select 'product_without_task', p.record_key from foreign_products as p
+        where not exists (select from automation_tasks as t where t.id = p.task_id and t.state = 'completed')
+            and not exists (select from manual_tasks as m where m.id = p.task_id and m.state = 'completed')
         union all
         select 'decisions_without_task', d.record_key from decided as d left join work as w on w.decision_id = d.id
         where d.route <> 'rejected' group by d.id, d.record_key having count(w.id) filter (where not w.handed_over) = 0
@@ -208,12 +207,17 @@ begin
                 order by record_key limit p_limit
             );
         when 'products' then
-            select array_agg(product_id order by product_id),
-                array_agg(case when not task_has_completed(task_id) then 'product_without_task' end order by product_id)
+            select
+                array_agg(product_id order by product_id),
+                array_agg(case when finished is null then 'product_without_task' end order by product_id)
             into keys, lines
             from (
-                select product_id, task_id from product_of_record
-                where p_after is null or product_id > p_after::uuid order by product_id limit p_limit
+                select p.product_id, coalesce(
+                    (select t.id from automation_tasks as t where t.id = p.task_id and t.state = 'completed'),
+                    (select m.id from manual_tasks as m where m.id = p.task_id and m.state = 'completed')
+                ) as finished
+                from product_of_record as p
+                where p_after is null or p.product_id > p_after::uuid order by p.product_id limit p_limit
             ) as page;
     end case;
     if p_walk in ('open_automation', 'open_manual') then
