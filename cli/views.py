@@ -5,7 +5,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from cli.answers import Audit, BatchStatus, Configuration, DryRun, Equation, ManualTask, Pending, Redriven, RunReport
+from cli.answers import (
+    Audit,
+    BatchStatus,
+    Configuration,
+    DryRun,
+    Equation,
+    ManualTask,
+    Pending,
+    Redriven,
+    RunReport,
+)
 from cli.screen import Screen, shown
 from shared.cloud.scheduler import ScheduledJob
 

@@ -288,7 +288,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Reads SUPABASE_URL, SUPABASE_SERVICE_ROLE_KEY, GOOGLE_CLOUD_PROJECT and BIGQUERY_TABLE; the archive"
         " lies in the dataset of BIGQUERY_TABLE. On the laptop, `python -m infra.local env` prints them.",
     )
-    parser.add_argument("--month", type=_month, required=True, metavar="YYYY-MM", help="the oldest month (UTC)")
+    parser.add_argument(
+        "--month", type=_month, required=True, metavar="YYYY-MM", help="the oldest month (UTC)"
+    )
     parser.add_argument(
         "--keep-months",
         type=_months,

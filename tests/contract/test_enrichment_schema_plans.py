@@ -161,7 +161,12 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     ),
     "the audit's walks": (
         walked,
-        {"records_open", "one_open_automation_task_per_record", "one_open_manual_task_per_record", "products_pkey"},
+        {
+            "records_open",
+            "one_open_automation_task_per_record",
+            "one_open_manual_task_per_record",
+            "products_pkey",
+        },
     ),
     "enrichment_figures": (lambda db: db.call("enrichment_figures"), {"one_open_automation_task_per_record"}),
     "recent_products": (

@@ -1,7 +1,7 @@
 """`python -m infra.archive`: a month goes to BigQuery whole or stays, and the account does not change."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -41,7 +41,8 @@ class Month:
 
     def here(self) -> tuple[int, int]:
         return tuple(
-            self.enrichment.one(f"select count(*) from {kept}")["count"] for kept in ("decisions", "task_events")
+            self.enrichment.one(f"select count(*) from {kept}")["count"]
+            for kept in ("decisions", "task_events")
         )
 
 
@@ -63,7 +64,13 @@ def month(database: Database, rest_server: Rest, parts_emulator: Emulator) -> It
 
 def worked_off(enrichment: Enrichment) -> None:
     """A record done by automation, one failed, one by a person after automation, one by a person, and a rejected row."""
-    rejected = {"pn": None, "manufacturer": None, "reason": "-", "content_hash": "r", "source_record": {"a": [1]}}
+    rejected = {
+        "pn": None,
+        "manufacturer": None,
+        "reason": "-",
+        "content_hash": "r",
+        "source_record": {"a": [1]},
+    }
     enrichment.begin()
     enrichment.open([item("P1"), item("P2"), item("P3"), item("P4", "manual")], rejected=[rejected])
     tasks = {row["pn"]: row["id"] for row in enrichment.all("select pn, id from automation_tasks")}
@@ -98,11 +105,20 @@ def test_a_month_leaves_the_database_and_its_account_says_the_same(
     assert month.here() == (0, 0)
     exported = month.exported("decisions")
     assert [UUID(row["id"]) for row in exported] == [row["id"] for row in decisions]
-    for name in ("route", "rule", "reason", "confidence", "features", "source_record", "decided_at", "record_key"):
+    for name in (
+        "route",
+        "rule",
+        "reason",
+        "confidence",
+        "features",
+        "source_record",
+        "decided_at",
+        "record_key",
+    ):
         assert [row[name] for row in exported] == [row[name] for row in decisions], name
-    assert [(row["id"], row["to_state"], row["at"], row["detail"]) for row in month.exported("task_events")] == [
-        (row["id"], row["to_state"], row["at"], row["detail"]) for row in events
-    ]
+    assert [
+        (row["id"], row["to_state"], row["at"], row["detail"]) for row in month.exported("task_events")
+    ] == [(row["id"], row["to_state"], row["at"], row["detail"]) for row in events]
     for was, now in (
         (before, month.enrichment.reconcile()),
         (day, month.enrichment.reconcile(None, "2025-01-31")),
@@ -121,7 +137,9 @@ def test_a_dry_run_changes_nothing(month: Month, capsys: pytest.CaptureFixture[s
     worked_off(month.enrichment)
     before = month.here()
     assert month.archive("--dry-run") == 0
-    assert capsys.readouterr().out.splitlines()[0] == f"2025-01: {before[0]} decisions, {before[1]} task_events"
+    assert (
+        capsys.readouterr().out.splitlines()[0] == f"2025-01: {before[0]} decisions, {before[1]} task_events"
+    )
     assert month.here() == before
     with pytest.raises(exceptions.NotFound), month.emulator.client() as client:
         client.get_table(f"{PROJECT}.{month.dataset}.decisions_archive")
@@ -147,7 +165,20 @@ def test_an_interrupted_export_goes_on_where_it_was(month: Month, monkeypatch: p
     assert month.here() == (0, 0)
 
 
-def test_rows_that_are_sent_again_while_their_first_job_runs_are_loaded_once(month: Month) -> None:
+def test_rows_that_are_sent_again_while_their_first_job_runs_are_loaded_once(
+    month: Month, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BigQuery keeps jobs by their names and refuses one that was used before. The emulator does not: it is done here."""
+    load, jobs = bigquery.Client.load_table_from_file, dict[str, bigquery.LoadJob]()
+
+    def once(*arguments: Any, job_id: str, **options: Any) -> bigquery.LoadJob:  # noqa: ANN401 - passed on
+        if job_id in jobs:
+            raise exceptions.Conflict(f"Already Exists: Job {job_id}")  # type: ignore[no-untyped-call]  # no types here
+        jobs[job_id] = load(*arguments, job_id=job_id, **options)
+        return jobs[job_id]
+
+    monkeypatch.setattr(bigquery.Client, "load_table_from_file", once)
+    monkeypatch.setattr(bigquery.Client, "get_job", lambda _client, job_id, **_options: jobs[job_id])
     kept, day = archive.KEPT[0], date(2025, 1, 1)
     rows = [{"id": str(UUID(int=n)), "decided_at": "2025-01-05T00:00:00+00:00"} for n in range(3)]
     with month.emulator.client() as client:
@@ -187,10 +218,17 @@ def letter_with_a_person(enrichment: Enrichment) -> None:
 
 @pytest.mark.parametrize(
     ("unfinished", "who"),
-    [(open_automation, "automation has"), (due_letter, "automation has"), (letter_with_a_person, "people have")],
+    [
+        (open_automation, "automation has"),
+        (due_letter, "automation has"),
+        (letter_with_a_person, "people have"),
+    ],
 )
 def test_a_month_with_unfinished_work_stays(
-    month: Month, capsys: pytest.CaptureFixture[str], unfinished: Any, who: str  # noqa: ANN401 - one of the above
+    month: Month,
+    capsys: pytest.CaptureFixture[str],
+    unfinished: Callable[[Enrichment], None],
+    who: str,
 ) -> None:
     unfinished(month.enrichment)
     before = month.here()
