@@ -124,8 +124,32 @@ class Configuration(Answer):
     settings: dict[str, Any]
 
 
+class AuditLine(Answer):
+    """A rule of the audit, with the number of rows that break it."""
+
+    count: int
+    examples: list[str | None] = Field(default_factory=list)
+
+
+class Audit(Answer):
+    """`state` is whole, partial or archived; `pending` batches were not looked at yet."""
+
+    state: str
+    batches: int = 0
+    pending: int = 0
+    as_of: datetime | None = None
+    lines: dict[str, AuditLine] = Field(default_factory=dict)
+
+    @property
+    def faults(self) -> dict[str, AuditLine]:
+        return {name: line for name, line in self.lines.items() if line.count}
+
+
 class Equation(Answer):
-    """Accounts for all records taken; it balances when none is missing. `lost` records are in no state at all."""
+    """Accounts for all records taken; it balances when none is missing and the audit found nothing.
+
+    `lost` records were decided and are in no state at all. `verdict` is balanced, unbalanced, nothing_ran or unverified.
+    """
 
     taken: int
     completed: int
@@ -135,6 +159,8 @@ class Equation(Answer):
     rejected: int
     lost: int = 0
     balanced: bool
+    verdict: str | None = None
+    audit: Audit | None = None
     batch_id: str | None = None
     day: date | None = None
 

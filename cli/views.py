@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from cli.answers import (
     Again,
+    Audit,
     BatchStatus,
     Configuration,
     DryRun,
@@ -207,7 +208,13 @@ def show_equation(screen: Screen, equation: Equation) -> None:
         f" + {equation.in_flight} in flight + {equation.failed} failed + {equation.rejected} rejected"
     )
     if equation.holds:
-        screen.line(f"{screen.symbol('done')} balanced: every record is accounted for", style="green")
+        archived = equation.audit is not None and equation.audit.state == "archived"
+        why = "; its decisions and events are archived" if archived else ""
+        screen.line(f"{screen.symbol('done')} balanced: every record is accounted for{why}", style="green")
+    elif equation.verdict == "nothing_ran":
+        screen.line(f"{screen.symbol('warning')} nothing ran: no batch was begun on this day", style="yellow")
+    elif equation.verdict == "unverified" and equation.audit is not None:
+        screen.line(f"{screen.symbol('warning')} not verified: {_looked_at(equation.audit)}", style="yellow")
     else:
         missing = equation.taken - equation.accounted_for
         screen.line(
@@ -215,6 +222,15 @@ def show_equation(screen: Screen, equation: Equation) -> None:
             f" ({equation.lost} lost)",
             style="bold red",
         )
+        for name, line in equation.audit.faults.items() if equation.audit else ():
+            examples = ", ".join(shown(example) for example in line.examples)
+            screen.line(f"  {state_in_words(name)}: {line.count}, such as {examples}")
+
+
+def _looked_at(audit: Audit) -> str:
+    if audit.pending:
+        return f"the audit has {audit.pending} of {audit.batches + audit.pending} batches still to look at"
+    return "the audit has not looked at all open records, tasks and products yet"
 
 
 def show_configuration(screen: Screen, found: Configuration) -> None:

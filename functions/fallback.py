@@ -1,7 +1,7 @@
 """Turns dead letters into manual tasks, and sweeps for lost tasks. POST, from Cloud Tasks, Scheduler or curl."""
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import model_validator
@@ -14,20 +14,19 @@ from shared.wiring import checks, enrichment, fulfillment
 from shared.wiring.part import check
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.enrichment.sweep import Sweeper, Swept
 
+AUDIT_SECONDS = 2
+"""Of each sweep go to the audit of the records. The database ends a call after 8 s."""
+
 CHECKS = {
     "database": check(checks.record_tables, enrichment.record_store),
     "automation_queue": check(checks.queue, enrichment.automation_queue),
 }
-
-
-class Figures(Protocol):
-    def figures(self) -> dict[str, Any]: ...
 
 
 class FallbackRequest(RequestModel):
@@ -59,7 +58,8 @@ def fallback(
 ) -> Answer:
     if request.automation_task_id is None:
         swept = sweeper.sweep(sweep_limit)
-        return _answer(swept, _figures((records, orders), swept))
+        sources = (records.figures, orders.figures, lambda: records.audit(AUDIT_SECONDS))
+        return _answer(swept, _figures(sources, swept))
     handover = records.create_fallback_task(request.automation_task_id)
     body = {
         "automation_task_id": str(request.automation_task_id),
@@ -69,12 +69,12 @@ def fallback(
     return Answer(body, logged=body)
 
 
-def _figures(stores: "Sequence[Figures]", swept: "Swept") -> dict[str, Any]:
+def _figures(sources: "Sequence[Callable[[], dict[str, Any]]]", swept: "Swept") -> dict[str, Any]:
     """The numbers of the alerts. They are read whatever the sweep met: an alert must not go blind with it."""
     figures: dict[str, Any] = {}
-    for store in stores:
+    for source in sources:
         try:
-            figures |= store.figures()
+            figures |= source()
         except SwitchyardError as fault:
             swept.faults.append(fault)
     return figures

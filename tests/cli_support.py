@@ -270,7 +270,17 @@ def equation(**changes: object) -> dict[str, object]:
         "failed": 1,
         "rejected": 1,
         "lost": 0,
+        "batches": 1,
+        "adds_up": True,
         "balanced": True,
+        "verdict": "balanced",
+        "audit": {
+            "state": "whole",
+            "batches": 1,
+            "pending": 0,
+            "records": 10,
+            "lines": {"two_open_tasks": {"count": 0, "examples": []}},
+        },
         "batch_id": "b1",
         "day": None,
     } | changes

@@ -99,7 +99,7 @@ class SupabaseRecordDesk:
         return status
 
     def reconcile(self, batch_id: str | None, day: date | None) -> Json:
-        sides: Json = self._rpc.call("reconcile", {"p_batch_id": batch_id, "p_day": day and day.isoformat()})
+        sides: Json = self._call("reconcile", p_batch_id=batch_id, p_day=day and day.isoformat())
         return sides
 
     def recent_products(self, batch_id: str, limit: int) -> list[Json]:

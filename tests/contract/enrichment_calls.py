@@ -282,7 +282,7 @@ class Enrichment(ServiceConnection):
         return report
 
     def reconcile(self, batch: str | None = "b1", day: str | None = None) -> Json:
-        sides: Json = self.call("reconcile", batch_id=batch, day=day, now_=None)
+        sides: Json = self.call("reconcile", batch_id=batch, day=day)
         return sides
 
     # --- where a test begins

@@ -16,6 +16,12 @@ class Plans:
 
     def __init__(self, connection: psycopg.Connection, mode: str, big: set[str]) -> None:
         self._big = big
+        self._whole = dict[str, str](
+            connection.execute(
+                "select part.relname, whole.relname from pg_inherits inner join pg_class as part on part.oid = inhrelid"
+                " inner join pg_class as whole on whole.oid = inhparent where whole.relkind = 'I'"
+            ).fetchall()
+        )
         self.found: list[Json] = []
         connection.execute("load 'auto_explain'")
         for setting, value in {
@@ -47,9 +53,11 @@ class Plans:
         ]
 
     def indexes(self) -> set[str]:
-        """The indexes of all look-ups, also those for `on conflict`."""
+        """The indexes of all look-ups, also those for `on conflict`; for a partition's, the whole table's."""
         nodes = self.nodes()
-        looked_up = {node["Index Name"] for node in nodes if "Index Name" in node}
+        looked_up = {
+            self._whole.get(node["Index Name"], node["Index Name"]) for node in nodes if "Index Name" in node
+        }
         return looked_up.union(*(node.get("Conflict Arbiter Indexes", ()) for node in nodes))
 
 

@@ -13,13 +13,14 @@ DAY = "2026-03-02"
 def sides(
     enrichment: Enrichment, batch: str | None = "b1", day: str | None = None
 ) -> tuple[int, dict[str, int], bool]:
-    """Returns `taken`, the places that are not empty, and the balance, which is computed here again."""
+    """Returns `taken`, the places that are not empty, and the balance; the sum is done here again."""
     found = enrichment.reconcile(batch, day)
     places = {place: found[place] for place in PLACES if found[place]}
-    balanced = found["taken"] == sum(places.values()) and "lost" not in places
-    assert found["balanced"] is balanced
+    assert found["adds_up"] is (found["taken"] == sum(found[place] for place in PLACES if place != "lost"))
+    assert found["balanced"] is (found["verdict"] == "balanced")
+    assert found["balanced"] <= found["adds_up"]
     assert (found["batch_id"], found["day"]) == (batch, day)
-    return found["taken"], places, balanced
+    return found["taken"], places, found["balanced"]
 
 
 def test_a_batch_balances_at_every_step_of_its_life(enrichment: Enrichment) -> None:
@@ -71,7 +72,22 @@ def test_a_day_is_the_sum_of_its_batches_and_no_other(enrichment: Enrichment) ->
     assert sides(enrichment, None, DAY) == (3, {"completed": 1, "in_flight": 2}, True)
     assert sides(enrichment, None, "2026-03-01") == (1, {"in_flight": 1}, True)
     assert sides(enrichment, None, "2026-03-03") == (1, {"in_flight": 1}, True)
-    assert sides(enrichment, None, "2026-03-04") == (0, {}, True)
+    assert sides(enrichment, None, "2026-03-04") == (0, {}, False)
+
+
+def test_a_day_without_a_batch_is_no_balanced_day(enrichment: Enrichment) -> None:
+    enrichment.begin("yesterday")
+    assert enrichment.reconcile(None, "2026-03-03")["verdict"] == "nothing_ran"
+    ran = enrichment.reconcile(None, DAY)
+    assert (ran["verdict"], ran["taken"], ran["batches"]) == ("balanced", 0, 1)
+
+
+def test_a_day_on_which_only_dead_letters_came_is_a_day_without_a_batch(enrichment: Enrichment) -> None:
+    task = enrichment.failed("P1")
+    enrichment.later(days=1).fall_back(task)
+    found = enrichment.reconcile(None, "2026-03-03")
+    assert (found["verdict"], found["taken"], found["batches"]) == ("nothing_ran", 0, 0)
+    assert sides(enrichment, None, DAY) == (1, {"with_a_person": 1}, True)
 
 
 @pytest.mark.parametrize("table", ["automation_tasks", "manual_tasks"])
@@ -92,7 +108,8 @@ def test_a_fallback_task_deleted_behind_its_back_shows(enrichment: Enrichment, *
         enrichment.take(manual)
         enrichment.complete(manual)
     enrichment.connection.execute("delete from manual_tasks")
-    assert sides(enrichment) == (1, {"lost": 1}, False)
+    place = "completed" if ended else "with_a_person"
+    assert sides(enrichment) == (1, {place: 1, "lost": 1}, False)
 
 
 def test_a_decision_without_a_task_shows(enrichment: Enrichment) -> None:
@@ -109,7 +126,8 @@ def test_a_decision_deleted_with_its_task_shows(enrichment: Enrichment) -> None:
     enrichment.automation("P2")
     enrichment.connection.execute("delete from automation_tasks where pn = 'P1'")
     enrichment.connection.execute("delete from decisions where pn = 'P1'")
-    assert sides(enrichment) == (2, {"in_flight": 1}, False)
+    assert sides(enrichment) == (2, {"in_flight": 2}, False)
+    assert enrichment.reconcile()["audit"]["lines"]["distinct_records"]["count"] == 1
 
 
 def test_no_second_task_of_one_decision_can_be_written(enrichment: Enrichment) -> None:

@@ -27,7 +27,11 @@ def bring(enrichment: Enrichment, task: UUID, route: str, end: str) -> None:
             enrichment.finish(task)
         case "automation", "failed":
             enrichment.claim(task)
+            enrichment.fail(task, to_manual=False)
+        case "automation", "handed over":
+            enrichment.claim(task)
             enrichment.fail(task)
+            enrichment.fall_back(task)
         case "manual", "completed":
             enrichment.take(task)
             enrichment.complete(task)
@@ -63,6 +67,29 @@ def test_a_batch_s_state_follows_from_its_tasks_in_every_combination(enrichment:
             assert state == expected_state(automation, manual, closed=closed), (automation, manual, closed)
 
 
+def test_a_batch_is_in_progress_while_a_person_has_its_dead_letter(enrichment: Enrichment) -> None:
+    task = enrichment.failed("P1")
+    enrichment.progress(closed=True)
+    assert enrichment.status()["state"] == "in_progress", "the dead letter is on its way"
+    letter = UUID(enrichment.fall_back(task)["manual_task_id"])
+    assert enrichment.status()["state"] == "in_progress"
+    enrichment.take(letter)
+    assert enrichment.status()["state"] == enrichment.status("b1_fallback")["state"] == "in_progress"
+
+
+@pytest.mark.parametrize("end", ["completed", "failed"])
+def test_a_batch_whose_dead_letters_people_ended_is_as_they_ended_them(
+    enrichment: Enrichment, end: str
+) -> None:
+    letter = enrichment.fallback("P1")
+    enrichment.progress(closed=True)
+    bring(enrichment.later(minutes=5), letter, "manual", end)
+    status = enrichment.status()
+    assert (status["state"], status["automation"], status["manual"]) == (end, {"failed": 1}, {})
+    assert status["finished_at"] == "2026-03-02T12:05:00+00:00"
+    assert enrichment.status("b1_fallback")["state"] == end
+
+
 def test_a_batch_that_its_run_never_closed_is_judged_after_a_quarter_of_an_hour(
     enrichment: Enrichment,
 ) -> None:
@@ -86,8 +113,7 @@ def test_the_status_counts_tasks_per_state_and_decisions_per_rule(enrichment: En
     )
     task = enrichment.one("select id from automation_tasks where pn = 'P1'")["id"]
     later = enrichment.later(minutes=1)
-    bring(later, task, "automation", "failed")
-    later.fall_back(task)
+    bring(later, task, "automation", "handed over")
     later.progress(counts={"read": 4}, closed=True)
     status = later.status()
     assert status == {

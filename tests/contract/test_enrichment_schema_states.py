@@ -192,9 +192,9 @@ def test_the_audit_cannot_be_rewritten_or_emptied_even_by_its_owner(
     enrichment.automation()
     with database.connect() as owner:
         for connection in (enrichment.connection, owner):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="task_events is append-only"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"task_events\w* is append-only"):
                 connection.execute(rewriting.encode())
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="task_events is append-only"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"task_events\w* is append-only"):
             owner.execute("truncate task_events")
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
         enrichment.connection.execute("truncate task_events")

@@ -8,7 +8,10 @@ from tests.postgres_support import Database
 
 PAGE = (Path(__file__).parents[2] / "docs" / "schema.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"`([a-z_]+)`", PAGE))
-TABLES = "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
+TABLES = (
+    "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v')"
+    " and not relispartition"
+)
 FUNCTIONS = (
     "select p.proname as name from pg_proc as p where p.pronamespace = 'public'::regnamespace"
     " and not exists (select from pg_depend as d where d.objid = p.oid and d.deptype = 'e')"

@@ -1,6 +1,7 @@
 """Reads the database's catalogue, so that every new table and function is covered."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,7 +25,7 @@ def owner(database: Database) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def column(connection: psycopg.Connection, query: str, *parameters: object) -> list[str]:
+def column(connection: psycopg.Connection, query: str, *parameters: object) -> list[Any]:
     return [row[0] for row in connection.execute(query.encode(), parameters)]
 
 
@@ -124,12 +125,37 @@ def test_every_function_has_its_search_path_fixed(owner: psycopg.Connection) -> 
     assert column(owner, query) == []
 
 
-def test_no_function_runs_with_its_owner_s_rights(owner: psycopg.Connection) -> None:
+def test_only_what_makes_and_drops_partitions_runs_with_its_owner_s_rights(owner: psycopg.Connection) -> None:
+    """The service key owns no table. These two take a month and a table that they know, and no other text."""
     query = (
-        f"select f from ({FUNCTIONS}) as functions (f) inner join pg_proc on pg_proc.oid = f::regprocedure"
-        " where prosecdef"
+        "select proname from pg_proc where prosecdef and pronamespace = 'public'::regnamespace"
+        " and not exists (select from pg_depend as d where d.objid = pg_proc.oid and d.deptype = 'e')"
+        " order by proname"
     )
-    assert column(owner, query) == []
+    assert column(owner, query) == ["drop_archived_month", "make_partition"]
+
+
+@pytest.mark.parametrize("table", ["decisions", "task_events"])
+def test_a_partition_that_the_service_had_made_is_as_closed_as_the_others(
+    database: Database, table: str
+) -> None:
+    with database.connect(role="service_role") as connection:
+        assert column(connection, "select make_partition(%s, '2031-05-01')", table) == [True]
+    with database.connect() as owner:
+        query = "select count(*) from pg_class where relname = %s and relrowsecurity"
+        assert column(owner, query, f"{table}_2031_05") == [1]
+        held = (
+            "select format('%%s %%s', grantee, privilege_type) from information_schema.role_table_grants"
+            " where table_name = %s and grantee <> 'postgres' order by 1"
+        )
+        rights = ["service_role DELETE", "service_role INSERT", "service_role SELECT", "service_role UPDATE"]
+        assert column(owner, held, f"{table}_2031_05") == rights
+
+
+def test_no_other_table_is_taken_for_one_by_month(database: Database) -> None:
+    with database.connect(role="service_role") as connection, pytest.raises(psycopg.Error) as refusal:
+        connection.execute("select make_partition('batches; drop table batches', '2031-05-01')")
+    assert refusal.value.sqlstate == "PT400"
 
 
 def test_a_temporary_table_with_the_same_name_is_not_used(database: Database) -> None:

@@ -96,8 +96,10 @@ create table turns (
 );
 create index turns_ledger_due on turns (changed_at) where ledger_due;
 
+-- By month, so that an old month leaves as one table (20261122000013). The default partition takes what has no month yet, so
+-- nothing is ever refused. A key of a partitioned table holds its time, so no foreign key names a decision: the audit looks.
 create table decisions (
-    id uuid primary key default gen_random_uuid(),
+    id uuid not null default gen_random_uuid(),
     batch_id text not null references batches (id),
     record_key text, -- null for a rejected row, which has no identity
     pn text,
@@ -113,18 +115,23 @@ create table decisions (
     policy_version text,
     content_hash text,
     source_record jsonb,
-    decided_at timestamptz not null,
+    decided_at timestamptz not null, -- not before its batch's `created_at`
+    primary key (id, decided_at),
     check ((route = 'rejected') = (record_key is null)),
     check (route = 'rejected' or priority is not null)
-);
-create unique index one_decision_per_record_and_batch on decisions (batch_id, record_key) where record_key is not null;
-create unique index one_rejection_per_row_and_batch on decisions (batch_id, content_hash) where route = 'rejected';
+) partition by range (decided_at);
+create table decisions_default partition of decisions default;
+-- across months it is `open_tasks` that decides each record, and rejects each row, once in a batch
+create unique index one_decision_per_record_and_batch on decisions (batch_id, record_key, decided_at)
+where record_key is not null;
+create unique index one_rejection_per_row_and_batch on decisions (batch_id, content_hash, decided_at)
+where route = 'rejected';
 create index decisions_by_batch on decisions (batch_id, rule);
 
 create table automation_tasks (
     id uuid primary key default gen_random_uuid(),
     batch_id text not null references batches (id),
-    decision_id uuid not null unique references decisions (id),
+    decision_id uuid not null unique, -- of `decisions`
     redrives uuid references automation_tasks (id), -- the dead letter that a redrive gave back to automation
     record_key text not null references records (record_key),
     pn text not null,
@@ -172,8 +179,9 @@ where hand_over = 'none' and enqueued_at is not null and sweep_after is not null
 create table manual_tasks (
     id uuid primary key default gen_random_uuid(),
     batch_id text not null references batches (id),
-    decision_id uuid not null references decisions (id),
+    decision_id uuid not null, -- of `decisions`
     automation_task_id uuid references automation_tasks (id),
+    origin_batch_id text references batches (id), -- of the automation task that failed
     record_key text not null references records (record_key),
     pn text not null,
     manufacturer text,
@@ -198,6 +206,7 @@ create table manual_tasks (
     updated_at timestamptz not null,
     finished_at timestamptz,
     check ((type = 'automation_fallback') = (automation_task_id is not null)),
+    check ((origin_batch_id is null) = (automation_task_id is null)),
     check ((state in ('completed', 'failed')) = (finished_at is not null)),
     check ((assignee is null) = (state = 'initialized')),
     check ((claimed_until is not null) = (state = 'processing'))
@@ -208,18 +217,22 @@ create unique index one_own_manual_task_per_decision on manual_tasks (decision_i
 create unique index one_open_manual_task_per_record on manual_tasks (record_key)
 where state in ('initialized', 'processing');
 create index manual_tasks_by_batch on manual_tasks (batch_id, state);
+create index manual_tasks_by_origin on manual_tasks (origin_batch_id, state) where origin_batch_id is not null;
 create index manual_tasks_pending on manual_tasks (priority, created_at, id) where state in ('initialized', 'processing');
 
+-- By month, as `decisions`.
 create table task_events (
-    id bigint generated always as identity primary key,
+    id bigint generated always as identity,
     task_kind text not null check (task_kind in ('automation', 'manual')),
     task_id uuid not null,
     batch_id text not null,
     from_state text, -- null for the first
     to_state text not null,
     detail jsonb not null default '{}',
-    at timestamptz not null
-);
+    at timestamptz not null,
+    primary key (id, at)
+) partition by range (at);
+create table task_events_default partition of task_events default;
 create index task_events_by_task on task_events (task_id, id);
 
 -- Tasks opened per UTC day, automation and manual together; `again` counts those whose content was taken before.

@@ -132,3 +132,5 @@ create trigger task_events_append_only before update or delete on task_events
 for each row execute function refuse_rewriting();
 create trigger task_events_are_kept before truncate on task_events
 for each statement execute function refuse_rewriting();
+create trigger task_events_are_kept before truncate on task_events_default
+for each statement execute function refuse_rewriting();

@@ -158,6 +158,11 @@ return (
     from jsonb_array_elements(p_items) with ordinality as i (item, place)
 );
 
+-- No decision of a batch is older than its beginning: earlier months need not be looked at.
+create function batch_began(p_batch_id text) returns timestamptz
+language sql stable set search_path = public, pg_temp
+return (select created_at from batches where id = p_batch_id);
+
 -- The items that may be opened now, in their order, with the number of their record's openings so far.
 -- `p_regardless`: whatever the verdict on their content is.
 create function openable(
@@ -173,7 +178,11 @@ begin atomic
         and (
             t.verdict is null or t.verdict not in ('completed', 'failed') or t.next_turn <= p_now or i.returned or p_regardless
         )
-        and not exists (select from decisions as d where d.batch_id = p_batch_id and d.record_key = i.record_key)
+        and not exists (
+            select from decisions as d
+            where d.batch_id = p_batch_id and d.record_key = i.record_key
+                and d.decided_at >= batch_began(p_batch_id)
+        )
         and not exists (
             select from manual_tasks as m where m.record_key = i.record_key and m.state in ('initialized', 'processing')
         )
@@ -239,6 +248,7 @@ declare
     manual opening[];
     placed integer := 0;
     batch_size integer := greatest(p_manual_batch_size, 1);
+    begun timestamptz := batch_began(p_batch_id);
 begin
     insert into turns as t (record_key, content_hash, verdict, reprocess, changed_at)
     select
@@ -256,7 +266,7 @@ begin
     )
     select
         p_batch_id, record_key, pn, manufacturer, route, priority, rule, reason, confidence, features, comparisons, policy,
-        policy_version, content_hash, p_now
+        policy_version, content_hash, greatest(p_now, begun)
     from unnest(items) order by place;
 
     insert into automation_tasks (
@@ -267,7 +277,7 @@ begin
         p_batch_id, d.id, i.record_key, i.pn, i.manufacturer, i.manufacturer_key, i.content_hash, i.source_record, i.priority,
         p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
     from unnest(items) as i
-    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key
+    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key and d.decided_at >= begun
     where i.route = 'automation' order by i.place;
 
     select coalesce(array_agg(i order by i.place), '{}') into manual from unnest(items) as i where i.route = 'manual';
@@ -281,7 +291,7 @@ begin
             'workflow_generated', i.priority, i.reason,
             p_now + make_interval(secs => (p_due_seconds ->> i.priority::text)::double precision), p_now, p_now
         from unnest(manual[placed + 1:placed + batch_size]) as i
-        inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key
+        inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key and d.decided_at >= begun
         order by i.place;
         placed := placed + batch_size;
     end loop;
@@ -312,7 +322,8 @@ begin
     insert into decisions (
         batch_id, pn, manufacturer, route, rule, reason, confidence, content_hash, source_record, decided_at
     )
-    select p_batch_id, pn, manufacturer, 'rejected', 'rejected', reason, 1, content_hash, source_record, p_now
+    select p_batch_id, pn, manufacturer, 'rejected', 'rejected', reason, 1, content_hash, source_record,
+        greatest(p_now, batch_began(p_batch_id))
     from rejected inner join new using (content_hash);
     get diagnostics refused = row_count;
     return refused;
@@ -398,8 +409,10 @@ declare
     automation jsonb;
     manual integer;
     opened integer;
+    begun timestamptz; -- no decision of the batch is older: earlier months need not be looked at
 begin
-    if not exists (select from batches where id = p_batch_id and closed_at is null) then
+    select created_at into begun from batches where id = p_batch_id and closed_at is null;
+    if not found then
         raise exception 'batch % is not open', p_batch_id using errcode = 'PT409';
     end if;
     for attempt in 1..4 loop
@@ -420,7 +433,7 @@ begin
         count(*) filter (where t.id is null), count(*)
     into automation, manual, opened
     from unnest(items) as i
-    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key
+    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key and d.decided_at >= begun
     left join automation_tasks as t on t.decision_id = d.id;
     return jsonb_build_object(
         'automation', automation, 'manual', manual, 'over_limit', over_limit,

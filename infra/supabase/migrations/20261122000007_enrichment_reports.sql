@@ -1,6 +1,6 @@
--- Reports: the state of a batch, and the place of every record in an equation that must balance.
+-- Reports: the state of a batch, its products, and the numbers of alerts.
 
--- The state of a batch follows from its tasks; while orchestrate may still open more, it is in progress.
+-- The state of a batch follows from its records; while orchestrate may still open more, it is in progress.
 create function overall_state(p_open boolean, p_total bigint, p_completed bigint, p_failed bigint) returns text
 language sql immutable set search_path = public, pg_temp
 return case
@@ -10,7 +10,7 @@ return case
     else 'completed_with_failures'
 end;
 
--- One batch: its state, tasks per state, decisions per rule, times.
+-- One batch: its state, tasks per state, decisions per rule, times. A dead letter's record is where its manual task is.
 create function batch_status(p_batch_id text, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare
@@ -21,27 +21,40 @@ begin
     if not found then
         raise exception 'no batch %', p_batch_id using errcode = 'PT404';
     end if;
-    with states as (
-        select 'automation' as kind, state::text, count(*) as tasks, max(finished_at) as finished
-        from automation_tasks where batch_id = p_batch_id group by state
+    with tasks as (
+        select
+            'automation' as kind, state::text, hand_over = 'done' as handed_over, count(*) as tasks,
+            count(*) filter (where automation_place(state, hand_over) = 'in_flight') as unfinished, max(finished_at) as finished
+        from automation_tasks where batch_id = p_batch_id group by state, hand_over
         union all
-        select 'manual', state::text, count(*), max(finished_at)
-        from manual_tasks where batch_id = p_batch_id group by state
+        select
+            case when batch_id = p_batch_id then 'manual' else 'letters' end, state::text, false, count(*),
+            count(*) filter (where manual_place(state) = 'with_a_person'), max(finished_at)
+        from (
+            select batch_id, state, finished_at from manual_tasks where batch_id = p_batch_id
+            union all
+            select batch_id, state, finished_at from manual_tasks where origin_batch_id = p_batch_id
+        ) as people
+        group by batch_id, state
     )
+
     select jsonb_build_object(
         'batch_id', batch.id,
         -- a killed orchestrate never closes its batch: after 15 minutes it opens no more
         'state', overall_state(
             batch.closed_at is null and batch.created_at > p_now - interval '15 minutes',
-            coalesce(sum(tasks), 0)::bigint,
+            coalesce(sum(tasks) filter (where not handed_over), 0)::bigint,
             coalesce(sum(tasks) filter (where state = 'completed'), 0)::bigint,
-            coalesce(sum(tasks) filter (where state = 'failed'), 0)::bigint
+            coalesce(sum(tasks - unfinished) filter (where state = 'failed' and not handed_over), 0)::bigint
         ),
-        'automation', coalesce(jsonb_object_agg(state, tasks) filter (where kind = 'automation'), '{}'),
+        'automation', (
+            select coalesce(jsonb_object_agg(state, tasks), '{}')
+            from (select state, sum(tasks) as tasks from tasks where kind = 'automation' group by state) as automated
+        ),
         'manual', coalesce(jsonb_object_agg(state, tasks) filter (where kind = 'manual'), '{}'),
         'finished_at', max(finished)
     )
-    into report from states;
+    into report from tasks;
     return report || jsonb_build_object(
         'taken', batch.taken, 'counts', batch.counts, 'trigger', batch.trigger, 'request', batch.request,
         'policy', batch.policy, 'policy_version', batch.policy_version, 'parent_batch_id', batch.parent_batch_id,
@@ -56,74 +69,6 @@ begin
         'fallback_batches', (
             select coalesce(jsonb_agg(id order by id), '[]') from batches where parent_batch_id = p_batch_id
         )
-    );
-end
-$$;
-
--- A record's place is that of its last task; for a dead letter that is the manual task. `taken` is counted when records are
--- opened, and the places are counted from the current tasks, so a lost record shows.
--- Exactly one of `p_batch_id` and `p_day` (UTC, by the batches' beginning) is given.
-create function reconcile(p_batch_id text default null, p_day date default null) returns jsonb
-language plpgsql stable set search_path = public, pg_temp as $$
-declare
-    sides jsonb;
-begin
-    if (p_batch_id is null) = (p_day is null) then
-        raise exception 'give either a batch or a day' using errcode = 'PT400';
-    end if;
-    if p_batch_id is not null and not exists (select from batches where id = p_batch_id) then
-        raise exception 'no batch %', p_batch_id using errcode = 'PT404';
-    end if;
-    with chosen as (
-        select id, taken from batches
-        where (id = p_batch_id or (
-            p_day is not null
-            and created_at >= p_day::timestamp at time zone 'UTC' and created_at < (p_day + 1)::timestamp at time zone 'UTC'
-        ))
-    ),
-
-    places as (
-        select case
-            when coalesce(fallback.state, own.state) is not null then
-                case coalesce(fallback.state, own.state)
-                    when 'completed' then 'completed' when 'failed' then 'failed' else 'with_a_person'
-                end
-            when task.state = 'completed' then 'completed'
-            when task.state = 'failed' then
-                case task.hand_over when 'off' then 'failed' when 'due' then 'in_flight' else 'lost' end
-            when task.state is not null then 'in_flight'
-            when d.route = 'rejected' then 'rejected'
-            else 'lost'
-        end as place
-        from chosen
-        -- the offset and the limits force single look-ups: a day is bounded, history is not
-        cross join lateral (select * from decisions where batch_id = chosen.id offset 0) as d
-        left join lateral (
-            select t.id, t.state, t.hand_over from automation_tasks as t where t.decision_id = d.id limit 1
-        ) as task on true
-        left join lateral (
-            select m.state from manual_tasks as m where m.automation_task_id = task.id limit 1
-        ) as fallback on true
-        left join lateral (
-            select m.state from manual_tasks as m where m.decision_id = d.id and m.automation_task_id is null limit 1
-        ) as own on true
-    )
-
-    select jsonb_build_object(
-        'taken', (select coalesce(sum(taken), 0) from chosen),
-        'completed', count(*) filter (where place = 'completed'),
-        'with_a_person', count(*) filter (where place = 'with_a_person'),
-        'in_flight', count(*) filter (where place = 'in_flight'),
-        'failed', count(*) filter (where place = 'failed'),
-        'rejected', count(*) filter (where place = 'rejected'),
-        'lost', count(*) filter (where place = 'lost') -- decided, but without a task
-    )
-    into sides from places;
-    return sides || jsonb_build_object(
-        'balanced', sides -> 'lost' = '0' and (sides ->> 'taken')::bigint = (
-            select sum(value::bigint) from jsonb_each_text(sides) where key not in ('taken', 'lost')
-        ),
-        'batch_id', p_batch_id, 'day', p_day
     );
 end
 $$;
