@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.enrichment.naming import MAX_GENERATIONS, automation_task_name
+from shared.enrichment.naming import MAX_RENEWALS, automation_task_name
 from shared.enrichment.ports import QueueTask, TaskQueue
 from shared.enrichment.store import HandOverStore, SweepCandidate
 from shared.errors import StoreRefused
@@ -33,7 +33,7 @@ def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
         return Rescue.WAIT
     # a call that the vendor's limit refused is no attempt, so a task that waits for the reset has deliveries
     unspent = candidate.attempts == 0 or candidate.answered
-    return Rescue.RENEW if unspent and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
+    return Rescue.RENEW if unspent and candidate.renewed < MAX_RENEWALS else Rescue.DEAD_LETTER
 
 
 def _needs_the_queue(candidate: SweepCandidate) -> bool:

@@ -136,5 +136,7 @@ def test_a_temporary_table_with_the_same_name_is_not_used(database: Database) ->
     with database.connect() as connection:
         connection.execute("create temporary table daily_usage (day date, used integer, quota integer)")
         connection.execute("insert into pg_temp.daily_usage values (current_date, 99, 99)")
-        answer = connection.execute("select read_known('[]', '{}', now(), now()) ->> 'daily_used'").fetchone()
+        answer = connection.execute(
+            "select read_known('[]', '{}', now(), now(), 90) ->> 'daily_used'"
+        ).fetchone()
     assert answer == ("0",)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from uuid import UUID
 
 from shared.cloud.record_desk import StoreTimes
@@ -20,7 +21,7 @@ from shared.enrichment.store import (
 )
 from shared.errors import Conflict, NotFound
 from tests.memory.clock import SettableClock
-from tests.memory.rows import Batch, Manual, Record, Task
+from tests.memory.rows import Batch, Breaker, Counts, Manual, Record, Task
 
 PRIORITIES = ("high", "medium", "low")
 TIMES = StoreTimes(
@@ -37,8 +38,9 @@ class InMemoryOpening:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     manual: dict[UUID, Manual] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
-    manufacturers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    manufacturers: dict[str, Counts] = field(default_factory=dict)
     used: dict[date, int] = field(default_factory=dict)
+    breakers: dict[str, Breaker] = field(default_factory=dict)
 
     def _later(self, seconds: float) -> datetime:
         return self.clock() + timedelta(seconds=seconds)
@@ -94,13 +96,26 @@ class InMemoryOpening:
                 if asked.record_key in self.records
             },
             manufacturers={
-                asked.manufacturer_key: ManufacturerCounts(*self.manufacturers[asked.manufacturer_key])
+                asked.manufacturer_key: self._counts_now(self.manufacturers[asked.manufacturer_key])
                 for asked in records
                 if asked.manufacturer_key in self.manufacturers
             },
             rejected_before=frozenset(before & set(rejected)),
             daily_used=self.used.get(self.clock().date(), 0),
         )
+
+    def _counts_now(self, counts: Counts) -> ManufacturerCounts:
+        weight = self._weight_left(counts.at)
+        return ManufacturerCounts(
+            Fraction(str(round(counts.attempts * weight, 3))),
+            Fraction(str(round(counts.successes * weight, 3))),
+        )
+
+    def _weight_left(self, counted_at: datetime | None) -> float:
+        if counted_at is None:
+            return 1
+        age: float = max((self.clock() - counted_at) / timedelta(days=TIMES.half_life_days), 0)
+        return float(0.5 ** min(age, 100))
 
     def _skip(self, key: str, content_hash: str, completed_after: datetime) -> str | None:
         if any(not manual.ended and manual.item["record_key"] == key for manual in self.manual.values()):

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.enrichment.automate import Delivery
-from shared.enrichment.naming import MAX_GENERATIONS
+from shared.enrichment.naming import MAX_RENEWALS
 from shared.enrichment.ports import DailyLimited, ErrorCategory, Refused, Unavailable
 from shared.enrichment.store import Handover, SweepCandidate
 from shared.enrichment.sweep import Rescue, Sweeper, rescue_of
@@ -30,7 +30,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize(
-    ("state", "enqueued", "queued", "attempts", "answered", "generation", "rescue"),
+    ("state", "enqueued", "queued", "attempts", "answered", "renewed", "rescue"),
     [
         ("failed",        True,  False, 1, False, 0,               Rescue.HAND_OVER),
         ("failed",        False, True,  0, False, 0,               Rescue.HAND_OVER),
@@ -39,11 +39,11 @@ NOTHING = {
         ("initialized",   True,  True,  0, False, 0,               Rescue.WAIT),
         ("processing",    True,  True,  3, False, 0,               Rescue.WAIT),
         ("initialized",   True,  False, 0, False, 0,               Rescue.RENEW),
-        ("initialized",   True,  False, 0, False, MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("initialized",   True,  False, 0, False, MAX_RENEWALS,    Rescue.DEAD_LETTER),
         ("data_finished", True,  False, 3, True,  0,               Rescue.RENEW),
-        ("data_finished", True,  False, 3, True,  MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("data_finished", True,  False, 3, True,  MAX_RENEWALS,    Rescue.DEAD_LETTER),
         ("processing",    True,  False, 1, False, 0,               Rescue.DEAD_LETTER),
-        ("processing",    True,  False, 0, False, 3,               Rescue.RENEW),  # refused by a limit each time
+        ("processing",    True,  False, 0, False, 3,               Rescue.RENEW),  # it waited for its vendor
     ],
 )  # fmt: skip
 def test_each_task_has_its_rescue(
@@ -53,10 +53,10 @@ def test_each_task_has_its_rescue(
     queued: bool,
     attempts: int,
     answered: bool,
-    generation: int,
+    renewed: int,
     rescue: Rescue,
 ) -> None:
-    candidate = SweepCandidate(uuid4(), state, generation, attempts + 1, attempts, enqueued, answered)
+    candidate = SweepCandidate(uuid4(), state, 9, attempts + 1, attempts, enqueued, answered, renewed=renewed)
     assert rescue_of(candidate, queued=queued) is rescue
 
 
@@ -104,7 +104,7 @@ def test_a_task_that_the_queue_lost_undelivered_gets_a_new_generation() -> None:
 def test_a_task_that_is_lost_again_and_again_goes_to_a_person() -> None:
     enrichment = Enrichment()
     task = enrichment.opened()
-    for _ in range(MAX_GENERATIONS):
+    for _ in range(MAX_RENEWALS):
         enrichment.queue.tasks.clear()
         enrichment.clock.advance(seconds=TIMES.patience)
         assert enrichment.sweep()["renewed"] == 1

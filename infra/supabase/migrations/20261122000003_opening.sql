@@ -29,6 +29,16 @@ begin
 end
 $$;
 
+-- What is left of the weight of something counted at a time: it halves with each half-life.
+create function weight_left(
+    p_counted_at timestamptz, p_half_life_days double precision, p_now timestamptz
+) returns double precision
+language sql immutable set search_path = public, pg_temp
+-- after 100 half-lives nothing is left, and beyond 1,000 the power would be an error
+return power(0.5::double precision, least(
+    greatest(coalesce(extract(epoch from p_now - p_counted_at), 0)::double precision, 0) / 86400 / p_half_life_days, 100
+));
+
 -- The history of each record: `p_records` is [{record_key, manufacturer_key, content_hash}].
 -- Returns {records: {record_key: {skip?, recent_failures}}, manufacturers: {key: {attempts, successes}}, daily_used,
 -- rejected_before: [content_hash]}.
@@ -37,6 +47,7 @@ create function read_known(
     p_rejected text[],
     p_completed_after timestamptz,
     p_failed_after timestamptz,
+    p_half_life_days double precision,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language sql stable set search_path = public, pg_temp
@@ -72,9 +83,13 @@ return (
         ),
         'manufacturers', (
             select coalesce(jsonb_object_agg(
-                key, jsonb_build_object('attempts', attempts, 'successes', successes)
+                key, jsonb_build_object(
+                    'attempts', round((attempts * weight)::numeric, 3), 'successes', round((successes * weight)::numeric, 3)
+                )
             ), '{}')
-            from manufacturers where key = any (array(select manufacturer_key from asked))
+            from manufacturers
+            cross join lateral weight_left(counted_at, p_half_life_days, p_now) as weight
+            where key = any (array(select manufacturer_key from asked))
         ),
         'rejected_before', (
             select coalesce(jsonb_agg(distinct content_hash), '[]')

@@ -55,7 +55,7 @@ language sql stable set search_path = public, pg_temp
 return (
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', id, 'state', state, 'generation', generation, 'deliveries', deliveries, 'attempts', attempts,
-        'enqueued', enqueued_at is not null, 'answered', vendor_answer is not null, 'not_before', not_before
+        'renewed', renewed, 'enqueued', enqueued_at is not null, 'answered', vendor_answer is not null, 'not_before', not_before
     ) order by sweep_after, id), '[]')
     from (
         select * from automation_tasks where sweep_after <= p_now order by sweep_after limit p_limit
@@ -85,7 +85,7 @@ create function renew_generation(
 language sql set search_path = public, pg_temp
 begin atomic
     update automation_tasks
-    set generation = generation + 1, enqueued_at = null, lease_owner = null, lease_until = null,
+    set generation = generation + 1, renewed = renewed + 1, enqueued_at = null, lease_owner = null, lease_until = null,
         sweep_after = p_now + make_interval(secs => p_grace_seconds), updated_at = p_now
     where id = p_task_id and generation = p_generation and sweep_after <= p_now and state not in ('completed', 'failed')
     returning generation;

@@ -16,7 +16,7 @@ from shared.enrichment.ports import (
 )
 from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale, checked_headers
 from shared.vendors.digikey.answers import DetailsAnswer, SearchAnswer
-from shared.vendors.digikey.mapper import product_from_answer
+from shared.vendors.digikey.mapper import VENDOR, product_from_answer, product_of
 from shared.vendors.digikey.matching import exact_hits, fitting_hits, is_asked_for, manufacturers_of
 from shared.vendors.digikey.responses import (
     Failure,
@@ -83,6 +83,8 @@ class DigiKeyCatalogue:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    vendor = VENDOR
+
     # --- the port -------------------------------------------------------------------------------------------
 
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
@@ -96,11 +98,13 @@ class DigiKeyCatalogue:
         answer = self._details(asked)
         if not isinstance(answer, dict):
             return answer or self._search(asked, manufacturer)
-        product = DetailsAnswer.model_validate(answer).product
+        read = DetailsAnswer.model_validate(answer)
+        product = read.product
         if product is None:
             return Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer holds no product", answer)
         if is_asked_for(product, asked, manufacturer):
-            return Found(answer)
+            made = product_of(read, product, pn, manufacturer)
+            return Found(answer, made if isinstance(made, Product) else None)
         return self._search(asked, manufacturer)
 
     def read(self, answer: JsonObject, pn: str, manufacturer: str | None) -> Product | Refused:

@@ -24,6 +24,13 @@ def product_from_answer(answer: JsonObject, pn: str, manufacturer: str | None) -
         described = product.manufacturer_product_number or "a part without a number"
         maker = product.manufacturer.name or "an unnamed manufacturer"
         return _refused(f"DigiKey's answer describes {described} by {maker}, which is not the part asked for")
+    return product_of(read, product, pn, manufacturer)
+
+
+def product_of(
+    read: DetailsAnswer, product: ProductAnswer, pn: str, manufacturer: str | None
+) -> Product | Refused:
+    """The product in an answer that was read before, and describes the part asked for."""
     named = product.manufacturer.name or manufacturer
     if not named:
         return _refused("DigiKey's answer names no manufacturer, and neither does the record")
