@@ -159,7 +159,7 @@ create function strike_vendor(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     breaker vendor_breakers;
-    failing jsonb;
+    struck jsonb; -- the failing tasks with this one
 begin
     insert into vendor_breakers (vendor) values (task.asks) on conflict do nothing;
     select * into breaker from vendor_breakers where vendor = task.asks for update;
@@ -168,11 +168,11 @@ begin
         return null;
     end if;
     if p_cause = 'down' and breaker.cause is null then
-        failing := breaker.failing || jsonb_build_object(
+        struck := breaker.failing || jsonb_build_object(
             task.id, coalesce(breaker.failing -> task.id::text, '[]') - p_owner::text || to_jsonb(p_owner)
         );
-        if (select count(*) from jsonb_object_keys(failing)) < 3 then
-            update vendor_breakers set failing = strike_vendor.failing where vendor = task.asks;
+        if (select count(*) from jsonb_object_keys(struck)) < 3 then
+            update vendor_breakers set failing = struck where vendor = task.asks;
             return null;
         end if;
         return open_breaker(
@@ -180,7 +180,7 @@ begin
             (
                 select jsonb_object_agg(key, owners) filter (where owners > 0)
                 from (
-                    select key, jsonb_array_length(value - p_owner::text) as owners from jsonb_each(failing)
+                    select key, jsonb_array_length(value - p_owner::text) as owners from jsonb_each(struck)
                 ) as counted
             ),
             p_first_seconds, p_longest_seconds, p_now
