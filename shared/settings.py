@@ -204,6 +204,29 @@ class DeliverySettings(Settings):
     )
 
 
+class BreakerSettings(Settings):
+    pause: Seconds = Field(
+        30,
+        alias="VENDOR_PAUSE_SECONDS",
+        description="first wait when a vendor fails record after record; failed probes double it, up to 30 times this",
+    )
+    account_pause: Seconds = Field(
+        300,
+        alias="VENDOR_ACCOUNT_PAUSE_SECONDS",
+        description="first wait when a vendor refuses our credentials; failed probes double it, up to 6 times this",
+    )
+
+
+class ReliabilitySettings(Settings):
+    half_life_days: float = Field(
+        90,
+        alias="RELIABILITY_HALF_LIFE_DAYS",
+        ge=1,
+        le=3650,
+        description="days after which a finished task counts half for its manufacturer's reliability",
+    )
+
+
 class SweepSettings(Settings):
     grace: Seconds = Field(
         120,
@@ -443,6 +466,8 @@ GROUPS: tuple[type[Settings], ...] = (
     SourceSettings,
     QueueSettings,
     DeliverySettings,
+    BreakerSettings,
+    ReliabilitySettings,
     SweepSettings,
     CatalogueSettings,
     DeskSettings,

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from shared.clock import Clock
 from shared.cloud.supabase import SupabaseRpc
-from shared.enrichment.ports import ErrorCategory, JsonObject
+from shared.enrichment.ports import ErrorCategory, JsonObject, PauseCause
 from shared.enrichment.store import Json
 
 
 @dataclass(frozen=True)
 class StoreTimes:
-    """All in seconds; see the settings of the same names. `due` is by task priority."""
+    """In seconds, but `half_life_days`; see the settings of the same names. `due` is by task priority."""
 
     lease: float
     grace: float
@@ -22,10 +22,19 @@ class StoreTimes:
     due_high: float
     due_medium: float
     due_low: float
+    vendor_pause: float = 30
+    account_pause: float = 300
+    half_life_days: float = 90
 
     @property
     def due(self) -> dict[str, float]:
         return {"high": self.due_high, "medium": self.due_medium, "low": self.due_low}
+
+    def pauses(self, cause: PauseCause) -> tuple[float, float]:
+        """The first and the longest pause of a vendor's breaker: 30 s to 15 min, 5 to 30 min for the account."""
+        if cause is PauseCause.ACCOUNT:
+            return self.account_pause, 6 * self.account_pause
+        return self.vendor_pause, 30 * self.vendor_pause
 
 
 class SupabaseRecordDesk:
@@ -85,6 +94,14 @@ class SupabaseRecordDesk:
             p_daily_limit=daily_limit,
         )
         return redriven
+
+    def vendors(self) -> list[Json]:
+        breakers: list[Json] = self._call("vendors")
+        return breakers
+
+    def resume_vendor(self, vendor: str, by: str, note: str) -> Json:
+        breaker: Json = self._call("resume_vendor", p_vendor=vendor, p_by=by, p_note=note)
+        return breaker
 
     def _manual(self, action: str, task_id: UUID, assignee: str, **arguments: Any) -> Json:  # noqa: ANN401 - JSON
         task: Json = self._call(

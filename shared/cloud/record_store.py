@@ -6,11 +6,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from fractions import Fraction
 from uuid import UUID
 
 from shared.cloud.record_desk import SupabaseRecordDesk
-from shared.enrichment.ports import ErrorCategory, JsonObject, NotedRow
+from shared.enrichment.ports import Blame, ErrorCategory, JsonObject, NotedRow, PauseCause
 from shared.enrichment.store import (
+    CATALOGUE,
     LEDGER_PAGE,
     Begun,
     Claim,
@@ -25,7 +27,9 @@ from shared.enrichment.store import (
     Opened,
     OpenedTask,
     Skipped,
+    Standing,
     SweepCandidate,
+    VendorFailure,
 )
 
 
@@ -52,9 +56,17 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             p_request=request,
             p_policy=policy,
             p_policy_version=policy_version,
+            p_vendor=CATALOGUE,
             p_ledger_limit=LEDGER_PAGE,
         )
-        return Begun(answer["started"], _noted(answer["noted"]), answer["used"], answer["again"])
+        paused = answer.get("paused_until")
+        return Begun(
+            answer["started"],
+            _noted(answer["noted"]),
+            answer["used"],
+            answer["again"],
+            paused and _moment(paused),
+        )
 
     def abandon_batch(self, batch_id: str, run_id: UUID) -> None:
         self._rpc.call("abandon_batch", {"p_batch_id": batch_id, "p_run_id": str(run_id)})
@@ -81,11 +93,13 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             ],
             p_rejected=list(rejected),
             p_failed_after=failed_after.isoformat(),
+            p_half_life_days=self._times.half_life_days,
         )
         return Known(
             records={key: KnownRecord(**known) for key, known in answer["records"].items()},
             manufacturers={
-                key: ManufacturerCounts(**counts) for key, counts in answer["manufacturers"].items()
+                key: ManufacturerCounts(Fraction(str(counts["attempts"])), Fraction(str(counts["successes"])))
+                for key, counts in answer["manufacturers"].items()
             },
             rejected_before=frozenset(answer["rejected_before"]),
             daily_used=answer["daily_used"],
@@ -141,14 +155,16 @@ class SupabaseRecordStore(SupabaseRecordDesk):
 
     # --- automate
 
-    def claim_automation_task(self, task_id: UUID, owner: UUID) -> Claim:
+    def claim_automation_task(self, task_id: UUID, owner: UUID, vendor: str = CATALOGUE) -> Claim:
         answer = self._call(
             "claim_automation_task",
             p_task_id=str(task_id),
             p_owner=str(owner),
             p_lease_seconds=self._times.lease,
+            p_vendor=vendor,
             p_max_attempts=self._max_attempts,
             p_patience_seconds=self._times.patience,
+            p_grace_seconds=self._times.grace,
         )
         return Claim(
             outcome=ClaimOutcome(answer["outcome"]),
@@ -157,6 +173,7 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             manufacturer=answer["manufacturer"],
             attempts=answer["attempts"],
             generation=answer["generation"],
+            renewed=answer["renewed"],
             answer=answer["answer"],
             dead_letter_due=answer["dead_letter_due"],
             not_before=answer["not_before"] and _moment(answer["not_before"]),
@@ -169,11 +186,48 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             self._call("save_vendor_answer", p_task_id=str(task_id), p_owner=str(owner), p_answer=answer)
         )
 
-    def finish_automation_task(self, task_id: UUID, owner: UUID, product: JsonObject) -> bool:
+    def finish_automation_task(
+        self, task_id: UUID, owner: UUID, product: JsonObject, answer: JsonObject | None = None
+    ) -> bool:
         return _truth(
             self._call(
-                "finish_automation_task", p_task_id=str(task_id), p_owner=str(owner), p_product=product
+                "finish_automation_task",
+                p_task_id=str(task_id),
+                p_owner=str(owner),
+                p_answer=answer,
+                p_product=product,
+                p_half_life_days=self._times.half_life_days,
             )
+        )
+
+    def note_vendor_failure(
+        self,
+        task_id: UUID,
+        owner: UUID,
+        cause: PauseCause,
+        category: ErrorCategory,
+        message: str,
+        *,
+        answer: JsonObject | None = None,
+        until: datetime | None = None,
+    ) -> VendorFailure:
+        first, longest = self._times.pauses(cause)
+        noted = self._call(
+            "note_vendor_failure",
+            p_task_id=str(task_id),
+            p_owner=str(owner),
+            p_cause=cause,
+            p_category=category,
+            p_message=message,
+            p_answer=answer,
+            p_until=until and until.isoformat(),
+            p_first_seconds=first,
+            p_longest_seconds=longest,
+            p_grace_seconds=self._times.grace,
+        )
+        not_before = noted.get("not_before")
+        return VendorFailure(
+            Standing(noted["outcome"]), noted.get("generation", 0), not_before and _moment(not_before)
         )
 
     def release_automation_task(
@@ -199,16 +253,12 @@ class SupabaseRecordStore(SupabaseRecordDesk):
             )
         )
 
-    def postpone_automation_task(
-        self, task_id: UUID, owner: UUID, until: datetime | None, message: str, *, refund: bool
-    ) -> int | None:
+    def renew_automation_task(self, task_id: UUID, owner: UUID, message: str) -> int | None:
         generation: int | None = self._call(
-            "postpone_automation_task",
+            "renew_automation_task",
             p_task_id=str(task_id),
             p_owner=str(owner),
-            p_until=until and until.isoformat(),
             p_message=message,
-            p_refund=refund,
             p_grace_seconds=self._times.grace,
         )
         return generation
@@ -229,6 +279,7 @@ class SupabaseRecordStore(SupabaseRecordDesk):
         *,
         to_manual: bool,
         answer: JsonObject | None = None,
+        blame: Blame = Blame.RECORD,
     ) -> bool:
         return _truth(
             self._call(
@@ -238,7 +289,9 @@ class SupabaseRecordStore(SupabaseRecordDesk):
                 p_category=category,
                 p_message=message,
                 p_answer=answer,
+                p_blame=blame,
                 p_to_manual=to_manual,
+                p_half_life_days=self._times.half_life_days,
                 p_grace_seconds=self._times.grace,
             )
         )

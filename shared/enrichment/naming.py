@@ -34,8 +34,11 @@ def new_batch_id(moment: datetime) -> str:
     return batch_id_of(moment, uuid4().hex)
 
 
-MAX_GENERATIONS = 5
-"""A record may start again this often as a new queue task, without an attempt counted; then a person gets it."""
+MAX_RENEWALS = 5
+"""A record may start again this often as a new queue task, after a loss or a long burst limit; then a person gets it.
+
+Waiting for a vendor's breaker makes new queue tasks too, as many as it takes.
+"""
 
 
 def automation_task_name(task_id: UUID, generation: int) -> str:

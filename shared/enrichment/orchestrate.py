@@ -22,6 +22,7 @@ from shared.enrichment.routing.route import Route
 from shared.enrichment.store import (
     LEDGER_PAGE,
     SETTLED,
+    Begun,
     Known,
     KnownRecord,
     OpenedTask,
@@ -180,8 +181,7 @@ class Orchestrator:
             return Report(request.batch_id, started=False, status=self.store.batch_status(request.batch_id))
         tally = Tally()
         ledgered = self._remember(begun.noted, tally)
-        if begun.used >= self.config.max_daily_tasks:  # noticed before a query is paid for
-            tally.daily_limit_reached = True
+        if self._nothing_to_do(begun, request, tally):  # noticed before a query is paid for
             self._note(request, tally, [], ledgered=ledgered, closed=True)
             return Report(request.batch_id, started=True, tally=tally)
         pages = self._pages(request, begun.used, begun.again)
@@ -194,6 +194,13 @@ class Orchestrator:
             raise
         self._take_pages(first, pages, request, tally, ledgered)
         return Report(request.batch_id, started=True, tally=tally)
+
+    def _nothing_to_do(self, begun: Begun, request: OrchestrateRequest, tally: Tally) -> bool:
+        tally.daily_limit_reached = begun.used >= self.config.max_daily_tasks
+        if begun.paused_until and request.force is not Route.MANUAL:
+            tally.notes.append(f"nobody may call the vendor until {begun.paused_until}: nothing is taken")
+            return True
+        return tally.daily_limit_reached
 
     def _take_pages(
         self,

@@ -24,6 +24,22 @@ class ErrorCategory(StrEnum):
     LOST = "lost"
 
 
+class Blame(StrEnum):
+    """Whose fault a failure is. Only the record's says something about its part and its manufacturer."""
+
+    RECORD = "record"
+    VENDOR = "vendor"
+    US = "us"
+
+
+class PauseCause(StrEnum):
+    """Why nobody may call a vendor."""
+
+    DAILY_LIMIT = "daily_limit"
+    DOWN = "down"
+    ACCOUNT = "account"
+
+
 # --- the source of records --------------------------------------------------------------------------------
 
 
@@ -129,10 +145,46 @@ class TaskQueue(Protocol):
 
 
 @dataclass(frozen=True)
+class Attribute:
+    name: str
+    value: str
+    vendor_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Media:
+    """A document or picture of a part; `kind` is `datasheet`, `photo` or `video`."""
+
+    kind: str
+    url: str
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class Product:
+    """A part that automation completed. `extras` holds the data without a column (prices, classifications...)."""
+
+    pn: str
+    manufacturer: str
+    category: str | None = None
+    description: str | None = None
+    vendor: str | None = None
+    vendor_pn: str | None = None
+    url: str | None = None
+    unit_price: Decimal | None = None
+    currency: str | None = None
+    status: str | None = None
+    attributes: Sequence[Attribute] = ()
+    media: Sequence[Media] = ()
+    extras: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Found:
-    """The vendor knows the part. `answer` must be saved before it is used."""
+    """The vendor knows the part. `product` is what `read` makes of the answer; None when it has yet to be read."""
 
     answer: JsonObject
+    product: Product | None = None
 
 
 @dataclass(frozen=True)
@@ -172,42 +224,12 @@ class DailyLimited:
 LookUp = Found | Refused | Unavailable | BurstLimited | DailyLimited
 
 
-@dataclass(frozen=True)
-class Attribute:
-    name: str
-    value: str
-    vendor_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Media:
-    """A document or picture of a part; `kind` is `datasheet`, `photo` or `video`."""
-
-    kind: str
-    url: str
-    title: str | None = None
-
-
-@dataclass(frozen=True)
-class Product:
-    """A part that automation completed. `extras` holds the data without a column (prices, classifications...)."""
-
-    pn: str
-    manufacturer: str
-    category: str | None = None
-    description: str | None = None
-    vendor: str | None = None
-    vendor_pn: str | None = None
-    url: str | None = None
-    unit_price: Decimal | None = None
-    currency: str | None = None
-    status: str | None = None
-    attributes: Sequence[Attribute] = ()
-    media: Sequence[Media] = ()
-    extras: JsonObject = field(default_factory=dict)
-
-
 class PartCatalogue(Protocol):
+    @property
+    def vendor(self) -> str:
+        """The vendor's name, by which all workers share its breaker."""
+        ...
+
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
         """Asks the vendor for one part. Every refusal and failure is returned as data; only our own bugs raise."""
         ...

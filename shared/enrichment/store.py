@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, Protocol
 from uuid import UUID
 
-from shared.enrichment.ports import ErrorCategory, JsonObject, NotedRow
+from shared.enrichment.ports import Blame, ErrorCategory, JsonObject, NotedRow, PauseCause
 
 Json = dict[str, Any]
 
@@ -23,13 +24,15 @@ LEDGER_PAGE = 10_000
 class Begun:
     """`started` is false when the batch existed before. `noted` holds rows that the source's ledger lacks.
 
-    `used` counts what the UTC day has opened, `again` what of that was taken before.
+    `used` counts what the UTC day has opened, `again` what of that was taken before. Until `paused_until` nobody may
+    call the vendor.
     """
 
     started: bool
     noted: Sequence[NotedRow] = ()
     used: int = 0
     again: int = 0
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,10 @@ SETTLED = ("recently_completed", "recently_failed", "decided_by_a_person")
 
 @dataclass(frozen=True)
 class ManufacturerCounts:
-    attempts: int
-    successes: int
+    """What is left of its finished automation tasks: each loses half of its weight with each half-life."""
+
+    attempts: Fraction
+    successes: Fraction
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,7 @@ class ClaimOutcome(StrEnum):
     CLAIMED = "claimed"  # work on it
     ENDED = "ended"  # completed or failed before
     LEASED = "leased"  # a live delivery works on it
-    POSTPONED = "postponed"  # it waits for a time; the queue holds its task of the given generation
+    POSTPONED = "postponed"  # it waits for its vendor, as its queue task of the given generation
     SPENT = "spent"  # all attempts were made, and the last one left no result
 
 
@@ -176,6 +181,7 @@ class Claim:
     manufacturer: str | None
     attempts: int
     generation: int
+    renewed: int = 0
     answer: JsonObject | None = None
     dead_letter_due: bool = False
     not_before: datetime | None = None
@@ -183,16 +189,55 @@ class Claim:
     error_message: str | None = None
 
 
+class Standing(StrEnum):
+    """What a failure that is not the record's does to the record."""
+
+    WAITS = (
+        "waits"  # nothing: it waits behind the vendor's breaker, as its queue task of the given generation
+    )
+    STANDS = "stands"  # it is an isolated one, and counts
+    MOVED_ON = "moved_on"  # the task went on without this delivery
+
+
+@dataclass(frozen=True)
+class VendorFailure:
+    standing: Standing
+    generation: int = 0
+    not_before: datetime | None = None
+
+
+CATALOGUE = "digikey"
+"""The vendor of parts, while there is one."""
+
+
 class WorkerStore(Protocol):
     """The part of the store that `automate` uses. `owner` is one delivery; False: the task went on without it."""
 
-    def claim_automation_task(self, task_id: UUID, owner: UUID) -> Claim:
-        """Raises NotFound."""
+    def claim_automation_task(self, task_id: UUID, owner: UUID, vendor: str = CATALOGUE) -> Claim:
+        """`vendor` is the one that the owner will ask. Raises NotFound."""
         ...
 
     def save_vendor_answer(self, task_id: UUID, owner: UUID, answer: JsonObject) -> bool: ...
 
-    def finish_automation_task(self, task_id: UUID, owner: UUID, product: JsonObject) -> bool: ...
+    def finish_automation_task(
+        self, task_id: UUID, owner: UUID, product: JsonObject, answer: JsonObject | None = None
+    ) -> bool:
+        """Stores `answer` with its product; None when it was saved before."""
+        ...
+
+    def note_vendor_failure(
+        self,
+        task_id: UUID,
+        owner: UUID,
+        cause: PauseCause,
+        category: ErrorCategory,
+        message: str,
+        *,
+        answer: JsonObject | None = None,
+        until: datetime | None = None,
+    ) -> VendorFailure:
+        """`until` is the end of the daily limit."""
+        ...
 
     def release_automation_task(
         self,
@@ -205,9 +250,9 @@ class WorkerStore(Protocol):
         refund: bool = False,
     ) -> bool: ...
 
-    def postpone_automation_task(
-        self, task_id: UUID, owner: UUID, until: datetime | None, message: str, *, refund: bool
-    ) -> int | None: ...
+    def renew_automation_task(self, task_id: UUID, owner: UUID, message: str) -> int | None:
+        """The generation of a new queue task, which begins at once; the attempt is not counted."""
+        ...
 
     def note_enqueued(self, generations: Mapping[UUID, int]) -> None: ...
 
@@ -220,6 +265,7 @@ class WorkerStore(Protocol):
         *,
         to_manual: bool,
         answer: JsonObject | None = None,
+        blame: Blame = Blame.RECORD,
     ) -> bool: ...
 
 
@@ -249,6 +295,7 @@ class SweepCandidate:
     answered: bool
     sweep_after: datetime
     not_before: datetime | None = None
+    renewed: int = 0
 
 
 class HandOverStore(Protocol):
@@ -297,6 +344,10 @@ class DeskStore(Protocol):
     ) -> Json: ...
 
     def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json: ...
+
+    def vendors(self) -> list[Json]: ...
+
+    def resume_vendor(self, vendor: str, by: str, note: str) -> Json: ...
 
     def redrive_dead_letters(
         self, batch_id: str, redrive_id: str, *, cause: ErrorCategory | None, limit: int, daily_limit: int

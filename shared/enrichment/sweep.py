@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.clock import Clock
-from shared.enrichment.naming import MAX_GENERATIONS, automation_task_name
+from shared.enrichment.naming import MAX_RENEWALS, automation_task_name
 from shared.enrichment.ports import EnqueueFailure, QueueTask, TaskQueue
 from shared.enrichment.store import Due, HandOverStore, SweepCandidate
 from shared.errors import QueueUnavailable, StoreRefused, StoreUnavailable, SwitchyardError
@@ -39,7 +39,7 @@ def rescue_of(candidate: SweepCandidate, *, queued: bool) -> Rescue:
         return Rescue.WAIT
     # a call that the vendor's limit refused is no attempt, so a task that waits for the reset has deliveries
     unspent = candidate.attempts == 0 or candidate.answered
-    return Rescue.RENEW if unspent and candidate.generation < MAX_GENERATIONS else Rescue.DEAD_LETTER
+    return Rescue.RENEW if unspent and candidate.renewed < MAX_RENEWALS else Rescue.DEAD_LETTER
 
 
 @dataclass

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     settings.DeliverySettings,
     settings.SweepSettings,
     settings.DeskSettings,
+    settings.BreakerSettings,
+    settings.ReliabilitySettings,
     WorkflowConfig,
 )
 def record_store(
@@ -32,6 +34,8 @@ def record_store(
     delivery: settings.DeliverySettings,
     sweep: settings.SweepSettings,
     desk: settings.DeskSettings,
+    breaker: settings.BreakerSettings,
+    reliability: settings.ReliabilitySettings,
     config: WorkflowConfig,
 ) -> "SupabaseRecordStore":
     from shared.cloud.record_desk import StoreTimes
@@ -45,6 +49,9 @@ def record_store(
         due_high=desk.due_high,
         due_medium=desk.due_medium,
         due_low=desk.due_low,
+        vendor_pause=breaker.pause,
+        account_pause=breaker.account_pause,
+        half_life_days=reliability.half_life_days,
     )
     return SupabaseRecordStore(database, times, max_attempts=config.automation_retry_attempts)
 

@@ -16,9 +16,11 @@ from tests.contract.schema_rows import (
     CLAIM,
     DUE,
     GRACE,
+    HALF_LIFE,
     LEASE,
     OWNER,
     PATIENCE,
+    VENDOR,
     Json,
     item,
     product,
@@ -59,6 +61,7 @@ class Enrichment(ServiceConnection):
             request={},
             policy="flow",
             policy_version="1",
+            vendor="digikey",
             ledger_limit=ledger_limit,
         )
         return begun
@@ -91,6 +94,7 @@ class Enrichment(ServiceConnection):
             records=Jsonb(items),
             rejected=list(rejected),
             failed_after=self.now - timedelta(days=7),
+            half_life_days=HALF_LIFE,
         )
         return known
 
@@ -122,17 +126,34 @@ class Enrichment(ServiceConnection):
             task_id=task,
             owner=owner,
             lease_seconds=LEASE,
+            vendor=VENDOR,
             max_attempts=ATTEMPTS,
             patience_seconds=PATIENCE,
+            grace_seconds=GRACE,
         )
         return claim
 
     def save(self, task: UUID, owner: UUID = OWNER, answer: Json | None = None) -> bool:
         return bool(self.call("save_vendor_answer", task_id=task, owner=owner, answer=answer or {"a": 1}))
 
-    def finish(self, task: UUID, owner: UUID = OWNER, written: Json | None = None) -> bool:
+    def finish(
+        self,
+        task: UUID,
+        owner: UUID = OWNER,
+        written: Json | None = None,
+        *,
+        answer: Json | None = None,
+        half_life: float = HALF_LIFE,
+    ) -> bool:
         return bool(
-            self.call("finish_automation_task", task_id=task, owner=owner, product=written or product())
+            self.call(
+                "finish_automation_task",
+                task_id=task,
+                owner=owner,
+                answer=answer,
+                product=written or product(),
+                half_life_days=half_life,
+            )
         )
 
     def release(
@@ -152,19 +173,58 @@ class Enrichment(ServiceConnection):
         )
 
     def postpone(self, task: UUID, until: datetime, owner: UUID = OWNER) -> int | None:
-        generation: int | None = self.call(
-            "postpone_automation_task",
+        """The daily limit refuses its call. The generation as which it waits, if it is still the owner's."""
+        noted = self.blame(task, owner, "daily_limit", until=until, message="tomorrow")
+        return noted["generation"] if noted["outcome"] == "waits" else None
+
+    def blame(
+        self,
+        task: UUID,
+        owner: UUID = OWNER,
+        cause: str = "down",
+        *,
+        until: datetime | None = None,
+        message: str = "no answer",
+    ) -> Json:
+        categories = {"daily_limit": "rate_limited", "down": "vendor_error", "account": "auth"}
+        first, longest = (300, 1800) if cause == "account" else (30, 900)
+        noted: Json = self.call(
+            "note_vendor_failure",
             task_id=task,
             owner=owner,
+            cause=cause,
+            category=categories[cause],
+            message=message,
+            answer=None,
             until=until,
-            message="tomorrow",
-            refund=True,
+            first_seconds=first,
+            longest_seconds=longest,
             grace_seconds=GRACE,
+        )
+        return noted
+
+    def breaker(self, vendor: str = VENDOR) -> Json:
+        (found,) = [each for each in self.call("vendors") if each["vendor"] == vendor]
+        return dict(found)
+
+    def resume(self, vendor: str = VENDOR, by: str = "ana", note: str = "mended") -> Json:
+        resumed: Json = self.call("resume_vendor", vendor=vendor, by=by, note=note)
+        return resumed
+
+    def renewed(self, task: UUID, owner: UUID = OWNER) -> int | None:
+        generation: int | None = self.call(
+            "renew_automation_task", task_id=task, owner=owner, message="too fast", grace_seconds=GRACE
         )
         return generation
 
     def fail(
-        self, task: UUID, owner: UUID = OWNER, *, to_manual: bool = True, category: str = "not_found"
+        self,
+        task: UUID,
+        owner: UUID = OWNER,
+        *,
+        to_manual: bool = True,
+        category: str = "not_found",
+        blame: str = "record",
     ) -> bool:
         return bool(
             self.call(
@@ -174,7 +234,9 @@ class Enrichment(ServiceConnection):
                 category=category,
                 message="no such part",
                 answer=Jsonb({"Products": []}),
+                blame=blame,
                 to_manual=to_manual,
+                half_life_days=HALF_LIFE,
                 grace_seconds=GRACE,
             )
         )

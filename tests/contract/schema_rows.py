@@ -8,6 +8,8 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LEASE, PATIENCE, GRACE, CLAIM = 60, 900, 120, 3600
 DUE = {"high": 3600, "medium": 7200, "low": 10800}
 ATTEMPTS = 3
+HALF_LIFE = 90  # days
+VENDOR = "digikey"
 OWNER, OTHER = uuid.UUID(int=1), uuid.UUID(int=2)
 Json = dict[str, Any]
 

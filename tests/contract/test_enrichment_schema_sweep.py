@@ -31,6 +31,7 @@ def test_a_task_that_was_never_enqueued_is_due_after_the_grace(enrichment: Enric
         "generation": 0,
         "deliveries": 0,
         "attempts": 0,
+        "renewed": 0,
         "answered": False,
         "not_before": None,
         "sweep_after": (NOW + timedelta(seconds=GRACE)).isoformat(),

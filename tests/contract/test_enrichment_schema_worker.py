@@ -21,6 +21,7 @@ def test_a_claim_tells_the_worker_all_it_needs(enrichment: Enrichment) -> None:
         "manufacturer": "Texas Instruments",
         "attempts": 1,
         "generation": 0,
+        "renewed": 0,
         "answer": None,
         "dead_letter_due": False,
         "lease_until": "2026-03-02T12:01:00+00:00",
@@ -74,11 +75,46 @@ def test_an_owner_whose_lease_ran_out_unnoticed_may_still_finish(enrichment: Enr
     assert enrichment.later(hours=1).finish(task)
 
 
-def test_nothing_is_finished_before_its_answer_is_saved(enrichment: Enrichment) -> None:
+def test_nothing_is_finished_without_an_answer(enrichment: Enrichment) -> None:
     task = enrichment.automation()
     enrichment.claim(task)
     assert not enrichment.finish(task)
     assert enrichment.all("select * from products") == []
+
+
+def test_the_answer_and_its_product_are_stored_in_one_call(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.claim(task)
+    assert enrichment.finish(task, answer={"Products": [1]})
+    row = enrichment.task(task)
+    assert (row["state"], row["vendor_answer"], row["attempts"]) == ("completed", {"Products": [1]}, 1)
+    assert [after for _, after in enrichment.events(task)] == [
+        "initialized",
+        "processing",
+        "data_finished",
+        "supabase_finished",
+        "completed",
+    ]
+
+
+def test_neither_the_answer_nor_the_product_is_stored_when_one_is_refused(enrichment: Enrichment) -> None:
+    task = enrichment.automation()
+    enrichment.claim(task)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        enrichment.finish(task, answer={"a": 1}, written=product(unit_price="-1"))
+    row = enrichment.task(task)
+    assert (row["state"], row["vendor_answer"], row["lease_owner"]) == ("processing", None, OWNER)
+
+
+def test_a_claim_repeated_after_its_own_release_counts_nothing(enrichment: Enrichment) -> None:
+    """The network may deliver a call late, when its caller is gone: nobody would hold the lease."""
+    task = enrichment.automation()
+    enrichment.claim(task)
+    enrichment.release(task)
+    before = enrichment.task(task)
+    assert enrichment.claim(task)["outcome"] == "leased"
+    assert enrichment.task(task) == before
+    assert enrichment.claim(task, OTHER)["attempts"] == 2
 
 
 def test_a_saved_answer_comes_back_with_the_next_claim_and_costs_no_attempt(enrichment: Enrichment) -> None:

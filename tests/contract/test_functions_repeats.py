@@ -13,7 +13,8 @@ import pytest
 from shared.cloud import supabase
 from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
-from shared.enrichment.ports import ErrorCategory
+from shared.enrichment.ports import ErrorCategory, PauseCause
+from shared.enrichment.store import CATALOGUE
 from tests.memory.record_store import TIMES
 from tests.postgres_support import PostgresServer
 from tests.record_support import begin, item, only, product
@@ -61,6 +62,10 @@ def _finish(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
     return store.finish_automation_task(seen["task"], seen["owner"], product("A"))
 
 
+def _finish_at_once(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
+    return store.finish_automation_task(seen["task"], seen["owner"], product("A"), {"x": 1})
+
+
 def _fail(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
     return store.fail_automation_task(
         seen["task"], seen["owner"], ErrorCategory.TIMEOUT, "slow", to_manual=True
@@ -75,8 +80,18 @@ def _release(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
 
 def _postpone(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
     until = datetime.now(UTC) + timedelta(hours=1)
-    generation = store.postpone_automation_task(seen["task"], seen["owner"], until, "limit", refund=True)
-    return generation == 1
+    limited = PauseCause.DAILY_LIMIT, ErrorCategory.RATE_LIMITED
+    return (
+        store.note_vendor_failure(seen["task"], seen["owner"], *limited, "limit", until=until).generation == 1
+    )
+
+
+def _renew(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
+    return store.renew_automation_task(seen["task"], seen["owner"], "too fast") == 1
+
+
+def _resume(store: SupabaseRecordStore, _seen: dict[str, Any]) -> object:
+    return store.resume_vendor(CATALOGUE, "Ada", "mended")["state"] == "closed"
 
 
 def _fall_back(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
@@ -110,7 +125,10 @@ STORIES: dict[str, list[Step]] = {
     "dead-lettered": [_begin, _open, _claim, _fail, _fall_back],
     "dead-lettered and redriven": [_begin, _open, _claim, _fail, _fall_back, _redrive],
     "released": [_begin, _open, _claim, _release],
+    "answer and product in one": [_begin, _open, _claim, _finish_at_once],
     "postponed": [_begin, _open, _claim, _postpone],
+    "postponed and resumed": [_begin, _open, _claim, _postpone, _resume],
+    "renewed": [_begin, _open, _claim, _renew],
     "completed by a person": [_begin, _open, _manual_claim, _manual_complete],
     "released by a person": [_begin, _open, _manual_claim, _manual_release],
     "failed by a person": [_begin, _open, _manual_claim, _manual_fail],

@@ -164,5 +164,5 @@ def test_a_temporary_table_with_the_same_name_is_not_used(database: Database) ->
             "create temporary table daily_usage (day date, used integer, again integer, quota integer)"
         )
         connection.execute("insert into pg_temp.daily_usage values (current_date, 99, 0, 99)")
-        answer = connection.execute("select read_known('[]', '{}', now(), now()) ->> 'daily_used'").fetchone()
+        answer = connection.execute("select read_known('[]', '{}', now(), 90) ->> 'daily_used'").fetchone()
     assert answer == ("0",)

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.enrichment.ports import ErrorCategory, Found, JsonObject, LookUp, Product, Refused
+from shared.enrichment.store import CATALOGUE
 
 
 @dataclass
@@ -11,6 +12,7 @@ class InMemoryCatalogue:
     parts: Mapping[str, JsonObject] = field(default_factory=dict)
     planned: list[LookUp] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    vendor: str = CATALOGUE
 
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:  # noqa: ARG002 - the port's signature
         self.asked.append(pn)

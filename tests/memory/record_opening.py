@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
 from shared.cloud.record_desk import StoreTimes
 from shared.enrichment.ports import JsonObject, NotedRow
 from shared.enrichment.store import (
+    CATALOGUE,
     LEDGER_PAGE,
     SETTLED,
     Begun,
@@ -24,7 +26,7 @@ from shared.enrichment.store import (
 )
 from shared.errors import Conflict, NotFound
 from tests.memory.clock import SettableClock
-from tests.memory.rows import Batch, Manual, Record, Task, Turn
+from tests.memory.rows import Batch, Breaker, Counts, Manual, Record, Task, Turn
 
 PRIORITIES = ("high", "medium", "low")
 TIMES = StoreTimes(
@@ -52,9 +54,10 @@ class InMemoryOpening:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     manual: dict[UUID, Manual] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
-    manufacturers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    manufacturers: dict[str, Counts] = field(default_factory=dict)
     used: dict[date, int] = field(default_factory=dict)
     again: dict[date, int] = field(default_factory=dict)
+    breakers: dict[str, Breaker] = field(default_factory=dict)
 
     def _later(self, seconds: float) -> datetime:
         return self.clock() + timedelta(seconds=seconds)
@@ -75,7 +78,9 @@ class InMemoryOpening:
         if batch.run_id != run_id:
             return Begun(started=False)
         today = self.clock().date()
-        return Begun(True, self._ledger_rows(), self.used.get(today, 0), self.again.get(today, 0))
+        breaker = self.breakers.get(CATALOGUE)
+        paused = breaker.until if breaker and breaker.until and breaker.until > self.clock() else None
+        return Begun(True, self._ledger_rows(), self.used.get(today, 0), self.again.get(today, 0), paused)
 
     def abandon_batch(self, batch_id: str, run_id: UUID) -> None:
         batch = self.batches.get(batch_id)
@@ -152,7 +157,7 @@ class InMemoryOpening:
                 if asked.record_key in self.records
             },
             manufacturers={
-                asked.manufacturer_key: ManufacturerCounts(*self.manufacturers[asked.manufacturer_key])
+                asked.manufacturer_key: self._counts_now(self.manufacturers[asked.manufacturer_key])
                 for asked in records
                 if asked.manufacturer_key in self.manufacturers
             },
@@ -167,6 +172,19 @@ class InMemoryOpening:
 
     def _was_taken(self, content_hash: str) -> bool:
         return content_hash in self.turns and self.turns[content_hash].verdict not in FRESH
+
+    def _counts_now(self, counts: Counts) -> ManufacturerCounts:
+        weight = self._weight_left(counts.at)
+        return ManufacturerCounts(
+            Fraction(str(round(counts.attempts * weight, 3))),
+            Fraction(str(round(counts.successes * weight, 3))),
+        )
+
+    def _weight_left(self, counted_at: datetime | None) -> float:
+        if counted_at is None:
+            return 1
+        age: float = max((self.clock() - counted_at) / timedelta(days=TIMES.half_life_days), 0)
+        return float(0.5 ** min(age, 100))
 
     def _skip(self, key: str, content_hash: str) -> str | None:
         if key in self.with_people:
@@ -201,7 +219,7 @@ class InMemoryOpening:
             self._was_taken(item["content_hash"]) for item in claimed
         )
         for item in claimed:
-            mine[item["record_key"]] = self._open(batch_id, item, reprocess_after)
+            mine[item["record_key"]] = self._start(batch_id, item, reprocess_after)
         new = [refusal for refusal in rejected if refusal["content_hash"] not in self.turns]
         for refusal in new:
             self._turn(refusal["content_hash"], None, "rejected")
@@ -225,7 +243,7 @@ class InMemoryOpening:
         skip = self._skip(item["record_key"], item["content_hash"])
         return skip is None or (bool(item.get("returned")) and skip in SETTLED)
 
-    def _open(self, batch_id: str, item: JsonObject, reprocess_after: timedelta) -> Task | Manual:
+    def _start(self, batch_id: str, item: JsonObject, reprocess_after: timedelta) -> Task | Manual:
         key, work_id, automatic = item["record_key"], uuid.uuid4(), item["route"] == "automation"
         self.records[key] = Record(open=True)
         verdict = "in_flight" if automatic else "with_a_person"

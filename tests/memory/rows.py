@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.enrichment.ports import ErrorCategory, JsonObject
+from shared.enrichment.ports import Blame, ErrorCategory, JsonObject, PauseCause
 from shared.enrichment.store import Due, Json
 
 
@@ -49,8 +49,10 @@ class Task:
     created: datetime
     state: str = "initialized"
     attempts: int = 0
+    attempt_counted: bool = False  # by the current lease
     deliveries: int = 0
     generation: int = 0
+    renewed: int = 0
     enqueued: bool = False
     not_before: datetime | None = None
     owner: UUID | None = None
@@ -59,6 +61,11 @@ class Task:
     answer: JsonObject | None = None
     category: ErrorCategory | None = None
     message: str | None = None
+    asks: str = ""  # the vendor of its last claim
+    outages: int = 0  # in which a failure was given back
+    outage_at: datetime | None = None
+    blame: Blame | None = None
+    redrives: UUID | None = None
     hand_over: str = "none"
     sweep_after: datetime | None = None
     finished: datetime | None = None
@@ -95,3 +102,36 @@ class Manual:
     @property
     def ended(self) -> bool:
         return self.state in ("completed", "failed")
+
+
+@dataclass
+class Breaker:
+    """Of one vendor. `failing` holds the owners of failed deliveries, `owed` attempts, both by task."""
+
+    vendor: str
+    cause: PauseCause | None = None
+    reason: str | None = None
+    opened_at: datetime | None = None
+    until: datetime | None = None
+    backoff: float = 0
+    probe_owner: UUID | None = None
+    probe_until: datetime | None = None
+    failing: dict[UUID, set[UUID]] = field(default_factory=dict)
+    owed: dict[UUID, int] = field(default_factory=dict)
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    note: str | None = None
+
+    def close(self, now: datetime, by: str, note: str | None = None) -> None:
+        self.cause, self.until, self.backoff, self.failing = None, None, 0, {}
+        self.probe_owner, self.probe_until = None, None
+        self.closed_at, self.closed_by, self.note = now, by, note
+
+
+@dataclass
+class Counts:
+    """The finished tasks of a manufacturer, as of `at`."""
+
+    attempts: float = 0
+    successes: float = 0
+    at: datetime | None = None

@@ -40,9 +40,11 @@ OUTCOMES: dict[str, LookUp] = {
     "unknown": Refused(ErrorCategory.NOT_FOUND, "no such part"),
     "slow": Unavailable(ErrorCategory.TIMEOUT, "slow"),
     "unreadable": Found({"unexpected": True}),
+    "locked out": Refused(ErrorCategory.AUTH, "no token"),
     "too fast": BurstLimited("too fast", 1),
 }
-COSTLY = {"well", "unknown", "slow", "unreadable"}
+ANSWERS = {"well", "unknown", "unreadable"}
+"""Of the outcomes, those that the vendor is paid for, and that nobody gives back."""
 outcomes = st.sampled_from([*OUTCOMES, "enough for today"])
 crashes = st.one_of(st.none(), st.tuples(st.integers(1, 5), st.booleans()))
 """None, or the number of the store call at which the process dies, and whether it dies after the call."""
@@ -90,9 +92,11 @@ class Counting(InMemoryRecordStore):
 
     writes: Counter[UUID] = field(default_factory=Counter)
 
-    def finish_automation_task(self, task_id: UUID, owner: UUID, product: JsonObject) -> bool:
+    def finish_automation_task(
+        self, task_id: UUID, owner: UUID, product: JsonObject, answer: JsonObject | None = None
+    ) -> bool:
         before = self.tasks[task_id].state
-        finished = super().finish_automation_task(task_id, owner, product)
+        finished = super().finish_automation_task(task_id, owner, product, answer)
         self.writes[task_id] += finished and before != "completed"
         return finished
 
@@ -127,7 +131,7 @@ class RandomEnrichment(RuleBasedStateMachine):
         self.enrichment.catalogue = self.vendor
         self.batches = 0
         self.delivered: Counter[str] = Counter()
-        self.costly: Counter[UUID] = Counter()
+        self.answers: Counter[UUID] = Counter()
         self.enrichment.run("b0", limit=3)
 
     # --- what happens
@@ -196,6 +200,12 @@ class RandomEnrichment(RuleBasedStateMachine):
     def let_time_pass(self, *, seconds: float) -> None:
         self.enrichment.clock.advance(seconds=seconds)
 
+    @rule()
+    def resume(self) -> None:
+        """A person closes the breaker, whether or not the vendor answers."""
+        if self.store.breakers:
+            self.store.resume_vendor(self.vendor.vendor, "ana", "mended")
+
     @rule(limit=st.integers(1, 3), crash=crashes)
     def sweep(self, *, limit: int, crash: tuple[int, bool] | None) -> None:
         here = self.enrichment
@@ -235,7 +245,7 @@ class RandomEnrichment(RuleBasedStateMachine):
         tomorrow = DailyLimited("enough for today", self.enrichment.clock() + timedelta(days=1))
         self.vendor.planned = [OUTCOMES.get(outcome, tomorrow)]
         asked = len(self.vendor.asked)
-        inner = sum(self.costly.values())
+        inner = sum(self.answers.values())
         try:
             return self.enrichment.worker(Crashing(self.store, crash)).work(
                 Delivery(task_id, 1, last, queue_task)
@@ -244,8 +254,8 @@ class RandomEnrichment(RuleBasedStateMachine):
             return None
         finally:
             # of the calls made, those of a delivery that overtook this one are counted already
-            if len(self.vendor.asked) - asked > sum(self.costly.values()) - inner and outcome in COSTLY:
-                self.costly[task_id] += 1
+            if len(self.vendor.asked) - asked > sum(self.answers.values()) - inner and outcome in ANSWERS:
+                self.answers[task_id] += 1
 
     # --- what must hold
 
@@ -264,10 +274,14 @@ class RandomEnrichment(RuleBasedStateMachine):
         assert len(owners) == len(set(owners))
 
     @invariant()
-    def the_vendor_is_asked_no_more_often_than_the_budget_allows(self) -> None:
-        assert all(
-            count <= self.enrichment.config.automation_retry_attempts for count in self.costly.values()
-        )
+    def an_answer_costs_an_attempt_and_attempts_are_within_the_budget(self) -> None:
+        budget = self.enrichment.config.automation_retry_attempts
+        assert all(self.answers[task.id] <= task.attempts <= budget for task in self.store.tasks.values())
+
+    @invariant()
+    def a_record_that_nobody_works_on_is_known_to_the_queue_or_due_for_the_sweep(self) -> None:
+        for task in self.store.tasks.values():
+            assert task.ended or task.sweep_after
 
     def teardown(self) -> None:
         """When everything works again, every record ends."""

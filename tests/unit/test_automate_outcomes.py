@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from shared.enrichment.automate import Delivery, product_json
-from shared.enrichment.naming import MAX_GENERATIONS
+from shared.enrichment.naming import MAX_RENEWALS
 from shared.enrichment.ports import (
     Attribute,
     BurstLimited,
@@ -61,7 +61,6 @@ def test_a_second_delivery_of_a_finished_task_changes_nothing() -> None:
         ErrorCategory.NOT_FOUND,
         ErrorCategory.AMBIGUOUS,
         ErrorCategory.INVALID_RESPONSE,
-        ErrorCategory.AUTH,
     ],
 )
 @pytest.mark.parametrize("last", [False, True])
@@ -136,8 +135,8 @@ def test_a_burst_limit_on_the_last_delivery_makes_a_new_queue_task() -> None:
 
 def test_a_burst_limit_that_outlasts_all_new_queue_tasks_goes_to_a_person() -> None:
     enrichment = Enrichment()
-    task = enrichment.opened(*[TOO_FAST] * (MAX_GENERATIONS + 1))
-    for _ in range(MAX_GENERATIONS):
+    task = enrichment.opened(*[TOO_FAST] * (MAX_RENEWALS + 1))
+    for _ in range(MAX_RENEWALS):
         assert enrichment.work(task, 10, last=True).outcome == "postponed"
     assert enrichment.work(task, 10, last=True).outcome == "dead_lettered"
     assert handed_over(enrichment, task) == [ErrorCategory.RATE_LIMITED]

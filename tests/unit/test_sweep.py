@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.enrichment.automate import Delivery
-from shared.enrichment.naming import MAX_GENERATIONS
+from shared.enrichment.naming import MAX_RENEWALS
 from shared.enrichment.ports import DailyLimited, ErrorCategory, Refused, Unavailable
 from shared.enrichment.store import Due, Handover, SweepCandidate
 from shared.enrichment.sweep import Rescue, rescue_of
@@ -21,23 +21,23 @@ UNKNOWN = Refused(ErrorCategory.NOT_FOUND, "no such part")
 
 
 @pytest.mark.parametrize(
-    ("state", "queued", "attempts", "answered", "generation", "rescue"),
+    ("state", "queued", "attempts", "answered", "renewed", "rescue"),
     [
         ("initialized",   True,  0, False, 0,               Rescue.WAIT),
         ("processing",    True,  3, False, 0,               Rescue.WAIT),
         ("initialized",   False, 0, False, 0,               Rescue.RENEW),
-        ("initialized",   False, 0, False, MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("initialized",   False, 0, False, MAX_RENEWALS, Rescue.DEAD_LETTER),
         ("data_finished", False, 3, True,  0,               Rescue.RENEW),
-        ("data_finished", False, 3, True,  MAX_GENERATIONS, Rescue.DEAD_LETTER),
+        ("data_finished", False, 3, True,  MAX_RENEWALS, Rescue.DEAD_LETTER),
         ("processing",    False, 1, False, 0,               Rescue.DEAD_LETTER),
         ("processing",    False, 0, False, 3,               Rescue.RENEW),  # refused by a limit each time
     ],
 )  # fmt: skip
 def test_each_silent_task_has_its_rescue(
-    *, state: str, queued: bool, attempts: int, answered: bool, generation: int, rescue: Rescue
+    *, state: str, queued: bool, attempts: int, answered: bool, renewed: int, rescue: Rescue
 ) -> None:
     candidate = SweepCandidate(
-        uuid4(), state, generation, attempts + 1, attempts, answered, SettableClock().now
+        uuid4(), state, 9, attempts + 1, attempts, answered, SettableClock().now, renewed=renewed
     )
     assert rescue_of(candidate, queued=queued) is rescue
 
@@ -88,7 +88,7 @@ def test_a_task_that_the_queue_lost_undelivered_gets_a_new_generation() -> None:
 def test_a_task_that_is_lost_again_and_again_goes_to_a_person() -> None:
     enrichment = Enrichment()
     task = enrichment.opened()
-    for _ in range(MAX_GENERATIONS):
+    for _ in range(MAX_RENEWALS):
         enrichment.queue.tasks.clear()
         enrichment.clock.advance(seconds=TIMES.patience)
         assert enrichment.sweep()["renewed"] == 1

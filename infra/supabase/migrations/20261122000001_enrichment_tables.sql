@@ -29,6 +29,16 @@ create type error_category as enum (
     'lost'
 );
 
+-- Whose fault a failure is. Only the record's says something about its manufacturer.
+create type blame as enum ('record', 'vendor', 'us');
+
+-- Why nobody may call a vendor.
+create type pause_cause as enum (
+    'daily_limit', -- the day's calls are used up, until the reset that the vendor named
+    'down',        -- several records in a row failed by its fault
+    'account'      -- it refuses our credentials, which a person must mend
+);
+
 -- The hand-over of a failed automation task: none, a dead letter is due, a person has it (done), or failures stay (off).
 create type hand_over as enum ('none', 'due', 'done', 'off');
 
@@ -54,8 +64,9 @@ create table manufacturers (
     id bigint generated always as identity primary key,
     key text not null unique, -- the normalised name
     name text not null,
-    attempts integer not null default 0 check (attempts >= 0), -- finished automation tasks
-    successes integer not null default 0,
+    attempts double precision not null default 0, -- finished automation tasks that say something about a part, as of counted_at
+    successes double precision not null default 0,
+    counted_at timestamptz, -- both lose half of their weight with each half-life after it
     check (successes between 0 and attempts)
 );
 
@@ -144,8 +155,12 @@ create table automation_tasks (
     attempts integer not null default 0 check (attempts >= 0), -- tries at the vendor
     deliveries integer not null default 0 check (deliveries >= 0), -- deliveries that reached a claim
     generation integer not null default 0 check (generation >= 0), -- part of the queue task's name: + 1 per re-enqueue
+    renewed integer not null default 0 check (renewed >= 0), -- re-enqueued after a loss or a long burst limit; waits do not count
     enqueued_at timestamptz, -- null until this generation is known to be in the queue
-    not_before timestamptz, -- the vendor's daily limit ends: no delivery may work on it before
+    not_before timestamptz, -- the vendor's breaker: no delivery may work on it before
+    asks text, -- the vendor that its last claim was for
+    outages integer not null default 0 check (outages >= 0), -- in which a failure was given back
+    outage_at timestamptz, -- the beginning of the last of them
     lease_owner uuid,
     lease_until timestamptz,
     attempt_counted boolean not null default false, -- the current lease counted an attempt
@@ -154,6 +169,7 @@ create table automation_tasks (
     error_category error_category,
     error_message text,
     error_answer jsonb,
+    blame blame, -- of its failure; null when the queue lost it
     hand_over hand_over not null default 'none',
     sweep_after timestamptz, -- when the sweep looks at it; null when nothing can be wrong any more
     created_at timestamptz not null,
@@ -175,6 +191,7 @@ create index automation_tasks_to_enqueue on automation_tasks (sweep_after, id)
 where hand_over = 'none' and enqueued_at is null and sweep_after is not null;
 create index automation_tasks_silent on automation_tasks (sweep_after, id)
 where hand_over = 'none' and enqueued_at is not null and sweep_after is not null;
+create index automation_tasks_waiting on automation_tasks (not_before) where not_before is not null;
 
 create table manual_tasks (
     id uuid primary key default gen_random_uuid(),

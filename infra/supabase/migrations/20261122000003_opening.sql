@@ -40,7 +40,7 @@ end
 $$;
 
 -- Claims the batch's name. Starts nothing when another run has the name. Also returns what a run must know before it pays for a
--- query: rows for the source's ledger, and what the day has taken.
+-- query: rows for the source's ledger, what the day has taken, and until when nobody may call the vendor.
 create function begin_batch(
     p_batch_id text,
     p_run_id uuid,
@@ -48,6 +48,7 @@ create function begin_batch(
     p_request jsonb,
     p_policy text,
     p_policy_version text,
+    p_vendor text,
     p_ledger_limit integer,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -64,7 +65,7 @@ begin
     select * into today from daily_usage where day = (p_now at time zone 'UTC')::date;
     return jsonb_build_object(
         'started', true, 'noted', ledger_rows(p_ledger_limit, p_now), 'used', coalesce(today.used, 0),
-        'again', coalesce(today.again, 0)
+        'again', coalesce(today.again, 0), 'paused_until', vendor_pause(p_vendor, p_now)
     );
 end
 $$;
@@ -76,6 +77,16 @@ begin atomic
     delete from batches where id = p_batch_id and run_id = p_run_id and taken = 0 and closed_at is null;
 end;
 
+-- What is left of the weight of something counted at a time: it halves with each half-life.
+create function weight_left(
+    p_counted_at timestamptz, p_half_life_days double precision, p_now timestamptz
+) returns double precision
+language sql immutable set search_path = public, pg_temp
+-- after 100 half-lives nothing is left, and beyond 1,000 the power would be an error
+return power(0.5::double precision, least(
+    greatest(coalesce(extract(epoch from p_now - p_counted_at), 0)::double precision, 0) / 86400 / p_half_life_days, 100
+));
+
 -- The history of each record: `p_records` is [{record_key, manufacturer_key, content_hash}].
 -- Returns {records: {record_key: {skip?, again, recent_failures}}, manufacturers: {key: {attempts, successes}}, daily_used,
 -- daily_again, rejected_before: [content_hash]}.
@@ -83,6 +94,7 @@ create function read_known(
     p_records jsonb,
     p_rejected text[],
     p_failed_after timestamptz,
+    p_half_life_days double precision,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language sql stable set search_path = public, pg_temp
@@ -124,9 +136,13 @@ return (
         ),
         'manufacturers', (
             select coalesce(jsonb_object_agg(
-                key, jsonb_build_object('attempts', attempts, 'successes', successes)
+                key, jsonb_build_object(
+                    'attempts', round((attempts * weight)::numeric, 3), 'successes', round((successes * weight)::numeric, 3)
+                )
             ), '{}')
-            from manufacturers where key = any (array(select manufacturer_key from asked))
+            from manufacturers
+            cross join lateral weight_left(counted_at, p_half_life_days, p_now) as weight
+            where key = any (array(select manufacturer_key from asked))
         ),
         'rejected_before', (
             select coalesce(jsonb_agg(content_hash), '[]')

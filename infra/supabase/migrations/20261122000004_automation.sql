@@ -3,15 +3,18 @@
 -- Takes a task for one delivery. `outcome` is
 --   claimed    work on it; `answer` is the saved vendor answer, if there is one; an attempt is counted when there is none
 --   ended      it is completed or failed; `dead_letter_due`: the dead letter may still have to be sent
---   leased     a live delivery works on it until `lease_until`
---   postponed  not before `not_before`; the queue holds its task of generation `generation`
+--   leased     a live delivery works on it until `lease_until`, or the call comes after its own owner's release
+--   postponed  not before `not_before`, as its queue task of generation `generation`. So is a task whose vendor nobody may call
+--              now: it becomes the next generation here, and no attempt, delivery or lease is counted
 --   spent      all attempts were made, and the last one left no result
 create function claim_automation_task(
     p_task_id uuid,
     p_owner uuid,
     p_lease_seconds double precision,
+    p_vendor text,
     p_max_attempts integer,
     p_patience_seconds double precision,
+    p_grace_seconds double precision,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
@@ -19,22 +22,43 @@ declare
     task automation_tasks;
     outcome text;
     repeated boolean; -- the same call again, because its answer was lost
+    asking boolean; -- the vendor has yet to be asked
+    pause timestamptz; -- until then nobody may
 begin
     select * into task from automation_tasks where id = p_task_id for update;
     if not found then
         raise exception 'no automation task %', p_task_id using errcode = 'PT404';
     end if;
     repeated := coalesce(task.lease_owner = p_owner, false);
+    asking := task.vendor_answer is null and not repeated;
     if task.state in ('completed', 'failed') then
         outcome := 'ended';
     elsif task.lease_until > p_now and not repeated then
         outcome := 'leased';
     elsif task.not_before > p_now then
         outcome := 'postponed';
-    elsif task.vendor_answer is null and task.attempts >= p_max_attempts and not (repeated and task.attempt_counted) then
-        outcome := 'spent';
+    elsif task.lease_owner is null and task.released_by = p_owner then
+        outcome := 'leased';
     else
-        outcome := 'claimed';
+        if asking and give_back_owed(p_vendor, p_task_id) then
+            select * into task from automation_tasks where id = p_task_id;
+        end if;
+        if task.vendor_answer is null and task.attempts >= p_max_attempts and not (repeated and task.attempt_counted) then
+            outcome := 'spent';
+        else
+            if asking then
+                pause := admit_call(p_vendor, p_task_id, p_owner, p_lease_seconds, p_now);
+            end if;
+            outcome := case when pause is null then 'claimed' else 'postponed' end;
+        end if;
+    end if;
+    if pause is not null then
+        update automation_tasks
+        set generation = generation + 1, enqueued_at = null, not_before = pause, asks = p_vendor, released_by = p_owner,
+            lease_owner = null, lease_until = null, attempt_counted = false,
+            sweep_after = p_now + make_interval(secs => p_grace_seconds), updated_at = p_now
+        where id = p_task_id
+        returning * into task;
     end if;
     if outcome in ('claimed', 'spent') then
         update automation_tasks
@@ -44,6 +68,7 @@ begin
             deliveries = deliveries + (not repeated)::integer,
             enqueued_at = coalesce(enqueued_at, p_now),
             not_before = null,
+            asks = p_vendor,
             lease_owner = p_owner,
             lease_until = p_now + make_interval(secs => p_lease_seconds),
             sweep_after = p_now + make_interval(secs => p_lease_seconds + p_patience_seconds),
@@ -53,23 +78,31 @@ begin
     end if;
     return jsonb_build_object(
         'outcome', outcome, 'state', task.state, 'batch_id', task.batch_id, 'record_key', task.record_key, 'pn', task.pn,
-        'manufacturer', task.manufacturer, 'attempts', task.attempts, 'generation', task.generation,
+        'manufacturer', task.manufacturer, 'attempts', task.attempts, 'generation', task.generation, 'renewed', task.renewed,
         'answer', task.vendor_answer, 'dead_letter_due', task.hand_over = 'due', 'lease_until', task.lease_until,
         'not_before', task.not_before, 'error_category', task.error_category, 'error_message', task.error_message
     );
 end
 $$;
 
--- Stores the vendor's answer before it is used. False: the task has gone on without this owner.
+-- Keeps an answer of which no product could be stored, so that it is not paid for again. False: the task has gone on without
+-- this owner.
 create function save_vendor_answer(
     p_task_id uuid, p_owner uuid, p_answer jsonb, p_now timestamptz default clock_timestamp()
 ) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
+declare
+    vendor text;
 begin
     update automation_tasks
     set state = 'data_finished', vendor_answer = p_answer, updated_at = p_now
-    where id = p_task_id and lease_owner = p_owner and state = 'processing';
-    return found or exists (
+    where id = p_task_id and lease_owner = p_owner and state = 'processing'
+    returning asks into vendor;
+    if found then
+        perform vendor_answered(vendor, p_owner, p_now);
+        return true;
+    end if;
+    return exists (
         select from automation_tasks where id = p_task_id and lease_owner = p_owner and state = 'data_finished'
     );
 end
@@ -92,19 +125,56 @@ begin
 end
 $$;
 
--- Counts one finished automation task of a manufacturer; reliability follows from these counts. Many tasks share the row,
--- and it stays locked until the transaction ends, so this is called last.
-create function count_manufacturer(p_key text, p_name text, p_success boolean) returns void
+-- Counts one finished automation task of a manufacturer; reliability follows from these counts, which lose weight with time.
+-- `p_taken_back` is the weight of failures that a redriven success makes good. Many tasks share the row, and it stays locked
+-- until the transaction ends, so this is called last.
+create function count_manufacturer(
+    p_key text,
+    p_name text,
+    p_success boolean,
+    p_taken_back double precision,
+    p_half_life_days double precision,
+    p_now timestamptz
+) returns void
 language sql set search_path = public, pg_temp
 begin atomic
-    insert into manufacturers as m (key, name, attempts, successes)
-    select p_key, p_name, 1, p_success::integer where p_key <> ''
-    on conflict (key) do update set attempts = m.attempts + 1, successes = m.successes + p_success::integer;
+    insert into manufacturers as m (key, name, attempts, successes, counted_at)
+    select p_key, p_name, 1, p_success::integer, p_now where p_key <> ''
+    on conflict (key) do update
+    set attempts = 1 + greatest(
+            m.attempts * weight_left(m.counted_at, p_half_life_days, p_now) - p_taken_back,
+            m.successes * weight_left(m.counted_at, p_half_life_days, p_now)
+        ),
+        successes = p_success::integer + m.successes * weight_left(m.counted_at, p_half_life_days, p_now),
+        counted_at = greatest(m.counted_at, p_now);
 end;
 
--- Stores the product and ends the task, in one transaction. False: the task has gone on without this owner.
+-- What is left of the counted failures whose dead letters were redriven until this task came of them.
+create function redriven_failures(
+    p_task_id uuid, p_half_life_days double precision, p_now timestamptz
+) returns double precision
+language sql stable set search_path = public, pg_temp
+return (
+    with recursive letters as (
+        select redrives from automation_tasks where id = p_task_id
+        union
+        select t.redrives from automation_tasks as t inner join letters as l on t.id = l.redrives
+    )
+
+    select coalesce(sum(weight_left(t.finished_at, p_half_life_days, p_now)), 0)
+    from letters as l inner join automation_tasks as t on t.id = l.redrives
+    where t.state = 'failed' and t.blame = 'record'
+);
+
+-- Stores the vendor's answer with its product and ends the task, in one transaction. `p_answer` is null when it was saved before.
+-- False: the task has gone on without this owner.
 create function finish_automation_task(
-    p_task_id uuid, p_owner uuid, p_product jsonb, p_now timestamptz default clock_timestamp()
+    p_task_id uuid,
+    p_owner uuid,
+    p_answer jsonb,
+    p_product jsonb,
+    p_half_life_days double precision,
+    p_now timestamptz default clock_timestamp()
 ) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -114,8 +184,14 @@ begin
     if task.state = 'completed' then
         return true;
     end if;
-    if task.state is distinct from 'data_finished' or task.lease_owner is distinct from p_owner then
+    if task.lease_owner is distinct from p_owner or task.state not in ('processing', 'data_finished') then
         return false;
+    end if;
+    if task.state = 'processing' then
+        if p_answer is null then
+            return false;
+        end if;
+        update automation_tasks set state = 'data_finished', vendor_answer = p_answer, updated_at = p_now where id = p_task_id;
     end if;
     -- both in one call, which inserts them in order: else two tasks could wait for each other's new manufacturer
     perform know_manufacturers(
@@ -128,8 +204,14 @@ begin
     set state = 'completed', lease_owner = null, lease_until = null, sweep_after = null, finished_at = p_now,
         updated_at = p_now
     where id = p_task_id;
+    if p_answer is not null then
+        perform vendor_answered(task.asks, p_owner, p_now);
+    end if;
     -- a record without a manufacturer has no history: the vendor's name for it is not the source's
-    perform count_manufacturer(task.manufacturer_key, task.manufacturer, true);
+    perform count_manufacturer(
+        task.manufacturer_key, task.manufacturer, true, redriven_failures(p_task_id, p_half_life_days, p_now),
+        p_half_life_days, p_now
+    );
     return true;
 end
 $$;
@@ -142,7 +224,8 @@ return exists (
     where id = p_task_id and released_by = p_owner and lease_owner is null and state not in ('completed', 'failed')
 );
 
--- Gives the task back to the queue after a failed delivery. `p_refund` takes back the attempt that the claim counted.
+-- Gives the task back to the queue after a failed delivery. `p_refund` takes back the attempt that the claim counted. A probe
+-- that ends here has found out nothing: the next claim is another.
 create function release_automation_task(
     p_task_id uuid,
     p_owner uuid,
@@ -161,18 +244,20 @@ begin
         error_answer = coalesce(p_answer, error_answer),
         sweep_after = p_now + make_interval(secs => p_patience_seconds), updated_at = p_now
     where id = p_task_id and lease_owner = p_owner and state not in ('completed', 'failed');
-    return found or was_released_by(p_task_id, p_owner);
+    if not found then
+        return was_released_by(p_task_id, p_owner);
+    end if;
+    perform free_probe(p_owner);
+    return true;
 end
 $$;
 
--- Lets a task wait until `p_until` as the next generation of its queue task; the attempt is not counted.
+-- Renews the queue task that ends with this delivery, as its next generation; the attempt is not counted.
 -- Returns the generation to enqueue, or null: the task has gone on without this owner.
-create function postpone_automation_task(
+create function renew_automation_task(
     p_task_id uuid,
     p_owner uuid,
-    p_until timestamptz,
     p_message text,
-    p_refund boolean,
     p_grace_seconds double precision,
     p_now timestamptz default clock_timestamp()
 ) returns integer
@@ -181,13 +266,14 @@ declare
     next_generation integer;
 begin
     update automation_tasks
-    set generation = generation + 1, attempts = attempts - (p_refund and attempt_counted)::integer, attempt_counted = false,
-        released_by = p_owner, enqueued_at = null, not_before = p_until, lease_owner = null, lease_until = null,
+    set generation = generation + 1, renewed = renewed + 1, attempts = attempts - attempt_counted::integer,
+        attempt_counted = false, released_by = p_owner, enqueued_at = null, lease_owner = null, lease_until = null,
         error_category = 'rate_limited', error_message = p_message,
         sweep_after = p_now + make_interval(secs => p_grace_seconds), updated_at = p_now
     where id = p_task_id and lease_owner = p_owner and state not in ('completed', 'failed')
     returning generation into next_generation;
-    if not found and was_released_by(p_task_id, p_owner) then
+    perform free_probe(p_owner);
+    if next_generation is null and was_released_by(p_task_id, p_owner) then
         select generation into next_generation from automation_tasks where id = p_task_id;
     end if;
     return next_generation;
@@ -224,18 +310,20 @@ begin
         sweep_after = case when p_to_manual then p_now + make_interval(secs => p_grace_seconds) end,
         finished_at = p_now, updated_at = p_now
     where id = task.id;
-    perform count_manufacturer(task.manufacturer_key, task.manufacturer, false);
 end
 $$;
 
--- Dead-letters a task for its owner. False: the task has gone on without this owner.
+-- Dead-letters a task for its owner. A failure that is the record's counts for its manufacturer, and shows that the vendor
+-- answers, unless it answered something unreadable. False: the task has gone on without this owner.
 create function fail_automation_task(
     p_task_id uuid,
     p_owner uuid,
     p_category error_category,
     p_message text,
     p_answer jsonb,
+    p_blame blame,
     p_to_manual boolean,
+    p_half_life_days double precision,
     p_grace_seconds double precision,
     p_now timestamptz default clock_timestamp()
 ) returns boolean
@@ -247,10 +335,18 @@ begin
     if task.state = 'failed' then
         return true;
     end if;
-    if task.state is distinct from 'completed' and task.lease_owner = p_owner then
-        perform end_as_failed(task, p_category, p_message, p_answer, p_to_manual, p_grace_seconds, p_now);
-        return true;
+    if task.state = 'completed' or task.lease_owner is distinct from p_owner then
+        return false;
     end if;
-    return false;
+    update automation_tasks set blame = p_blame where id = p_task_id;
+    perform end_as_failed(task, p_category, p_message, p_answer, p_to_manual, p_grace_seconds, p_now);
+    if p_blame = 'record' and p_category <> 'invalid_response' and task.vendor_answer is null then
+        perform vendor_answered(task.asks, p_owner, p_now);
+    end if;
+    perform free_probe(p_owner);
+    if p_blame = 'record' then
+        perform count_manufacturer(task.manufacturer_key, task.manufacturer, false, 0, p_half_life_days, p_now);
+    end if;
+    return true;
 end
 $$;

@@ -89,7 +89,7 @@ return (
 
     select coalesce(jsonb_agg(jsonb_build_object(
         'id', id, 'state', state, 'generation', generation, 'deliveries', deliveries, 'attempts', attempts,
-        'answered', vendor_answer is not null, 'not_before', not_before, 'sweep_after', sweep_after
+        'renewed', renewed, 'answered', vendor_answer is not null, 'not_before', not_before, 'sweep_after', sweep_after
     ) order by sweep_after, id), '[]')
     from due
 );
@@ -117,7 +117,7 @@ create function renew_generation(
 language sql set search_path = public, pg_temp
 begin atomic
     update automation_tasks
-    set generation = generation + 1, enqueued_at = null, lease_owner = null, lease_until = null,
+    set generation = generation + 1, renewed = renewed + 1, enqueued_at = null, lease_owner = null, lease_until = null,
         sweep_after = p_now + make_interval(secs => p_grace_seconds), updated_at = p_now
     where id = p_task_id and generation = p_generation and sweep_after <= p_now and state not in ('completed', 'failed')
     returning generation;

@@ -28,13 +28,14 @@ Shown = float | str | None
 class History:
     """The record's history in the store.
 
-    `attempts` and `successes` count the finished automation tasks of its manufacturer, `known` says whether the
-    manufacturer is on record at all; `recent_failures` counts the failed ones of this part in the last 7 days.
+    `attempts` and `successes` count the finished automation tasks of its manufacturer; they lose weight with time, so
+    they need not be whole. `known` says whether the manufacturer is on record at all; `recent_failures` counts the
+    failed tasks of this part in the last 7 days.
     """
 
     known: bool = False
-    attempts: int = 0
-    successes: int = 0
+    attempts: Fraction | int = 0
+    successes: Fraction | int = 0
     recent_failures: int = 0
 
 
@@ -106,7 +107,11 @@ def exact(number: float) -> Fraction:
 
 
 @lru_cache(maxsize=4096)
-def reliability_of(known: bool, attempts: int, successes: int) -> Fraction:  # noqa: FBT001 - the three facts it rests on
+def reliability_of(
+    known: bool,  # noqa: FBT001 - the three facts it rests on
+    attempts: Fraction | int,
+    successes: Fraction | int,
+) -> Fraction:
     """The reliability of a manufacturer over its finished tasks, smoothed so that one failure weighs little."""
     if attempts:
         return Fraction(successes + 1, attempts + 2)

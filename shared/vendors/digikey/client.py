@@ -18,7 +18,7 @@ from shared.enrichment.routing.identity import manufacturer_key, spellings
 from shared.vendors.digikey.account import DigiKeyCredentials, DigiKeyLocale, checked_headers
 from shared.vendors.digikey.answers import DetailsAnswer, SearchAnswer, is_search
 from shared.vendors.digikey.hits import CANDIDATES, SEARCH_LIMIT, SearchHits, chosen
-from shared.vendors.digikey.mapper import product_from_answer
+from shared.vendors.digikey.mapper import VENDOR, product_from_answer, product_of
 from shared.vendors.digikey.matching import is_asked_for, is_own
 from shared.vendors.digikey.responses import (
     Failure,
@@ -85,6 +85,8 @@ class DigiKeyCatalogue:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    vendor = VENDOR
+
     # --- the port -------------------------------------------------------------------------------------------
 
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:
@@ -113,11 +115,13 @@ class DigiKeyCatalogue:
         answer = self._details(asked)
         if not isinstance(answer, dict):
             return answer or self._search(asked, manufacturer)
-        product = DetailsAnswer.model_validate(answer).product
+        read = DetailsAnswer.model_validate(answer)
+        product = read.product
         if product is None:
             return Refused(ErrorCategory.INVALID_RESPONSE, "DigiKey's answer holds no product", answer)
         if is_asked_for(product, asked, manufacturer) and is_own(product, manufacturer):
-            return Found(answer)
+            maker = product.manufacturer.name
+            return Found(answer, product_of(read, product, maker, asked) if maker else None)
         return self._search(asked, manufacturer)
 
     def _details(self, pn: str) -> dict[str, Any] | Failure | None:

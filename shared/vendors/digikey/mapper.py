@@ -26,6 +26,11 @@ def product_from_answer(answer: JsonObject, pn: str, manufacturer: str | None) -
         described = product.manufacturer_product_number or "a part without a number"
         named = maker or "an unnamed manufacturer"
         return _refused(f"DigiKey's answer describes {described} by {named}, which is not the part asked for")
+    return product_of(read, product, maker, pn)
+
+
+def product_of(read: DetailsAnswer, product: ProductAnswer, maker: str, pn: str) -> Product:
+    """The product of an answer that was read before, and describes the part asked for, of this maker."""
     categories = _category_path(product.category)
     variation = _offer(product, pn)
     price = _price(product, variation)
