@@ -24,8 +24,9 @@ LEDGER_PAGE = 10_000
 class Begun:
     """`started` is false when the batch existed before. `noted` holds rows that the source's ledger lacks.
 
-    `used` counts what the UTC day has opened, `again` what of that was taken before. Until `paused_until` nobody may
-    call the vendor.
+    `used` counts what the UTC day has opened, `again` what of that was taken before. Until `paused_until` the
+    vendor's day is over or our account is refused; an outage does not count, since new records tell it from a few
+    that make the vendor fail.
     """
 
     started: bool

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.cloud.record_desk import StoreTimes
-from shared.enrichment.ports import JsonObject, NotedRow
+from shared.enrichment.ports import JsonObject, NotedRow, PauseCause
 from shared.enrichment.store import (
     CATALOGUE,
     LEDGER_PAGE,
@@ -79,7 +79,13 @@ class InMemoryOpening:
             return Begun(started=False)
         today = self.clock().date()
         breaker = self.breakers.get(CATALOGUE)
-        paused = breaker.until if breaker and breaker.until and breaker.until > self.clock() else None
+        holds = (
+            breaker
+            and breaker.until
+            and breaker.until > self.clock()
+            and breaker.cause is not PauseCause.DOWN
+        )
+        paused = breaker.until if breaker and holds else None
         return Begun(True, self._ledger_rows(), self.used.get(today, 0), self.again.get(today, 0), paused)
 
     def abandon_batch(self, batch_id: str, run_id: UUID) -> None:

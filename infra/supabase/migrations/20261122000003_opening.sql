@@ -65,7 +65,10 @@ begin
     select * into today from daily_usage where day = (p_now at time zone 'UTC')::date;
     return jsonb_build_object(
         'started', true, 'noted', ledger_rows(p_ledger_limit, p_now), 'used', coalesce(today.used, 0),
-        'again', coalesce(today.again, 0), 'paused_until', vendor_pause(p_vendor, p_now)
+        'again', coalesce(today.again, 0), 'paused_until', (
+            -- an outage does not keep new records out: they tell it from a few that make the vendor fail
+            select until from vendor_breakers where vendor = p_vendor and until > p_now and cause <> 'down'
+        )
     );
 end
 $$;
