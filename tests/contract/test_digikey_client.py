@@ -94,7 +94,7 @@ def test_a_part_number_of_any_characters_is_found_in_one_call(
 def test_a_number_of_dots_does_not_climb_the_address_but_is_searched(
     digikey: DigiKeyCatalogue, vendor: DigiKeySandbox
 ) -> None:
-    assert isinstance(digikey.look_up("..", None), Found)
+    assert isinstance(digikey.look_up("..", MAKER), Found)
     assert vendor.outcomes("..") == ["search_hit"]
 
 
