@@ -63,7 +63,7 @@ def test_bad_records_are_counted_explained_and_harmless(enrichment: RunningEnric
     decisions = decided(enrichment, batch)
     assert "cut after 65536 characters" in decisions[good[1]]["reason"]
     assert "specs" in decisions[good[10]]["reason"], "too deep"
-    assert "The row:" not in decisions[good[4]]["reason"]
+    assert "images: 1 of 1 links run a script" in decisions[good[4]]["reason"]
     reasons = [each["reason"] for each in decisions.values() if each["route"] == "rejected"]
     assert all(reasons), "a row that is refused says why"
 
