@@ -54,6 +54,7 @@ class InMemoryOpening:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     manual: dict[UUID, Manual] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
+    said_by_people: dict[str, Json] = field(default_factory=dict)
     manufacturers: dict[str, Counts] = field(default_factory=dict)
     used: dict[date, int] = field(default_factory=dict)
     again: dict[date, int] = field(default_factory=dict)

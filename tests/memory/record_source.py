@@ -1,13 +1,15 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.enrichment.ports import DayShare, JsonObject, NotedRow, SourceRow
 from shared.enrichment.routing.record import COLUMNS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.memory.record_opening import InMemoryOpening
 
 _CONTENT = [name for name in COLUMNS if name != "priority_score"]
@@ -25,30 +27,35 @@ class InMemoryRecordSource:
         """Rows that were offered so far."""
 
     def pages(self, *, threshold: float, page_size: int, share: DayShare) -> Iterator[Sequence[SourceRow]]:
-        offered_once = {(row.content_hash, _score(row)): row for row in map(_source_row, self.rows)}
-        rows = [row for row in offered_once.values() if _score(row) >= threshold]
-        there = {row.content_hash for row in rows}
-        fresh: list[SourceRow] = []
-        worn: list[SourceRow] = []
-        for row in rows:
-            noted = self.ledger.get(row.content_hash)
+        scored = self.contents()
+        fresh: list[tuple[float, SourceRow]] = []
+        worn: list[tuple[datetime, SourceRow]] = []
+        for content, (score, row) in scored.items():
+            if score < threshold:
+                continue
+            noted = self.ledger.get(content)
             latest = noted and self._latest[noted.record_key].content_hash
-            if noted is None or latest not in there:
-                fresh.append(SourceRow(row.values, row.content_hash, returned=noted is not None))
+            if noted is None or (latest != content and latest not in scored):
+                fresh.append((score, SourceRow(row.values, content, returned=noted is not None)))
             elif noted.next_turn <= share.now:
-                (worn if noted.again else fresh).append(
-                    SourceRow(row.values, row.content_hash, again=noted.again)
-                )
-        fresh.sort(key=_rank)
-        worn.sort(key=lambda row: (self.ledger[row.content_hash].next_turn, row.content_hash))
+                due = SourceRow(row.values, content, again=noted.again)
+                worn += [(noted.next_turn, due)] if noted.again else []
+                fresh += [] if noted.again else [(score, due)]
+        fresh.sort(key=lambda each: (-each[0], each[1].values["pn"] or "", each[1].content_hash))
+        worn.sort(key=lambda each: (each[0], each[1].content_hash))
         part = min(max(share.again_share, _LEAST_SHARE), 1 - _LEAST_SHARE)
-        placed = [((share.fresh_taken + n) / (1 - part), 0, row) for n, row in enumerate(fresh, 1)]
-        placed += [((share.again_taken + n) / part, 1, row) for n, row in enumerate(worn, 1)]
+        placed = [((share.fresh_taken + n) / (1 - part), 0, row) for n, (_, row) in enumerate(fresh, 1)]
+        placed += [((share.again_taken + n) / part, 1, row) for n, (_, row) in enumerate(worn, 1)]
         offered = [row for _, _, row in sorted(placed, key=lambda each: each[:2])]
         for start in range(0, len(offered), page_size):
             page = offered[start : start + page_size]
             self.read += len(page)
             yield page
+
+    def contents(self) -> Mapping[str, tuple[float, SourceRow]]:
+        """The rows with their scores, by content."""
+        rows = [(score_of(row), row) for row in map(source_row, self.rows)]
+        return {row.content_hash: (score, row) for score, row in sorted(rows, key=lambda each: each[0])}
 
     def forget(self, store: "InMemoryOpening") -> None:
         """The ledger is lost, and the store believes that it is there."""
@@ -66,7 +73,7 @@ class InMemoryRecordSource:
                 self._latest[row.record_key] = row
 
 
-def _source_row(row: JsonObject) -> SourceRow:
+def source_row(row: JsonObject) -> SourceRow:
     values: dict[str, Any] = {name: row.get(name) for name in COLUMNS}
     for name in ("docs", "images"):
         values[name] = list(values[name] or [])
@@ -74,10 +81,7 @@ def _source_row(row: JsonObject) -> SourceRow:
     return SourceRow(values, hashlib.sha256(content.encode()).hexdigest())
 
 
-def _score(row: SourceRow) -> float:
+def score_of(row: SourceRow) -> float:
+    """A missing score and NaN count as 0."""
     score = (row.values["priority_score"] or {}).get("score")
     return 0.0 if score is None or math.isnan(score) else float(score)
-
-
-def _rank(row: SourceRow) -> tuple[float, str, str]:
-    return (-_score(row), row.values["pn"] or "", row.content_hash)

@@ -109,7 +109,9 @@ class InMemoryRecordStore(InMemoryBreakers):
         if task.owner != owner or (unsaved and answer is None):
             return False
         task.answer = answer if unsaved else task.answer
-        self.products[task.item["record_key"]] = dict(product)
+        self.products[task.item["record_key"]] = (
+            dict(product) | self.said_by_people.get(task.item["record_key"], {})  # a person's field wins
+        )
         task.state, task.owner, task.lease_until, task.sweep_after = "completed", None, None, None
         task.finished = self.clock()
         self._close(task.item, "completed")

@@ -58,7 +58,7 @@ def test_the_same_record_twice_in_a_batch_is_opened_once() -> None:
     enrichment = Enrichment(
         [part("A"), part("a ", 0.8), part("B"), part("A", 0.7)], WorkflowConfig(max_batch_size=2)
     )
-    assert skipped(enrichment, "a") == {"repeated": 2}
+    assert skipped(enrichment, "a") == {"repeated": 1}
     assert {task.item["pn"] for task in enrichment.store.tasks.values()} == {"A", "B"}
 
 
@@ -73,7 +73,7 @@ def test_a_row_without_a_part_number_is_rejected_once_with_its_reason() -> None:
 
 def test_the_same_junk_twice_in_a_batch_is_rejected_once() -> None:
     enrichment = Enrichment([part(None), part(None, 0.8)])
-    assert skipped(enrichment, "a") == {"repeated": 1}
+    assert skipped(enrichment, "a") == {}
     assert len(enrichment.store.batches["a"].rejected) == 1
 
 
