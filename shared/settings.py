@@ -239,10 +239,10 @@ class SweepSettings(Settings):
         description="how long an enqueued task may show no progress before the sweep asks the queue",
     )
     limit: int = Field(
-        10_000,
+        100_000,
         alias="SWEEP_LIMIT",
         ge=1,
-        le=100_000,
+        le=1_000_000,
         description="tasks of each kind (failed, never enqueued, silent) that one sweep looks at",
     )
     budget: Seconds = Field(

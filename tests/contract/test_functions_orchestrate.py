@@ -128,6 +128,19 @@ def test_a_queue_that_is_away_leaves_the_tasks_to_the_sweep(deployment: Deployme
     assert (answer.status_code, report["opened"], report["not_enqueued"]) == (200, 2, 2)
 
 
+def test_a_queue_that_refuses_creates_leaves_the_tasks_to_the_sweep_and_is_named(
+    orchestrate: FlaskClient, queues: tuple[str, str], tasks_server: TasksServer
+) -> None:
+    tasks_server.inject({"kind": "call_exhausted", "queue": queues[0]})
+    try:
+        report = orchestrate.post("/", json={}).get_json()
+    finally:
+        tasks_server.control("DELETE", "/faults")
+    assert (report["opened"], report["not_enqueued"]) == (8, 8)
+    assert "RESOURCE_EXHAUSTED" in report["notes"][0]
+    assert queued(tasks_server, queues[0]) == []
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -1,4 +1,4 @@
-from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row
+from tests.scenarios_support import LOOK_UPS, UNFINISHED, RunningEnrichment, row
 from tests.waiting import wait_until
 
 RECORDS = 20
@@ -102,6 +102,34 @@ def test_a_sweep_looks_at_no_more_than_its_limit(enrichment: RunningEnrichment) 
     enrichment.resume()
     enrichment.drain(batch)
     enrichment.assert_accounted_for([batch], [place.pn for place in enrichment.places(batch)])
+
+
+def test_a_lost_dead_letter_behind_a_paused_queue_is_with_a_person_after_one_sweep(
+    enrichment: RunningEnrichment,
+) -> None:
+    """Although every fifth question to the queue fails."""
+    enrichment.pause("dead-letter")
+    enrichment.offer([row(f"UNKNOWN-{enrichment.fresh_parts(1)[0]}")])
+    failing = enrichment.batch()
+    enrichment.orchestrate(failing)
+    wait_until(lambda: enrichment.depth("dead-letter") == 1)
+    with enrichment.queues() as (client, path):
+        client.purge_queue(name=path("dead-letter"))
+    waiting = queued(enrichment, 150)
+    enrichment.disturb("tasks", {"kind": "look_refused", "queue": "automation", "probability": 0.2})
+    wait_until(lambda: enrichment.count(f"{UNFINISHED} and sweep_after > now()", [failing, waiting]) == 0)
+
+    swept = enrichment.sweep()
+
+    assert swept is not None
+    assert (swept["handed_over"], swept["dead_lettered"], swept["renewed"]) == (1, 0, 0)
+    assert swept["still_queued"] >= 100
+    assert enrichment.reconcile(failing)["with_a_person"] == 1
+    enrichment.undisturb("tasks")
+    enrichment.resume()
+    enrichment.resume("dead-letter")
+    enrichment.drain(waiting)
+    enrichment.assert_accounted_for([waiting], [place.pn for place in enrichment.places(waiting)])
 
 
 def test_a_queue_that_is_only_slow_is_left_alone(enrichment: RunningEnrichment) -> None:

@@ -110,7 +110,7 @@ def test_all_missing_variables_are_named_at_once() -> None:
         (DeliverySettings, "QUEUE_MAX_ATTEMPTS", "101"),
         (DeliverySettings, "QUEUE_MAX_ATTEMPTS", "2.5"),
         (SweepSettings, "SWEEP_LIMIT", "0"),
-        (SweepSettings, "SWEEP_LIMIT", "100001"),
+        (SweepSettings, "SWEEP_LIMIT", "1000001"),
         (SweepSettings, "SWEEP_SECONDS", "0"),
         (DeskSettings, "MANUAL_DUE_SECONDS_LOW", "0"),
         (DeskSettings, "MANUAL_DUE_SECONDS_LOW", "inf"),

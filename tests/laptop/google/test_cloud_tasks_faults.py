@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from google.api_core.exceptions import AlreadyExists, ServiceUnavailable
+from google.api_core.exceptions import AlreadyExists, ResourceExhausted, ServiceUnavailable
 
 from tests.laptop.google.tasks_support import TasksServer, TestQueue
 from tests.laptop.google.worker import Answer
@@ -77,6 +77,22 @@ def test_a_lost_call_has_created_the_task(queue: TestQueue) -> None:
     with pytest.raises(AlreadyExists):
         queue.add(task="lost")
     assert len(queue.ended(queue.path("lost"))) == 1
+
+
+def test_a_create_that_is_refused_for_its_number_creates_nothing(queue: TestQueue) -> None:
+    queue.server.inject(fault(queue, "call_exhausted", times=1))
+    with pytest.raises(ResourceExhausted):
+        queue.add(task="refused")
+    assert not queue.exists(queue.path("refused"))
+    queue.add(task="refused")
+
+
+def test_a_refused_look_says_nothing_about_the_task(queue: TestQueue) -> None:
+    queue.server.inject(fault(queue, "look_refused", times=2))
+    for task in ("there", "never"):
+        with pytest.raises(ServiceUnavailable):
+            queue.client.get_task(name=queue.path(task), retry=None)
+    assert not queue.exists(queue.path("never"))
 
 
 def test_a_fault_applies_only_to_its_queue_and_is_counted(queue: TestQueue) -> None:
