@@ -1,6 +1,5 @@
 """One part has one product, which its records share; several may be written, joined and left at once."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -132,12 +131,15 @@ def test_a_person_and_automation_of_one_part_at_once_keep_the_person_s_word(data
         enrichment = Enrichment(connection)
         manual = enrichment.person(fields={"record_key": PART})
         enrichment.take(manual)
-        calls: list[Callable[[Enrichment], object]] = [
+        finishing = [
             lambda caller, task=task: caller.finish(task, OWNER, capacitor(part_key=PART))
             for task in saved(enrichment, "b2", 7)
         ]
-        calls.append(lambda caller: caller.complete(manual, fields=ANAS)["state"] == "completed")
-        assert at_once(database, calls) == [True] * 8
+
+        def completing(caller: Enrichment) -> bool:
+            return bool(caller.complete(manual, fields=ANAS)["state"] == "completed")
+
+        assert at_once(database, [*finishing, completing]) == [True] * 8
         assert shown(enrichment)["description"] == ANAS["description"]
         assert counted(enrichment) == (1, 8)
 

@@ -20,6 +20,7 @@ from shared.enrichment.store import (
 )
 from shared.errors import Conflict, NotFound
 from tests.memory.clock import SettableClock
+from tests.memory.record_layers import Layers
 from tests.memory.rows import Batch, Manual, Record, Task
 
 PRIORITIES = ("high", "medium", "low")
@@ -37,6 +38,7 @@ class InMemoryOpening:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     manual: dict[UUID, Manual] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
+    layers: dict[str, Layers] = field(default_factory=dict)
     manufacturers: dict[str, tuple[int, int]] = field(default_factory=dict)
     used: dict[date, int] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.enrichment.ports import ErrorCategory, JsonObject
 from shared.enrichment.store import Claim, ClaimOutcome, Handover, Json, SweepCandidate
 from shared.errors import NotFound
+from tests.memory.record_layers import Layers
 from tests.memory.record_opening import TIMES, InMemoryOpening
 from tests.memory.rows import Manual, Record, Task
 
@@ -73,11 +74,17 @@ class InMemoryRecordStore(InMemoryOpening):
         if task.state != "data_finished" or task.owner != owner:
             return False
         self._count(task.item["manufacturer_key"], success=True)
-        self.products[task.item["record_key"]] = dict(product)
+        layers = self._layers_of(task)
+        layers.lay_source(task.item, self.clock())
+        layers.lay_answer(product, self.clock())
+        self.products[task.item["record_key"]] = layers.product
         task.state, task.owner, task.lease_until, task.sweep_after = "completed", None, None, None
         task.finished = self.clock()
         self._complete(task.item)
         return True
+
+    def _layers_of(self, work: Task | Manual) -> Layers:
+        return self.layers.setdefault(work.item["record_key"], Layers())
 
     def _count(self, manufacturer: str, *, success: bool) -> None:
         if manufacturer:
