@@ -107,6 +107,31 @@ class Pending(Answer):
     manual_tasks: list[ManualTask]
 
 
+class SaidField(Answer):
+    """`layer` is edited, approved, vendor or source."""
+
+    field: str
+    value: str
+    layer: str
+    by: str | None = None
+    at: datetime
+    wins: bool
+
+
+class Suggestion(Answer):
+    field: str
+    kept: str
+    by: str | None = None
+    offered: str
+    source: str = Field(alias="from")
+
+
+class KnownPart(Answer):
+    part_key: str
+    fields: list[SaidField]
+    suggestions: list[Suggestion]
+
+
 class Redriven(Answer):
     batch_id: str
     redriven: int

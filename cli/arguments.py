@@ -91,6 +91,9 @@ def parser() -> argparse.ArgumentParser:
     _reconcile(_command(commands, "reconcile", "account for every record: an equation that must balance"))
     _watch(_command(commands, "watch", "show live progress of a batch"))
     _manual_tasks(commands)
+    _product(
+        _command(commands, "product", "show one part: what source, vendor and people said, and what stands")
+    )
     _redrive(
         _command(
             commands, "redrive", "give a batch's dead letters that nobody has claimed back to automation"
@@ -258,6 +261,11 @@ def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
             type=link,
             help=f"{about}; may be repeated",
         )
+
+
+def _product(product: argparse.ArgumentParser) -> None:
+    product.add_argument("part", metavar="PN", type=person, help="the part number")
+    product.add_argument("--manufacturer", type=person, help="its manufacturer, as the source names it")
 
 
 def _redrive(redrive: argparse.ArgumentParser) -> None:

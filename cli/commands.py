@@ -10,6 +10,7 @@ from cli.answers import (
     Configuration,
     DryRun,
     Equation,
+    KnownPart,
     ManualTask,
     Pending,
     Redriven,
@@ -27,6 +28,7 @@ from cli.views import (
     show_dry_run,
     show_equation,
     show_jobs,
+    show_part,
     show_pending,
     show_redriven,
     show_run,
@@ -93,6 +95,11 @@ class RecordCommands(Commands):
         return self.finish(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
 
     claim = release = complete = fail = act
+
+    def product(self, given: Namespace) -> int:
+        answer = self.functions.product(given.part, given.manufacturer)
+        part = parsed(KnownPart, answer)
+        return self.finish(answer, lambda: show_part(self.screen, part))
 
     def redrive(self, given: Namespace) -> int:
         request = {"limit": given.limit, "batch_id": given.batch_id or new_batch_id(system_clock())}

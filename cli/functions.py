@@ -70,6 +70,9 @@ class Functions:
         """Repeatable for a claim only: a second `complete` is refused because the task has ended."""
         return self.post(f"/manual-tasks/{task_id}/{action}", body, repeatable=action == "claim")
 
+    def product(self, pn: str, manufacturer: str | None) -> Json:
+        return self.get("/products", {"pn": pn} | ({"manufacturer": manufacturer} if manufacturer else {}))
+
     def redrive(self, batch_id: str, request: Mapping[str, Any]) -> Json:
         """Repeatable: the redrive's own batch id is always sent."""
         return self.post(f"/batches/{quote(batch_id, safe='')}/redrive", request, repeatable=True)

@@ -12,6 +12,7 @@ from cli.answers import (
     Configuration,
     DryRun,
     Equation,
+    KnownPart,
     ManualTask,
     Pending,
     Redriven,
@@ -165,6 +166,33 @@ def show_task(screen: Screen, task: ManualTask, done: str) -> None:
     for name, value in facts.items():
         if value:
             screen.line(f"  {name}: {shown(value)}")
+
+
+def show_part(screen: Screen, part: KnownPart) -> None:
+    screen.line(f"{screen.symbol('done')} {shown(part.part_key)}", style="bold")
+    screen.table(
+        ("field", "value", "said by", "when", "stands"),
+        [
+            (
+                each.field,
+                each.value,
+                _said_by(each.layer, each.by),
+                moment(each.at),
+                "yes" if each.wins else "",
+            )
+            for each in part.fields
+        ],
+    )
+    for each in part.suggestions:
+        screen.line(
+            f"{screen.symbol('warning')} {shown(each.field)}: {shown(each.by)} keeps {shown(each.kept)},"
+            f" the {shown(each.source)} says {shown(each.offered)}",
+            style="yellow",
+        )
+
+
+def _said_by(layer: str, name: str | None) -> str:
+    return f"{layer} by {name}" if layer in ("edited", "approved") else name or layer
 
 
 def show_redriven(screen: Screen, redriven: Redriven) -> None:

@@ -256,6 +256,25 @@ def manual_task(**changes: object) -> dict[str, object]:
     } | changes
 
 
+def known_part() -> dict[str, Any]:
+    """A field that a person typed and the vendor says otherwise, and one of the source's."""
+    at = "2026-11-22T10:00:00+00:00"
+    vendor = {"value": "3.3 V", "layer": "vendor", "by": "digikey", "wins": False}
+    typed = {"value": "5 V", "layer": "edited", "by": "ana", "wins": True}
+    source = {"value": "ICs", "layer": "source", "by": None, "wins": True}
+    return {
+        "part_key": "LM317T|onsemi",
+        "fields": [
+            {"field": "attribute:Voltage", "at": at, **typed},
+            {"field": "attribute:Voltage", "at": at, **vendor},
+            {"field": "category", "at": at, **source},
+        ],
+        "suggestions": [
+            {"field": "attribute:Voltage", "kept": "5 V", "by": "ana", "offered": "3.3 V", "from": "vendor"}
+        ],
+    }
+
+
 def redriven(**changes: object) -> dict[str, object]:
     """An answer of `POST /batches/{id}/redrive`."""
     return {"batch_id": "b2", "redriven": 3, "left": 0, "daily_limit_reached": False} | changes

@@ -122,3 +122,7 @@ class SupabaseRecordDesk:
     def recent_products(self, batch_id: str, limit: int) -> list[Json]:
         products: list[Json] = self._rpc.call("recent_products", {"p_batch_id": batch_id, "p_limit": limit})
         return products
+
+    def product_report(self, record_key: str) -> Json:
+        report: Json = self._rpc.call("product_report", {"p_record_key": record_key})
+        return report

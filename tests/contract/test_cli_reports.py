@@ -3,7 +3,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.cli_support import TASK, CommandLine, FunctionsStandIn, batch, equation, manual_task, redriven
+from tests.cli_support import (
+    TASK,
+    CommandLine,
+    FunctionsStandIn,
+    batch,
+    equation,
+    known_part,
+    manual_task,
+    redriven,
+)
 
 
 def test_status_shows_the_tasks_by_state_and_the_decisions_by_rule(
@@ -198,3 +207,23 @@ def test_redrive_says_what_was_given_back_and_what_is_left(
     assert sent.body["cause"] == "vendor_error"
     assert sent.body["limit"] == 3
     assert sent.body["batch_id"].startswith("batch_")
+
+
+def test_product_shows_who_said_what_and_what_is_said_otherwise(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/workflow/products", known_part())
+
+    done = cli.run("product", "LM317T", "--manufacturer", "onsemi", "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    told = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert told[0] == "[ok] LM317T|onsemi"
+    assert told[2:] == [
+        "attribute:Voltage 5 V edited by ana 2026-11-22 10:00:00Z yes",
+        "attribute:Voltage 3.3 V digikey 2026-11-22 10:00:00Z",
+        "category ICs source 2026-11-22 10:00:00Z yes",
+        "[warning] attribute:Voltage: ana keeps 5 V, the vendor says 3.3 V",
+    ]
+    [sent] = functions.asked
+    assert sent.query == {"pn": ["LM317T"], "manufacturer": ["onsemi"]}

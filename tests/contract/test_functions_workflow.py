@@ -34,6 +34,36 @@ def test_a_manual_task_is_claimed_completed_and_its_edits_are_in_the_product(
     assert rows.execute("select name, value from product_attributes").fetchall() == [("Voltage", "5 V")]
 
 
+def test_a_part_is_shown_with_who_said_what(workflow: FlaskClient) -> None:
+    task = manual("A")
+    act(workflow, task, "claim", **ADA)
+    act(workflow, task, "complete", **ADA, fields={"category": "Logic"})
+    shown = workflow.get("/products?pn=a&manufacturer=TI").get_json()
+    assert shown["product"]["category"] == "Logic"
+    (category,) = [field for field in shown["fields"] if field["field"] == "category"]
+    assert (category["value"], category["layer"], category["by"]) == ("Logic", "edited", "Ada Lovelace")
+    unknown = workflow.get("/products?pn=B")
+    assert (unknown.status_code, unknown.get_json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"attributes": {"n" * 201: "x"}},
+        {"docs": ["https://a/" + "ä" * 1_100]},
+        {"images": ["https://a/\u202eb"]},
+        {"docs": ["javascript:alert(1)"]},
+    ],
+)
+def test_what_cannot_be_stored_is_refused_and_never_dropped(
+    workflow: FlaskClient, fields: dict[str, object]
+) -> None:
+    task = manual("A")
+    act(workflow, task, "claim", **ADA)
+    refused = act(workflow, task, "complete", **ADA, fields=fields)
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "invalid_request")
+
+
 def test_one_of_two_people_gets_a_task_and_the_other_learns_who_holds_it(
     workflow: FlaskClient, log: Log
 ) -> None:

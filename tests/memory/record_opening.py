@@ -26,6 +26,7 @@ from shared.enrichment.store import (
 )
 from shared.errors import Conflict, NotFound
 from tests.memory.clock import SettableClock
+from tests.memory.record_layers import Layers
 from tests.memory.rows import Batch, Breaker, Counts, Manual, Record, Task, Turn
 
 PRIORITIES = ("high", "medium", "low")
@@ -54,7 +55,7 @@ class InMemoryOpening:
     tasks: dict[UUID, Task] = field(default_factory=dict)
     manual: dict[UUID, Manual] = field(default_factory=dict)
     products: dict[str, Json] = field(default_factory=dict)
-    said_by_people: dict[str, Json] = field(default_factory=dict)
+    layers: dict[str, Layers] = field(default_factory=dict)
     manufacturers: dict[str, Counts] = field(default_factory=dict)
     used: dict[date, int] = field(default_factory=dict)
     again: dict[date, int] = field(default_factory=dict)

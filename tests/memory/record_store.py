@@ -18,6 +18,7 @@ from shared.enrichment.store import (
     VendorFailure,
 )
 from shared.errors import NotFound
+from tests.memory.record_layers import Layers
 from tests.memory.record_opening import TIMES
 from tests.memory.rows import Counts, Manual, Task
 from tests.memory.vendor_breakers import InMemoryBreakers, place_in_line
@@ -109,9 +110,10 @@ class InMemoryRecordStore(InMemoryBreakers):
         if task.owner != owner or (unsaved and answer is None):
             return False
         task.answer = answer if unsaved else task.answer
-        self.products[task.item["record_key"]] = (
-            dict(product) | self.said_by_people.get(task.item["record_key"], {})  # a person's field wins
-        )
+        layers = self._layers_of(task)
+        layers.lay_source(task.item, self.clock())
+        layers.lay_answer(product, self.clock())
+        self.products[task.item["record_key"]] = layers.product
         task.state, task.owner, task.lease_until, task.sweep_after = "completed", None, None, None
         task.finished = self.clock()
         self._close(task.item, "completed")
@@ -119,6 +121,9 @@ class InMemoryRecordStore(InMemoryBreakers):
             self._vendor_answered(task.asks, owner)
         self._count(task, success=True)
         return True
+
+    def _layers_of(self, work: Task | Manual) -> Layers:
+        return self.layers.setdefault(work.item["record_key"], Layers())
 
     def _count(self, task: Task, *, success: bool) -> None:
         if maker := task.item["manufacturer_key"]:

@@ -98,6 +98,7 @@ class Manual:
     claimed_until: datetime | None = None
     edited: JsonObject | None = None
     note: str | None = None
+    product: Json | None = None  # as the person left it
 
     @property
     def ended(self) -> bool:

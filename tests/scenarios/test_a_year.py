@@ -25,12 +25,11 @@ from shared.enrichment.ports import (
     SourceRow,
     Unavailable,
 )
-from shared.enrichment.store import Opened
+from shared.enrichment.store import Json, Opened
 from shared.workflow_config import WorkflowConfig
 from tests.enrichment_support import Enrichment, counts_of, part
 from tests.memory.record_desk import InMemoryRecordDesk
 from tests.memory.record_source import InMemoryRecordSource, score_of, source_row
-from tests.memory.rows import Manual
 
 ROWS, DAYS, A_DAY = 20_000, 365, 1_000
 CHANGES = 100
@@ -137,9 +136,10 @@ class Watched(InMemoryRecordDesk):
                 self.verdicts.pop(key, None)
         return opened
 
-    def _end(self, manual: Manual, state: str, note: str | None) -> None:
-        super()._end(manual, state, note)
-        self.verdicts[manual.item["record_key"]] = manual.item["content_hash"]
+    def _close(self, item: Json, state: str, person: str | None = None) -> None:
+        super()._close(item, state, person)
+        if person:
+            self.verdicts[item["record_key"]] = item["content_hash"]
 
     def forget_ended(self) -> None:
         """The twin walks over all its tasks; the year needs the open ones."""

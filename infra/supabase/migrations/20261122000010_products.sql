@@ -127,7 +127,7 @@ begin atomic
     from jsonb_each_text(case jsonb_typeof(p_row -> 'specs') when 'object' then p_row -> 'specs' else '{}' end) as s
     where btrim(s.value) <> '' and btrim(s.key) <> '' and length(s.key) <= 200
     union all
-    select distinct f.kind, btrim(link), btrim(link), null
+    select f.kind, btrim(link), btrim(link), null
     from (values ('datasheet', p_row -> 'docs'), ('photo', p_row -> 'images')) as f (kind, links),
         jsonb_array_elements_text(case jsonb_typeof(f.links) when 'array' then f.links else '[]' end) as link
     where usable_link(btrim(link));
@@ -223,7 +223,8 @@ begin atomic
     select
         said.kind, said.name, said.value, said.detail, said.layer, said.said_by, said.task_id, said.at, said.passed_over,
         not said.superseded and row_number() over (
-            partition by said.kind, said.name order by said.superseded, said.rank, said.at desc, said.place
+            partition by said.kind collate "C", said.name collate "C"
+            order by said.superseded, said.rank, said.at desc, said.place
         ) = 1
     from said;
 end;
@@ -241,17 +242,21 @@ begin
         order by answer_at desc nulls last, source_at desc, record_key limit 1
     ),
 
+    scalars as (
+        select
+            max(detail) filter (where kind = 'manufacturer') as manufacturer_key,
+            max(value) filter (where kind = 'category') as category,
+            max(value) filter (where kind = 'description') as description
+        from fields
+    ),
+
     derived as (
         select
-            coalesce(answer.pn, latest.pn) as pn,
-            (
-                select m.id from fields as f inner join manufacturers as m on m.key = f.detail where f.kind = 'manufacturer'
-            ) as manufacturer_id,
-            (select value from fields where kind = 'category') as category,
-            (select value from fields where kind = 'description') as description,
+            coalesce(answer.pn, latest.pn) as pn, m.id as manufacturer_id, scalars.category, scalars.description,
             answer.vendor, answer.vendor_pn, case when usable_link(answer.url) then answer.url end as url, answer.unit_price,
             answer.currency, answer.status, coalesce(answer.extras, '{}') as extras
-        from latest, jsonb_to_record(coalesce(latest.answer, '{}')) as answer (
+        from latest cross join scalars left join manufacturers as m on m.key = scalars.manufacturer_key
+        cross join lateral jsonb_to_record(coalesce(latest.answer, '{}')) as answer (
             pn text, vendor text, vendor_pn text, url text, unit_price numeric, currency text, status text, extras jsonb
         )
     ),
@@ -409,8 +414,13 @@ create function write_product(
 ) returns uuid
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    task automation_tasks;
-    held record_layers;
+    source_row jsonb;
+    row_hash text;
+    row_pn text;
+    row_manufacturer text;
+    row_manufacturer_key text;
+    held_id uuid;
+    settled boolean;
     part text := p_product ->> 'part_key';
     product uuid;
 begin
@@ -418,21 +428,24 @@ begin
         and not exists (select from manufacturers where key = p_product ->> 'manufacturer_key') then
         perform know_manufacturers(jsonb_build_object(p_product ->> 'manufacturer_key', p_product ->> 'manufacturer'));
     end if;
-    select * into task from automation_tasks where id = p_task_id;
-    select * into held from record_layers where record_key = p_record_key;
-    if held.settled then
-        select part_key into part from products where id = held.product_id;
-    elsif coalesce(octet_length(part) not between 1 and 2000, true) then -- an index key is bounded
+    select t.source_record, t.content_hash, t.pn, t.manufacturer, t.manufacturer_key, l.product_id, coalesce(l.settled, false)
+    into source_row, row_hash, row_pn, row_manufacturer, row_manufacturer_key, held_id, settled
+    from automation_tasks as t left join record_layers as l on l.record_key = p_record_key
+    where t.id = p_task_id;
+    if settled then
+        select part_key into part from products where id = held_id;
+    end if;
+    if coalesce(octet_length(part) not between 1 and 2000, true) then -- an index key is bounded
         part := p_record_key;
     end if;
-    product := lock_product(part, held.product_id, p_product, p_source, p_task_id, p_now);
+    product := lock_product(part, held_id, p_product, p_source, p_task_id, p_now);
     perform lay_down(
-        product, coalesce(held.settled, false), p_record_key, task.pn, task.manufacturer, task.manufacturer_key,
-        task.source_record, task.content_hash, p_task_id, p_product, p_now
+        product, settled, p_record_key, row_pn, row_manufacturer, row_manufacturer_key, source_row, row_hash, p_task_id,
+        p_product, p_now
     );
     perform derive_product(product, p_source, p_task_id, p_now);
-    if held.product_id <> product then
-        perform leave_product(held.product_id, p_source, p_task_id, p_now);
+    if held_id <> product then
+        perform leave_product(held_id, p_source, p_task_id, p_now);
     end if;
     return product;
 end
@@ -461,9 +474,9 @@ begin atomic
     ),
 
     said as (
-        select 'edited' as layer, kind, name, value, detail from typed_fields(p_fields, p_manufacturer_key)
+        select distinct 'edited' as layer, kind, name, value, detail from typed_fields(p_fields, p_manufacturer_key)
         union all
-        select 'approved', kind, name, value, detail
+        select distinct 'approved', kind, name, value, detail -- a row may name a link twice
         from row_fields(task.source_record, task.manufacturer, task.manufacturer_key) as f
         where not exists (
             select from typed_fields(p_fields, p_manufacturer_key) as t where t.kind = f.kind and t.name = f.name
@@ -546,48 +559,51 @@ create function product_view(
     p_product_id uuid, p_record_key text, p_pn text, p_row jsonb, p_manufacturer text, p_manufacturer_key text,
     p_row_at timestamptz
 ) returns jsonb
-language sql stable set search_path = public, pg_temp
-begin atomic
-    with fields as materialized (
-        select * from product_fields(p_product_id, p_record_key, p_row, p_manufacturer, p_manufacturer_key, p_row_at)
-    ),
-
-    held as (
-        select distinct on (kind, name) * from fields where layer in ('edited', 'approved')
-        order by kind, name, layer = 'approved', at desc
-    )
-
-    select jsonb_build_object(
-        'product', jsonb_build_object(
-            'pn', coalesce((select pn from products where id = p_product_id), p_pn),
-            'manufacturer', (select value from fields where wins and kind = 'manufacturer'),
-            'category', (select value from fields where wins and kind = 'category'),
-            'description', (select value from fields where wins and kind = 'description'),
-            'attributes', (
-                select coalesce(jsonb_object_agg(name, value), '{}') from fields where wins and kind = 'attribute'
-            ),
-            'media', (
-                select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'url', name) order by kind, name), '[]')
-                from fields where wins and kind in ('datasheet', 'photo', 'video')
-            )
-        ) || (
-            select coalesce(jsonb_object_agg(bought.name, to_jsonb(p) -> bought.name), '{}')
-            from products as p,
-                unnest(array['vendor', 'vendor_pn', 'url', 'unit_price', 'currency', 'status']) as bought (name)
-            where p.id = p_product_id
+language plpgsql stable set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
+begin
+    return (
+        with fields as materialized (
+            select * from product_fields(p_product_id, p_record_key, p_row, p_manufacturer, p_manufacturer_key, p_row_at)
         ),
-        'suggestions', (
-            select coalesce(jsonb_agg(jsonb_build_object(
-                'field', concat_ws(':', h.kind, nullif(h.name, '')), 'kept', h.value, 'by', h.said_by, 'at', h.at,
-                'offered', o.value, 'from', case o.layer when 'row' then 'source' else o.layer end, 'offered_at', o.at
-            ) order by h.kind, h.name, o.layer), '[]')
-            from held as h inner join fields as o using (kind, name)
-            where o.layer in ('row', 'vendor', 'source') and o.at > h.at and btrim(o.value) <> btrim(h.value)
-                and o.value <> all (h.passed_over)
-                and (h.kind <> 'manufacturer' or o.detail is distinct from h.detail) -- two spellings are one name
+
+        held as (
+            select distinct on (kind, name) * from fields where layer in ('edited', 'approved')
+            order by kind, name, layer = 'approved', at desc
+        )
+
+        select jsonb_build_object(
+            'product', jsonb_build_object(
+                'pn', coalesce((select pn from products where id = p_product_id), p_pn),
+                'manufacturer', (select value from fields where wins and kind = 'manufacturer'),
+                'category', (select value from fields where wins and kind = 'category'),
+                'description', (select value from fields where wins and kind = 'description'),
+                'attributes', (
+                    select coalesce(jsonb_object_agg(name, value), '{}') from fields where wins and kind = 'attribute'
+                ),
+                'media', (
+                    select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'url', name) order by kind, name), '[]')
+                    from fields where wins and kind in ('datasheet', 'photo', 'video')
+                )
+            ) || (
+                select coalesce(jsonb_object_agg(bought.name, to_jsonb(p) -> bought.name), '{}')
+                from products as p,
+                    unnest(array['vendor', 'vendor_pn', 'url', 'unit_price', 'currency', 'status']) as bought (name)
+                where p.id = p_product_id
+            ),
+            'suggestions', (
+                select coalesce(jsonb_agg(jsonb_build_object(
+                    'field', concat_ws(':', h.kind, nullif(h.name, '')), 'kept', h.value, 'by', h.said_by, 'at', h.at,
+                    'offered', o.value, 'from', case o.layer when 'row' then 'source' else o.layer end, 'offered_at', o.at
+                ) order by h.kind, h.name, o.layer), '[]')
+                from held as h inner join fields as o using (kind, name)
+                where o.layer in ('row', 'vendor', 'source') and o.at > h.at and btrim(o.value) <> btrim(h.value)
+                    and o.value <> all (h.passed_over)
+                    and (h.kind <> 'manufacturer' or o.detail is distinct from h.detail) -- two spellings are one name
+            )
         )
     );
-end;
+end
+$$;
 
 -- The product of a part with all its layers: what is said of each field, by whom and when, and what people said before.
 create function product_report(p_record_key text) returns jsonb

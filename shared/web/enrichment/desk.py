@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.clock import system_clock
 from shared.enrichment.naming import BATCH_ID, ChosenBatchId, new_batch_id
@@ -18,6 +18,17 @@ from shared.web.call import Answer, Call, NoInput, RequestModel
 from shared.web.fields import Link, Person, Text
 from shared.web.function import Route, Supply
 
+
+def _storable(link: str) -> str:
+    if len(link.encode()) > MOST_LINK_BYTES or not link.isprintable():
+        raise ValueError(f"use visible characters, at most {MOST_LINK_BYTES} bytes in UTF-8")
+    return link
+
+
+MOST_LINK_BYTES = 2_048
+"""As in the SQL function `usable_link`: an index key is bounded."""
+
+StorableLink = Annotated[Link, AfterValidator(_storable)]
 BatchId = Annotated[str, StringConstraints(pattern=f"^{BATCH_ID}(_fallback)?$")]
 
 
@@ -44,9 +55,9 @@ class EditedFields(RequestModel):
     manufacturer: Person | None = None
     category: Text | None = None
     description: Text | None = None
-    attributes: dict[Text, Text] | None = Field(default=None, max_length=500)
-    docs: list[Link] | None = Field(default=None, max_length=100)
-    images: list[Link] | None = Field(default=None, max_length=100)
+    attributes: dict[Person, Text] | None = Field(default=None, max_length=500)
+    docs: list[StorableLink] | None = Field(default=None, max_length=100)
+    images: list[StorableLink] | None = Field(default=None, max_length=100)
 
 
 class CompleteRequest(ClaimRequest):
@@ -78,6 +89,11 @@ class AgainRequest(RequestModel):
     note: Text
 
 
+class ProductRequest(RequestModel):
+    pn: Person
+    manufacturer: Person | None = None
+
+
 class RedriveRequest(RequestModel):
     """`batch_id` names the batch that takes the records. The same request again redrives nothing more."""
 
@@ -98,6 +114,7 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
         Route("POST", "/manual-tasks/{id}/complete", CompleteRequest, _complete, (store,)),
         Route("POST", "/manual-tasks/{id}/fail", FailRequest, _fail, (store,)),
         Route("POST", "/records/again", AgainRequest, _again, (store,)),
+        Route("GET", "/products", ProductRequest, _product, (store,)),
         Route("GET", "/reconcile", ReconcileRequest, _reconcile, (store,)),
     )
 
@@ -147,6 +164,10 @@ def _status(_request: NoInput, call: Call, store: ReportStore) -> Answer:
 
 def _products(request: ProductsRequest, call: Call, store: ReportStore) -> Answer:
     return Answer({"products": store.recent_products(_batch(call), request.limit)})
+
+
+def _product(request: ProductRequest, _call: Call, store: ReportStore) -> Answer:
+    return Answer(store.product_report(record_key(request.pn, request.manufacturer)))
 
 
 def _reconcile(request: ReconcileRequest, _call: Call, store: ReportStore) -> Answer:
