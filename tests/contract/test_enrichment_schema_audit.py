@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 

@@ -63,7 +63,7 @@ def month(database: Database, rest_server: Rest, parts_emulator: Emulator) -> It
 
 
 def worked_off(enrichment: Enrichment) -> None:
-    """A record done by automation, one failed, one by a person after automation, one by a person, and a rejected row."""
+    """Records done by automation, failed, done by a person after automation and at once, and a rejected row."""
     rejected = {
         "pn": None,
         "manufacturer": None,
@@ -168,7 +168,7 @@ def test_an_interrupted_export_goes_on_where_it_was(month: Month, monkeypatch: p
 def test_rows_that_are_sent_again_while_their_first_job_runs_are_loaded_once(
     month: Month, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """BigQuery keeps jobs by their names and refuses one that was used before. The emulator does not: it is done here."""
+    """BigQuery refuses a job's name that was used before. The emulator does not: it is done here."""
     load, jobs = bigquery.Client.load_table_from_file, dict[str, bigquery.LoadJob]()
 
     def once(*arguments: Any, job_id: str, **options: Any) -> bigquery.LoadJob:  # noqa: ANN401 - passed on

@@ -103,6 +103,15 @@ begin atomic
     );
 end;
 
+-- The decision of a batch about a record. The limit makes each look-up one of its own, by index, however large the batch is; no
+-- month before `p_begun`, the batch's beginning, is looked at.
+create function decision_of(p_batch_id text, p_record_key text, p_begun timestamptz) returns table (id uuid)
+language sql stable rows 1
+begin atomic
+    select d.id from decisions as d
+    where d.batch_id = p_batch_id and d.record_key = p_record_key and d.decided_at >= p_begun limit 1;
+end;
+
 -- Opens records in the given order until the day's quota is used. The insert is the claim; decision and task are stored with it
 -- or not at all. `p_items` holds one item per record, as `items_to_open` reads it; `p_rejected` is [{pn, manufacturer, reason,
 -- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. A repeated call opens nothing more and returns the same.
@@ -118,7 +127,8 @@ create function open_tasks(
     p_completed_after timestamptz,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
-language plpgsql set search_path = public, pg_temp as $$
+-- planned once: with the months of `decisions` a plan costs more than its run
+language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     today date := (p_now at time zone 'UTC')::date;
     room integer;
@@ -190,8 +200,8 @@ begin
         p_batch_id, d.id, record_key, item.pn, item.manufacturer, manufacturer_key, item.content_hash, item.source_record,
         item.priority, p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
     from items_to_open(p_items) as item
-    inner join decisions as d using (record_key)
-    where d.batch_id = p_batch_id and d.decided_at >= begun and item.route = 'automation' and record_key = any (claimed);
+    cross join lateral decision_of(p_batch_id, item.record_key, begun) as d
+    where item.route = 'automation' and record_key = any (claimed);
 
     loop
         insert into manual_tasks (
@@ -203,8 +213,8 @@ begin
             item.source_record, 'workflow_generated', item.priority, item.reason,
             p_now + make_interval(secs => (p_due_seconds ->> item.priority::text)::double precision), p_now, p_now
         from items_to_open(p_items) as item
-        inner join decisions as d using (record_key)
-        where d.batch_id = p_batch_id and d.decided_at >= begun and item.route = 'manual' and record_key = any (claimed)
+        cross join lateral decision_of(p_batch_id, item.record_key, begun) as d
+        where item.route = 'manual' and record_key = any (claimed)
         order by item.place offset placed limit batch_size;
         get diagnostics inserted = row_count;
         placed := placed + inserted;
@@ -220,7 +230,7 @@ begin
         count(*) filter (where t.id is null), count(*)
     into automation, manual, opened
     from items_to_open(p_items) as item
-    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = item.record_key and d.decided_at >= begun
+    cross join lateral decision_of(p_batch_id, item.record_key, begun) as d
     left join automation_tasks as t on t.decision_id = d.id;
     return jsonb_build_object(
         'automation', automation,
