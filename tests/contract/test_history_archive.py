@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 import psycopg
@@ -40,10 +40,11 @@ class Month:
         return self.emulator.rows(f"select * from `{PROJECT}.{self.dataset}.{kept}_archive` order by id")
 
     def here(self) -> tuple[int, int]:
-        return tuple(
-            self.enrichment.one(f"select count(*) from {kept}")["count"]
-            for kept in ("decisions", "task_events")
+        """The numbers of decisions and task events in the database."""
+        decisions, events = (
+            int(self.enrichment.one(f"select count(*) from {kept.name}")["count"]) for kept in archive.KEPT
         )
+        return decisions, events
 
 
 @pytest.fixture
@@ -171,10 +172,11 @@ def test_rows_that_are_sent_again_while_their_first_job_runs_are_loaded_once(
     """BigQuery refuses a job's name that was used before. The emulator does not: it is done here."""
     load, jobs = bigquery.Client.load_table_from_file, dict[str, bigquery.LoadJob]()
 
-    def once(*arguments: Any, job_id: str, **options: Any) -> bigquery.LoadJob:  # noqa: ANN401 - passed on
+    def once(client: bigquery.Client, file: IO[bytes], table: str, **options: Any) -> bigquery.LoadJob:  # noqa: ANN401 - passed on
+        job_id = options["job_id"]
         if job_id in jobs:
             raise exceptions.Conflict(f"Already Exists: Job {job_id}")  # type: ignore[no-untyped-call]  # no types here
-        jobs[job_id] = load(*arguments, job_id=job_id, **options)
+        jobs[job_id] = load(client, file, table, **options)
         return jobs[job_id]
 
     monkeypatch.setattr(bigquery.Client, "load_table_from_file", once)
