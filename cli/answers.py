@@ -173,7 +173,8 @@ class Audit(Answer):
 class Equation(Answer):
     """Accounts for all records taken; it balances when none is missing and the audit found nothing.
 
-    `lost` records were decided and are in no state at all. `verdict` is balanced, unbalanced, nothing_ran or unverified.
+    `lost` records were decided and are in no state at all. `verdict` is balanced, unbalanced, nothing_ran or
+    unverified.
     """
 
     taken: int

@@ -55,7 +55,7 @@ examples:
 
 exit status:
   0    done
-  1    the batch failed, the account does not balance or is unverified, or a named order was not retried
+  1    the batch failed, the account is not balanced (or nothing ran), or a named order was not retried
   2    wrong usage, found before any call; or the --output file cannot be written
   3    no answer: the function does not exist, is too slow, or is not available now
   4    the function refused: unknown batch, task or order, claimed by somebody else, not allowed, invalid

@@ -244,15 +244,19 @@ def show_equation(screen: Screen, equation: Equation) -> None:
     elif equation.verdict == "unverified" and equation.audit is not None:
         screen.line(f"{screen.symbol('warning')} not verified: {_looked_at(equation.audit)}", style="yellow")
     else:
-        missing = equation.taken - equation.accounted_for
-        screen.line(
-            f"{screen.symbol('bad')} NOT balanced: {missing} of the records taken have no place"
-            f" ({equation.lost} lost)",
-            style="bold red",
-        )
-        for name, line in equation.audit.faults.items() if equation.audit else ():
-            examples = ", ".join(shown(example) for example in line.examples)
-            screen.line(f"  {state_in_words(name)}: {line.count}, such as {examples}")
+        _show_imbalance(screen, equation)
+
+
+def _show_imbalance(screen: Screen, equation: Equation) -> None:
+    faults = equation.audit.faults if equation.audit else {}
+    missing = equation.taken - equation.accounted_for
+    why = f"{missing} of the records taken have no place ({equation.lost} lost)"
+    if not missing and not equation.lost:
+        why = "the rows contradict the account"
+    screen.line(f"{screen.symbol('bad')} NOT balanced: {why}", style="bold red")
+    for name, line in faults.items():
+        examples = ", ".join(shown(example) for example in line.examples)
+        screen.line(f"  {state_in_words(name)}: {line.count}, such as {examples}")
 
 
 def _looked_at(audit: Audit) -> str:

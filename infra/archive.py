@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ _EVENTS = (
     " at TIMESTAMP"
 )
 
+_HELD = "SELECT COUNT(*) AS stored, COUNT(DISTINCT id) AS different, MAX(id) AS last_id FROM `{table}` WHERE {span}"
+
 Json = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -62,7 +65,8 @@ class Kept:
     def schema(self) -> "list[bigquery.SchemaField]":
         from google.cloud.bigquery import SchemaField  # noqa: PLC0415 - heavy, and --help does not need it
 
-        return [SchemaField(*column.split()) for column in self.columns.split(", ")]
+        columns = (column.split() for column in self.columns.split(", "))
+        return [SchemaField(name, kind) for name, kind in columns]
 
 
 KEPT = (Kept("decisions", "decided_at", _DECISIONS), Kept("task_events", "at", _EVENTS))
@@ -95,9 +99,9 @@ class Shelf:
             bigquery.ScalarQueryParameter("first", "TIMESTAMP", f"{month}T00:00:00Z"),
             bigquery.ScalarQueryParameter("next", "TIMESTAMP", f"{_after(month)}T00:00:00Z"),
         ]
+        span = f"`{kept.clock}` >= @first AND `{kept.clock}` < @next"
         found = self._client.query(
-            "SELECT COUNT(*) AS stored, COUNT(DISTINCT id) AS different, MAX(id) AS last_id"
-            f" FROM `{self.table(kept)}` WHERE `{kept.clock}` >= @first AND `{kept.clock}` < @next",
+            _HELD.format(table=self.table(kept), span=span),
             job_config=bigquery.QueryJobConfig(query_parameters=days),
             timeout=TIMEOUT,
         ).result(timeout=TIMEOUT)
@@ -109,21 +113,22 @@ class Shelf:
 
         The job's name says which rows they are: a job that an interrupted run has left is waited for, not repeated.
         """
+        place = re.sub(r"[^A-Za-z0-9_-]", "_", f"{self.table(kept)}-{month:%Y-%m}-{after or 'first'}")
         for attempt in itertools.count():
-            name = f"archive-{self._dataset}-{kept.name}-{month:%Y-%m}-{after or 'first'}-{attempt}"
-            earlier = False
+            name = f"archive-{place}-{attempt}"
             try:
-                job = self._load(kept, re.sub(r"[^A-Za-z0-9_-]", "_", name), rows)
+                self._load(kept, name, rows).result(timeout=TIMEOUT)
             except exceptions.Conflict:
-                earlier = True
-                job = self._client.get_job(re.sub(r"[^A-Za-z0-9_-]", "_", name), timeout=TIMEOUT)
-            try:
-                job.result(timeout=TIMEOUT)
-            except exceptions.GoogleAPIError:
-                if not earlier:
-                    raise
-            if not earlier or self.held(kept, month)[2] != after:
-                return
+                self._await(name)
+                if self.held(kept, month)[2] == after:
+                    continue  # that job failed
+            return
+
+    def _await(self, name: str) -> None:
+        """Waits for the end of an earlier job, whatever it is."""
+        job: Any = self._client.get_job(name, timeout=TIMEOUT)
+        with suppress(exceptions.GoogleAPIError):
+            job.result(timeout=TIMEOUT)
 
     def _load(self, kept: Kept, name: str, rows: Sequence[Json]) -> "bigquery.LoadJob":
         from google.cloud import bigquery  # noqa: PLC0415 - see Kept.schema

@@ -153,6 +153,19 @@ locals {
         }),
       ]
     }
+    audit-faults = {
+      title    = "The account of the records is contradicted"
+      severity = "ERROR"
+      says     = "The audit found records, tasks, decisions or products that do not belong together."
+      conditions = [
+        merge(local.mean, {
+          name    = "Faults that the audit knows of"
+          filter  = "metric.type=\"${local.metric["audit_faults"]}\" AND ${local.of_functions}"
+          above   = var.alert_thresholds.audit_faults
+          lasting = 0
+        }),
+      ]
+    }
     orders-unmatched = {
       title    = "The account does not match the outside"
       severity = "ERROR"

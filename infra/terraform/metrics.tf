@@ -34,7 +34,7 @@ locals {
     }
   }
 
-  # Numbers that every sweep writes into its log entry (enrichment_figures and fulfillment_figures in the migrations). Sweeps
+  # Numbers that every sweep writes into its log entry (enrichment_figures, audit_some and fulfillment_figures in the migrations). Sweeps
   # run every five minutes, so a mean over some minutes is the figure itself.
   figures = {
     in_flight                    = { unit = "1", about = "Records that automation works on or has yet to work on" }
@@ -51,6 +51,8 @@ locals {
     marketplace_look_seconds     = { unit = "s", about = "Age of the last complete look at the marketplace" }
     carrier_look_seconds         = { unit = "s", about = "Age of the last complete look at the carrier" }
     breakers_open                = { unit = "1", about = "Stages that a vendor or our account stops" }
+    audit_faults                 = { unit = "1", about = "Rows in which the audit contradicts the account of the records" }
+    audit_pending                = { unit = "1", about = "Batches of the last days that the audit has not looked at yet" }
     daily_share                  = { unit = "1", about = "Used share of the day's task quota" }
   }
 

@@ -238,6 +238,7 @@ variable "alert_thresholds" {
     manual_overdue         = optional(number, 0)  # any
     label_unknown_minutes  = optional(number, 45) # three cycles; most are settled in one
     orders_for_person      = optional(number, 0)  # any
+    audit_faults           = optional(number, 0)
     orders_unmatched       = optional(number, 0)  # any, for two cycles: an order may change while it is compared
     marketplace_look_hours = optional(number, 1)  # as in the table order_limits
     carrier_look_hours     = optional(number, 26) # as in the table order_limits: a look a day, and two hours

@@ -55,9 +55,8 @@ class Plans:
     def indexes(self) -> set[str]:
         """The indexes of all look-ups, also those for `on conflict`; for a partition's, the whole table's."""
         nodes = self.nodes()
-        looked_up = {
-            self._whole.get(node["Index Name"], node["Index Name"]) for node in nodes if "Index Name" in node
-        }
+        names: set[str] = {node["Index Name"] for node in nodes if "Index Name" in node}
+        looked_up = {self._whole.get(name, name) for name in names}
         return looked_up.union(*(node.get("Conflict Arbiter Indexes", ()) for node in nodes))
 
 

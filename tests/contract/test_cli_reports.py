@@ -152,6 +152,67 @@ def test_an_equation_that_does_not_balance_is_bad_news(
     assert json.loads((cli.folder / "equation.json").read_text())["completed"] == 4
 
 
+AUDIT = {
+    "two_open_tasks": {"count": 0, "examples": []},
+    "completed_without_product": {"count": 7, "examples": ["LM317|ti", "NE555|ti"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"verdict": "nothing_ran", "batches": 0, "balanced": False},
+            ["[warning] nothing ran: no batch was begun on this day"],
+        ),
+        (
+            {
+                "verdict": "unverified",
+                "balanced": False,
+                "audit": {"state": "partial", "batches": 3, "pending": 9},
+            },
+            ["[warning] not verified: the audit has 9 of 12 batches still to look at"],
+        ),
+        (
+            {
+                "verdict": "unverified",
+                "balanced": False,
+                "audit": {"state": "partial", "batches": 3, "pending": 0},
+            },
+            ["[warning] not verified: the audit has not looked at all open records, tasks and products yet"],
+        ),
+        (
+            {"verdict": "unbalanced", "balanced": False, "audit": {"state": "whole", "lines": AUDIT}},
+            [
+                "[failed] NOT balanced: the rows contradict the account",
+                "  completed without product: 7, such as LM317|ti, NE555|ti",
+            ],
+        ),
+    ],
+)
+def test_a_day_that_is_not_balanced_is_shown_for_what_it_is(
+    cli: CommandLine, functions: FunctionsStandIn, changes: dict[str, object], expected: list[str]
+) -> None:
+    functions.script("/workflow/reconcile", equation(batch_id=None, day="2026-11-20", **changes))
+
+    done = cli.run("reconcile", "--day", "2026-11-20", "--url", functions.url)
+
+    assert (done.returncode, done.stdout.splitlines()[2:]) == (1, expected)
+
+
+def test_an_archived_day_is_balanced_and_says_where_its_history_is(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/workflow/reconcile", equation(day="2026-11-20", audit={"state": "archived"}))
+
+    done = cli.run("reconcile", "--day", "2026-11-20", "--url", functions.url)
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[2] == (
+        "[ok] balanced: every record is accounted for; its decisions and events are archived"
+    )
+
+
 def test_reconcile_takes_a_day(cli: CommandLine, functions: FunctionsStandIn) -> None:
     functions.script("/workflow/reconcile", equation(batch_id=None, day="2026-11-20"))
 

@@ -122,8 +122,9 @@ def test_a_record_ends_while_the_transaction_that_ended_another_one_of_its_batch
     enrichment: Enrichment, holders: list[Enrichment]
 ) -> None:
     enrichment.begin()
-    keys = {"manufacturer": None, "manufacturer_key": ""}  # a manufacturer's counts are one row for all
-    opened = enrichment.open([item("P1", **keys), item("P2", **keys)])["automation"]
+    # a manufacturer's counts are one row for all its tasks
+    items = [item(pn, manufacturer=None, manufacturer_key="") for pn in ("P1", "P2")]
+    opened = enrichment.open(items)["automation"]
     one, two = (UUID(task["id"]) for task in opened)
     for holder, task in zip(holders, (one, two), strict=True):
         holder.connection.execute("set lock_timeout = '20s'")

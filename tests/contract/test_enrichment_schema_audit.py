@@ -35,7 +35,13 @@ def broken(found: Json) -> dict[str, int]:
 
 def lived(enrichment: Enrichment) -> None:
     """A history by all paths: automation, people, fallback, redrive, rejection, a hand-over that is off."""
-    rejected = {"pn": None, "manufacturer": None, "reason": "-", "content_hash": "r", "source_record": {}}
+    rejected: Json = {
+        "pn": None,
+        "manufacturer": None,
+        "reason": "-",
+        "content_hash": "r",
+        "source_record": {},
+    }
     enrichment.begin()
     enrichment.open([item("MANUAL", "manual"), item("NEW"), item("WAITING", "manual")], rejected=[rejected])
     enrichment.completed("DONE")

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 import psycopg
@@ -40,10 +40,11 @@ class Month:
         return self.emulator.rows(f"select * from `{PROJECT}.{self.dataset}.{kept}_archive` order by id")
 
     def here(self) -> tuple[int, int]:
-        return tuple(
-            self.enrichment.one(f"select count(*) from {kept}")["count"]
-            for kept in ("decisions", "task_events")
+        """The numbers of decisions and task events in the database."""
+        decisions, events = (
+            int(self.enrichment.one(f"select count(*) from {kept.name}")["count"]) for kept in archive.KEPT
         )
+        return decisions, events
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def month(database: Database, rest_server: Rest, parts_emulator: Emulator) -> It
 
 
 def worked_off(enrichment: Enrichment) -> None:
-    """A record done by automation, one failed, one by a person after automation, one by a person, and a rejected row."""
+    """Records done by automation, failed, done by a person after automation and at once, and a rejected row."""
     rejected = {
         "pn": None,
         "manufacturer": None,
@@ -168,13 +169,14 @@ def test_an_interrupted_export_goes_on_where_it_was(month: Month, monkeypatch: p
 def test_rows_that_are_sent_again_while_their_first_job_runs_are_loaded_once(
     month: Month, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """BigQuery keeps jobs by their names and refuses one that was used before. The emulator does not: it is done here."""
+    """BigQuery refuses a job's name that was used before. The emulator does not: it is done here."""
     load, jobs = bigquery.Client.load_table_from_file, dict[str, bigquery.LoadJob]()
 
-    def once(*arguments: Any, job_id: str, **options: Any) -> bigquery.LoadJob:  # noqa: ANN401 - passed on
+    def once(client: bigquery.Client, file: IO[bytes], table: str, **options: Any) -> bigquery.LoadJob:  # noqa: ANN401 - passed on
+        job_id = options["job_id"]
         if job_id in jobs:
             raise exceptions.Conflict(f"Already Exists: Job {job_id}")  # type: ignore[no-untyped-call]  # no types here
-        jobs[job_id] = load(*arguments, job_id=job_id, **options)
+        jobs[job_id] = load(client, file, table, **options)
         return jobs[job_id]
 
     monkeypatch.setattr(bigquery.Client, "load_table_from_file", once)

@@ -116,7 +116,7 @@ def test_a_refusal_is_shown_in_the_functions_words(stack: Path) -> None:
 
 
 def test_smoke_finds_every_function_healthy_and_changes_nothing(stack: Path) -> None:
-    before = answer(CommandLine(stack), "reconcile")
+    before = counted(stack)
     done = subprocess.run(
         [sys.executable, "-m", "infra.smoke"],
         cwd=PROJECT,
@@ -128,4 +128,10 @@ def test_smoke_finds_every_function_healthy_and_changes_nothing(stack: Path) -> 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("GET /health   ok") == 9
-    assert answer(CommandLine(stack), "reconcile") == before
+    assert counted(stack) == before
+
+
+def counted(stack: Path) -> dict[str, Any]:
+    """The account of today without its audit, which says when it looked. Its exit status may be 1: nothing ran."""
+    found: dict[str, Any] = json.loads(CommandLine(stack).run("reconcile", "--output", "-").stdout)
+    return {name: value for name, value in found.items() if name != "audit"}

@@ -182,10 +182,19 @@ create function batch_began(p_batch_id text) returns timestamptz
 language sql stable set search_path = public, pg_temp
 return (select created_at from batches where id = p_batch_id);
 
+-- The decision of a batch about a record. The limit makes each look-up one of its own, by index, however large the batch is; no
+-- month before `p_begun`, the batch's beginning, is looked at.
+create function decision_of(p_batch_id text, p_record_key text, p_begun timestamptz) returns table (id uuid)
+language sql stable rows 1
+begin atomic
+    select d.id from decisions as d
+    where d.batch_id = p_batch_id and d.record_key = p_record_key and d.decided_at >= p_begun limit 1;
+end;
+
 -- The items that may be opened now, in their order, with the number of their record's openings so far.
 -- `p_regardless`: whatever the verdict on their content is.
 create function openable(
-    p_batch_id text, items opening[], p_regardless boolean, p_now timestamptz
+    p_batch_id text, p_begun timestamptz, items opening[], p_regardless boolean, p_now timestamptz
 ) returns table (place bigint, record_key text, openings integer, again boolean)
 language sql stable rows 100 set search_path = public, pg_temp
 begin atomic
@@ -197,11 +206,7 @@ begin atomic
         and (
             t.verdict is null or t.verdict not in ('completed', 'failed') or t.next_turn <= p_now or i.returned or p_regardless
         )
-        and not exists (
-            select from decisions as d
-            where d.batch_id = p_batch_id and d.record_key = i.record_key
-                and d.decided_at >= batch_began(p_batch_id)
-        )
+        and not exists (select from decision_of(p_batch_id, i.record_key, p_begun))
         and not exists (
             select from manual_tasks as m where m.record_key = i.record_key and m.state in ('initialized', 'processing')
         )
@@ -296,7 +301,7 @@ begin
         p_batch_id, d.id, i.record_key, i.pn, i.manufacturer, i.manufacturer_key, i.content_hash, i.source_record, i.priority,
         p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
     from unnest(items) as i
-    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key and d.decided_at >= begun
+    cross join lateral decision_of(p_batch_id, i.record_key, begun) as d
     where i.route = 'automation' order by i.place;
 
     select coalesce(array_agg(i order by i.place), '{}') into manual from unnest(items) as i where i.route = 'manual';
@@ -310,7 +315,7 @@ begin
             'workflow_generated', i.priority, i.reason,
             p_now + make_interval(secs => (p_due_seconds ->> i.priority::text)::double precision), p_now, p_now
         from unnest(manual[placed + 1:placed + batch_size]) as i
-        inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key and d.decided_at >= begun
+        cross join lateral decision_of(p_batch_id, i.record_key, begun) as d
         order by i.place;
         placed := placed + batch_size;
     end loop;
@@ -385,7 +390,7 @@ begin
         (coalesce(array_agg(o.openings order by o.place), '{}'))[1:room],
         coalesce(array_agg(o.record_key) filter (where o.again), '{}')
     into eligible, places, openings, again_keys
-    from openable(p_batch_id, items, p_regardless, p_now) as o;
+    from openable(p_batch_id, batch_began(p_batch_id), items, p_regardless, p_now) as o;
 
     claimed := claim_records(items, places, openings);
     perform store_openings(
@@ -421,7 +426,8 @@ create function open_tasks(
     p_regardless boolean default false,
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
-language plpgsql set search_path = public, pg_temp as $$
+-- planned once: with the months of `decisions` a plan costs more than its run
+language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     items opening[] := items_to_open(p_items);
     over_limit integer;
@@ -452,7 +458,7 @@ begin
         count(*) filter (where t.id is null), count(*)
     into automation, manual, opened
     from unnest(items) as i
-    inner join decisions as d on d.batch_id = p_batch_id and d.record_key = i.record_key and d.decided_at >= begun
+    cross join lateral decision_of(p_batch_id, i.record_key, begun) as d
     left join automation_tasks as t on t.decision_id = d.id;
     return jsonb_build_object(
         'automation', automation, 'manual', manual, 'over_limit', over_limit,

@@ -12,7 +12,10 @@ begin
             select jsonb_build_object(
                 'rule', d.rule, 'reason', d.reason, 'confidence', d.confidence, 'features', d.features,
                 'comparisons', d.comparisons, 'policy', d.policy, 'policy_version', d.policy_version
-            ) from decisions as d where d.id = task.decision_id
+            ) from decisions as d
+            where d.id = task.decision_id and d.decided_at >= ( -- earlier months need not be looked at
+                select b.created_at from batches as b where b.id = coalesce(task.origin_batch_id, task.batch_id)
+            )
         ),
         'automation_task_id', task.automation_task_id, 'assignee', task.assignee, 'claimed_until', task.claimed_until,
         'due_at', task.due_at, 'note', task.note, 'edited_fields', task.edited_fields, 'result', task.result,

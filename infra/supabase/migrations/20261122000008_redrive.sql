@@ -127,7 +127,8 @@ begin
                 'confidence', 1, 'features', d.features, 'comparisons', '[]'::jsonb
             ) order by m.priority, m.created_at, m.id)
             from manual_tasks as m
-            inner join decisions as d on d.id = m.decision_id
+            inner join batches as b on b.id = m.origin_batch_id
+            inner join decisions as d on d.id = m.decision_id and d.decided_at >= b.created_at
             where m.id = any (letters)
         ),
         '[]', p_daily_limit, 1, '{}', 0, (
