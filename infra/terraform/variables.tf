@@ -233,6 +233,7 @@ variable "alert_thresholds" {
   type = object({
     dead_letters_per_hour  = optional(number, 10)
     oldest_in_flight_hours = optional(number, 2)  # longer than the sweep's patience and a few backoffs
+    vendor_down_minutes    = optional(number, 30)
     manual_overdue         = optional(number, 0)  # any
     label_unknown_minutes  = optional(number, 45) # three cycles; most are settled in one
     orders_for_person      = optional(number, 0)  # any

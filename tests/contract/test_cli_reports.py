@@ -3,7 +3,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.cli_support import TASK, CommandLine, FunctionsStandIn, batch, equation, manual_task, redriven
+from tests.cli_support import (
+    TASK,
+    CommandLine,
+    FunctionsStandIn,
+    batch,
+    equation,
+    manual_task,
+    redriven,
+    vendor,
+)
 
 
 def test_status_shows_the_tasks_by_state_and_the_decisions_by_rule(
@@ -198,3 +207,44 @@ def test_redrive_says_what_was_given_back_and_what_is_left(
     assert sent.body["cause"] == "vendor_error"
     assert sent.body["limit"] == 3
     assert sent.body["batch_id"].startswith("batch_")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"vendors": []}, ["[ok] no vendor has ever failed record after record"]),
+        (
+            {"vendors": [vendor()]},
+            [
+                "[warning] digikey paused (account), 12 waiting",
+                "  since: 2026-11-22 10:00:00Z",
+                "  next probe: 2026-11-22 10:05:00Z",
+                "  last failure: DigiKey gave no token",
+            ],
+        ),
+    ],
+)
+def test_vendors_says_who_is_paused_and_why(
+    cli: CommandLine, functions: FunctionsStandIn, answer: dict[str, object], expected: list[str]
+) -> None:
+    functions.script("/workflow/vendors", answer)
+    done = cli.run("vendors", "--url", functions.url)
+    assert (done.returncode, done.stdout.splitlines()) == (0, expected)
+
+
+def test_resume_sends_who_and_why_and_shows_the_vendor(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    closed = {"closed_at": "2026-11-22T10:02:00Z", "closed_by": "ana", "note": "new secret", "waiting": 0}
+    functions.script(
+        "/workflow/vendors/digikey/resume", vendor(state="closed", cause=None, until=None, **closed)
+    )
+    done = cli.run("resume", "digikey", "--as", "ana", "--note", "new secret", "--url", functions.url)
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        [
+            "[ok] digikey may be called, 0 waiting",
+            "  last failure: DigiKey gave no token",
+            "  closed: 2026-11-22 10:02:00Z by ana",
+            "  note: new secret",
+        ],
+    )
+    assert functions.asked[0].body == {"by": "ana", "note": "new secret"}

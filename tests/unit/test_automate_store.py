@@ -18,7 +18,7 @@ from shared.enrichment.ports import (
     Refused,
     Unavailable,
 )
-from shared.errors import StoreRefused, StoreUnavailable
+from shared.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from tests.enrichment_support import ANSWER, Enrichment
 from tests.memory.catalogue import InMemoryCatalogue
 from tests.memory.clock import SettableClock
@@ -87,6 +87,7 @@ def test_an_answer_that_the_store_refuses_too_goes_to_a_person_without_it() -> N
     assert (task.category, task.answer) == (ErrorCategory.STORE_ERROR, None)
 
 
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreMisconfigured("42P01: no table products")])
 @pytest.mark.parametrize(
     ("calls", "asked"),
     [
@@ -95,11 +96,14 @@ def test_an_answer_that_the_store_refuses_too_goes_to_a_person_without_it() -> N
         ("fail", 2),
     ],
 )
-def test_a_store_that_is_away_leaves_the_task_to_the_queue(calls: str, asked: int) -> None:
-    enrichment = enrichment_with(calls, StoreUnavailable("away"), times=len(calls.split()))
+def test_a_store_that_is_away_or_unfit_leaves_the_task_to_the_queue(
+    error: Exception, calls: str, asked: int
+) -> None:
+    enrichment = enrichment_with(calls, error, times=len(calls.split()))
     task = enrichment.opened(*([REFUSED] if calls == "fail" else []))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(type(error)):
         enrichment.work(task)
+    assert not task.ended
     enrichment.clock.advance(seconds=TIMES.lease + 1)
     assert enrichment.work(task, 2).outcome == "completed"
     assert len(enrichment.catalogue.asked) == asked
