@@ -232,7 +232,7 @@ variable "alert_thresholds" {
   description = "Limits from which alerts fire."
   type = object({
     dead_letters_per_hour  = optional(number, 10)
-    oldest_in_flight_hours = optional(number, 2)  # longer than the sweep's patience and a few backoffs
+    oldest_in_flight_hours = optional(number, 2) # longer than the sweep's patience and a few backoffs
     vendor_down_minutes    = optional(number, 30)
     manual_overdue         = optional(number, 0)  # any
     label_unknown_minutes  = optional(number, 45) # three cycles; most are settled in one

@@ -40,23 +40,23 @@ class Faulty(InMemoryRecordStore):
     error: Exception = UNSUPPORTED
     times: int = 1000
 
-    def _strike(self, call: str) -> None:
+    def _fault(self, call: str) -> None:
         if call in self.call.split() and self.times > 0:
             self.times -= 1
             raise self.error
 
     def save_vendor_answer(self, task_id: UUID, owner: UUID, answer: JsonObject) -> bool:
-        self._strike("save")
+        self._fault("save")
         return super().save_vendor_answer(task_id, owner, answer)
 
     def finish_automation_task(
         self, task_id: UUID, owner: UUID, product: JsonObject, answer: JsonObject | None = None
     ) -> bool:
-        self._strike("finish")
+        self._fault("finish")
         return super().finish_automation_task(task_id, owner, product, answer)
 
     def fail_automation_task(self, *arguments: Any, **more: Any) -> bool:  # noqa: ANN401 - passed on
-        self._strike("fail")
+        self._fault("fail")
         return super().fail_automation_task(*arguments, **more)
 
 
