@@ -220,11 +220,15 @@ begin
     if breaker.vendor is null then
         return jsonb_build_object('outcome', 'stands');
     end if;
+    if p_cause <> 'daily_limit' then -- no record can be the cause of that
+        update automation_tasks
+        set outages = outages + (outage_at is distinct from breaker.opened_at)::integer, outage_at = breaker.opened_at
+        where id = p_task_id;
+    end if;
     update automation_tasks
     set generation = generation + 1, attempts = attempts - attempt_counted::integer, attempt_counted = false,
         released_by = p_owner, enqueued_at = null, lease_owner = null, lease_until = null, error_category = p_category,
         error_message = p_message, error_answer = coalesce(p_answer, error_answer),
-        outages = outages + (outage_at is distinct from breaker.opened_at)::integer, outage_at = breaker.opened_at,
         -- a failed probe waits behind all others, so that a record at which the vendor fails is not the next one too
         not_before = breaker.until + case
             when p_cause = 'daily_limit' then interval '0'
