@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -74,6 +75,14 @@ def released(enrichment: Enrichment) -> None:
     enrichment.note_many({task(99003): 1})
 
 
+def paused(enrichment: Enrichment) -> None:
+    enrichment.claim(task(99003))
+    enrichment.postpone(task(99003), enrichment.now + timedelta(hours=1))
+    assert enrichment.claim(task(99013), OTHER)["outcome"] == "postponed"
+    assert enrichment.breaker()["waiting"] == 2
+    assert enrichment.resume()["waiting"] == 0
+
+
 def swept(enrichment: Enrichment) -> None:
     assert len(enrichment.candidates(50)) == 50
     enrichment.extend(*[task(99000 + n) for n in range(10, 15)])
@@ -132,6 +141,7 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     "a worker's claim, save and finish": (worked, {"automation_tasks_pkey", "products_record_key_key"}),
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
+    "a vendor that is paused and resumed": (paused, {"automation_tasks_waiting"}),
     "the sweep": (swept, {"automation_tasks_to_sweep"}),
     "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task"}),
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
