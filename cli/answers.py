@@ -144,6 +144,23 @@ class Again(Answer):
     contents: int
 
 
+class Vendor(Answer):
+    vendor: str
+    state: str
+    cause: str | None = None
+    reason: str | None = None
+    opened_at: datetime | None = None
+    until: datetime | None = None
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    note: str | None = None
+    waiting: int
+
+
+class Vendors(Answer):
+    vendors: list[Vendor]
+
+
 class Configuration(Answer):
     workflow: dict[str, Any]
     settings: dict[str, Any]

@@ -19,6 +19,7 @@ from cli.values import (
     policy_name,
     product_field,
     share,
+    sized_text,
     task_id,
     text,
     token,
@@ -26,7 +27,7 @@ from cli.values import (
 )
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.route import TaskPriority
-from shared.limits import MOST_LISTED, MOST_RECORDS
+from shared.limits import LONGEST_NAME, MOST_LISTED, MOST_RECORDS
 
 DESCRIPTION = (
     "Run, watch and account for part records and orders, through the deployed functions or the laptop cloud."
@@ -42,6 +43,7 @@ examples:
   python run_workflow.py claim TASK --as ana
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
   python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
+  python run_workflow.py vendors                            also: resume VENDOR
   python run_workflow.py reconcile --day 2026-11-22         default: today
   python run_workflow.py orders --attention                 what a person must look at; order ORDER says more
   python run_workflow.py retry --state label_failed --as ana --note "the account is paid" --dry-run
@@ -100,6 +102,8 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     _again(_command(commands, "again", "have a settled record taken again"))
+    _command(commands, "vendors", "show which vendor is paused, why, and what waits for it")
+    _resume(_command(commands, "resume", "let a paused vendor be called again"))
     _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
     add_order_commands(partial(_command, commands))
     return top
@@ -266,6 +270,12 @@ def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _product(product: argparse.ArgumentParser) -> None:
     product.add_argument("part", metavar="PN", type=person, help="the part number")
     product.add_argument("--manufacturer", type=person, help="its manufacturer, as the source names it")
+
+
+def _resume(resume: argparse.ArgumentParser) -> None:
+    resume.add_argument("vendor", metavar="VENDOR", type=sized_text(1, LONGEST_NAME), help="as in `vendors`")
+    resume.add_argument("--as", metavar="NAME", dest="by", type=person, required=True, help="who you are")
+    resume.add_argument("--note", type=text, required=True, help="what you mended; kept with the vendor")
 
 
 def _redrive(redrive: argparse.ArgumentParser) -> None:

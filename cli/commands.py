@@ -15,6 +15,8 @@ from cli.answers import (
     Pending,
     Redriven,
     RunReport,
+    Vendor,
+    Vendors,
     parsed,
 )
 from cli.command import Commands
@@ -33,6 +35,8 @@ from cli.views import (
     show_redriven,
     show_run,
     show_task,
+    show_vendor,
+    show_vendors,
 )
 from cli.watch import Watching, display, watch
 from shared.clock import system_clock
@@ -116,6 +120,16 @@ class RecordCommands(Commands):
         )
         again = parsed(Again, answer)
         return self.finish(answer, lambda: show_again(self.screen, again))
+
+    def vendors(self, _given: Namespace) -> int:
+        answer = self.functions.vendors()
+        found = parsed(Vendors, answer)
+        return self.finish(answer, lambda: show_vendors(self.screen, found))
+
+    def resume(self, given: Namespace) -> int:
+        answer = self.functions.resume(given.vendor, {"by": given.by, "note": given.note})
+        vendor = parsed(Vendor, answer)
+        return self.finish(answer, lambda: show_vendor(self.screen, vendor))
 
     def schedule(self, given: Namespace) -> int:
         jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))

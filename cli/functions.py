@@ -80,6 +80,13 @@ class Functions:
     def again(self, request: Mapping[str, Any]) -> Json:
         return self.post("/records/again", request, repeatable=True)
 
+    def vendors(self) -> Json:
+        return self.get("/vendors")
+
+    def resume(self, vendor: str, request: Mapping[str, Any]) -> Json:
+        """Repeatable: a breaker that is closed stays as it is."""
+        return self.post(f"/vendors/{quote(vendor, safe='')}/resume", request, repeatable=True)
+
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Json:
         return self._client(Function.WORKFLOW).answer(self._reading(path, query))
 

@@ -17,6 +17,8 @@ from cli.answers import (
     Pending,
     Redriven,
     RunReport,
+    Vendor,
+    Vendors,
 )
 from cli.screen import Screen, shown
 from shared.cloud.scheduler import ScheduledJob
@@ -212,6 +214,32 @@ def show_redriven(screen: Screen, redriven: Redriven) -> None:
 
 def show_again(screen: Screen, again: Again) -> None:
     screen.line(f"{screen.symbol('done')} {shown(again.record_key)} has its turn: the next run takes it")
+
+
+def show_vendors(screen: Screen, found: Vendors) -> None:
+    for vendor in found.vendors:
+        show_vendor(screen, vendor)
+    if not found.vendors:
+        screen.line(f"{screen.symbol('done')} no vendor has ever failed record after record")
+
+
+def show_vendor(screen: Screen, vendor: Vendor) -> None:
+    is_open = vendor.state == "open"
+    said = f"paused ({state_in_words(vendor.cause or '?')})" if is_open else "may be called"
+    screen.line(
+        f"{screen.symbol('warning' if is_open else 'done')} {shown(vendor.vendor)} {said}, {vendor.waiting} waiting",
+        style="bold",
+    )
+    facts = {
+        "since": is_open and moment(vendor.opened_at),
+        "next probe": is_open and moment(vendor.until),
+        "last failure": vendor.reason,
+        "closed": not is_open and vendor.closed_at and f"{moment(vendor.closed_at)} by {vendor.closed_by}",
+        "note": vendor.note,
+    }
+    for name, value in facts.items():
+        if value:
+            screen.line(f"  {name}: {shown(value)}")
 
 
 def _list(screen: Screen, tasks: Sequence[ManualTask]) -> None:

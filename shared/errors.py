@@ -14,6 +14,7 @@
     │   ├── SourceUnavailable            BigQuery
     │   └── VendorUnavailable            a vendor could not be reached
     ├── StoreRefused                500  the database refused a call that should have been legal
+    │   └── StoreMisconfigured           whatever the call is about: our key, a right, a table or a function is missing
     ├── SettingsInvalid             500  an environment variable is missing or out of range
     ├── PolicyInvalid               500  a policy file cannot be used; the detail names file and rule
     └── ManufacturersInvalid        500  the table of manufacturers cannot be used; the detail names file and entry
@@ -130,6 +131,10 @@ class VendorUnavailable(RetryLater):
 class StoreRefused(SwitchyardError):
     code = "store_refused"
     title = "Store refused the call"
+
+
+class StoreMisconfigured(StoreRefused):
+    """No record has a part in it."""
 
 
 class SettingsInvalid(SwitchyardError):

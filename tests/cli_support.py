@@ -280,6 +280,21 @@ def redriven(**changes: object) -> dict[str, object]:
     return {"batch_id": "b2", "redriven": 3, "left": 0, "daily_limit_reached": False} | changes
 
 
+def vendor(**changes: object) -> dict[str, object]:
+    return {
+        "vendor": "digikey",
+        "state": "open",
+        "cause": "account",
+        "reason": "DigiKey gave no token",
+        "opened_at": "2026-11-22T10:00:00Z",
+        "until": "2026-11-22T10:05:00Z",
+        "closed_at": None,
+        "closed_by": None,
+        "note": None,
+        "waiting": 12,
+    } | changes
+
+
 def equation(**changes: object) -> dict[str, object]:
     return {
         "taken": 10,

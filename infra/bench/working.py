@@ -19,12 +19,13 @@ from shared.workflow_config import WorkflowConfig
 
 RECORDS = 120
 BUDGET_MS = 15
-DATABASE_CALLS = 3
+DATABASE_CALLS = 2
 
 
 class TimedCatalogue:
     def __init__(self, catalogue: DigiKeyCatalogue) -> None:
         self._catalogue = catalogue
+        self.vendor = catalogue.vendor
         self.taken: list[float] = []
 
     def look_up(self, pn: str, manufacturer: str | None) -> LookUp:

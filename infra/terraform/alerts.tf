@@ -78,7 +78,7 @@ locals {
     oldest-record = {
       title    = "A record is in flight for too long"
       severity = "ERROR"
-      says     = "A record is neither completed nor with a person long after it was opened, and does not wait for DigiKey's next day."
+      says     = "A record is neither completed nor with a person long after it was opened, and does not wait for DigiKey."
       conditions = [
         merge(local.mean, {
           name    = "Seconds since the oldest record in flight was opened"
@@ -101,6 +101,19 @@ locals {
         }),
       ]
     }
+    vendor-down = {
+      title    = "The vendor of parts is down"
+      severity = "WARNING"
+      says     = "Records wait, and none has spent an attempt: DigiKey fails record after record, and each probe after a pause."
+      conditions = [
+        merge(local.mean, {
+          name    = "Seconds since DigiKey has been failing"
+          filter  = "metric.type=\"${local.metric["vendor_down_seconds"]}\" AND ${local.of_functions}"
+          above   = 60 * var.alert_thresholds.vendor_down_minutes
+          lasting = 0
+        }),
+      ]
+    }
     never-enqueued = {
       title    = "Records do not reach the queue"
       severity = "ERROR"
@@ -111,6 +124,19 @@ locals {
           filter  = "metric.type=\"${local.metric["never_enqueued_overdue"]}\" AND ${local.of_functions}"
           above   = 0
           lasting = 60 * var.alert_thresholds.never_enqueued_minutes
+        }),
+      ]
+    }
+    account-refused = {
+      title    = "The vendor of parts refuses our credentials"
+      severity = "ERROR"
+      says     = "No record is enriched until somebody mends DigiKey's client id and secret; none has spent an attempt."
+      conditions = [
+        merge(local.mean, {
+          name    = "Seconds since DigiKey has refused our credentials"
+          filter  = "metric.type=\"${local.metric["account_refused_seconds"]}\" AND ${local.of_functions}"
+          above   = 0
+          lasting = 0
         }),
       ]
     }

@@ -39,6 +39,9 @@ locals {
   figures = {
     in_flight                    = { unit = "1", about = "Records that automation works on or has yet to work on" }
     oldest_in_flight_seconds     = { unit = "s", about = "Age of the oldest of them that could be worked on" }
+    waiting_for_vendor           = { unit = "1", about = "Records that wait for a vendor: its next day, its recovery, or our credentials" }
+    vendor_down_seconds          = { unit = "s", about = "How long a vendor has failed record after record" }
+    account_refused_seconds      = { unit = "s", about = "How long a vendor has refused our credentials" }
     manual_open                  = { unit = "1", about = "Open manual tasks" }
     manual_overdue               = { unit = "1", about = "Manual tasks past their due time" }
     hand_over_overdue            = { unit = "1", about = "Failed records that no person has after the sweep's grace" }

@@ -4,7 +4,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import Conflict, NotFound, StoreRefused, StoreUnavailable
+from shared.errors import Conflict, NotFound, StoreMisconfigured, StoreRefused, StoreUnavailable
 from shared.retries import Again, RetryPolicy
 
 if TYPE_CHECKING:
@@ -23,18 +23,24 @@ UNAVAILABLE_CODES = (
     "PGRST001",
     "PGRST002",
     "PGRST003",
-    "57P01",
-    "57P03",
-    "53300",
+    "08",
+    "25006",
     "40001",
     "40P01",
+    "53",
     "55P03",
     "57014",
-    "08006",
+    "57P",
+    "58",
+    "XX",
 )
-"""PostgREST: no connection, internal connection fault, no schema cache, no free connection. Postgres: shut down,
-starting up, too many connections, serialisation failure, deadlock, lock not free, statement timeout, connection
-failure."""
+"""Beginnings of codes. PostgREST: no connection, internal connection fault, no schema cache, no free connection.
+Postgres: connection failure, read only, serialisation failure, deadlock, full (disk, memory, connections), lock not
+free, statement timeout, shut down or starting, a fault of its machine, a fault inside."""
+
+MISCONFIGURED_CODES = ("401", "403", "42501", "42883", "42P01", "PGRST202", "PGRST30", "None")
+"""Beginnings of codes of what is wrong with every record alike: a refused key, no right, no such function or table. An
+answer without a code comes from a gateway."""
 
 OUTAGES = frozenset({429, 502, 503, 504, *range(520, 531)})
 """Outages by their status alone, because the gateways before PostgREST (Kong, Cloudflare with its 52x) send no error
@@ -73,7 +79,7 @@ class SupabaseRpc:
         try:
             answer = self._client.rpc(function, dict(arguments)).execute().data
         except APIError as error:
-            if error.code not in UNAVAILABLE_CODES:
+            if not str(error.code).startswith(UNAVAILABLE_CODES):
                 raise _refusal(function, error) from None  # its details can hold a row with a person's name
             return Again(error.message)
         except _Outage as error:
@@ -120,4 +126,5 @@ def _refusal(function: str, error: "APIError") -> Exception:
     if error.code == "PT409":
         return Conflict(message)
     without_value = message.partition(': "')[0]
-    return StoreRefused(f"{function}: {error.code}: {without_value}")
+    kind = StoreMisconfigured if str(error.code).startswith(MISCONFIGURED_CODES) else StoreRefused
+    return kind(f"{function}: {error.code}: {without_value}")

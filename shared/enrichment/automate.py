@@ -30,7 +30,7 @@ from shared.enrichment.ports import (
 )
 from shared.enrichment.routing.identity import manufacturer_key, record_key
 from shared.enrichment.store import Claim, ClaimOutcome, Standing, WorkerStore
-from shared.errors import StoreRefused, StoreUnavailable
+from shared.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from shared.workflow_config import WorkflowConfig
 
 
@@ -157,12 +157,12 @@ class Worker:
                 finished = self.store.finish_automation_task(
                     delivery.task_id, owner, product_json(product), found.answer if fresh else None
                 )
-            except StoreRefused as error:
-                letter = DeadLetter(ErrorCategory.STORE_ERROR, error.detail)
-            except StoreUnavailable:
+            except (StoreUnavailable, StoreMisconfigured):  # no fault of the record's
                 if fresh:
                     self._keep(delivery, owner, found.answer)
                 raise
+            except StoreRefused as error:
+                letter = DeadLetter(ErrorCategory.STORE_ERROR, error.detail)
             else:
                 return Reply(200, "completed") if finished else MOVED_ON
         if fresh:

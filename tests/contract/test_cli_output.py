@@ -19,6 +19,7 @@ from tests.cli_support import (
     problem,
     redriven,
     report,
+    vendor,
 )
 from tests.processes import started
 
@@ -39,6 +40,12 @@ STATUS = "/workflow/batches/b1"
         (f"/workflow/manual-tasks/{TASK}/complete", manual_task(), ["complete", TASK, "--as", "ana"]),
         ("/workflow/products", known_part(), ["product", "LM317T"]),
         ("/workflow/batches/b1/redrive", redriven(), ["redrive", "b1"]),
+        ("/workflow/vendors", {"vendors": [vendor()]}, ["vendors"]),
+        (
+            "/workflow/vendors/digikey/resume",
+            vendor(state="closed"),
+            ["resume", "digikey", "--as", "ana", "--note", "new secret"],
+        ),
         (f"/workflow/manual-tasks/{TASK}/fail", manual_task(), ["fail", TASK, "--as", "ana", "--note", "no"]),
     ],
 )

@@ -12,6 +12,7 @@ from tests.cli_support import (
     known_part,
     manual_task,
     redriven,
+    vendor,
 )
 
 
@@ -288,3 +289,44 @@ def test_product_shows_who_said_what_and_what_is_said_otherwise(
     ]
     [sent] = functions.asked
     assert sent.query == {"pn": ["LM317T"], "manufacturer": ["onsemi"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"vendors": []}, ["[ok] no vendor has ever failed record after record"]),
+        (
+            {"vendors": [vendor()]},
+            [
+                "[warning] digikey paused (account), 12 waiting",
+                "  since: 2026-11-22 10:00:00Z",
+                "  next probe: 2026-11-22 10:05:00Z",
+                "  last failure: DigiKey gave no token",
+            ],
+        ),
+    ],
+)
+def test_vendors_says_who_is_paused_and_why(
+    cli: CommandLine, functions: FunctionsStandIn, answer: dict[str, object], expected: list[str]
+) -> None:
+    functions.script("/workflow/vendors", answer)
+    done = cli.run("vendors", "--url", functions.url)
+    assert (done.returncode, done.stdout.splitlines()) == (0, expected)
+
+
+def test_resume_sends_who_and_why_and_shows_the_vendor(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    closed = {"closed_at": "2026-11-22T10:02:00Z", "closed_by": "ana", "note": "new secret", "waiting": 0}
+    functions.script(
+        "/workflow/vendors/digikey/resume", vendor(state="closed", cause=None, until=None, **closed)
+    )
+    done = cli.run("resume", "digikey", "--as", "ana", "--note", "new secret", "--url", functions.url)
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        [
+            "[ok] digikey may be called, 0 waiting",
+            "  last failure: DigiKey gave no token",
+            "  closed: 2026-11-22 10:02:00Z by ana",
+            "  note: new secret",
+        ],
+    )
+    assert functions.asked[0].body == {"by": "ana", "note": "new secret"}

@@ -71,6 +71,7 @@ def test_it_is_a_part_catalogue(digikey: DigiKeyCatalogue) -> None:
     assert isinstance(found, Found)
     product = catalogue.read(found.answer, "plain", None)
     assert isinstance(product, Product)
+    assert found.product == product, "the fresh answer has been read: it is not read a second time"
     assert (product.pn, product.manufacturer, product.category) == ("PLAIN", MAKER, "Ceramic")
     assert product.currency == "CAD"
     assert [attribute.value for attribute in product.attributes] == ["0402"]

@@ -103,6 +103,16 @@ def test_waiting_day_after_day_leaves_the_renewals_whole(enrichment: Enrichment)
     assert (row["state"], row["attempts"], row["renewed"], row["generation"]) == ("completed", 1, 0, 7)
 
 
+def test_many_daily_limits_make_no_record_suspect(enrichment: Enrichment) -> None:
+    task, day = enrichment.automation(), enrichment
+    for _ in range(4):
+        owner = uuid.uuid4()
+        day.claim(task, owner)
+        day.postpone(task, day.now + timedelta(days=1), owner)
+        day = day.later(days=1)
+    assert fail_at(day, task, "account")["outcome"] == "waits"
+
+
 def test_three_tasks_that_fail_in_a_row_are_an_outage_and_get_their_attempts_back(
     enrichment: Enrichment,
 ) -> None:

@@ -28,14 +28,14 @@ def opened(enrichment: Enrichment, batch: str, *, content: str = "") -> list[UUI
 
 
 def life(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
-    """Ends some tasks, each in one of five ways, with new manufacturers in any order."""
+    """Ends some tasks, each in one of seven ways, with new manufacturers in any order."""
     chance = random.Random(seed)
     for task in tasks:
         owner = uuid.uuid4()
         if enrichment.claim(task, owner)["outcome"] != "claimed":
             continue
         names = chance.sample([*MAKERS, f"new {chance.randrange(4)}"], 1)
-        match chance.randrange(5):
+        match chance.randrange(7):
             case 0 | 1:
                 enrichment.save(task, owner)
                 enrichment.finish(task, owner, product(names[0]))
@@ -48,6 +48,11 @@ def life(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
                 enrichment.complete(
                     manual, fields={"manufacturer": names[0]}, manufacturer_key=names[0].lower()
                 )
+            case 4:
+                enrichment.finish(task, owner, product(names[0]), answer={"a": 1})
+            case 5:
+                if enrichment.blame(task, owner, chance.choice(["down", "account"]))["outcome"] == "stands":
+                    enrichment.release(task, owner)
             case _:
                 enrichment.release(task, owner, refund=True)
 
@@ -77,6 +82,8 @@ def sweeping(tasks: list[UUID], seed: int, enrichment: Enrichment) -> None:
     random.Random(seed).shuffle(due)
     late.extend(*due)
     late.note_many(dict.fromkeys(reversed(tasks), 0))
+    for found in late.call("vendors"):
+        late.resume(found["vendor"])
 
 
 def test_a_mixed_crowd_meets_no_deadlock_and_every_record_stays_accounted_for(

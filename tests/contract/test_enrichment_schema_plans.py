@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -80,6 +81,14 @@ def released(enrichment: Enrichment) -> None:
     enrichment.claim(task(99003), OTHER)
     enrichment.postpone(task(99003), NOW, OTHER)
     enrichment.note_many({task(99003): 1})
+
+
+def paused(enrichment: Enrichment) -> None:
+    enrichment.claim(task(99003))
+    enrichment.postpone(task(99003), enrichment.now + timedelta(hours=1))
+    assert enrichment.claim(task(99013), OTHER)["outcome"] == "postponed"
+    assert enrichment.breaker()["waiting"] == 2
+    assert enrichment.resume()["waiting"] == 0
 
 
 def swept(enrichment: Enrichment) -> None:
@@ -173,6 +182,7 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     ),
     "a worker's failure and its hand-over": (dead_lettered, {"one_manual_task_per_automation_task"}),
     "a worker's release and postponement": (released, {"automation_tasks_pkey"}),
+    "a vendor that is paused and resumed": (paused, {"automation_tasks_waiting"}),
     "the sweep": (
         swept,
         {"automation_tasks_to_hand_over", "automation_tasks_to_enqueue", "automation_tasks_silent"},

@@ -110,6 +110,40 @@ def test_a_store_that_is_away_is_503_and_costs_the_vendor_nothing(
     assert len(vendor.outcomes("KNOWN-5")) == asked
 
 
+def test_refused_credentials_fail_nothing_and_the_next_record_is_not_asked_for(
+    automate: FlaskClient,
+    vendor: DigiKeySandbox,
+    rows: psycopg.Connection,
+    queues: tuple[str, str],
+    tasks_server: TasksServer,
+) -> None:
+    vendor.faults({"kind": "error_before", "status": 401, "path": "/products"})
+    first, second = opened("KNOWN-6", **TI), opened("KNOWN-7", **TI)
+    asked = len(vendor.outcomes("KNOWN-7"))
+    assert [deliver(automate, task).get_json()["outcome"] for task in (first, second)] == ["postponed"] * 2
+    assert len(vendor.outcomes("KNOWN-7")) == asked
+    assert rows.execute(
+        "select distinct state::text <> 'failed', attempts from automation_tasks"
+    ).fetchall() == [(True, 0)]
+    assert [task["due"] is not None for task in queued(tasks_server, queues[0])] == [True, True]
+    assert queued(tasks_server, queues[1]) == []
+
+
+def test_a_database_without_a_table_spends_no_attempt_and_no_second_look_up(
+    automate: FlaskClient, vendor: DigiKeySandbox, rows: psycopg.Connection
+) -> None:
+    task = opened("KNOWN-8", **TI)
+    asked = len(vendor.outcomes("KNOWN-8"))
+    rows.execute("alter table products rename to gone")
+    for _ in range(4):
+        assert deliver(automate, task).get_json()["code"] == "store_refused"
+        rows.execute("update automation_tasks set lease_until = now() - interval '1 second'")
+    rows.execute("alter table gone rename to products")
+    assert deliver(automate, task).get_json()["outcome"] == "completed"
+    assert len(vendor.outcomes("KNOWN-8")) == asked + 1
+    assert rows.execute("select attempts from automation_tasks").fetchall() == [(1,)]
+
+
 def test_an_unknown_task_is_not_found(automate: FlaskClient) -> None:
     assert deliver(automate, uuid4()).status_code == 404
 

@@ -13,7 +13,7 @@ import pytest
 
 from shared.cloud import supabase
 from shared.cloud.supabase import RETRIES, SupabaseRpc
-from shared.errors import Conflict, NotFound, StoreRefused, StoreUnavailable
+from shared.errors import Conflict, NotFound, StoreMisconfigured, StoreRefused, StoreUnavailable
 from tests.ports import free_port
 from tests.rest_support import Rest
 
@@ -89,17 +89,30 @@ DOWN = [
     (500, JSON, b'{"code": "57014", "message": "canceling statement due to statement timeout"}'),
     (500, JSON, b'{"code": "55P03", "message": "canceling statement due to lock timeout"}'),
     (500, JSON, b'{"code": "40P01", "message": "deadlock detected"}'),
+    (
+        500,
+        JSON,
+        b'{"code": "57P02", "message": "terminating connection because of crash of another server process"}',
+    ),
+    (503, JSON, b'{"code": "53100", "message": "could not extend file: No space left on device"}'),
+    (405, JSON, b'{"code": "25006", "message": "cannot execute UPDATE in a read-only transaction"}'),
+    (500, JSON, b'{"code": "XX000", "message": "internal error"}'),
     (200, JSON, b'{"cut off'),
     (200, HTML, b"<html>a captive portal"),
 ]
 REFUSALS = [
-    (401, JSON, b'{"message": "Invalid API key"}'),
     (400, JSON, b'{"code": "22P02", "message": "invalid input syntax"}'),
-    (404, JSON, b'{"code": "PGRST202", "message": "Could not find the function"}'),
     (409, JSON, b'{"code": "23505", "message": "duplicate key value"}'),
-    (403, HTML, b"<html>Forbidden"),
     (302, HTML, b""),
-    (500, JSON, b'{"code": "XX000", "message": "internal error"}'),
+]
+MISCONFIGURED = [
+    (403, JSON, b'{"code": "42501", "message": "permission denied for table products"}'),
+    (404, JSON, b'{"code": "42P01", "message": "relation products does not exist"}'),
+    (404, JSON, b'{"code": "42883", "message": "function weight_left does not exist"}'),
+    (404, JSON, b'{"code": "PGRST202", "message": "Could not find the function"}'),
+    (401, JSON, b'{"message": "Invalid API key"}'),
+    (401, JSON, b'{"code": "PGRST301", "message": "JWT expired"}'),
+    (403, HTML, b"<html>Forbidden"),
     (400, JSON, b"{}"),
 ]
 
@@ -127,7 +140,18 @@ def test_an_outage_that_passes_is_not_noticed(answer: tuple[int, str, bytes]) ->
 )
 def test_a_refusal_is_raised_at_once(answer: tuple[int, str, bytes]) -> None:
     with gateway(answer) as server, calling(server.url) as rpc:
-        with pytest.raises(StoreRefused, match=r"^work: "):
+        with pytest.raises(StoreRefused, match=r"^work: ") as refused:
+            rpc.call("work", {})
+        assert type(refused.value) is StoreRefused
+        assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", MISCONFIGURED, ids=[f"{status}-{index}" for index, (status, *_) in enumerate(MISCONFIGURED)]
+)
+def test_what_spoils_every_call_alike_is_told_from_a_refusal_of_one(answer: tuple[int, str, bytes]) -> None:
+    with gateway(answer) as server, calling(server.url) as rpc:
+        with pytest.raises(StoreMisconfigured, match=r"^work: "):
             rpc.call("work", {})
         assert len(server.calls) == 1
 

@@ -27,7 +27,7 @@ def fallback(deployment: Deployment, queues: tuple[str, str]) -> FlaskClient:
 @pytest.fixture
 def waiting(fallback: FlaskClient, rows: psycopg.Connection) -> list[UUID]:
     """They are in the paused queue, and silent for an hour."""
-    assert fallback
+    assert fallback is not None
     tasks = opened_in("b", [f"P{number:05}" for number in range(WAITING)])
     queue = wiring.automation_queue()
     assert queue.enqueue([QueueTask(automation_task_name(task, 0), {}) for task in tasks]) == []

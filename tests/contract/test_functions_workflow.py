@@ -1,6 +1,6 @@
 """The deployed `workflow`, on the real database: people's work and reports."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -8,6 +8,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from infra.function_settings import settings_of
+from shared.enrichment.ports import ErrorCategory, PauseCause
+from shared.wiring import enrichment as wiring
 from tests.functions_support import Deployment, contents, manual, opened
 from tests.web_support import PROBLEM, Log
 
@@ -125,6 +127,32 @@ def test_a_completion_is_validated(
     assert answer.status_code == 422
     assert [wrong["field"] for wrong in answer.get_json()["errors"]] == [field]
     assert contents(rows) == before
+
+
+def test_a_paused_vendor_is_shown_and_resumed(workflow: FlaskClient) -> None:
+    assert workflow.get("/vendors").get_json() == {"vendors": []}
+    task, owner = opened("A"), uuid4()
+    wiring.record_store().claim_automation_task(task, owner)
+    refused = PauseCause.ACCOUNT, ErrorCategory.AUTH, "DigiKey gave no token"
+    wiring.record_store().note_vendor_failure(task, owner, *refused)
+    (shown,) = workflow.get("/vendors").get_json()["vendors"]
+    assert (shown["vendor"], shown["state"], shown["cause"], shown["waiting"]) == (
+        "digikey",
+        "open",
+        "account",
+        1,
+    )
+    asked = {"by": "Ada Lovelace", "note": "new secret"}
+    for _ in range(2):
+        resumed = workflow.post("/vendors/digikey/resume", json=asked)
+        assert (resumed.status_code, resumed.get_json()["state"]) == (200, "closed")
+    assert workflow.post("/vendors/digikey/resume", json={"by": "Ada"}).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["nobody", "%00"])
+def test_an_unknown_vendor_is_not_found(workflow: FlaskClient, name: str) -> None:
+    asked = {"by": "Ada", "note": "new secret"}
+    assert workflow.post(f"/vendors/{name}/resume", json=asked).status_code == 404
 
 
 def test_a_batch_answers_its_state(workflow: FlaskClient) -> None:

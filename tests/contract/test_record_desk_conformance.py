@@ -50,7 +50,7 @@ def opened(store: Store, batch: str, clock: SettableClock, **changes: Any) -> Op
         [],
         daily_limit=1000,
         manual_batch_size=2,
-        completed_after=clock() - timedelta(days=30),
+        reprocess_after=timedelta(days=30),
     )
 
 

@@ -4,6 +4,8 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment, finding, move
 from tests.contract.schema_rows import GRACE, NOW, Json, item
@@ -17,6 +19,9 @@ NOTHING = {
         "hand_over_overdue": 0,
         "oldest_hand_over_seconds": 0,
         "never_enqueued_overdue": 0,
+        "waiting_for_vendor": 0,
+        "vendor_down_seconds": 0,
+        "account_refused_seconds": 0,
         "daily_share": 0,
     },
     "fulfillment_figures": {
@@ -67,9 +72,26 @@ def test_a_record_that_waits_for_the_vendor_s_next_day_does_not_age_until_then(
     enrichment.postpone(task, NOW + timedelta(hours=10))
     enrichment.enqueued(task, 1)
     later = replace(enrichment, now=NOW + timedelta(hours=9))
-    assert figures(later) == {"in_flight": 1, "daily_share": 0.25}
+    assert figures(later) == {"in_flight": 1, "waiting_for_vendor": 1, "daily_share": 0.25}
     later = replace(enrichment, now=NOW + timedelta(hours=10, minutes=3))
     assert figures(later)["oldest_in_flight_seconds"] == 180
+
+
+@pytest.mark.parametrize(
+    ("cause", "figure"), [("down", "vendor_down_seconds"), ("account", "account_refused_seconds")]
+)
+def test_an_outage_ages_until_the_vendor_answers(enrichment: Enrichment, cause: str, figure: str) -> None:
+    enrichment.begin()
+    tasks = [each["id"] for each in enrichment.open([item(pn) for pn in "ABCD"], daily_limit=8)["automation"]]
+    for task in tasks[:3]:
+        owner = uuid.uuid4()
+        enrichment.claim(task, owner)
+        enrichment.blame(task, owner, cause)
+    later = replace(enrichment, now=NOW + timedelta(minutes=7))
+    assert figures(later)[figure] == 420
+    later.claim(tasks[3])
+    later.finish(tasks[3], answer={"a": 1})
+    assert figure not in figures(later)
 
 
 def test_manual_tasks_are_overdue_by_their_own_time_and_until_they_end(enrichment: Enrichment) -> None:

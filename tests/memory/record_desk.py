@@ -25,19 +25,19 @@ class InMemoryRecordDesk(InMemoryRecordStore):
             and priority in (None, task.item["priority"])
         ]
         waiting.sort(key=lambda task: (PRIORITIES.index(task.item["priority"]), task.created, task.id))
-        return [self._view(task) for task in waiting[:limit]]
+        return [self._manual_view(task) for task in waiting[:limit]]
 
     def claim_manual_task(self, task_id: UUID, assignee: str) -> Json:
         task = self._taken(task_id, assignee)
         task.state, task.assignee = "processing", assignee
         task.claimed_until = self.clock() + timedelta(seconds=TIMES.claim)
-        return self._view(task)
+        return self._manual_view(task)
 
     def release_manual_task(self, task_id: UUID, assignee: str, note: str | None) -> Json:
         task = self._own(task_id, assignee)
         task.state, task.assignee, task.claimed_until = "initialized", None, None
         task.note = note or task.note
-        return self._view(task)
+        return self._manual_view(task)
 
     def complete_manual_task(
         self,
@@ -49,7 +49,7 @@ class InMemoryRecordDesk(InMemoryRecordStore):
     ) -> Json:
         ended = self._ended_by(task_id, assignee, "completed")
         if ended and ended.edited == fields:
-            return self._view(ended)
+            return self._manual_view(ended)
         task = self._own(task_id, assignee)
         layers = self._layers_of(task)
         layers.complete(task.item, fields, assignee, self.clock())
@@ -57,16 +57,16 @@ class InMemoryRecordDesk(InMemoryRecordStore):
         task.state, task.claimed_until, task.edited = "completed", None, dict(fields)
         task.note = note or task.note
         self._close(task.item, "completed", assignee)
-        return self._view(task)
+        return self._manual_view(task)
 
     def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json:
         ended = self._ended_by(task_id, assignee, "failed")
         if ended and ended.note == note:
-            return self._view(ended)
+            return self._manual_view(ended)
         task = self._own(task_id, assignee)
         task.state, task.claimed_until, task.note = "failed", None, note
         self._close(task.item, "failed", assignee)
-        return self._view(task)
+        return self._manual_view(task)
 
     def _ended_by(self, task_id: UUID, assignee: str, state: str) -> Manual | None:
         task = self.manual.get(task_id)
@@ -89,7 +89,7 @@ class InMemoryRecordDesk(InMemoryRecordStore):
             raise Conflict(f"manual task {task_id} is not claimed by {assignee}: claim it first")
         return task
 
-    def _view(self, task: Manual) -> Json:
+    def _manual_view(self, task: Manual) -> Json:
         shown = None if task.ended else self._as_it_would_be(task)
         return {
             "id": str(task.id),

@@ -197,7 +197,8 @@ class InMemoryRecordStore(InMemoryBreakers):
         breaker = self._strike(task, owner, cause, message, until)
         if breaker is None or breaker.until is None:
             return VendorFailure(Standing.STANDS)
-        self._hit(task, breaker)
+        if cause is not PauseCause.DAILY_LIMIT:
+            self._hit(task, breaker)
         task.attempts -= task.attempt_counted
         self._give_up_lease(task, owner)
         task.category, task.message = category, message

@@ -1,7 +1,5 @@
 from concurrent.futures import wait
 
-import pytest
-
 from tests.faults import held_before, rpc
 from tests.scenarios_support import LOOK_UPS, RunningEnrichment, row
 from tests.waiting import wait_until
@@ -80,7 +78,7 @@ def test_a_delivery_after_the_dead_letter_and_its_success_change_nothing(
 ) -> None:
     """The sweep thinks the task lost and gives the record to a person while the worker holds the vendor's answer."""
     with enrichment.deployed("automate", SUPABASE_TIMEOUT_SECONDS="60"):
-        enrichment.disturb("rest", {"kind": "latency", "path": rpc("save_vendor_answer"), "seconds": 12})
+        enrichment.disturb("rest", {"kind": "latency", "path": rpc("finish_automation_task"), "seconds": 12})
         batch = enrichment.started(1)
         task = only_task(enrichment, batch)
         wait_until(lambda: enrichment.struck("rest") == 1)
@@ -98,11 +96,11 @@ def test_a_delivery_after_the_dead_letter_and_its_success_change_nothing(
     assert (place.state, place.cause) == ("failed", "lost")
 
 
-@pytest.mark.parametrize("held_at", ["save_vendor_answer", "finish_automation_task"])
 def test_a_worker_that_outlives_its_lease_leaves_the_record_to_the_next(
-    enrichment: RunningEnrichment, held_at: str
+    enrichment: RunningEnrichment,
 ) -> None:
-    enrichment.disturb("rest", {"kind": "latency", "path": rpc(held_at), "seconds": 5, "times": 1})
+    held = {"kind": "latency", "path": rpc("finish_automation_task"), "seconds": 5, "times": 1}
+    enrichment.disturb("rest", held)
     enrichment.pause()
     batch = enrichment.started(1)
     task = only_task(enrichment, batch)
@@ -123,7 +121,7 @@ def test_a_worker_that_outlives_its_lease_leaves_the_record_to_the_next(
     enrichment.drain(batch)
     (place,) = enrichment.assert_accounted_for([batch], [enrichment.places(batch)[0].pn])
     assert place.state == "completed"
-    assert enrichment.looked_up()[place.pn] == (2 if held_at == "save_vendor_answer" else 1)
+    assert enrichment.looked_up()[place.pn] == 2
 
 
 def test_the_last_delivery_leaves_nothing_to_the_queue(enrichment: RunningEnrichment) -> None:

@@ -58,10 +58,10 @@ def test_a_queue_that_loses_a_record_again_and_again_hands_it_to_a_person(
 def test_a_task_deleted_while_its_record_is_being_worked_on_reaches_a_person_or_its_end(
     enrichment: RunningEnrichment,
 ) -> None:
-    enrichment.disturb("digikey", {"kind": "error_before", "status": 503, "path": LOOK_UPS, "times": 5})
+    enrichment.disturb("digikey", {"kind": "error_before", "status": 503, "path": LOOK_UPS, "times": 2})
     enrichment.disturb("tasks", {"kind": "late_delivery", "queue": "automation", "seconds": 0})
-    batch = enrichment.started(5)
-    wait_until(lambda: enrichment.count("automation_tasks where batch_id = %s and attempts > 0", batch) == 5)
+    batch = enrichment.started(2)
+    wait_until(lambda: enrichment.count("automation_tasks where batch_id = %s and attempts > 0", batch) == 2)
     with enrichment.queues() as (client, path):
         client.purge_queue(name=path("automation"))
 

@@ -15,10 +15,8 @@ RECORDS = 15
         pytest.param("rest", held_after(rpc("claim_automation_task")), 1, id="before the vendor call"),
         pytest.param("digikey", held_before(LOOK_UPS), 1, id="during the vendor call"),
         pytest.param("digikey", held_after(LOOK_UPS), 2, id="after the vendor call"),
-        pytest.param("rest", held_before(rpc("save_vendor_answer")), 2, id="before saving the answer"),
-        pytest.param("rest", held_after(rpc("save_vendor_answer")), 1, id="after saving the answer"),
-        pytest.param("rest", held_before(rpc("finish_automation_task")), 1, id="before storing the product"),
-        pytest.param("rest", held_after(rpc("finish_automation_task")), 1, id="after storing the product"),
+        pytest.param("rest", held_before(rpc("finish_automation_task")), 2, id="before storing the answer"),
+        pytest.param("rest", held_after(rpc("finish_automation_task")), 1, id="after storing it"),
     ],
 )
 def test_a_worker_killed(

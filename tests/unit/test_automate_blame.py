@@ -139,7 +139,7 @@ def test_records_that_make_the_vendor_fail_do_not_keep_its_breaker_open() -> Non
     line = Line(6)
     bad = [f"P{number:03}" for number in range(6)]
     line.poisoned(*bad)
-    for hour in range(8):
+    for hour in range(24):
         line.driver.run(hours=1)
         line.arrive(3, hour)
     line.driver.run(hours=1)

@@ -293,6 +293,7 @@ def test_a_product_is_written_without_losing_a_digit() -> None:
     assert written["attributes"] == [{"name": "Voltage", "value": "5 V", "vendor_id": "14"}]
     assert written["media"] == [{"kind": "photo", "url": "https://a/b.jpg", "title": None}]
     assert (written["extras"], written["manufacturer_key"]) == ({"rohs": True}, "texas instruments")
+    assert written["part_key"] == "A|texas instruments"
 
 
 def test_a_product_without_a_price_has_none() -> None:

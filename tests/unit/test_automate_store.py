@@ -18,7 +18,7 @@ from shared.enrichment.ports import (
     Refused,
     Unavailable,
 )
-from shared.errors import StoreRefused, StoreUnavailable
+from shared.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from tests.enrichment_support import ANSWER, Enrichment
 from tests.memory.catalogue import InMemoryCatalogue
 from tests.memory.clock import SettableClock
@@ -40,23 +40,23 @@ class Faulty(InMemoryRecordStore):
     error: Exception = UNSUPPORTED
     times: int = 1000
 
-    def _strike(self, call: str) -> None:
+    def _fault(self, call: str) -> None:
         if call in self.call.split() and self.times > 0:
             self.times -= 1
             raise self.error
 
     def save_vendor_answer(self, task_id: UUID, owner: UUID, answer: JsonObject) -> bool:
-        self._strike("save")
+        self._fault("save")
         return super().save_vendor_answer(task_id, owner, answer)
 
     def finish_automation_task(
         self, task_id: UUID, owner: UUID, product: JsonObject, answer: JsonObject | None = None
     ) -> bool:
-        self._strike("finish")
+        self._fault("finish")
         return super().finish_automation_task(task_id, owner, product, answer)
 
     def fail_automation_task(self, *arguments: Any, **more: Any) -> bool:  # noqa: ANN401 - passed on
-        self._strike("fail")
+        self._fault("fail")
         return super().fail_automation_task(*arguments, **more)
 
 
@@ -87,6 +87,7 @@ def test_an_answer_that_the_store_refuses_too_goes_to_a_person_without_it() -> N
     assert (task.category, task.answer) == (ErrorCategory.STORE_ERROR, None)
 
 
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreMisconfigured("42P01: no table products")])
 @pytest.mark.parametrize(
     ("calls", "asked"),
     [
@@ -95,11 +96,14 @@ def test_an_answer_that_the_store_refuses_too_goes_to_a_person_without_it() -> N
         ("fail", 2),
     ],
 )
-def test_a_store_that_is_away_leaves_the_task_to_the_queue(calls: str, asked: int) -> None:
-    enrichment = enrichment_with(calls, StoreUnavailable("away"), times=len(calls.split()))
+def test_a_store_that_is_away_or_unfit_leaves_the_task_to_the_queue(
+    error: Exception, calls: str, asked: int
+) -> None:
+    enrichment = enrichment_with(calls, error, times=len(calls.split()))
     task = enrichment.opened(*([REFUSED] if calls == "fail" else []))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(type(error)):
         enrichment.work(task)
+    assert not task.ended
     enrichment.clock.advance(seconds=TIMES.lease + 1)
     assert enrichment.work(task, 2).outcome == "completed"
     assert len(enrichment.catalogue.asked) == asked

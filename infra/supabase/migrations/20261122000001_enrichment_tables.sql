@@ -261,3 +261,22 @@ create table daily_usage (
     check (used <= quota),
     check (again between 0 and used)
 );
+
+-- One breaker per vendor, shared by all workers.
+create table vendor_breakers (
+    vendor text primary key,
+    cause pause_cause, -- null while it is closed
+    reason text, -- the vendor's words when it opened last, or when its last probe failed
+    opened_at timestamptz, -- the last time
+    until timestamptz, -- nobody calls before; the first claim after it is the probe
+    backoff_seconds double precision not null default 0,
+    probe_owner uuid,
+    probe_until timestamptz,
+    failing jsonb not null default '{}', -- {task: [owners of its failed deliveries]} since the vendor's last answer
+    owed jsonb not null default '{}', -- {task: attempts}: given back with the task's next claim
+    closed_at timestamptz,
+    closed_by text, -- `probe`, or who resumed it
+    note text,
+    check ((cause is null) = (until is null)),
+    check ((probe_owner is null) = (probe_until is null))
+);

@@ -267,7 +267,7 @@ create function store_openings(
     p_reprocess_seconds double precision,
     p_now timestamptz
 ) returns void
-language plpgsql set search_path = public, pg_temp as $$
+language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     manual opening[];
     placed integer := 0;
@@ -369,7 +369,7 @@ create function try_to_open(
     p_locked boolean,
     p_now timestamptz
 ) returns integer
-language plpgsql set search_path = public, pg_temp as $$
+language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
     today date := (p_now at time zone 'UTC')::date;
     room integer;

@@ -89,11 +89,11 @@ return (
 );
 
 -- The numbers of alerts and the dashboard (infra/terraform/metrics.tf), which every sweep logs. Ages in seconds, 0 when there is
--- none; a record that waits for the vendor's next day is in flight, and ages from then on. The share is of today's (UTC) quota.
+-- none; a record that waits for its vendor is in flight, and ages from then on. The share is of today's (UTC) quota.
 -- A hand-over and a task that never reached the queue are overdue once the sweep's grace has ended.
 create function enrichment_figures(p_now timestamptz default clock_timestamp()) returns jsonb
 language sql stable set search_path = public, pg_temp as $$
-    select tasks.figures || manual.figures || overdue_figures(p_now) || jsonb_build_object(
+    select tasks.figures || manual.figures || vendors.figures || overdue_figures(p_now) || jsonb_build_object(
         'daily_share', coalesce((
             select round(used::numeric / greatest(quota, 1), 3) from daily_usage where day = (p_now at time zone 'UTC')::date
         ), 0)
@@ -101,6 +101,7 @@ language sql stable set search_path = public, pg_temp as $$
     from (
         select jsonb_build_object(
             'in_flight', count(*),
+            'waiting_for_vendor', count(*) filter (where not_before > p_now),
             'oldest_in_flight_seconds', coalesce(
                 extract(epoch from p_now - min(greatest(created_at, not_before)) filter (
                     where coalesce(not_before, p_now) <= p_now
@@ -115,6 +116,17 @@ language sql stable set search_path = public, pg_temp as $$
         ) as figures
         from manual_tasks where state in ('initialized', 'processing')
     ) as manual
+    cross join (
+        select jsonb_build_object(
+            'vendor_down_seconds', coalesce(
+                extract(epoch from p_now - min(opened_at) filter (where cause = 'down'))::bigint, 0
+            ),
+            'account_refused_seconds', coalesce(
+                extract(epoch from p_now - min(opened_at) filter (where cause = 'account'))::bigint, 0
+            )
+        ) as figures
+        from vendor_breakers
+    ) as vendors
 $$;
 
 select restrict_access();

@@ -1,23 +1,6 @@
 -- One breaker per vendor, shared by all workers: a fault of the vendor's, or of our account with it, spends nobody's attempts.
--- While the breaker is open, one probe after another finds out whether the vendor answers, and all others wait.
-
-create table vendor_breakers (
-    vendor text primary key,
-    cause pause_cause, -- null while it is closed
-    reason text, -- the vendor's words when it opened last, or when its last probe failed
-    opened_at timestamptz, -- the last time
-    until timestamptz, -- nobody calls before; the first claim after it is the probe
-    backoff_seconds double precision not null default 0,
-    probe_owner uuid,
-    probe_until timestamptz,
-    failing jsonb not null default '{}', -- {task: [owners of its failed deliveries]} since the vendor's last answer
-    owed jsonb not null default '{}', -- {task: attempts}: given back with the task's next claim
-    closed_at timestamptz,
-    closed_by text, -- `probe`, or who resumed it
-    note text,
-    check ((cause is null) = (until is null)),
-    check ((probe_owner is null) = (probe_until is null))
-);
+-- While the breaker is open, one probe after another finds out whether the vendor answers, and all others wait. The table is in
+-- 20261122000001.
 
 -- Until when nobody may call the vendor; null when one may.
 create function vendor_pause(p_vendor text, p_now timestamptz default clock_timestamp()) returns timestamptz
@@ -237,11 +220,15 @@ begin
     if breaker.vendor is null then
         return jsonb_build_object('outcome', 'stands');
     end if;
+    if p_cause <> 'daily_limit' then -- no record can be the cause of that
+        update automation_tasks
+        set outages = outages + (outage_at is distinct from breaker.opened_at)::integer, outage_at = breaker.opened_at
+        where id = p_task_id;
+    end if;
     update automation_tasks
     set generation = generation + 1, attempts = attempts - attempt_counted::integer, attempt_counted = false,
         released_by = p_owner, enqueued_at = null, lease_owner = null, lease_until = null, error_category = p_category,
         error_message = p_message, error_answer = coalesce(p_answer, error_answer),
-        outages = outages + (outage_at is distinct from breaker.opened_at)::integer, outage_at = breaker.opened_at,
         -- a failed probe waits behind all others, so that a record at which the vendor fails is not the next one too
         not_before = breaker.until + case
             when p_cause = 'daily_limit' then interval '0'

@@ -1,4 +1,4 @@
-"""The endpoints of `workflow` about enrichment: manual tasks, redrives and reports."""
+"""The endpoints of `workflow` about enrichment: manual tasks, redrives, vendors and reports."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -102,6 +102,11 @@ class RedriveRequest(RequestModel):
     batch_id: ChosenBatchId | None = None
 
 
+class ResumeRequest(RequestModel):
+    by: Person
+    note: Text
+
+
 def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
     """`store` returns a DeskStore and ReportStore in one, `daily_limit` the quota that includes redriven records."""
     return (
@@ -115,6 +120,8 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
         Route("POST", "/manual-tasks/{id}/fail", FailRequest, _fail, (store,)),
         Route("POST", "/records/again", AgainRequest, _again, (store,)),
         Route("GET", "/products", ProductRequest, _product, (store,)),
+        Route("GET", "/vendors", NoInput, _vendors, (store,)),
+        Route("POST", "/vendors/{id}/resume", ResumeRequest, _resume, (store,)),
         Route("GET", "/reconcile", ReconcileRequest, _reconcile, (store,)),
     )
 
@@ -156,6 +163,17 @@ def _redrive(request: RedriveRequest, call: Call, store: DeskStore, daily_limit:
         daily_limit=daily_limit,
     )
     return Answer(redriven, logged=redriven)
+
+
+def _vendors(_request: NoInput, _call: Call, store: DeskStore) -> Answer:
+    return Answer({"vendors": store.vendors()})
+
+
+def _resume(request: ResumeRequest, call: Call, store: DeskStore) -> Answer:
+    vendor = call.path["id"]
+    if "\x00" in vendor:
+        raise NotFound("no vendor has such a name")
+    return Answer(store.resume_vendor(vendor, request.by, request.note), logged={"resumed": vendor[:100]})
 
 
 def _status(_request: NoInput, call: Call, store: ReportStore) -> Answer:
