@@ -9,6 +9,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 from urllib.parse import SplitResult, quote, urlsplit
 
 import h11
@@ -102,8 +103,7 @@ class _Connection(asyncio.Protocol):
         self._used = self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None:  # nothing was asked
