@@ -49,8 +49,8 @@ $(STAMP): requirements-dev.txt
 	echo "venv: ready"
 	@touch $@
 
-up: venv ## start the laptop cloud and leave it running (INTAKE=records.jsonl CATALOG=catalogue.jsonl for other data)
-	@$(LOCAL) up
+up: venv ## start the laptop cloud and leave it running (LINE=records or LINE=orders for one half; INTAKE=records.jsonl CATALOG=catalogue.jsonl)
+	@$(LOCAL) up $(if $(LINE),--line $(LINE))
 
 down: venv ## stop the laptop cloud; its data stays
 	@$(LOCAL) down
