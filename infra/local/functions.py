@@ -23,7 +23,7 @@ FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow", *STAGES)
 
 
 class Line(StrEnum):
-    """Which half of Switchyard a stack runs."""
+    """A half of Switchyard, which a stack can run alone."""
 
     RECORDS = "records"
     ORDERS = "orders"

@@ -61,7 +61,7 @@ class LocalStack:
 
     def start(self) -> list[str]:
         """Starts what does not run and returns its names."""
-        return self.supervisor.start(self._plan(self._lines | self._running_lines()))
+        return self.supervisor.start(self._plan(self._lines | self.running_lines()))
 
     def stop(self) -> list[str]:
         """Returns the names of what was running."""
@@ -74,7 +74,7 @@ class LocalStack:
     def restart(self, name: str) -> None:
         """Stops one part if it runs, and starts it with the present settings; the others stay as they are."""
         self.supervisor.record(name)
-        self.supervisor.restart(self._plan(self._running_lines()), name)
+        self.supervisor.restart(self._plan(self.running_lines()), name)
 
     def purge(self) -> list[str]:
         """Stops the stack and removes its data; returns the names of what was running."""
@@ -105,7 +105,8 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _running_lines(self) -> frozenset[Line]:
+    def running_lines(self) -> frozenset[Line]:
+        """The lines of which all parts are there, dead or alive."""
         names = set(self.state.names)
         own = {"postgres"} if self._settings.database_url else set()
         return frozenset(line for line in Line if PARTS[line] - own <= names)

@@ -1,4 +1,4 @@
-"""What processes cost, from /proc: Linux only."""
+"""CPU and memory of processes, from /proc: Linux only."""
 
 import os
 import signal

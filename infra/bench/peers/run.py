@@ -180,7 +180,7 @@ def _all_ended(system: System, vendor: VendorProcess, batch: str, count: int, se
 
 
 def _outcome(system: System) -> tuple[float, int]:
-    """When the last record ended, and how many are completed."""
+    """The time at which the last record ended, and the number of completed ones."""
     (row,) = system.ask(
         f"select extract(epoch from max(finished_at))::float8, count(*) filter (where state = 'completed')"
         f" from {system.table.tasks} where {system.table.batch} = 'main'"

@@ -31,18 +31,18 @@ SWITCHYARD = "switchyard"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run's files lie, and what every system uses."""
+    """The folder of a run's files, and all that the systems share."""
 
     folder: Path
     python: Path
-    """Of the peers' virtual environment."""
+    """The interpreter of the peers' virtual environment."""
     vendor: str
     records: Path
 
 
 @dataclass(frozen=True)
 class Table:
-    """How a system's rows are named."""
+    """Names of a system's table of tasks and of its column for the batch."""
 
     tasks: str
     batch: str

@@ -100,7 +100,7 @@ class Journal:
                 return
 
     def _sync(self, *, durable: bool) -> None:
-        """Of the commits that follow: a sync of the log's file covers all that was written to it before."""
+        """Sets what the commits that follow do. A sync of the log's file covers all that was written to it before."""
         if durable != self._durable:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable

@@ -1,4 +1,4 @@
-"""What all peers share: the decision, the rows, the vendor call. Only how work is queued and kept differs."""
+"""The part that all peers share: the decision, the rows, the vendor call. Only how work is queued and kept differs."""
 
 import json
 import os
@@ -38,7 +38,8 @@ create index task_events_by_task on task_events (task_id, id);
 create table products (
     id uuid primary key default gen_random_uuid(), record_key text not null unique, task_id uuid not null,
     pn text not null, manufacturer text, category text, description text, vendor text, vendor_pn text, url text,
-    unit_price numeric, currency text, status text, answer jsonb not null, created_at timestamptz not null default clock_timestamp()
+    unit_price numeric, currency text, status text, answer jsonb not null,
+    created_at timestamptz not null default clock_timestamp()
 );
 create table product_attributes (
     product_id uuid not null references products (id) on delete cascade, name text not null, value text not null,
