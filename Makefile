@@ -21,7 +21,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status demo test test-all check terraform-check format bench package plan deploy smoke logs lock audit clean
+.PHONY: help venv up down status demo test test-all check terraform-check format bench bench-peers package plan deploy smoke logs lock audit clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,8 @@ $(STAMP): requirements-dev.txt
 	echo "venv: ready"
 	@touch $@
 
-up: venv ## start the laptop cloud and leave it running (INTAKE=records.jsonl CATALOG=catalogue.jsonl for other data)
-	@$(LOCAL) up
+up: venv ## start the laptop cloud and leave it running (LINE=records or LINE=orders for one half; INTAKE=records.jsonl CATALOG=catalogue.jsonl)
+	@$(LOCAL) up $(if $(LINE),--line $(LINE))
 
 down: venv ## stop the laptop cloud; its data stays
 	@$(LOCAL) down
@@ -83,6 +83,9 @@ format: venv ## let ruff correct what it can
 
 bench: venv ## measure the budgets of enrichment and fulfillment, as ratios to their floors
 	@$(BIN)/python -m infra.bench
+
+bench-peers: venv ## the same record job on Celery, Dramatiq, procrastinate, DBOS and PgQueuer (ROUNDS=3; the two on Redis need redis-server)
+	@$(BIN)/python -m infra.bench.peers $(if $(ROUNDS),--rounds $(ROUNDS))
 
 package: venv ## build one archive for each function, build/<function>.zip, which Terraform deploys
 	@$(BIN)/python -m infra.package --output build

@@ -30,7 +30,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 CONTROL = "/_control/"
 _PAGE = "<!DOCTYPE html><html><body><h1>Access denied</h1><p>injected by the fault plan</p></body></html>"
@@ -188,13 +188,13 @@ def plain_answer(fault: Fault) -> Response:
     return JSONResponse({"status": fault.status, "detail": "injected"}, fault.status or 500)
 
 
-class DroppableProtocol(H11Protocol):
-    """uvicorn's h11 protocol that can also close a connection without an answer, for which ASGI has no message.
+class DroppableProtocol(HttpToolsProtocol):
+    """uvicorn's httptools protocol that can also close a connection without an answer, for which ASGI has no message.
 
     For `uvicorn.Config(http=DroppableProtocol)`.
     """
 
-    _open: ClassVar[WeakValueDictionary[tuple[str, int], H11Protocol]] = WeakValueDictionary()
+    _open: ClassVar[WeakValueDictionary[tuple[str, int], HttpToolsProtocol]] = WeakValueDictionary()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
         super().connection_made(transport)

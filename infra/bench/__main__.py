@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from infra.bench import cold_start, deciding, orchestrating, staging, working
+from infra.bench import cold_start, deciding, orchestrating, spending, staging, working
 from infra.bench.laboratory import Laboratory, laboratory, request
 from infra.bench.table import Row, render, write
 from infra.local.functions import STAGES
@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
         "many": lambda lab, _: orchestrating.measure_many(lab),
         "history": lambda lab, _: orchestrating.measure_history(lab),
         "worker": lambda lab, _: working.measure(lab),
+        "spending": lambda lab, _: spending.measure(lab),
         "stages": lambda lab, _: staging.measure(lab),
         "cold": cold_starts,
     }

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cli.values import number, whole
 from infra.local.commands import Commands, Display
+from infra.local.functions import Line
 from infra.local.settings import read_local_settings
 from laptop.supervisor.errors import StackError, StackInterrupted
 from shared.errors import SettingsInvalid
@@ -77,7 +78,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="the DigiKey sandbox's parts, JSON lines (default: $CATALOG, then data/)",
     )
-    up.set_defaults(run=lambda do, given: do.up(given.intake, given.catalogue))
+    up.add_argument(
+        "--line",
+        type=Line,
+        choices=tuple(Line),
+        help="records or orders: only what this half needs (default: both)",
+    )
+    up.set_defaults(run=lambda do, given: do.up(given.intake, given.catalogue, given.line))
 
     demo = commands.add_parser("demo", help="run a batch of records and some orders on a separate stack")
     demo.add_argument("--limit", type=whole(1, 100_000), default=200, help="records (default: 200)")

@@ -8,11 +8,14 @@ from pathlib import Path
 from infra.local import migrations
 from infra.local.functions import (
     FUNCTIONS,
+    JOBS,
     LOCATION,
+    PARTS,
     PARTS_TABLE,
     PROJECT,
     STAGES,
     Endpoints,
+    Line,
     function_environment,
     trials,
 )
@@ -38,8 +41,22 @@ class Cloud:
     """The user's environment; the functions get those of its variables that are theirs."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Variables that the functions get whatever the user's environment says."""
+    lines: frozenset[Line] = frozenset(Line)
 
     def plan(self) -> Plan:
+        """The whole stack, or as much of it as the `lines` need."""
+        whole = self._whole()
+        names = self._names()
+        return replace(
+            whole,
+            parts=tuple(
+                replace(part, after=part.after & names) for part in whole.parts if part.name in names
+            ),
+            jobs=tuple(job for job in whole.jobs if job.name in names),
+            trials=tuple(trial for trial in whole.trials if trial.function in names),
+        )
+
+    def _whole(self) -> Plan:
         functions = tuple(self._function(name) for name in FUNCTIONS)
         servers = (self._bigquery(), self._digikey(), self._mirakl(), self._canada_post(), self._rest())
         postgres = () if self.settings.database_url else (self._postgres(),)
@@ -229,15 +246,20 @@ class Cloud:
         """Makes the stages' jobs paused: a person starts the pipeline, and sees what it does."""
         here = Endpoints(self.ports)
         place = ("--endpoint", here.host_and_port("scheduler"), "--project", PROJECT, "--location", LOCATION)
-        called = ("orchestrate", "fallback", *STAGES)
+        called = [name for name in ("orchestrate", "fallback", *STAGES) if name in self._names()]
         urls = (option for name in called for option in ("--url", f"{name}={here.url(name)}"))
         cron = self.settings.orchestrate_schedule
-        orchestrate = ("--orchestrate-schedule", cron) if cron else ()
-        paused = (*STAGES, *(() if self.settings.sweep else ("sweep",)))
+        orchestrate = ("--orchestrate-schedule", cron) if cron and "orchestrate" in called else ()
+        paused = [name for name in called if name in STAGES]
+        if "fallback" in called and not self.settings.sweep:
+            paused.append("sweep")
         pauses = (option for name in paused for option in ("--paused", name))
         argv = _module("infra.local.schedules", *place, *urls, *orchestrate, *pauses)
         pipeline = file_digest(ROOT / "shared" / "pipeline.json")
         return Job("schedules", argv, after=frozenset({"scheduler"}), content=pipeline)
+
+    def _names(self) -> frozenset[str]:
+        return frozenset[str]().union(*(PARTS[line] | JOBS[line] for line in self.lines))
 
     def _function_environment(self) -> dict[str, str]:
         return function_environment(self.ports, self.jwt_secret, self.environment, self.overrides)

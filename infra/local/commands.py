@@ -3,12 +3,14 @@
 import json
 import time
 from collections import deque
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from infra.local.functions import Line
 from infra.local.local_stack import LocalStack
 from infra.local.settings import LocalSettings
 from laptop.supervisor.overview import PartState, StackOverview, look
@@ -73,8 +75,13 @@ class Commands:
         self._settings = settings
         self._display = display
 
-    def up(self, intake: Path | None, catalogue: Path | None) -> int:
-        stack = self.stack(intake or self._settings.intake, catalogue or self._settings.catalogue)
+    def up(self, intake: Path | None, catalogue: Path | None, line: Line | None) -> int:
+        """Starts both lines, unless one is named."""
+        stack = self.stack(
+            intake or self._settings.intake,
+            catalogue or self._settings.catalogue,
+            tuple(Line) if line is None else (line,),
+        )
         begun = time.monotonic()
         started = stack.start()
         if started:
@@ -137,7 +144,12 @@ class Commands:
                     time.sleep(_FOLLOW_SECONDS)
         return 0
 
-    def stack(self, intake: Path | None = None, catalogue: Path | None = None) -> LocalStack:
+    def stack(
+        self,
+        intake: Path | None = None,
+        catalogue: Path | None = None,
+        lines: Collection[Line] = tuple(Line),
+    ) -> LocalStack:
         settings = self._settings
         return LocalStack(
             settings.state_dir,
@@ -145,4 +157,5 @@ class Commands:
             intake=intake,
             catalogue=catalogue,
             report=self._display.line,
+            lines=lines,
         )

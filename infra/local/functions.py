@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import jwt
 
@@ -19,6 +20,24 @@ DEAD_LETTER_QUEUE = "dead-letter"
 
 STAGES = tuple(stage.name for stage in load_pipeline().stages)
 FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow", *STAGES)
+
+
+class Line(StrEnum):
+    """A half of Switchyard, which a stack can run alone."""
+
+    RECORDS = "records"
+    ORDERS = "orders"
+
+
+_BOTH = ("postgres", "rest", "workflow", "scheduler")
+PARTS: Mapping[Line, frozenset[str]] = {
+    Line.RECORDS: frozenset({*_BOTH, "bigquery", "digikey", "tasks", "orchestrate", "automate", "fallback"}),
+    Line.ORDERS: frozenset({*_BOTH, "mirakl", "canada-post", *STAGES}),
+}
+JOBS: Mapping[Line, frozenset[str]] = {
+    Line.RECORDS: frozenset({"migrations", "parts-data", "queues", "schedules"}),
+    Line.ORDERS: frozenset({"migrations", "schedules"}),
+}
 
 DEFAULTS: Mapping[str, str] = {
     "QUEUE_MAX_ATTEMPTS": "10",

@@ -1,6 +1,6 @@
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -8,6 +8,7 @@ from typing import Self
 from cli.laptop_cloud import PROGRAM
 from infra.local.cloud import Cloud
 from infra.local.errors import InputUnreadable
+from infra.local.functions import PARTS, Line
 from infra.local.settings import PORT_OFFSETS, ROOT, port_variable, read_local_settings
 from laptop.supabase.postgres.place import place_for
 from laptop.supervisor.plan import Plan
@@ -27,7 +28,7 @@ class LocalStack:
 
     Ports that are not given are free ones, so any number of stacks, each with its own `state_dir`, can run at once.
     `environment` overrides the functions' local values. A stack that runs already keeps the ports, the intake and
-    the catalogue that are not given.
+    the catalogue that are not given, and the lines that it runs beside those that are asked for.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class LocalStack:
         catalogue: Path | None = None,
         environment: Mapping[str, str] | None = None,
         report: Report = silent,
+        lines: Collection[Line] = tuple(Line),
     ) -> None:
+        self._lines = frozenset(lines)
         self._overrides = environment or {}
         self._environment = {**os.environ, **self._overrides}
         self._settings = settings = read_local_settings(self._environment)
@@ -58,7 +61,7 @@ class LocalStack:
 
     def start(self) -> list[str]:
         """Starts what does not run and returns its names."""
-        return self.supervisor.start(self._plan())
+        return self.supervisor.start(self._plan(self._lines | self.running_lines()))
 
     def stop(self) -> list[str]:
         """Returns the names of what was running."""
@@ -71,7 +74,7 @@ class LocalStack:
     def restart(self, name: str) -> None:
         """Stops one part if it runs, and starts it with the present settings; the others stay as they are."""
         self.supervisor.record(name)
-        self.supervisor.restart(self._plan(), name)
+        self.supervisor.restart(self._plan(self.running_lines()), name)
 
     def purge(self) -> list[str]:
         """Stops the stack and removes its data; returns the names of what was running."""
@@ -102,7 +105,13 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _plan(self) -> Plan:
+    def running_lines(self) -> frozenset[Line]:
+        """The lines of which all parts are there, dead or alive."""
+        names = set(self.state.names)
+        own = {"postgres"} if self._settings.database_url else set()
+        return frozenset(line for line in Line if PARTS[line] - own <= names)
+
+    def _plan(self, lines: frozenset[Line]) -> Plan:
         state = self.state
         cloud = Cloud(
             state_dir=self._state_dir,
@@ -115,6 +124,7 @@ class LocalStack:
             settings=self._settings,
             environment=self._environment,
             overrides=self._overrides,
+            lines=lines,
         )
         return cloud.plan()
 

@@ -1,9 +1,10 @@
 """Calls SQL functions through Supabase's data client, `postgrest`, and translates its errors."""
 
+import threading
 import time
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from shared.connections import PerThread
 from shared.errors import Conflict, NotFound, StoreMisconfigured, StoreRefused, StoreUnavailable
 from shared.retries import Again, RetryPolicy
 
@@ -51,8 +52,12 @@ class _Outage(Exception):
     pass
 
 
+IDLE_S = 30.0
+"""How long an unused connection is kept. A call that finds it broken is tried again."""
+
+
 class SupabaseRpc:
-    """One Supabase project, one connection pool, built on the first call. `timeout` in seconds bounds each try.
+    """One Supabase project, one connection per thread, built on its first call. `timeout` in seconds bounds each try.
 
     `tls` gives a context to share: each costs 20 ms and more.
     """
@@ -64,6 +69,9 @@ class SupabaseRpc:
         self._key = key
         self._timeout = timeout
         self._tls = tls
+        self._context: SSLContext | None = None
+        self._building = threading.Lock()
+        self._clients = PerThread(self._new_client, lambda client: client.aclose())
 
     def call(self, function: str, arguments: "Mapping[str, Any]") -> Any:  # noqa: ANN401 - JSON, as the function returns it
         """Raises NotFound and Conflict with the function's message, StoreUnavailable and StoreRefused."""
@@ -77,7 +85,7 @@ class SupabaseRpc:
         from postgrest.exceptions import APIError
 
         try:
-            answer = self._client.rpc(function, dict(arguments)).execute().data
+            answer = self._clients.current().rpc(function, dict(arguments)).execute().data
         except APIError as error:
             if not str(error.code).startswith(UNAVAILABLE_CODES):
                 raise _refusal(function, error) from None  # its details can hold a row with a person's name
@@ -93,24 +101,28 @@ class SupabaseRpc:
         # the client returns an answer that is not JSON as text
         return Again("an answer that is not JSON") if isinstance(answer, str) else answer
 
-    @cached_property
-    def _client(self) -> "SyncPostgrestClient":
-        import httpx
+    def _new_client(self) -> "SyncPostgrestClient":
         from postgrest import SyncPostgrestClient
 
-        headers = {"apikey": self._key, "Authorization": f"Bearer {self._key}"}
-        session = httpx.Client(
-            base_url=self._url,
-            headers=headers,
-            timeout=self._timeout,
-            verify=self._tls() if self._tls else True,
-            event_hooks={"response": [_refuse_outage]},
+        from shared.cloud.rest_session import rest_session
+
+        session = rest_session(
+            self._url, self._shared_context(), timeout=self._timeout, idle=IDLE_S, answered=_refuse_outage
         )
+        headers = {**session.headers, "apikey": self._key, "Authorization": f"Bearer {self._key}"}
         return SyncPostgrestClient(self._url, headers=headers, http_client=session, retry_enabled=False)
 
+    def _shared_context(self) -> "SSLContext":
+        """One for all threads' clients, because building one takes 20 ms and more."""
+        import httpx
+
+        with self._building:
+            if self._context is None:
+                self._context = self._tls() if self._tls else httpx.create_ssl_context()
+            return self._context
+
     def close(self) -> None:
-        if "_client" in self.__dict__:
-            self._client.aclose()
+        self._clients.close()
 
 
 def _refuse_outage(response: "Response") -> None:

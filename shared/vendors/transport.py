@@ -21,7 +21,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from shared.connections import PerThread
 from shared.errors import SettingsInvalid
+from shared.kept_connection import kept_client
 from shared.vendors.response import Response
 
 _BEFORE_SENDING = (
@@ -75,7 +77,7 @@ class AnswerUnreadable(AnswerLost):
 
 
 class Transport:
-    """One lazily built client for one host, shared by threads. It follows no redirect and repeats nothing.
+    """Calls to one host, shared by threads, each with its own connection. It follows no redirect and repeats nothing.
 
     Raises SettingsInvalid for an address to which secrets would travel unencrypted. `tls` is a context to
     share: each costs 20 ms and more.
@@ -88,14 +90,11 @@ class Transport:
         self._vendor = vendor
         self._bounds = bounds
         self._tls = tls
-        self._http: httpx.Client | None = None
-        self._lock = threading.Lock()
+        self._building = threading.Lock()
+        self._clients = PerThread(self._new_client, httpx.Client.close)
 
     def close(self) -> None:
-        with self._lock:
-            if self._http is not None:
-                self._http.close()
-                self._http = None
+        self._clients.close()
 
     def send(
         self,
@@ -113,7 +112,7 @@ class Transport:
         if is_late is not None:
             content["extensions"] = {"trace": _checked_before_sending(self._vendor, is_late)}
         try:
-            with self._client().stream(method, f"{self._base_url}{path}", **content) as answer:
+            with self._clients.current().stream(method, f"{self._base_url}{path}", **content) as answer:
                 body = self._bounded_body(answer, deadline)
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(answer.status_code, headers, body)
@@ -139,20 +138,21 @@ class Transport:
                 raise httpx.ReadTimeout("the whole answer took too long")
         return bytes(body)
 
-    def _client(self) -> httpx.Client:
-        """Built at the first call: its TLS context alone costs a tenth of a second."""
-        with self._lock:
-            if self._http is None:
-                bounds = self._bounds
-                self._http = httpx.Client(
-                    timeout=httpx.Timeout(
-                        min(bounds.read, bounds.total), connect=min(bounds.connect, bounds.total)
-                    ),
-                    follow_redirects=False,
-                    verify=True if self._tls is None else self._tls,
-                    trust_env=not self._is_local,  # a proxy of the environment cannot reach this loopback
-                )
-            return self._http
+    def _new_client(self) -> httpx.Client:
+        bounds = self._bounds
+        return kept_client(
+            self._shared_context(),
+            trust_env=not self._is_local,  # a proxy of the environment cannot reach this loopback
+            timeout=httpx.Timeout(min(bounds.read, bounds.total), connect=min(bounds.connect, bounds.total)),
+            follow_redirects=False,
+        )
+
+    def _shared_context(self) -> ssl.SSLContext:
+        """Built at the first call, as it takes a tenth of a second, and one for all threads' clients."""
+        with self._building:
+            if self._tls is None:
+                self._tls = httpx.create_ssl_context(trust_env=not self._is_local)
+            return self._tls
 
 
 def _checked_before_sending(

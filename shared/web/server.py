@@ -1,5 +1,6 @@
 """Makes the server below a function refuse requests with problems, as the function does, and not with HTML."""
 
+import gc
 import json
 from collections.abc import Callable
 from socket import socket
@@ -20,6 +21,7 @@ def prepare_server(serve: Callable[[flask.Request], flask.Response]) -> None:
     functions-framework loads a function in its Flask app's context, before it starts gunicorn.
     """
     gunicorn.util.write_error = write_problem
+    gc.freeze()  # what was imported stays: the worker need not visit it, which would also copy it out of shared memory
     if flask.has_app_context():
         flask.current_app.register_error_handler(404, lambda _error: serve(flask.request))
 

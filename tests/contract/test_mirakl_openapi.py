@@ -44,7 +44,7 @@ def client(vendor: MiraklSandbox, seen: list[httpx.Response]) -> Iterator[Mirakl
         seen.append(response)
 
     with marketplace(vendor.url, shop_id=2044) as made:
-        made._transport._client().event_hooks = {"response": [keep]}
+        made._transport._clients.current().event_hooks = {"response": [keep]}
         yield made
 
 

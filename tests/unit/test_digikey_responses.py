@@ -124,6 +124,15 @@ def test_a_readable_answer_is_cleaned_for_the_database() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"a": "b\xed\xa0\x80"}', '{"a": "b\\ud800"}'.encode("utf-16")], ids=["raw", "UTF-16"]
+)
+def test_half_a_pair_is_replaced_however_it_was_sent(body: bytes) -> None:
+    found = json_object(body)
+    assert found is not None
+    assert set(found["a"]) == {"b", "\N{REPLACEMENT CHARACTER}"}
+
+
 @given(st.binary())
 def test_any_body_is_an_object_or_nothing(body: bytes) -> None:
     assert json_object(body) is None or isinstance(json_object(body), dict)

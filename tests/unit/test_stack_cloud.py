@@ -4,11 +4,15 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from infra.local.cloud import Cloud
-from infra.local.functions import FUNCTIONS, STAGES, function_environment
+from infra.local.functions import FUNCTIONS, STAGES, Line, function_environment
+from infra.local.local_stack import LocalStack
 from infra.local.queues import queue_definitions
 from infra.local.settings import ROOT, read_local_settings
-from laptop.supervisor.plan import Part
+from laptop.supervisor.plan import Job, Part
+from laptop.supervisor.state import StackState, write_state
 
 SETTINGS = read_local_settings({})
 CLOUD = Cloud(
@@ -111,6 +115,57 @@ def test_orchestrate_has_no_job_without_a_schedule() -> None:
     assert ("--orchestrate-schedule", "0 6 * * *") in set(
         pairwise(schedules(orchestrate_schedule="0 6 * * *"))
     )
+
+
+RECORDS = replace(CLOUD, lines=frozenset({Line.RECORDS}))
+ORDERS = replace(CLOUD, lines=frozenset({Line.ORDERS}))
+
+
+def test_the_line_of_records_runs_without_the_marketplace_the_carrier_and_the_stages() -> None:
+    assert set(parts_of(CLOUD)) - set(parts_of(RECORDS)) == {"mirakl", "canada-post", *STAGES}
+    assert [trial.function for trial in RECORDS.plan().trials] == [
+        "orchestrate",
+        "automate",
+        "fallback",
+        "workflow",
+    ]
+
+
+def test_the_line_of_orders_runs_without_the_source_the_queue_and_the_catalogue() -> None:
+    left_out = {"bigquery", "digikey", "tasks", "orchestrate", "automate", "fallback"}
+    assert set(parts_of(CLOUD)) - set(parts_of(ORDERS)) == left_out
+    assert [job.name for job in ORDERS.plan().jobs] == ["migrations", "schedules"]
+
+
+@pytest.mark.parametrize("cloud", [RECORDS, ORDERS, CLOUD], ids=["records", "orders", "both"])
+def test_no_step_of_a_line_waits_for_one_that_the_line_has_not(cloud: Cloud) -> None:
+    plan = cloud.plan()
+    steps: list[Part | Job] = [*plan.parts, *plan.jobs]
+    names = {step.name for step in steps}
+    assert all(step.after <= names for step in steps)
+
+
+def test_the_scheduler_of_a_line_calls_only_its_functions() -> None:
+    def called(cloud: Cloud) -> set[str]:
+        job = next(job for job in cloud.plan().jobs if job.name == "schedules")
+        return {value.partition("=")[0] for option, value in pairwise(job.argv) if option == "--url"}
+
+    assert called(RECORDS) == {"orchestrate", "fallback"}
+    assert called(ORDERS) == set(STAGES)
+    no_sweep = replace(ORDERS, settings=replace(SETTINGS, sweep=False, orchestrate_schedule="0 6 * * *"))
+    job = next(job for job in no_sweep.plan().jobs if job.name == "schedules")
+    assert paused(job.argv) == set(STAGES)
+    assert "--orchestrate-schedule" not in job.argv
+
+
+def test_a_command_keeps_the_lines_that_run_beside_the_one_it_is_given(tmp_path: Path) -> None:
+    write_state(tmp_path, StackState(names=sorted(parts_of(RECORDS))))
+    orders = LocalStack(tmp_path, lines=[Line.ORDERS])
+    assert orders.running_lines() == {Line.RECORDS}
+    write_state(tmp_path, StackState(names=sorted(parts_of(CLOUD))))
+    assert orders.running_lines() == set(Line)
+    write_state(tmp_path, StackState())
+    assert orders.running_lines() == set()
 
 
 def test_labels_are_kept_with_the_stack_in_the_bucket_that_the_functions_use() -> None:

@@ -1,18 +1,13 @@
 """One HTTP call to a target, and how it ended."""
 
-import asyncio
-import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
-
-import httpx
+from typing import Protocol
 
 SERVER_ERRORS = range(500, 600)
 SUCCESSES = range(200, 300)
 
 _LONGEST_RETRY_AFTER = 3600.0
-_NO_TIMEOUT = httpx.Timeout(None).as_dict()
 _RPC_CODES = {
     400: ("INVALID_ARGUMENT", 3),
     401: ("UNAUTHENTICATED", 16),
@@ -82,49 +77,6 @@ def retry_after(value: str | None, now: float) -> float:
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
 
 
-class HttpCaller:
-    """Opens a new connection for each call.
-
-    A kept connection could break at the moment of its reuse and become a failed delivery that no target saw.
-    """
-
-    def __init__(self, *, follow_redirects: bool = False, keep: int = 0) -> None:
-        """Keeps the first `keep` bytes of each answer."""
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._follow = follow_redirects
-        self._keep = keep
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(limits=limits), trust_env=False, max_redirects=10
-        )
-        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-
+class Caller(Protocol):
     async def make(self, call: Call, deadline: float) -> Outcome:
         """Takes at most `deadline` seconds in all."""
-        try:
-            async with asyncio.timeout(deadline):
-                return await self._exchange(call)
-        except TimeoutError:
-            return DEADLINE_PASSED
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError):
-            return UNREACHABLE  # UnicodeError: a host name that the resolver cannot take
-
-    async def _exchange(self, call: Call) -> Outcome:
-        request = httpx.Request(
-            call.method,
-            call.url,
-            headers=[(name.encode(), value.encode()) for name, value in call.headers],
-            content=call.body or None,
-            extensions={"timeout": _NO_TIMEOUT},
-        )
-        response = await self._client.send(request, stream=True, follow_redirects=self._follow)
-        kept = b""
-        try:
-            async for chunk in response.aiter_raw():
-                kept += chunk[: self._keep - len(kept)]
-        finally:
-            await response.aclose()
-        wait = retry_after(response.headers.get("Retry-After"), time.time())
-        return Outcome(response.status_code, retry_after=wait, body=kept)
-
-    async def close(self) -> None:
-        await self._client.aclose()

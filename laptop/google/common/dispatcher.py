@@ -6,14 +6,14 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Generic
 
-from laptop.google.common.calls import Call, HttpCaller, Outcome
+from laptop.google.common.calls import Call, Caller, Outcome
 from laptop.google.common.faults import F, SeededFaults
 
 LONGEST_WAIT = 60.0
 
 
 class Dispatcher(ABC, Generic[F]):
-    def __init__(self, caller: HttpCaller, faults: SeededFaults[F]) -> None:
+    def __init__(self, caller: Caller, faults: SeededFaults[F]) -> None:
         self._caller = caller
         self._faults = faults
         self._wake = asyncio.Event()

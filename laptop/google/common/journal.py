@@ -1,7 +1,8 @@
 """SQLite behind one thread, which commits together all statements that came in during its last commit.
 
-A statement that `write` has returned from survives SIGKILL and power loss (WAL, synchronous FULL). The file is locked,
-so that two servers cannot share it.
+A statement that `write` has returned from survives SIGKILL and power loss (WAL, synchronous FULL), as do those posted
+before it. What was only posted waits LINGER seconds for more, and is committed without a sync of its own: from then on
+it survives SIGKILL. The file is locked, so that two servers cannot share it.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 _LARGEST_BATCH = 500
 _LOCK_WAIT = 0.5
+LINGER = 0.01
 
 Statement = tuple[str, tuple[Any, ...]]
 Row = tuple[Any, ...]
@@ -48,6 +51,7 @@ class Journal:
             raise DataFileUnusable(
                 f"{path} cannot be used: {error}. Is another server running on it?"
             ) from error
+        self._durable = True
         self._inbox: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -61,7 +65,7 @@ class Journal:
         return await self._enter(((sql, values),))
 
     def post(self, *statements: Statement) -> None:
-        """Writes soon, in order; for statements that a crash may lose."""
+        """Writes within LINGER seconds, in order; for statements that a crash may lose."""
         self._inbox.put(_Entry(statements, None))
 
     def close(self) -> None:
@@ -78,15 +82,28 @@ class Journal:
     def _run(self) -> None:
         while (entry := self._inbox.get()) is not None:
             batch = [entry]
+            awaited = entry.done is not None
             ended = False
+            until = time.monotonic() + LINGER
             with contextlib.suppress(queue.Empty):
                 while len(batch) < _LARGEST_BATCH and not ended:
-                    following = self._inbox.get_nowait()
-                    ended = following is None
-                    batch += [following] if following else []
+                    patience = 0 if awaited else max(0.0, until - time.monotonic())
+                    following = self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
+                    if following is None:
+                        ended = True
+                    else:
+                        batch.append(following)
+                        awaited = awaited or following.done is not None
+            self._sync(durable=awaited)
             self._commit(batch)
             if ended:
                 return
+
+    def _sync(self, *, durable: bool) -> None:
+        """Sets what the commits that follow do. A sync of the log's file covers all that was written to it before."""
+        if durable != self._durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
 
     def _commit(self, batch: list[_Entry]) -> None:
         try:

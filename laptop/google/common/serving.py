@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.loops.auto import auto_loop_factory
 
 from laptop.google.common.journal import DataFileUnusable, Journal
 
@@ -57,7 +58,8 @@ def add_seconds(parser: argparse.ArgumentParser, option: str, default: float, me
 def run(product: str, options: argparse.Namespace, schema: str, build: Build) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status."""
     try:
-        asyncio.run(_open_and_serve(product, options, schema, build))
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            runner.run(_open_and_serve(product, options, schema, build))
     except (PortTaken, DataFileUnusable) as error:
         print(error, file=sys.stderr)  # noqa: T201  # a program's last words
         return 1

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from laptop.google.common.calls import HttpCaller
 from laptop.google.common.journal import Journal
 from laptop.google.common.serving import Service, add_seconds, run, server_parser
+from laptop.google.scheduler.caller import TargetCaller
 from laptop.google.scheduler.clock import Clock, Timekeeper
 from laptop.google.scheduler.control import Faults, control, firing_log
 from laptop.google.scheduler.dispatcher import JobDispatcher
@@ -45,7 +45,7 @@ def settings(given: argparse.Namespace) -> Settings:
 async def build(journal: Journal, settings: Settings) -> AsyncIterator[Service]:
     registry = Registry(journal, settings, Clock())
     log, faults = firing_log(journal), Faults()
-    caller = HttpCaller(follow_redirects=True, keep=_ANSWER_BYTES)
+    caller = TargetCaller(keep=_ANSWER_BYTES)
     await registry.load()
     await log.open()
     dispatcher = JobDispatcher(registry, log, caller, faults)

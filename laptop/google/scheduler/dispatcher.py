@@ -4,7 +4,7 @@ import asyncio
 
 from google.cloud.scheduler_v1 import HttpMethod
 
-from laptop.google.common.calls import DEADLINE_PASSED, Call, HttpCaller, Outcome
+from laptop.google.common.calls import DEADLINE_PASSED, Call, Caller, Outcome
 from laptop.google.common.dispatcher import LONGEST_WAIT, Dispatcher
 from laptop.google.common.log import RequestLog
 from laptop.google.common.names import short_id
@@ -16,7 +16,7 @@ from laptop.google.scheduler.registry import Registry
 
 
 class JobDispatcher(Dispatcher[Fault]):
-    def __init__(self, registry: Registry, log: RequestLog, caller: HttpCaller, faults: Faults) -> None:
+    def __init__(self, registry: Registry, log: RequestLog, caller: Caller, faults: Faults) -> None:
         super().__init__(caller, faults)
         self._registry = registry
         self._clock = registry.clock

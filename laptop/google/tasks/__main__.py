@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from laptop.google.common.calls import HttpCaller
 from laptop.google.common.journal import Journal
 from laptop.google.common.serving import Service, add_seconds, run, server_parser
+from laptop.google.tasks.caller import WorkerCaller
 from laptop.google.tasks.control import Faults, control, delivery_log
 from laptop.google.tasks.dispatcher import TaskDispatcher
 from laptop.google.tasks.registry import Registry
@@ -45,7 +45,7 @@ def settings(given: argparse.Namespace) -> Settings:
 @asynccontextmanager
 async def build(journal: Journal, settings: Settings) -> AsyncIterator[Service]:
     registry = Registry(journal, settings, time.time)
-    log, faults, caller = delivery_log(journal), Faults(), HttpCaller()
+    log, faults, caller = delivery_log(journal), Faults(), WorkerCaller()
     await registry.load()
     await log.open()
     dispatcher = TaskDispatcher(registry, log, caller, faults)

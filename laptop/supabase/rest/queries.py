@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
@@ -16,17 +17,18 @@ _PLAIN_NAME = re.compile(r"[^\W\d][\w$ ]*")
 _ORDER = re.compile(r"(?P<column>[^.]+)(?:\.(?P<way>asc|desc))?(?:\.nulls(?P<nulls>first|last))?")
 _IN_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,"]*))\s*(?:,|$)')
 _RESERVED = frozenset({"select", "order", "limit", "offset", "and", "or", "not", "columns", "on_conflict"})
+_NOTHING = SQL("")
+_CHECK_OWN_ANSWER = SQL(", ({})").format(SQL(Path(__file__).with_name("own_answer.sql").read_text().rstrip()))
 
 
 @dataclass(frozen=True)
 class Query:
-    """Returns one row: the number of rows in the result, and the body as JSON text."""
+    """Returns one row: the number of rows in the result, the body as JSON text, and what is not for the caller."""
 
     sql: str
     values: tuple[str, ...]
     read_only: bool
     counts_rows: bool
-    is_call: bool = False
     first_row: int = 0
     statement_timeout: str | None = None
 
@@ -39,7 +41,6 @@ def call(function: Function, given: Collection[str], payload: str) -> Query:
         (payload,),
         read_only=function.read_only,
         counts_rows=function.is_set,
-        is_call=True,
         statement_timeout=function.statement_timeout,
     )
 
@@ -65,9 +66,9 @@ def _call(function: Function, given: frozenset[str]) -> str:
         rows = SQL("select {} as pgrst_scalar from {}").format(called, source)
         row = SQL("_postgrest_t.pgrst_scalar")
     if function.is_void:
-        return _answer(rows, SQL("''"))
+        return _answer(rows, SQL("''"), _CHECK_OWN_ANSWER)
     body = "coalesce(json_agg({}), '[]')" if function.is_set else "coalesce(json_agg({})->0, 'null')"
-    return _answer(rows, SQL(body).format(row))
+    return _answer(rows, SQL(body).format(row), _CHECK_OWN_ANSWER)
 
 
 def read(relation: str, parameters: Sequence[tuple[str, str]], *, single: bool = False) -> Query:
@@ -102,9 +103,9 @@ def read(relation: str, parameters: Sequence[tuple[str, str]], *, single: bool =
     )
 
 
-def _answer(rows: Composable, body: Composable) -> str:
-    outer = SQL("with pgrst_source as ({}) select count(*), ({})::text from pgrst_source as _postgrest_t")
-    return outer.format(rows, body).as_string()
+def _answer(rows: Composable, body: Composable, then: Composable = _NOTHING) -> str:
+    outer = SQL("with pgrst_source as ({}) select count(*), ({})::text{} from pgrst_source as _postgrest_t")
+    return outer.format(rows, body, then).as_string()
 
 
 def _type(name: str) -> SQL:

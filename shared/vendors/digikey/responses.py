@@ -32,13 +32,18 @@ _BURST_WAIT = 5.0  # seconds, if the answer names none
 _LONGEST_BURST_WAIT = 120.0  # seconds; the burst window is a minute, so a longer wait means the day
 _DAILY_WAIT = timedelta(hours=1)  # if the answer names none: the hour of the reset is undocumented
 _LONGEST_DAILY_WAIT = timedelta(hours=48)
+_UNSTORABLE_SIGNS = (b"\\u", b"\0", b"\xed")
+"""Without one of these no text of an answer can hold a NUL or half of a surrogate pair: an escape, UTF-16's zeros, and
+the first byte of such a half in UTF-8, which Python's decoder lets pass."""
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
     """The body as a JSON object that a database can hold, or None."""
     try:
         read = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
-        return _storable(read) if isinstance(read, dict) else None
+        if not isinstance(read, dict):
+            return None
+        return _storable(read) if any(sign in body for sign in _UNSTORABLE_SIGNS) else read
     except (ValueError, RecursionError):
         return None
 

@@ -41,6 +41,23 @@ def test_written_and_posted_rows_survive_a_restart(data_file: Path) -> None:
     second.close()
 
 
+def test_what_is_only_posted_shares_commits_without_a_sync_until_somebody_waits(journal: Journal) -> None:
+    ran: list[str] = []
+    journal._connection.set_trace_callback(ran.append)
+    for number in range(100):
+        journal.post((BURY, (str(number), 0.0)))
+    asyncio.run(journal.write((BURY, ("a", 1.0))))
+    journal.post((BURY, ("b", 1.0)))
+    journal.close()
+    commits = [index for index, sql in enumerate(ran) if sql == "COMMIT"]
+    assert len(commits) <= 20
+    syncs = [(index, sql) for index, sql in enumerate(ran) if sql.startswith("PRAGMA synchronous")]
+    waited_for = next(index for index, sql in enumerate(ran) if "VALUES ('a'" in sql)
+    before = [sql for index, sql in syncs if index < waited_for]
+    assert before == [] or before[-1] == "PRAGMA synchronous = FULL"
+    assert syncs[-1][1] == "PRAGMA synchronous = NORMAL"
+
+
 def test_many_writers_share_commits_and_all_are_answered(journal: Journal) -> None:
     async def write_all() -> None:
         await asyncio.gather(*(journal.write((BURY, (str(number), 0.0))) for number in range(1_200)))

@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -144,7 +145,7 @@ class Counter:
 
 
 @contextmanager
-def serving(counter: Counter, plan: FaultPlan, protocol: type[H11Protocol]) -> Iterator[httpx.Client]:
+def serving(counter: Counter, plan: FaultPlan, protocol: type[asyncio.Protocol]) -> Iterator[httpx.Client]:
     part = Starlette(routes=[Route("/work", counter.work, methods=["GET", "POST"]), *fault_routes(plan)])
     app = FaultyApp(part, plan, unserved=counter.note)
     config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", http=protocol)
