@@ -1,4 +1,4 @@
-"""What happens to one part: rows, answers and people's words, and what is known of it then."""
+"""One part's story in rows, answers and people's words, and the product that follows."""
 
 from uuid import UUID
 
@@ -40,7 +40,7 @@ def automate(
 
 
 def capacitor(**fields: object) -> Json:
-    """What the vendor says of another part, or of ours after a change."""
+    """The vendor's answer about another part, or about ours after a change."""
     other: Json = {"category": "Capacitors", "description": "Capacitor", "attributes": [], "media": []}
     return product(**{"manufacturer": "Texas Instruments", **other, **fields})
 

@@ -111,9 +111,9 @@ def test_records_that_change_their_part_at_once_neither_wait_for_ever_nor_get_lo
 ) -> None:
     with database.connect(role="service_role") as connection:
         enrichment = Enrichment(connection)
-        for turn in range(3):  # towards each other: each one's next part is the last of another
+        for turn in range(3):  # in two directions at once, so that two could wait for each other
             tasks = saved(enrichment.later(days=turn), f"b{turn}", RACING)
-            parts = [f"Part {(number * (turn + 1) + turn) % 4}|ti" for number in range(RACING)]
+            parts = [f"Part {(number + 2 * turn) % 4}|ti" for number in range(RACING)]
             finishing = [
                 lambda caller, task=task, part=part: caller.finish(task, OWNER, product(part_key=part))
                 for task, part in zip(tasks, parts, strict=True)

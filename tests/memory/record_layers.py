@@ -1,4 +1,4 @@
-"""What is known of a record, in layers, without a database: the promises of `product_fields`, one part per record."""
+"""Layers of what is known of a record, without a database: the promises of `product_fields`, one part per record."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ LINKS = {"docs": "datasheet", "images": "photo"}
 
 @dataclass(frozen=True)
 class Word:
-    """What a person holds a field at. `passed_over`: other words that the person saw."""
+    """A field's value that a person holds. `passed_over`: other words that the person saw."""
 
     value: str
     layer: str
@@ -25,7 +25,7 @@ class Word:
 
 @dataclass
 class Layers:
-    """Of one record. Fields are named as in the suggestions: `category`, `attribute:Voltage`, `datasheet:https://...`."""
+    """The layers of one record. Fields are named as in the suggestions: `category`, `attribute:Voltage`, `datasheet:https://...`."""
 
     source: dict[str, str] = field(default_factory=dict)
     source_at: datetime | None = None
