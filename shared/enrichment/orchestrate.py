@@ -268,7 +268,8 @@ class Orchestrator:
         Continues with the rest of the chunk when other runs claimed some of the chosen records.
         """
         known = self._read_known(intake)
-        room = min(request.limit - tally.opened, self.config.max_daily_tasks - known.daily_used)
+        of_the_day = self.config.max_daily_tasks - known.daily_used
+        room = min(request.limit - tally.opened, of_the_day)
         chosen = self._choose(intake, known, request, room, tally)
         refusals = [
             refusal for refusal in intake.refusals if refusal.content_hash not in known.rejected_before
@@ -276,7 +277,9 @@ class Orchestrator:
         tally.read += len(intake.refusals)
         tally.skipped["rejected_before"] += len(intake.refusals) - len(refusals)
         tally.to_note += [Skipped(each, each) for each in known.rejected_before]
-        tally.daily_limit_reached = bool(chosen.rest) and len(chosen.items) < request.limit - tally.opened
+        tally.daily_limit_reached = (
+            bool(chosen.rest) and of_the_day <= len(chosen.items) < request.limit - tally.opened
+        )
         if not chosen.items and not refusals:
             return []
         opened = self.store.open_tasks(
