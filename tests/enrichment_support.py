@@ -8,10 +8,11 @@ from uuid import UUID
 
 from shared.clock import Clock
 from shared.enrichment.automate import Delivery, Reply, Worker
-from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator, Report, Reprocessing
+from shared.enrichment.orchestrate import OrchestrateRequest, Orchestrator, Reprocessing
 from shared.enrichment.ports import JsonObject, LookUp
 from shared.enrichment.routing.policy_file import load_policy
 from shared.enrichment.routing.route import Route
+from shared.enrichment.run_report import Report
 from shared.enrichment.store import WorkerStore
 from shared.enrichment.sweep import Sweeper, Swept
 from shared.workflow_config import WorkflowConfig

@@ -71,7 +71,7 @@ locals {
   ]
   queue_rights = merge(
     { for put in local.puts : "${put.function}/${put.queue}" => merge(put, { role = "roles/cloudtasks.enqueuer" }) },
-    # The sweep asks whether a task is still there. A viewer does not see its body.
+    # The sweep asks whether a task is still there, and whether the queue is. A viewer does not see a task's body.
     { "fallback/automation/view" = { function = "fallback", queue = "automation", role = "roles/cloudtasks.viewer" } },
   )
 }

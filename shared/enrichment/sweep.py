@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.enrichment.naming import MAX_RENEWALS, automation_task_name
 from shared.enrichment.ports import EnqueueFailure, QueueTask, TaskQueue
 from shared.enrichment.store import Due, HandOverStore, SweepCandidate
-from shared.errors import QueueUnavailable, StoreRefused, StoreUnavailable, SwitchyardError
+from shared.errors import QueueUnavailable, SwitchyardError
 from shared.workflow_config import WorkflowConfig
 
 PAGE = 64
@@ -80,7 +80,7 @@ class Turn:
                 return
             try:
                 self.swept.counts[act(task)] += 1
-            except (StoreRefused, StoreUnavailable) as fault:
+            except SwitchyardError as fault:
                 self.swept.counts["unanswered"] += 1
                 self.swept.faults.append(fault)
 

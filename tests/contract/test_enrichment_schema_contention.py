@@ -116,6 +116,15 @@ def handing_over_again(tasks: list[UUID], seed: int, enrichment: Enrichment) -> 
     return 0
 
 
+def opening_all(seed: int, enrichment: Enrichment) -> int:
+    """A run that meets the same records, in any order, and new ones."""
+    names = [f"P{number:02}" for number in range(64)] + [f"N{seed}-{number}" for number in range(4)]
+    enrichment.begin(f"run-{seed}")
+    shuffled = random.Random(seed).sample(names, len(names))
+    enrichment.open([item(pn, content_hash=f"{pn} {seed}") for pn in shuffled], batch=f"run-{seed}")
+    return 0
+
+
 def leaving(manuals: list[UUID], seed: int, enrichment: Enrichment) -> int:
     """A person who claims tasks and gives them back."""
     for manual in random.Random(seed).sample(manuals, 8):
@@ -136,11 +145,13 @@ def test_redrives_repeated_hand_overs_and_people_meet_no_deadlock(
     manuals = [UUID(enrichment.fall_back(letter)["manual_task_id"]) for letter in letters]
     work: list[Callable[[Enrichment], int]] = []
     for seed in range(32):
-        match seed % 4:
+        match seed % 5:
             case 0 | 1:
                 work.append(partial(redriving, seed))
             case 2:
                 work.append(partial(handing_over_again, letters, seed))
+            case 3:
+                work.append(partial(opening_all, seed))
             case _:
                 work.append(partial(leaving, manuals, seed))
     answers = at_once(database, work)

@@ -247,6 +247,26 @@ def test_a_call_reaches_big_tables_by_index_alone(history: Database, call: str, 
     assert plans.indexes() >= expected
 
 
+@pytest.mark.parametrize("mode", ["auto", "force_generic_plan"])
+def test_a_page_of_the_sweep_costs_the_same_however_many_tasks_wait(history: Database, mode: str) -> None:
+    """Half of all tasks are silent; they are read in the order of their index, and none is sorted before the limit."""
+    with history.connect(autocommit=False) as connection:
+        connection.execute(
+            "update automation_tasks set enqueued_at = now(), sweep_after = '2026-03-01' where id < %s",
+            (UUID(int=2**127),),
+        )
+        plans = Plans(connection, mode, BIG)
+        late = Enrichment(connection).later(hours=1)
+        first = late.candidates(64, ["silent"])
+        place = {"after": first[-1]["sweep_after"], "after_id": UUID(first[-1]["id"])}
+        second = late.call("sweep_candidates", kind="silent", limit=64, **place)
+        connection.rollback()
+    assert len({row["id"] for row in [*first, *second]}) == 128
+    nodes = [node for node in plans.nodes() if str(node.get("Index Name")).startswith("automation_tasks_")]
+    assert "automation_tasks_silent" in {node["Index Name"] for node in nodes}
+    assert {node["Node Type"] for node in nodes} == {"Index Scan"}
+
+
 def test_a_plan_that_reads_a_whole_table_is_noticed(history: Database) -> None:
     with history.connect(autocommit=False) as connection:
         plans = Plans(connection, "auto", BIG)

@@ -19,15 +19,13 @@ LATE = "update automation_tasks set sweep_after = now() - interval '1 second' wh
 
 
 @pytest.fixture
-def fallback(deployment: Deployment, queues: tuple[str, str]) -> FlaskClient:
-    assert queues
+def fallback(deployment: Deployment, queues: tuple[str, str]) -> FlaskClient:  # noqa: ARG001 - what it asks
     return deployment.function("fallback")
 
 
 @pytest.fixture
-def waiting(fallback: FlaskClient, rows: psycopg.Connection) -> list[UUID]:
+def waiting(fallback: FlaskClient, rows: psycopg.Connection) -> list[UUID]:  # noqa: ARG001 - its settings are needed
     """They are in the paused queue, and silent for an hour."""
-    assert fallback is not None
     tasks = opened_in("b", [f"P{number:05}" for number in range(WAITING)])
     queue = wiring.automation_queue()
     assert queue.enqueue([QueueTask(automation_task_name(task, 0), {}) for task in tasks]) == []
@@ -36,9 +34,8 @@ def waiting(fallback: FlaskClient, rows: psycopg.Connection) -> list[UUID]:
 
 
 @pytest.fixture
-def letter(waiting: list[UUID], rows: psycopg.Connection) -> UUID:
+def letter(waiting: list[UUID], rows: psycopg.Connection) -> UUID:  # noqa: ARG001 - it is behind them
     """The youngest of all tasks has failed, and its dead letter got lost."""
-    assert waiting
     (task,), owner, store = opened_in("c", ["LOST"]), uuid4(), wiring.record_store()
     store.claim_automation_task(task, owner)
     assert store.fail_automation_task(task, owner, ErrorCategory.NOT_FOUND, "no such part", to_manual=True)
