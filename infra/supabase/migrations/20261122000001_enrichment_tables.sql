@@ -74,7 +74,7 @@ create index records_open on records (record_key) where open;
 create index records_ledger_due on records (completed_at) where ledger_due;
 create index records_ledger_due_by_hash on records (completed_hash) where ledger_due;
 
--- By month, so that an old month leaves as one table (20261122000013). The default partition takes what has no month yet, so
+-- By month, so that an old month leaves as one table (20261122000014). The default partition takes what has no month yet, so
 -- nothing is ever refused. A key of a partitioned table holds its time, so no foreign key names a decision: the audit looks.
 create table decisions (
     id uuid not null default gen_random_uuid(),
