@@ -107,7 +107,7 @@ create table turns (
 );
 create index turns_ledger_due on turns (changed_at) where ledger_due;
 
--- By month, so that an old month leaves as one table (20261122000013). The default partition takes what has no month yet, so
+-- By month, so that an old month leaves as one table (20261122000014). The default partition takes what has no month yet, so
 -- nothing is ever refused. A key of a partitioned table holds its time, so no foreign key names a decision: the audit looks.
 create table decisions (
     id uuid not null default gen_random_uuid(),
