@@ -37,7 +37,8 @@ insert into automation_tasks (
 select
     md5('task ' || n)::uuid, 'b' || (n + 99) / 100, md5('decision ' || n)::uuid, 'P' || n || '|maker ' || n % 20000, 'P' || n,
     'Maker ' || n % 20000, 'maker ' || n % 20000, 'hash ' || n, '{}', 'medium',
-    case when n > 99000 then 'initialized' when n % 10 = 0 then 'failed' else 'completed' end::automation_state, '{"a": 1}',
+    case when n > 99000 then 'initialized' when n % 10 = 0 then 'failed' else 'completed' end::automation_state,
+    case when n <= 99000 then '{"a": 1}'::jsonb end,
     case when n <= 99000 and n % 10 = 0 then 'not_found'::error_category end,
     case when n <= 99000 and n % 10 = 0 then 'done' else 'none' end::hand_over,
     case when n > 99000 then '2026-03-01'::timestamptz + make_interval(secs => n - 99000) end, '2026-02-01', '2026-02-01',
