@@ -208,7 +208,7 @@ class RunningEnrichment:
             self.disturb(part)
 
     def breaker(self) -> Json:
-        """Of the vendor of parts; empty while it has never failed."""
+        """The breaker of the vendor of parts; empty while it has never failed."""
         answer = self.http.get(f"{self.url('workflow')}/vendors").raise_for_status().json()
         return cast("Json", next(iter(answer["vendors"]), {}))
 

@@ -210,7 +210,7 @@ class Worker:
 
 
 def _blame_of_spent(category: ErrorCategory) -> Blame:
-    """Of attempts without a result: our credentials, our processes that died, else the vendor."""
+    """Attempts without a result are our fault when credentials or processes failed, else the vendor's."""
     ours = category in {ErrorCategory.AUTH, ErrorCategory.LOST, ErrorCategory.STORE_ERROR}
     return Blame.US if ours else Blame.VENDOR
 

@@ -25,7 +25,7 @@ class ErrorCategory(StrEnum):
 
 
 class Blame(StrEnum):
-    """Whose fault a failure is. Only the record's says something about its part and its manufacturer."""
+    """The one whose fault a failure is. Only the record's says something about its part and its manufacturer."""
 
     RECORD = "record"
     VENDOR = "vendor"

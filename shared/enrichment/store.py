@@ -52,7 +52,7 @@ SETTLED = ("recently_completed", "recently_failed", "decided_by_a_person")
 
 @dataclass(frozen=True)
 class ManufacturerCounts:
-    """What is left of its finished automation tasks: each loses half of its weight with each half-life."""
+    """The remaining weight of its finished automation tasks: each loses half of it with each half-life."""
 
     attempts: Fraction
     successes: Fraction
@@ -191,7 +191,7 @@ class Claim:
 
 
 class Standing(StrEnum):
-    """What a failure that is not the record's does to the record."""
+    """The effect on a record of a failure that is not the record's."""
 
     WAITS = (
         "waits"  # nothing: it waits behind the vendor's breaker, as its queue task of the given generation

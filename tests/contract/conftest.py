@@ -7,11 +7,13 @@ from flask.testing import FlaskClient
 
 from laptop.supabase.storage.folder import Folder
 from shared.cloud.order_store import SupabaseOrderStore
+from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment
+from tests.contract.record_store_calls import Store as RecordStore
 from tests.folders import fast_folder
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
 from tests.laptop.google.tasks_support import TasksServer
@@ -19,6 +21,7 @@ from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
 from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
 from tests.memory.clock import SettableClock
 from tests.memory.order_reports import InMemoryOrderReports
+from tests.memory.record_store import TIMES, InMemoryRecordStore
 from tests.order_store_support import NOON, Store
 from tests.orders_support import RunningFulfillment, Vendors, running_fulfillment, running_vendors
 from tests.postgres_support import Database
@@ -50,6 +53,18 @@ def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Stor
         rest = request.getfixturevalue("rest_server")
         rpc = SupabaseRpc(rest.url, rest.service_key, timeout=20)
         yield SupabaseOrderStore(rpc, clock=clock)
+        rpc.close()
+
+
+@pytest.fixture(params=["memory", "supabase"])
+def record_store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[RecordStore]:
+    """Enrichment's store: in memory, and the SQL functions through Supabase's client."""
+    if request.param == "memory":
+        yield InMemoryRecordStore(clock)
+    else:
+        rest = request.getfixturevalue("rest_server")
+        rpc = SupabaseRpc(rest.url, rest.service_key, timeout=20)
+        yield SupabaseRecordStore(rpc, TIMES, max_attempts=3, clock=clock)
         rpc.close()
 
 

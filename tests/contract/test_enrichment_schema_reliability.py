@@ -1,4 +1,4 @@
-"""What a manufacturer's reliability is made of: only what says something about its parts, and less of it with time."""
+"""A manufacturer's reliability is made of what says something about its parts, and of less of it with time."""
 
 import uuid
 from uuid import UUID

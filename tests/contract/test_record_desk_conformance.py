@@ -42,7 +42,7 @@ def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Stor
         rpc.close()
 
 
-def opened(store: Store, batch: str, clock: SettableClock, **changes: Any) -> Opened:  # noqa: ANN401 - item's
+def opened(store: Store, batch: str, **changes: Any) -> Opened:  # noqa: ANN401 - item's
     begin(store, batch)
     return store.open_tasks(
         batch,
@@ -55,7 +55,7 @@ def opened(store: Store, batch: str, clock: SettableClock, **changes: Any) -> Op
 
 
 def waiting(store: Store, clock: SettableClock, batch: str = "b", row: object = ROW, **changes: Any) -> UUID:  # noqa: ANN401 - item's
-    opened(store, batch, clock, route="manual", source_record=row, **changes)
+    opened(store, batch, route="manual", source_record=row, **changes)
     (task,) = store.pending_manual_tasks(10, None)
     return UUID(task["id"])
 
@@ -69,7 +69,7 @@ def completed(
 
 
 def automated(store: Store, clock: SettableClock, batch: str) -> None:
-    task = only(opened(store, batch, clock)).id
+    task = only(opened(store, batch)).id
     owner = uuid4()
     store.claim_automation_task(task, owner)
     assert store.save_vendor_answer(task, owner, {"x": 1})

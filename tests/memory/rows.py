@@ -107,7 +107,7 @@ class Manual:
 
 @dataclass
 class Breaker:
-    """Of one vendor. `failing` holds the owners of failed deliveries, `owed` attempts, both by task."""
+    """One vendor's. `failing` holds the owners of failed deliveries, `owed` attempts, both by task."""
 
     vendor: str
     cause: PauseCause | None = None

@@ -44,7 +44,7 @@ OUTCOMES: dict[str, LookUp] = {
     "too fast": BurstLimited("too fast", 1),
 }
 ANSWERS = {"well", "unknown", "unreadable"}
-"""Of the outcomes, those that the vendor is paid for, and that nobody gives back."""
+"""The outcomes that the vendor is paid for, and that nobody gives back."""
 outcomes = st.sampled_from([*OUTCOMES, "enough for today"])
 crashes = st.one_of(st.none(), st.tuples(st.integers(1, 5), st.booleans()))
 """None, or the number of the store call at which the process dies, and whether it dies after the call."""

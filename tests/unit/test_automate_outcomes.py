@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -22,7 +23,7 @@ from shared.enrichment.ports import (
 from shared.errors import NotFound
 from shared.workflow_config import WorkflowConfig
 from tests.enrichment_support import Enrichment
-from tests.memory.record_store import TIMES
+from tests.memory.record_store import TIMES, InMemoryRecordStore
 from tests.memory.rows import Task
 
 SLOW = Unavailable(ErrorCategory.TIMEOUT, "slow", {"status": 504})
@@ -44,6 +45,26 @@ def test_a_part_that_the_vendor_knows_is_completed() -> None:
     assert (reply.status, reply.outcome, task.state) == (200, "completed", "completed")
     assert enrichment.store.products["A|texas instruments"]["category"] == "Logic"
     assert enrichment.catalogue.asked == ["A"]
+
+
+class Counted:
+    """A store that lists the calls made to it."""
+
+    def __init__(self, store: InMemoryRecordStore) -> None:
+        self.calls: list[str] = []
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of the store
+        self.calls.append(name)
+        return getattr(self._store, name)
+
+
+def test_a_record_takes_two_database_calls() -> None:
+    enrichment = Enrichment()
+    task = enrichment.opened()
+    store: Any = Counted(enrichment.store)
+    assert enrichment.worker(store).work(Delivery(task.id, 1, last=False)).outcome == "completed"
+    assert store.calls == ["claim_automation_task", "finish_automation_task"]
 
 
 def test_a_second_delivery_of_a_finished_task_changes_nothing() -> None:
