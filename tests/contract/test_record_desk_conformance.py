@@ -54,21 +54,19 @@ def opened(store: Store, batch: str, **changes: Any) -> Opened:  # noqa: ANN401 
     )
 
 
-def waiting(store: Store, clock: SettableClock, batch: str = "b", row: object = ROW, **changes: Any) -> UUID:  # noqa: ANN401 - item's
+def waiting(store: Store, batch: str = "b", row: object = ROW, **changes: Any) -> UUID:  # noqa: ANN401 - item's
     opened(store, batch, route="manual", source_record=row, **changes)
     (task,) = store.pending_manual_tasks(10, None)
     return UUID(task["id"])
 
 
-def completed(
-    store: Store, clock: SettableClock, fields: dict[str, object], batch: str = "b", row: object = ROW
-) -> dict[str, Any]:
-    task = waiting(store, clock, batch, row)
+def completed(store: Store, fields: dict[str, object], batch: str = "b", row: object = ROW) -> dict[str, Any]:
+    task = waiting(store, batch, row)
     store.claim_manual_task(task, "ana")
     return store.complete_manual_task(task, "ana", fields, None, None)
 
 
-def automated(store: Store, clock: SettableClock, batch: str) -> None:
+def automated(store: Store, batch: str) -> None:
     task = only(opened(store, batch)).id
     owner = uuid4()
     store.claim_automation_task(task, owner)
@@ -81,7 +79,7 @@ def known(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_person_takes_a_task_and_nobody_else_gets_it_meanwhile(store: Store, clock: SettableClock) -> None:
-    task = waiting(store, clock)
+    task = waiting(store)
     assert store.claim_manual_task(task, "ana")["assignee"] == "ana"
     assert store.pending_manual_tasks(10, None) == []
     with pytest.raises(Conflict, match="is claimed by ana"):
@@ -99,7 +97,7 @@ def test_a_person_takes_a_task_and_nobody_else_gets_it_meanwhile(store: Store, c
 def test_a_task_that_has_ended_stays_so_and_its_repetition_answers_the_same(
     store: Store, clock: SettableClock
 ) -> None:
-    task = waiting(store, clock)
+    task = waiting(store)
     store.claim_manual_task(task, "ana")
     failed = store.fail_manual_task(task, "ana", "no such part")
     assert failed["state"] == "failed"
@@ -113,7 +111,7 @@ def test_a_task_that_has_ended_stays_so_and_its_repetition_answers_the_same(
 def test_a_completed_row_is_the_product_without_what_cannot_be_stored(
     store: Store, clock: SettableClock
 ) -> None:
-    done = completed(store, clock, {"category": "Verified"})
+    done = completed(store, {"category": "Verified"})
     assert known(done) == {
         "category": "Verified",
         "description": "of the row",
@@ -122,11 +120,11 @@ def test_a_completed_row_is_the_product_without_what_cannot_be_stored(
 
 
 def test_a_person_s_fields_outlast_automation(store: Store, clock: SettableClock) -> None:
-    first = completed(store, clock, {"description": "typed", "attributes": {"Voltage": "3 V"}})
+    first = completed(store, {"description": "typed", "attributes": {"Voltage": "3 V"}})
     clock.advance(days=31)
-    automated(store, clock, "b2")
+    automated(store, "b2")
     clock.advance(days=31)
-    task = waiting(store, clock, "b3")
+    task = waiting(store, "b3")
     view = store.claim_manual_task(task, "bo")
     assert known(view) == known(first)
     assert [(each["field"], each["kept"], each["offered"]) for each in view["suggestions"]] == [
@@ -136,16 +134,16 @@ def test_a_person_s_fields_outlast_automation(store: Store, clock: SettableClock
     ]
     store.complete_manual_task(task, "bo", {}, None, None)
     clock.advance(days=31)
-    assert store.claim_manual_task(waiting(store, clock, "b4"), "bo")["suggestions"] == []
+    assert store.claim_manual_task(waiting(store, "b4"), "bo")["suggestions"] == []
 
 
 def test_an_approved_row_replaces_the_one_approved_before_and_nothing_typed(
     store: Store, clock: SettableClock
 ) -> None:
-    completed(store, clock, {"category": "Typed"})
+    completed(store, {"category": "Typed"})
     clock.advance(days=31)
     row = {"pn": "A", "category": "Other", "description": "corrected", "specs": {"Current": "1 A"}}
-    done = completed(store, clock, {}, "b2", row)
+    done = completed(store, {}, "b2", row)
     assert known(done) == {
         "category": "Typed",
         "description": "corrected",
