@@ -289,3 +289,36 @@ def test_every_failure_becomes_one_of_ours(
     failure = _failure("a.b.c", problem)
     assert type(failure) is error
     assert failure.detail.endswith(text)
+
+
+def test_the_candidates_of_the_day_are_the_rows_whose_turn_it_is_best_first(
+    place: Place, emulator: Emulator
+) -> None:
+    """infra/bigquery/candidates.sql, on tables of other names."""
+    place.put(part("DONE", 0.9), part("LOW", 0.1), part("HIGH", 0.8), part("DUE", 0.7))
+    source, later = place.source(), datetime.now(UTC) + timedelta(days=9)
+    rows = {row.values["pn"]: row for row in read(source)}
+    past = datetime.now(UTC) - timedelta(days=9)
+    source.remember(
+        [
+            NotedRow("DONE", rows["DONE"].content_hash, True, later, past),
+            NotedRow("DUE", rows["DUE"].content_hash, True, past, past),
+        ]
+    )
+    candidates = f"{place.table}_candidates"
+    script = (Path(__file__).parents[2] / "infra" / "bigquery" / "candidates.sql").read_text(encoding="utf-8")
+    for name, table in (("candidates", candidates), ("intake", place.table), ("ledger", place.ledger)):
+        script = script.replace(f"`parts.{name}`", f"`{table}`")
+    emulator.rows(script)
+    chosen = BigQuerySource(
+        candidates, project=PROJECT, ledger_table=place.ledger, api_endpoint=emulator.endpoint
+    )
+    share = DayShare(datetime.now(UTC), 0.2)
+    offered = [row for page in chosen.pages(threshold=0, page_size=9, share=share) for row in page]
+    chosen.close()
+    assert [(row.values["pn"], row.again) for row in offered] == [
+        ("HIGH", False),
+        ("LOW", False),
+        ("DUE", True),
+    ]
+    assert offered[0].content_hash == rows["HIGH"].content_hash
