@@ -1,5 +1,6 @@
 """Requests that the server below a function handles, sent to its real process as it is deployed."""
 
+import gc
 import json
 import socket
 import sys
@@ -8,10 +9,12 @@ from contextlib import contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
 
+import flask
+import gunicorn.util  # type: ignore[import-untyped]  # it has no types
 import httpx
 import pytest
 
-from shared.web.server import write_problem
+from shared.web.server import prepare_server, write_problem
 from tests.archive_support import started
 from tests.settings_support import COMPLETE
 from tests.web_support import ROOT
@@ -112,3 +115,12 @@ def test_a_firing_at_a_time_that_utc_has_not_is_a_call_by_hand(tmp_path: Path, t
     with process("sync_messages", tmp_path) as stage:
         answer = stage.post("/", json={}, headers={"X-CloudScheduler-ScheduleTime": time})
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+
+
+def test_what_a_function_imports_is_left_alone_by_the_collector_of_its_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gunicorn.util, "write_error", gunicorn.util.write_error)  # which it replaces
+    gc.unfreeze()
+    prepare_server(lambda _request: flask.Response())
+    assert gc.get_freeze_count() > 0

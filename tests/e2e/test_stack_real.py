@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.errors import InputUnreadable
+from infra.local.functions import PARTS, Line
 from infra.local.local_stack import LocalStack
 from infra.local.settings import PORT_OFFSETS, port_variable
 from laptop.supabase.postgres.place import place_for
@@ -64,6 +65,26 @@ def test_the_whole_stack_decides_on_the_given_records_and_survives_the_death_of_
         assert decisions(stack) == ["PART-0", "PART-1", "PART-2", "PART-3"]
 
     assert look(stack.state).exit_status == 3
+
+
+@pytest.mark.slow
+def test_one_half_starts_alone_and_the_other_is_added_later(folder: Path, intake: Path) -> None:
+    orders = LocalStack(folder / "state", intake=intake, environment=FAST, lines=[Line.ORDERS])
+    try:
+        assert set(orders.start()) == PARTS[Line.ORDERS]
+        orders.restart("rest")
+        assert set(orders.state.names) == PARTS[Line.ORDERS]
+        assert look(orders.state).exit_status == 0
+
+        both = LocalStack(folder / "state", intake=intake, environment=FAST)
+        assert set(both.start()) == PARTS[Line.RECORDS] - PARTS[Line.ORDERS]
+        assert decisions(both) == ["PART-0", "PART-1", "PART-2"]
+
+        records = LocalStack(folder / "state", intake=intake, environment=FAST, lines=[Line.RECORDS])
+        assert records.start() == []
+        assert set(records.state.names) == PARTS[Line.RECORDS] | PARTS[Line.ORDERS]
+    finally:
+        orders.purge()
 
 
 def test_a_missing_input_is_named_before_anything_starts(folder: Path) -> None:

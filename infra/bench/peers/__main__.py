@@ -45,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
             for result in _together(trials, Path(folder), python):
                 results.append(result)
                 rows.write(json.dumps(result.to_json()) + "\n")
+                rows.flush()
                 print(time.strftime("%H:%M:%S"), _short(result), flush=True)
     text = report(results)
     REPORT.write_text(text + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from laptop.google.common import journal as journals
 from laptop.google.common.journal import DataFileUnusable, Journal
 from laptop.google.common.rpc import Refused
 from laptop.google.tasks.__main__ import SCHEMA
@@ -56,6 +57,17 @@ def test_what_is_only_posted_shares_commits_without_a_sync_until_somebody_waits(
     before = [sql for index, sql in syncs if index < waited_for]
     assert before == [] or before[-1] == "PRAGMA synchronous = FULL"
     assert syncs[-1][1] == "PRAGMA synchronous = NORMAL"
+
+
+def test_what_is_posted_waits_for_the_next_write_which_waits_for_nothing(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "LINGER", 3600)
+    ran: list[str] = []
+    journal._connection.set_trace_callback(ran.append)
+    journal.post((BURY, ("a", 0.0)))
+    asyncio.run(journal.write((BURY, ("b", 0.0))))
+    assert ran.count("COMMIT") == 1
 
 
 def test_many_writers_share_commits_and_all_are_answered(journal: Journal) -> None:
