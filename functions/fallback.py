@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shared.enrichment.sweep import Sweeper, Swept
 
 AUDIT_SECONDS = 2
-"""Of each sweep go to the audit of the records. The database ends a call after 8 s."""
+"""The part of each sweep that goes to the audit of the records. The database ends a call after 8 s."""
 
 CHECKS = {
     "database": check(checks.record_tables, enrichment.record_store),

@@ -133,11 +133,11 @@ def opened_in(batch: str, pns: Sequence[str]) -> list[UUID]:
     return [task.id for task in _open(batch, *map(item, pns)).automation]
 
 
-def manual(pn: str) -> UUID:
+def manual(pn: str, **changes: str) -> UUID:
     """Opens a manual task."""
     store = enrichment.record_store()
     begin(store, f"batch-of-{pn}")
-    _open(f"batch-of-{pn}", item(pn, route="manual"))
+    _open(f"batch-of-{pn}", item(pn, route="manual", **changes))
     return next(UUID(task["id"]) for task in store.pending_manual_tasks(1000, None) if task["pn"] == pn)
 
 

@@ -18,8 +18,8 @@ select batch_id, gen_random_uuid(), 'scheduler', count(*), at, at from made grou
 insert into batches (id, parent_batch_id, trigger, created_at, closed_at)
 select id || '_fallback', id, 'fallback', created_at, created_at from batches where id like 'day-%';
 
-insert into records (record_key, pn, open, content_hash, completed_hash, completed_at)
-select record_key, 'D' || n, false, 'h', 'h', at from made where kind <> 9;
+insert into records (record_key, pn, open, content_hash)
+select record_key, 'D' || n, false, 'h' from made where kind <> 9;
 
 insert into decisions (id, batch_id, record_key, route, priority, rule, reason, confidence, content_hash, decided_at)
 select
@@ -49,11 +49,14 @@ select
     at, at, at, at
 from made where kind between 6 and 8;
 
-insert into products (record_key, pn, source, task_id, created_at, updated_at)
+insert into products (part_key, pn, source, task_id, created_at, updated_at)
 select
     record_key, 'D' || n, case when kind < 6 then 'automation' else 'manual' end,
     case when kind < 6 then automation_id else manual_id end, at, at
 from made where kind <> 9;
+
+insert into record_layers (record_key, product_id, settled, pn, source, content_hash, source_task, source_at)
+select part_key, id, false, pn, '{}', 'h', task_id, created_at from products;
 
 insert into batch_counts (batch_id, shard, day, completed, rejected)
 select batch_id, n % 8, '2026-03-02', count(*) filter (where kind <> 9), count(*) filter (where kind = 9)

@@ -1,4 +1,4 @@
-"""What one run of `orchestrate` did."""
+"""The counts and the answer of one run of `orchestrate`."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -80,12 +80,19 @@ class Transport:
     """Calls to one host, shared by threads, each with its own connection. It follows no redirect and repeats nothing.
 
     Raises SettingsInvalid for an address to which secrets would travel unencrypted. `tls` is a context to
-    share: each costs 20 ms and more.
+    share: each costs 20 ms and more. `lean` is for a vendor of many calls: see `shared.kept_connection`.
     """
 
     def __init__(
-        self, vendor: str, base_url: str, bounds: CallBounds, tls: ssl.SSLContext | None = None
+        self,
+        vendor: str,
+        base_url: str,
+        bounds: CallBounds,
+        tls: ssl.SSLContext | None = None,
+        *,
+        lean: bool = False,
     ) -> None:
+        self._lean = lean
         self._base_url, self._is_local = checked_address(vendor, base_url)
         self._vendor = vendor
         self._bounds = bounds
@@ -140,12 +147,16 @@ class Transport:
 
     def _new_client(self) -> httpx.Client:
         bounds = self._bounds
-        return kept_client(
-            self._shared_context(),
-            trust_env=not self._is_local,  # a proxy of the environment cannot reach this loopback
-            timeout=httpx.Timeout(min(bounds.read, bounds.total), connect=min(bounds.connect, bounds.total)),
-            follow_redirects=False,
-        )
+        options: dict[str, Any] = {
+            "timeout": httpx.Timeout(
+                min(bounds.read, bounds.total), connect=min(bounds.connect, bounds.total)
+            ),
+            "trust_env": not self._is_local,  # a proxy of the environment cannot reach this loopback
+            "follow_redirects": False,
+        }
+        if self._lean:
+            return kept_client(self._shared_context(), **options)
+        return httpx.Client(verify=self._shared_context(), **options)
 
     def _shared_context(self) -> ssl.SSLContext:
         """Built at the first call, as it takes a tenth of a second, and one for all threads' clients."""

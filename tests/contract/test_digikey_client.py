@@ -67,9 +67,9 @@ def client(
 
 def test_it_is_a_part_catalogue(digikey: DigiKeyCatalogue) -> None:
     catalogue: PartCatalogue = digikey
-    found = catalogue.look_up("plain", None)
+    found = catalogue.look_up("plain", MAKER)
     assert isinstance(found, Found)
-    product = catalogue.read(found.answer, "plain", None)
+    product = catalogue.read(found.answer, "plain", MAKER)
     assert isinstance(product, Product)
     assert found.product == product, "the fresh answer has been read: it is not read a second time"
     assert (product.pn, product.manufacturer, product.category) == ("PLAIN", MAKER, "Ceramic")

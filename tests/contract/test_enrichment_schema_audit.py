@@ -116,11 +116,13 @@ def a_decision_lost(enrichment: Enrichment) -> None:
 def a_record_decided_twice(enrichment: Enrichment) -> None:
     """Two rows of one record, both finished: the sides are equal, and it is one record."""
     enrichment.completed("P1")
-    enrichment.connection.execute("update records set completed_at = null, completed_hash = null")
     enrichment.later(minutes=1).completed("P2")
     for table in ("decisions", "automation_tasks"):
         enrichment.connection.execute(f"update {table} set record_key = 'P1|texas instruments'".encode())
-    enrichment.connection.execute("delete from products where record_key like 'P2%'")
+    enrichment.connection.execute(
+        "delete from products where id in (select product_id from record_layers where record_key like 'P2%')"
+    )
+    enrichment.connection.execute("delete from record_layers where record_key like 'P2%'")
     enrichment.connection.execute("delete from records where record_key like 'P2%'")
 
 
@@ -245,8 +247,13 @@ def a_product_by_hand(enrichment: Enrichment) -> None:
     a_record_opened_by_hand(enrichment)
     enrichment.connection.execute("update records set open = false")
     enrichment.connection.execute(
-        "insert into products (record_key, pn, source, task_id, created_at, updated_at)"
-        " values ('P9|', 'P9', 'manual', gen_random_uuid(), now(), now())"
+        "with made as ("
+        "insert into products (part_key, pn, source, task_id, created_at, updated_at)"
+        " values ('P9|', 'P9', 'manual', gen_random_uuid(), now(), now()) returning id)"
+        " insert into record_layers"
+        " (record_key, product_id, settled, pn, source, content_hash, source_task, source_at)"
+        " select record_key, made.id, false, 'P9', '{}', 'h', gen_random_uuid(), now()"
+        " from records, made where record_key like 'P9%'"
     )
 
 

@@ -305,8 +305,8 @@ def test_a_resumed_vendor_has_its_waiting_tasks_due_for_the_sweep(enrichment: En
         0,
     )
     found = enrichment.candidates()
-    assert {(each["enqueued"], each["not_before"], each["generation"]) for each in found} == {
-        (False, None, 2)
+    assert {(each["kind"], each["not_before"], each["generation"]) for each in found} == {
+        ("enqueue", None, 2)
     }
     assert enrichment.resume(by="bo") == resumed
     assert enrichment.claim(tasks[0])["outcome"] == "claimed"

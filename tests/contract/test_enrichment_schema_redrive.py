@@ -165,7 +165,9 @@ def test_a_redriven_task_that_fails_again_shows_the_person_the_saved_answer(enri
         category="store_error",
         message="no such column",
         answer=None,
+        blame="us",
         to_manual=True,
+        half_life_days=90,
         grace_seconds=GRACE,
     )
     manual = enrichment.manual(UUID(enrichment.fall_back(task)["manual_task_id"]))

@@ -37,10 +37,10 @@ def test_a_manual_task_is_claimed_completed_and_its_edits_are_in_the_product(
 
 
 def test_a_part_is_shown_with_who_said_what(workflow: FlaskClient) -> None:
-    task = manual("A")
+    task = manual("A", manufacturer="Acme")
     act(workflow, task, "claim", **ADA)
     act(workflow, task, "complete", **ADA, fields={"category": "Logic"})
-    shown = workflow.get("/products?pn=a&manufacturer=TI").get_json()
+    shown = workflow.get("/products?pn=a&manufacturer=ACME").get_json()
     assert shown["product"]["category"] == "Logic"
     (category,) = [field for field in shown["fields"] if field["field"] == "category"]
     assert (category["value"], category["layer"], category["by"]) == ("Logic", "edited", "Ada Lovelace")
@@ -229,3 +229,15 @@ def test_a_key_that_the_database_refuses_is_our_fault_and_only_in_the_log(
     assert "stack_trace" in log.entries[0]
     assert b"not-a-key" not in answer.data
     assert "not-a-key" not in log.text
+
+
+def test_a_person_has_a_settled_record_taken_again(workflow: FlaskClient) -> None:
+    asked = {"pn": "a", "manufacturer": "acme", "by": "Ada Lovelace", "note": "there is a data sheet now"}
+    assert workflow.post("/records/again", json=asked).status_code == 404
+    task = manual("A", manufacturer="Acme")
+    assert workflow.post("/records/again", json=asked).status_code == 409
+    act(workflow, task, "claim", **ADA)
+    act(workflow, task, "fail", **ADA, note="no data sheet")
+    for _ in range(2):
+        answer = workflow.post("/records/again", json=asked)
+        assert (answer.status_code, answer.get_json()) == (200, {"record_key": "A|acme", "contents": 1})

@@ -288,7 +288,7 @@ def test_a_proxy_of_the_environment_is_used(variable: str, monkeypatch: pytest.M
 def test_a_vendor_on_this_machine_is_reached_past_any_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with serving() as server:
-        transport = Transport("Vendor", server.url, CallBounds())
+        transport = Transport("Vendor", server.url, CallBounds(), lean=True)
         assert [transport.send("GET", "/a").body for _ in range(2)] == [b"true", b"true"]
         transport.close()
         assert [len(heads) for heads in server.heads] == [2]

@@ -94,9 +94,7 @@ def test_a_person_takes_a_task_and_nobody_else_gets_it_meanwhile(store: Store, c
         store.fail_manual_task(task, "bo", "no such part")
 
 
-def test_a_task_that_has_ended_stays_so_and_its_repetition_answers_the_same(
-    store: Store, clock: SettableClock
-) -> None:
+def test_a_task_that_has_ended_stays_so_and_its_repetition_answers_the_same(store: Store) -> None:
     task = waiting(store)
     store.claim_manual_task(task, "ana")
     failed = store.fail_manual_task(task, "ana", "no such part")
@@ -108,9 +106,7 @@ def test_a_task_that_has_ended_stays_so_and_its_repetition_answers_the_same(
         store.claim_manual_task(uuid4(), "ana")
 
 
-def test_a_completed_row_is_the_product_without_what_cannot_be_stored(
-    store: Store, clock: SettableClock
-) -> None:
+def test_a_completed_row_is_the_product_without_what_cannot_be_stored(store: Store) -> None:
     done = completed(store, {"category": "Verified"})
     assert known(done) == {
         "category": "Verified",

@@ -1,4 +1,4 @@
-"""Whose turn it is, day after day: who was never taken comes first, and a person's verdict holds."""
+"""Day after day, who was never taken comes first, and a person's verdict holds."""
 
 from datetime import timedelta
 from typing import Any

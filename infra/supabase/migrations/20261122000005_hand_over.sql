@@ -33,7 +33,8 @@ begin
         on conflict (id) do nothing;
         insert into manual_tasks (
             batch_id, origin_batch_id, decision_id, automation_task_id, record_key, pn, manufacturer, manufacturer_key,
-            content_hash, source_record, type, priority, reason, cause, attempts, last_vendor_answer, due_at, created_at, updated_at
+            content_hash, source_record, type, priority, reason, cause, attempts, last_vendor_answer, due_at, created_at,
+            updated_at
         )
         values (
             fallback_batch, task.batch_id, task.decision_id, task.id, task.record_key, task.pn, task.manufacturer,

@@ -70,7 +70,7 @@ class DigiKeyCatalogue:
         clock: Clock = system_clock,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._transport = Transport("DigiKey", base_url, bounds or DigiKeyBounds(), tls)
+        self._transport = Transport("DigiKey", base_url, bounds or DigiKeyBounds(), tls, lean=True)
         self._credentials = credentials
         self._headers = checked_headers(credentials, locale or DigiKeyLocale())
         self._clock = clock
