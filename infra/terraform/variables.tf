@@ -235,7 +235,6 @@ variable "alert_thresholds" {
     oldest_in_flight_hours = optional(number, 2)  # longer than the sweep's patience and a few backoffs
     hand_over_minutes      = optional(number, 15) # the grace, the time to the next sweep and a whole sweep are less
     never_enqueued_minutes = optional(number, 15)
-    oldest_in_flight_hours = optional(number, 2) # longer than the sweep's patience and a few backoffs
     vendor_down_minutes    = optional(number, 30)
     manual_overdue         = optional(number, 0)  # any
     label_unknown_minutes  = optional(number, 45) # three cycles; most are settled in one

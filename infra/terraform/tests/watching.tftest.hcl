@@ -220,7 +220,7 @@ run "scales_the_worker_with_the_queue" {
   }
 
   assert {
-    condition     = google_bigquery_dataset.ledger.default_partition_expiration_ms == null
+    condition     = coalesce(google_bigquery_dataset.ledger.default_partition_expiration_ms, 0) == 0
     error_message = "The ledger's rows expire while they are needed."
   }
 }
