@@ -277,9 +277,10 @@ def show_equation(screen: Screen, equation: Equation) -> None:
 
 def _show_imbalance(screen: Screen, equation: Equation) -> None:
     faults = equation.audit.faults if equation.audit else {}
-    missing = equation.taken - equation.accounted_for
+    # counters keep a row that was deleted, the audit does not
+    missing = equation.taken - equation.accounted_for or equation.lost
     why = f"{missing} of the records taken have no place ({equation.lost} lost)"
-    if not missing and not equation.lost:
+    if not missing:
         why = "the rows contradict the account"
     screen.line(f"{screen.symbol('bad')} NOT balanced: {why}", style="bold red")
     for name, line in faults.items():

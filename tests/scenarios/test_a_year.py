@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from shared.enrichment.automate import Delivery
 from shared.enrichment.orchestrate import Reprocessing
 from shared.enrichment.ports import (
@@ -242,6 +244,8 @@ class Year:
         return lines
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_year_gives_everybody_a_turn_and_loses_nobody_s_work() -> None:
     year = Year(seed=9)
     year.run()

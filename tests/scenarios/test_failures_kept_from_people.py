@@ -23,15 +23,18 @@ def test_with_failure_to_manual_off_failures_stay_failed_and_nobody_gets_a_task(
         )
         == 0
     )
+    assert enrichment.orchestrate(enrichment.batch()).json()["opened"] == 0, "not before a day has passed"
     status = enrichment.http.get(f"{enrichment.url('workflow')}/batches/{batch}").json()
     assert status["state"] == "completed_with_failures"
 
 
-def test_a_record_that_stayed_failed_is_taken_again_by_a_later_run(enrichment: RunningEnrichment) -> None:
+def test_a_record_that_stayed_failed_is_taken_again_when_its_turn_has_come(
+    enrichment: RunningEnrichment,
+) -> None:
     unknown = f"UNKNOWN-{enrichment.fresh_parts(1)[0]}"
     enrichment.offer([row(unknown)])
     first, second = enrichment.batch(), enrichment.batch()
-    with enrichment.deployed("automate", "fallback", **OFF):
+    with enrichment.deployed("automate", "fallback", "orchestrate", **OFF, REPROCESS_AFTER_DAYS="0"):
         enrichment.orchestrate(first)
         enrichment.drain(first)
     assert enrichment.orchestrate(second).json()["opened"] == 1
