@@ -196,3 +196,24 @@ def test_a_deleted_product_of_a_maker_that_a_person_named_is_that_maker_s_again(
         enrichment.connection.execute("delete from products")
     automate(enrichment.later(days=31), "b2", capacitor(part_key="LM317T|diotec"), manufacturer=None)
     assert report(enrichment, "LM317T|")["part_key"] == PART
+
+
+def test_a_maker_that_a_person_corrects_leaves_the_other_maker_s_answer_behind(
+    enrichment: Enrichment,
+) -> None:
+    diotecs = capacitor(part_key="LM317T|diotec", manufacturer="Diotec", description="Diotec's")
+    automate(enrichment, "b1", diotecs, manufacturer=None)
+    later = enrichment.later(days=1)
+    task = later.person(
+        batch="b2", fields={"manufacturer": None, "record_key": "LM317T|", "content_hash": "b2"}
+    )
+    later.take(task)
+    named = {"manufacturer": "Texas Instruments"}
+    later.complete(task, fields=named, manufacturer_key="texas instruments")
+    found = shown(later, "LM317T|")
+    assert (found["manufacturer"], found["vendor_pn"], found["unit_price"], found["description"]) == (
+        "Texas Instruments",
+        None,
+        None,
+        None,
+    )

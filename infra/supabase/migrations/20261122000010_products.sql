@@ -546,6 +546,9 @@ begin
         record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at
     )
     select record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at from unnest(said);
+    -- another maker's order number, price and values are not those of the part that the person names
+    update record_layers set answer = null, answer_task = null, answer_at = null
+    where record_key = task.record_key and answer ->> 'manufacturer_key' <> p_manufacturer_key;
     perform derive_product(product, 'manual', task.id, p_now);
     if held.product_id <> product then
         perform leave_product(held.product_id, 'manual', task.id, p_now);
