@@ -98,8 +98,13 @@ class _Wire:
         self._used = time.monotonic()
 
     def is_fit(self, idle: float) -> bool:
-        """Whether a call may go over it: the one before is over, not long ago, and the server has not hung up."""
-        if self._state.our_state is not h11.IDLE or time.monotonic() - self._used > idle:
+        """Whether a call may go over it: the one before is over, not long ago, and the server has not hung up.
+
+        What came after an answer would be read as the next one.
+        """
+        if self._state.our_state is not h11.IDLE or self._state.trailing_data != (b"", False):
+            return False
+        if time.monotonic() - self._used > idle:
             return False
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)

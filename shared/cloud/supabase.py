@@ -39,9 +39,9 @@ UNAVAILABLE_CODES = (
 Postgres: connection failure, read only, serialisation failure, deadlock, full (disk, memory, connections), lock not
 free, statement timeout, shut down or starting, a fault of its machine, a fault inside."""
 
-MISCONFIGURED_CODES = ("401", "403", "42501", "42883", "42P01", "PGRST202", "PGRST30", "None")
-"""Beginnings of codes of what is wrong with every record alike: a refused key, no right, no such function or table. An
-answer without a code comes from a gateway."""
+MISCONFIGURED_CODES = ("401", "403", "42", "PGRST202", "PGRST30", "None")
+"""Beginnings of codes of what is wrong with every record alike: a refused key, no right, no such function, table or
+column, as half-way through a deployment. An answer without a code comes from a gateway."""
 
 OUTAGES = frozenset({429, 502, 503, 504, *range(520, 531)})
 """Outages by their status alone, because the gateways before PostgREST (Kong, Cloudflare with its 52x) send no error

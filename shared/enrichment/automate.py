@@ -162,7 +162,7 @@ class Worker:
                     self._keep(delivery, owner, found.answer)
                 raise
             except StoreRefused as error:
-                letter = DeadLetter(ErrorCategory.STORE_ERROR, error.detail)
+                letter = DeadLetter(ErrorCategory.STORE_ERROR, error.detail, blame=Blame.US)
             else:
                 return Reply(200, "completed") if finished else MOVED_ON
         if fresh:

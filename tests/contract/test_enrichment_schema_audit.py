@@ -273,6 +273,13 @@ def test_what_belongs_to_no_batch_is_seen_on_each_day(
     assert enrichment.reconcile()["verdict"] == "balanced"
 
 
+def test_a_product_that_is_deleted_long_after_its_batch_is_seen_on_each_day(enrichment: Enrichment) -> None:
+    enrichment.completed("P1")
+    enrichment.connection.execute("delete from products")
+    found = enrichment.reconcile(None, "2026-03-19")
+    assert (broken(found), found["verdict"]) == ({"completed_without_product": 1}, "unbalanced")
+
+
 def test_five_examples_of_a_line_are_named(enrichment: Enrichment) -> None:
     for number in range(7):
         enrichment.completed(f"P{number}")

@@ -335,3 +335,20 @@ def test_a_renewal_counts_and_begins_at_once(enrichment: Enrichment) -> None:
     assert (row["renewed"], row["attempts"], row["not_before"], row["enqueued_at"]) == (1, 0, None, None)
     assert enrichment.renewed(task, OWNER) == 1
     assert enrichment.renewed(task, OTHER) is None
+
+
+def test_what_a_claim_put_off_while_the_vendor_was_resumed_is_due_by_the_next_call(
+    enrichment: Enrichment,
+) -> None:
+    late, other = opened(enrichment, 2)
+    owner = uuid.uuid4()
+    enrichment.claim(other, owner)
+    enrichment.blame(other, owner, "daily_limit", until=enrichment.now + timedelta(hours=12))
+    enrichment.resume()
+    enrichment.connection.execute(
+        "update automation_tasks set generation = 1, asks = 'digikey', not_before = %s where id = %s",
+        (enrichment.now + timedelta(hours=12), late),
+    )
+    later = enrichment.later(minutes=1)
+    assert later.resume(by="bob")["waiting"] == 0
+    assert (later.breaker()["closed_by"], later.claim(late)["outcome"]) == ("ana", "claimed")

@@ -156,3 +156,64 @@ def test_writing_the_same_answer_again_rewrites_no_attribute(enrichment: Enrichm
 def test_a_part_key_that_no_index_can_hold_is_the_record_s_own(enrichment: Enrichment) -> None:
     automate(enrichment, "b1", product(part_key="x" * 5000))
     assert report(enrichment)["part_key"] == PART
+
+
+def test_an_answer_about_another_part_than_the_person_named_changes_nothing_of_that_part(
+    enrichment: Enrichment,
+) -> None:
+    bought = {"vendor": "digikey", "vendor_pn": "TI-1-ND", "description": "TI's"}
+    automate(enrichment, "b1", capacitor(part_key=PART, **bought))
+    task = enrichment.person(batch="b2", fields={"manufacturer": None, "record_key": "LM317T|"})
+    enrichment.take(task)
+    named = {"manufacturer": "Texas Instruments"}
+    enrichment.complete(task, fields=named, manufacturer_key="texas instruments")
+    diotecs = capacitor(
+        part_key="LM317T|diotec",
+        manufacturer="Diotec",
+        manufacturer_key="diotec",
+        description="Diotec's",
+        vendor_pn="DIOTEC-1-ND",
+        attributes=[{"name": "Voltage", "value": "3 V", "vendor_id": None}],
+    )
+    automate(enrichment.later(days=31), "b3", diotecs, manufacturer=None)
+    found = shown(enrichment)
+    assert (found["manufacturer"], found["vendor_pn"], found["description"], found["attributes"]) == (
+        "Texas Instruments",
+        "TI-1-ND",
+        "TI's",
+        {},
+    )
+
+
+def test_a_deleted_product_of_a_maker_that_a_person_named_is_that_maker_s_again(
+    enrichment: Enrichment,
+) -> None:
+    task = enrichment.person(fields={"manufacturer": None, "record_key": "LM317T|"})
+    enrichment.take(task)
+    named = {"manufacturer": "Texas Instruments"}
+    enrichment.complete(task, fields=named, manufacturer_key="texas instruments")
+    with enrichment.connection.transaction():
+        enrichment.connection.execute("delete from products")
+    automate(enrichment.later(days=31), "b2", capacitor(part_key="LM317T|diotec"), manufacturer=None)
+    assert report(enrichment, "LM317T|")["part_key"] == PART
+
+
+def test_a_maker_that_a_person_corrects_leaves_the_other_maker_s_answer_behind(
+    enrichment: Enrichment,
+) -> None:
+    diotecs = capacitor(part_key="LM317T|diotec", manufacturer="Diotec", description="Diotec's")
+    automate(enrichment, "b1", diotecs, manufacturer=None)
+    later = enrichment.later(days=1)
+    task = later.person(
+        batch="b2", fields={"manufacturer": None, "record_key": "LM317T|", "content_hash": "b2"}
+    )
+    later.take(task)
+    named = {"manufacturer": "Texas Instruments"}
+    later.complete(task, fields=named, manufacturer_key="texas instruments")
+    found = shown(later, "LM317T|")
+    assert (found["manufacturer"], found["vendor_pn"], found["unit_price"], found["description"]) == (
+        "Texas Instruments",
+        None,
+        None,
+        None,
+    )

@@ -330,3 +330,19 @@ def test_a_task_worked_on_before_its_enqueueing_is_noted_keeps_its_times(enrichm
     before = enrichment.task(task)
     enrichment.later(seconds=2).progress(task)
     assert enrichment.task(task) == before
+
+
+def test_content_that_waits_for_a_record_taken_once_more_is_not_read_until_that_ends(
+    enrichment: Enrichment,
+) -> None:
+    enrichment.fallback("P1")
+    other = {"content_hash": "other", "record_key": KEY}
+    enrichment.progress(skipped=[other])
+    enrichment.redrive()
+    again = enrichment.later(minutes=1)
+    again.progress(skipped=[other])
+    assert again.turn("other")["next_turn"] is None
+    task = again.one("select id from automation_tasks where redrives is not null")["id"]
+    again.claim(task)
+    assert again.finish(task, answer={"a": 1})
+    assert again.turn("other")["next_turn"] == again.now

@@ -108,6 +108,7 @@ REFUSALS = [
 MISCONFIGURED = [
     (403, JSON, b'{"code": "42501", "message": "permission denied for table products"}'),
     (404, JSON, b'{"code": "42P01", "message": "relation products does not exist"}'),
+    (400, JSON, b'{"code": "42703", "message": "column l.settled does not exist"}'),
     (404, JSON, b'{"code": "42883", "message": "function weight_left does not exist"}'),
     (404, JSON, b'{"code": "PGRST202", "message": "Could not find the function"}'),
     (401, JSON, b'{"message": "Invalid API key"}'),

@@ -130,6 +130,13 @@ def test_what_was_not_read_of_an_answer_cannot_become_the_next_one() -> None:
         assert [len(heads) for heads in server.heads] == [1, 1]
 
 
+def test_what_comes_after_an_answer_cannot_become_the_next_one() -> None:
+    stray = OK.replace(b"true", b"null")
+    with serving(OK + stray, OK) as server, client() as kept:
+        assert [kept.get(server.url).json() for _ in range(2)] == [True, True]
+        assert [len(heads) for heads in server.heads] == [1, 1]
+
+
 def test_another_host_gets_another_connection() -> None:
     with serving() as one, serving() as other, client() as kept:
         for server in (one, other, one):

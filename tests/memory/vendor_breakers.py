@@ -98,10 +98,10 @@ class InMemoryBreakers(InMemoryOpening):
         if vendor not in self.breakers:
             raise NotFound(f"no breaker of a vendor {vendor}")
         breaker = self.breakers[vendor]
+        for task in self._waiting(vendor):
+            task.generation, task.enqueued, task.not_before = task.generation + 1, False, None
+            task.sweep_after = self.clock()
         if breaker.cause:
-            for task in self._waiting(vendor):
-                task.generation, task.enqueued, task.not_before = task.generation + 1, False, None
-                task.sweep_after = self.clock()
             breaker.close(self.clock(), by, note)
         return self._view(breaker)
 

@@ -10,6 +10,7 @@ import pytest
 
 from shared.enrichment.automate import Delivery
 from shared.enrichment.ports import (
+    Blame,
     BurstLimited,
     DailyLimited,
     ErrorCategory,
@@ -78,6 +79,7 @@ def test_a_product_that_the_store_refuses_goes_to_a_person_and_its_answer_is_kep
     )
     assert task.answer == ANSWER, "it is paid for, and a redrive takes it over"
     assert enrichment.dead_letters.task_ids == [str(task.id)]
+    assert task.blame is Blame.US, "its manufacturer has no part in a defect of ours"
 
 
 def test_an_answer_that_the_store_refuses_too_goes_to_a_person_without_it() -> None:

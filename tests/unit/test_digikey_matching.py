@@ -101,11 +101,19 @@ def test_the_rank_of_a_hit_says_nothing() -> None:
 def test_packagings_listed_apart_are_one_product() -> None:
     apart = [
         hit("onsemi", PN, "296-1-1-ND"),
-        hit("ON Semiconductor", PN, "296-1-2-ND"),
+        hit("Onsemi, Inc.", PN, "296-1-2-ND"),
         hit("onsemi", PN, "296-1-6-ND"),
     ]
     joined = found(read(page(*apart, exact=apart[:1])))
     assert joined == hit("onsemi", PN, "296-1-1-ND", "296-1-2-ND", "296-1-6-ND")
+
+
+def test_two_names_of_one_maker_that_the_vendor_lists_apart_are_two_products() -> None:
+    both = read(page(hit("onsemi", PN, "488-1-ND"), hit("Fairchild Semiconductor", PN, "2156-1-FS-ND")))
+    assert refusal(both).category is ErrorCategory.AMBIGUOUS
+    assert refusal(both, "ON Semiconductor").category is ErrorCategory.AMBIGUOUS
+    assert found(both, "onsemi") == hit("onsemi", PN, "488-1-ND")
+    assert found(both, "Fairchild Semiconductor") == hit("Fairchild Semiconductor", PN, "2156-1-FS-ND")
 
 
 def test_of_two_makers_without_a_name_neither_is_taken() -> None:

@@ -473,7 +473,7 @@ $$;
 create function note_skipped(p_skipped jsonb, p_now timestamptz) returns void
 language plpgsql set search_path = public, pg_temp as $$
 begin
-    insert into turns (record_key, content_hash, verdict, reprocess, changed_at)
+    insert into turns as t (record_key, content_hash, verdict, reprocess, changed_at)
     select distinct on (r.record_key, s.content_hash)
         r.record_key, s.content_hash, 'waiting'::turn_verdict, interval '0', p_now
     from jsonb_to_recordset(p_skipped) as s (content_hash text, record_key text)
@@ -484,7 +484,10 @@ begin
         order by record_key for share
     ) as r on r.record_key = s.record_key
     order by r.record_key, s.content_hash
-    on conflict do nothing;
+    -- its turn had come, but another content was taken: else each run would read it until that ends
+    on conflict (record_key, content_hash) do update
+    set next_turn = null, ledger_due = true, changed_at = greatest(p_now, t.changed_at + interval '1 microsecond')
+    where t.verdict = 'waiting' and t.next_turn is not null;
     perform lock_turns(p_skipped);
     update turns set ledger_due = true, changed_at = greatest(p_now, changed_at + interval '1 microsecond')
     where not ledger_due and (record_key, content_hash) in (

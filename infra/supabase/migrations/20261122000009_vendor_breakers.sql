@@ -263,7 +263,7 @@ language sql stable set search_path = public, pg_temp
 return (select coalesce(jsonb_agg(vendor_view(vendor, p_now) order by vendor), '[]') from vendor_breakers);
 
 -- Closes a breaker for a person, and makes what waits for it due: the sweep puts it into the queue. A breaker that is closed
--- stays as it is.
+-- stays as it is; what still waits, because a claim met the breaker at that moment, is made due all the same.
 create function resume_vendor(
     p_vendor text, p_by text, p_note text, p_now timestamptz default clock_timestamp()
 ) returns jsonb
@@ -274,21 +274,19 @@ begin
     if not exists (select from vendor_breakers where vendor = p_vendor) then
         raise exception 'no breaker of a vendor %', p_vendor using errcode = 'PT404';
     end if;
-    if exists (select from vendor_breakers where vendor = p_vendor and cause is not null) then
-        select array_agg(id) into waiting
-        from (
-            select id from automation_tasks
-            where not_before > p_now and asks = p_vendor and state not in ('completed', 'failed')
-            order by id for update
-        ) as held;
-        update automation_tasks
-        set generation = generation + 1, enqueued_at = null, not_before = null, sweep_after = p_now, updated_at = p_now
-        where id = any (waiting) and not_before > p_now;
-        update vendor_breakers
-        set cause = null, until = null, backoff_seconds = 0, probe_owner = null, probe_until = null, failing = '{}',
-            closed_at = p_now, closed_by = p_by, note = p_note
-        where vendor = p_vendor and cause is not null;
-    end if;
+    select array_agg(id) into waiting
+    from (
+        select id from automation_tasks
+        where not_before > p_now and asks = p_vendor and state not in ('completed', 'failed')
+        order by id for update
+    ) as held;
+    update automation_tasks
+    set generation = generation + 1, enqueued_at = null, not_before = null, sweep_after = p_now, updated_at = p_now
+    where id = any (waiting) and not_before > p_now;
+    update vendor_breakers
+    set cause = null, until = null, backoff_seconds = 0, probe_owner = null, probe_until = null, failing = '{}',
+        closed_at = p_now, closed_by = p_by, note = p_note
+    where vendor = p_vendor and cause is not null;
     return vendor_view(p_vendor, p_now);
 end
 $$;

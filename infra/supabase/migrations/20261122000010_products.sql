@@ -406,6 +406,13 @@ begin
 end
 $$;
 
+-- The key of the record's part by another maker, as `record_key` of identity.py makes it; the record's own when none is given.
+create function part_of_maker(p_record_key text, p_manufacturer_key text) returns text
+language sql immutable set search_path = public, pg_temp
+return coalesce(
+    split_part(p_record_key, '|', 1) || '|' || replace(replace(p_manufacturer_key, '%', '%25'), '|', '%7C'), p_record_key
+);
+
 -- Stores the vendor's answer about a record and derives the product of its part. `p_product` is {pn, manufacturer,
 -- manufacturer_key, part_key, category, description, vendor, vendor_pn, url, unit_price, currency, status, attributes: [{name,
 -- value, vendor_id}], media: [{kind, url, title}], extras}. Without a usable `part_key`, the record's key names the part.
@@ -421,6 +428,7 @@ declare
     row_manufacturer_key text;
     held_id uuid;
     settled boolean;
+    named text; -- the manufacturer that a person named
     part text := p_product ->> 'part_key';
     product uuid;
 begin
@@ -433,7 +441,9 @@ begin
     from automation_tasks as t left join record_layers as l on l.record_key = p_record_key
     where t.id = p_task_id;
     if settled then
-        select part_key into part from products where id = held_id;
+        select manufacturer_key into named from person_fields
+        where record_key = p_record_key and kind = 'manufacturer' and layer = 'edited' and replaced_at is null;
+        select coalesce((select part_key from products where id = held_id), part_of_maker(p_record_key, named)) into part;
     end if;
     if coalesce(octet_length(part) not between 1 and 2000, true) then -- an index key is bounded
         part := p_record_key;
@@ -441,7 +451,8 @@ begin
     product := lock_product(part, held_id, p_product, p_source, p_task_id, p_now);
     perform lay_down(
         product, settled, p_record_key, row_pn, row_manufacturer, row_manufacturer_key, source_row, row_hash, p_task_id,
-        p_product, p_now
+        -- another maker's order number, price and values are not those of the part that the person named
+        case when named is null or named = p_product ->> 'manufacturer_key' then p_product end, p_now
     );
     perform derive_product(product, p_source, p_task_id, p_now);
     if held_id <> product then
@@ -519,9 +530,7 @@ begin
         when p_manufacturer_key is null or p_manufacturer_key = coalesce(m.key, '') then p.part_key
     end into part
     from products as p left join manufacturers as m on m.id = p.manufacturer_id where p.id = held.product_id;
-    part := coalesce(part, case when p_manufacturer_key is not null then -- as `record_key` of identity.py makes it
-        split_part(task.record_key, '|', 1) || '|' || replace(replace(p_manufacturer_key, '%', '%25'), '|', '%7C')
-    else task.record_key end);
+    part := coalesce(part, part_of_maker(task.record_key, p_manufacturer_key));
     product := lock_product(part, held.product_id, jsonb_build_object('pn', task.pn), 'manual', task.id, p_now);
     perform lay_down(
         product, coalesce(held.settled, false) or p_manufacturer_key is not null, task.record_key, task.pn, task.manufacturer,
@@ -537,6 +546,9 @@ begin
         record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at
     )
     select record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at from unnest(said);
+    -- another maker's order number, price and values are not those of the part that the person names
+    update record_layers set answer = null, answer_task = null, answer_at = null
+    where record_key = task.record_key and answer ->> 'manufacturer_key' <> p_manufacturer_key;
     perform derive_product(product, 'manual', task.id, p_now);
     if held.product_id <> product then
         perform leave_product(held.product_id, 'manual', task.id, p_now);

@@ -183,6 +183,7 @@ create function audit_page(p_walk text, p_after text, p_limit integer) returns j
 language plpgsql stable set search_path = public, pg_temp as $$
 declare
     keys text[];
+    examples text[]; -- null: the keys
     lines text[];
 begin
     case p_walk
@@ -209,16 +210,20 @@ begin
             );
         when 'products' then
             select
-                array_agg(product_id order by product_id),
-                array_agg(case when finished is null then 'product_without_task' end order by product_id)
-            into keys, lines
+                array_agg(product_id order by product_id, record_key),
+                array_agg(case when gone then record_key else product_id::text end order by product_id, record_key),
+                array_agg(
+                    case when gone then 'completed_without_product' when finished is null then 'product_without_task' end
+                    order by product_id, record_key
+                )
+            into keys, examples, lines
             from (
-                select p.product_id, coalesce(
+                select l.product_id, l.record_key, p.id is null as gone, coalesce(
                     (select t.id from automation_tasks as t where t.id = p.task_id and t.state = 'completed'),
                     (select m.id from manual_tasks as m where m.id = p.task_id and m.state = 'completed')
                 ) as finished
-                from product_of_record as p
-                where p_after is null or p.product_id > p_after::uuid order by p.product_id limit p_limit
+                from record_layers as l left join products as p on p.id = l.product_id
+                where p_after is null or l.product_id > p_after::uuid order by l.product_id limit p_limit
             ) as page;
     end case;
     if p_walk in ('open_automation', 'open_manual') then
@@ -231,7 +236,7 @@ begin
     return jsonb_build_object(
         'seen', coalesce(cardinality(keys), 0), 'last', keys[cardinality(keys)],
         'lines', (
-            select lines_of(array_agg(line), array_agg(key)) from unnest(lines, keys) as fault (line, key)
+            select lines_of(array_agg(line), array_agg(key)) from unnest(lines, coalesce(examples, keys)) as fault (line, key)
             where line is not null
         )
     );

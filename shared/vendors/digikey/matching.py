@@ -14,6 +14,7 @@ from shared.enrichment.routing.identity import (
     manufacturer_key,
     part_number_key,
 )
+from shared.enrichment.routing.spelling import name_words
 from shared.vendors.digikey.answers import ProductAnswer
 
 
@@ -56,7 +57,7 @@ def is_own(product: ProductAnswer, manufacturer: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The products of a search that have the asked number, one per maker's number and maker.
+    """The products of a search that have the asked number, one per maker's number and maker's name.
 
     `fitting` are those of the asked maker, all of them if the record names none.
     """
@@ -75,6 +76,7 @@ class Candidates:
 def candidates(hits: Sequence[Hit], pn: str, manufacturer: str | None) -> Candidates:
     known = _joined([hit for hit in hits if is_same_part(hit.product, pn)])
     own = [hit for hit in known if is_own(hit.product, manufacturer)]
+    own = [hit for hit in own if _words(hit) == name_words(manufacturer or "")] or own
     if own:
         return Candidates(known, own, certain=len(own) == 1)
     anyone = not manufacturer_key(manufacturer)
@@ -83,15 +85,23 @@ def candidates(hits: Sequence[Hit], pn: str, manufacturer: str | None) -> Candid
 
 
 def _joined(hits: Sequence[Hit]) -> list[Hit]:
-    """One hit per maker's number and maker, in their order: packagings listed apart become one product's."""
+    """One hit per maker's number and name, in their order: packagings listed apart become one product's.
+
+    Names that the table calls one maker stay apart: where the vendor lists both, each has its own stock of the number,
+    and the order number of one must not stand beside the data of the other.
+    """
     products: dict[tuple[str, str], Hit] = {}
     for hit in hits:
         key = (
             part_number_key(hit.product.manufacturer_product_number or ""),
-            manufacturer_key(hit.product.manufacturer.name),
+            _words(hit),
         )
         products[key] = _with_packagings(products[key], hit) if key in products else hit
     return list(products.values())
+
+
+def _words(hit: Hit) -> str:
+    return name_words(hit.product.manufacturer.name or "")
 
 
 def _with_packagings(hit: Hit, other: Hit) -> Hit:
