@@ -51,7 +51,7 @@ KNOWN = """SELECT
     FROM `{ledger}`
   )
   GROUP BY content_hash"""
-"""One row per content: a new alias gives its record another key, and the notes under the old one do not count beside it."""
+"""One row per content: a new alias gives its record another key, and notes under the old one do not count beside it."""
 
 _NOTHINGKNOWN = """SELECT
     CAST(NULL AS STRING) AS record_key, CAST(NULL AS STRING) AS content_hash, CAST(NULL AS TIMESTAMP) AS next_turn,
