@@ -38,6 +38,8 @@ FAILURE_WINDOW = timedelta(days=7)
 CHUNK_BYTES = 4_000_000
 """Source rows of one call of `open_tasks`, as JSON: the database has seconds for a call, whatever the rows hold."""
 
+NOTES = 1_000
+"""Skipped rows that wait for one call, which has seconds too: a lost ledger offers all that was ever taken."""
 
 LEDGER_MOST = 200_000
 """Rows that one run notes in the ledger; the rest is for the next run."""
@@ -124,17 +126,16 @@ class Orchestrator:
         if not begun.started:
             return Report(request.batch_id, started=False, status=self.store.batch_status(request.batch_id))
         tally = Tally()
-        ledgered = self._remember(begun.noted, tally)
-        if self._nothing_to_do(begun, request, tally):  # noticed before a query is paid for
-            self._note(request, tally, [], ledgered=ledgered, closed=True)
-            return Report(request.batch_id, started=True, tally=tally)
-        pages = self._pages(request, begun.used, begun.again)
         try:
+            ledgered = self._remember(begun.noted, tally)
+            if self._nothing_to_do(begun, request, tally):  # noticed before a query is paid for
+                self._note(request, tally, [], ledgered=ledgered, closed=True)
+                return Report(request.batch_id, started=True, tally=tally)
+            pages = self._pages(request, begun.used, begun.again)
             first = next(pages, [])
         except SwitchyardError:
-            self.store.abandon_batch(
-                request.batch_id, run_id
-            )  # a source that is down does not use the name up
+            # a source that is down does not use the name up
+            self.store.abandon_batch(request.batch_id, run_id)
             raise
         self._take_pages(first, pages, request, tally, ledgered)
         return Report(request.batch_id, started=True, tally=tally)
@@ -160,7 +161,7 @@ class Orchestrator:
                 enqueued = self._take(intake, request, tally)
                 if tally.daily_limit_reached or tally.opened >= request.limit:
                     break
-                if enqueued:
+                if enqueued or len(tally.to_note) >= NOTES:
                     self._note(request, tally, enqueued)
                     enqueued = []
             else:
@@ -329,9 +330,10 @@ class Orchestrator:
 
 def _skip(candidate: Candidate, record: KnownRecord) -> str | None:
     """The reason not to open it now. The store decides once more when it is opened."""
-    if record.skip in SETTLED and candidate.returned:
+    returned = candidate.returned and not record.opened_last  # the ledger may lag: then it is still "back"
+    if record.skip in SETTLED and returned:
         return None
-    if record.skip is None and record.again and not candidate.again and not candidate.returned:
+    if record.skip is None and record.again and not candidate.again and not returned:
         return "not_its_turn"  # the ledger took it for fresh: it comes again with those of its age
     return record.skip
 
