@@ -180,10 +180,13 @@ class Orchestrator:
         room = min(request.limit, self.config.max_daily_tasks - today.daily_used)
         pages = self._pages(request, today.daily_used, today.daily_again)
         for intake in self._intakes(next(pages, []), pages, tally) if room > 0 else ():
-            chosen = self._choose(intake, self._read_known(intake), request, room - len(decisions), tally)
-            for candidate, decision in chosen.items:
-                shown = {"pn": candidate.record.pn, "manufacturer": candidate.record.manufacturer}
-                decisions.append(shown | decision.to_json())
+            known, rest = self._read_known(intake), intake
+            while rest.candidates and len(decisions) < room:
+                chosen = self._choose(rest, known, request, room - len(decisions), tally)
+                for candidate, decision in chosen.items:
+                    shown = {"pn": candidate.record.pn, "manufacturer": candidate.record.manufacturer}
+                    decisions.append(shown | decision.to_json())
+                rest = Intake(chosen.rest, (), 0)
             if len(decisions) >= room:
                 break
         return decisions
@@ -238,6 +241,7 @@ class Orchestrator:
         tally.automation += len(opened.automation)
         tally.manual += opened.manual
         tally.rejected += opened.rejected
+        tally.skipped["rejected_before"] += len(refusals) - opened.rejected  # by another run, meanwhile
         tally.skipped["claimed_elsewhere"] += opened.claimed_elsewhere
         tally.read -= opened.over_limit  # not touched: a later run finds them again
         tally.daily_limit_reached |= opened.over_limit > 0

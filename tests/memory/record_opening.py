@@ -243,7 +243,7 @@ class InMemoryOpening:
                 OpenedTask(task.id, task.item["record_key"], task.item["priority"]) for task in automation
             ],
             manual=len(opened) - len(automation),
-            rejected=len(rejected),
+            rejected=sum(refusal["content_hash"] in batch.rejected for refusal in rejected),
             over_limit=over,
             claimed_elsewhere=len(items) - len(opened) - over,
         )

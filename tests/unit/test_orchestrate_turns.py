@@ -161,6 +161,7 @@ def test_a_chunk_ends_when_its_rows_weigh_what_the_database_carries_in_one_call(
         return open_tasks(batch_id, items, *rest, **limits)
 
     enrichment.store.open_tasks = counted  # type: ignore[method-assign]
+    assert len(enrichment.orchestrator.preview(order(limit=150))) == 150
     assert counts_of(enrichment.run(limit=150))["opened"] == 150
     assert len(sizes) == 3
 

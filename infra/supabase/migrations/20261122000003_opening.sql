@@ -414,7 +414,8 @@ $$;
 -- Opens records in the given order until the day's quota is used. The insert is the claim; decision and task are stored with it
 -- or not at all. `p_items` holds one item per record, as `items_to_open` reads it; `p_rejected` is [{pn, manufacturer, reason,
 -- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. A repeated call opens nothing more and returns the same.
--- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}.
+-- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}; a row that another run
+-- rejected meanwhile is not among `rejected`.
 create function open_tasks(
     p_batch_id text,
     p_items jsonb,
@@ -464,7 +465,11 @@ begin
     return jsonb_build_object(
         'automation', automation, 'manual', manual, 'over_limit', over_limit,
         'claimed_elsewhere', jsonb_array_length(p_items) - opened - over_limit,
-        'rejected', jsonb_array_length(p_rejected)
+        'rejected', (
+            select count(*) from jsonb_to_recordset(p_rejected) as r (content_hash text)
+            inner join decisions as d
+                on d.batch_id = p_batch_id and d.content_hash = r.content_hash and d.route = 'rejected' and d.decided_at >= begun
+        )
     );
 end
 $$;
