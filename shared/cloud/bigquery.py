@@ -44,13 +44,15 @@ UPLOAD_RETRIES = 2
 _TABLE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 _ROWS_SQL = Path(__file__).with_name("source_rows.sql")
 KNOWN = """SELECT
-    record_key, content_hash, MAX_BY(next_turn, noted_at) AS next_turn, MAX_BY(again, noted_at) AS again,
-    MAX_BY(latest_hash, noted_at) AS latest_hash
+    content_hash, MAX_BY(record_key, noted_at) AS record_key, MAX_BY(next_turn, noted_at) AS next_turn,
+    MAX_BY(again, noted_at) AS again, MAX_BY(latest_hash, noted_at) AS latest_hash
   FROM (
     SELECT *, FIRST_VALUE(content_hash) OVER (PARTITION BY record_key ORDER BY noted_at DESC) AS latest_hash
     FROM `{ledger}`
   )
-  GROUP BY record_key, content_hash"""
+  GROUP BY content_hash"""
+"""One row per content: a new alias gives its record another key, and notes under the old one do not count beside it."""
+
 _NOTHINGKNOWN = """SELECT
     CAST(NULL AS STRING) AS record_key, CAST(NULL AS STRING) AS content_hash, CAST(NULL AS TIMESTAMP) AS next_turn,
     FALSE AS again, CAST(NULL AS STRING) AS latest_hash

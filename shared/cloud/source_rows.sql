@@ -18,14 +18,14 @@ WITH part AS (
       specs AS specs, docs AS docs, images AS images
     )))) AS content_hash
   FROM `{table}`
-  WHERE COALESCE(IF(IS_NAN(priority_score.score), 0, priority_score.score), 0) >= @threshold
 ),
 
 known AS (
   {known}
 ),
 
--- A noted content came back (A, B, A) when the content that was noted last for its record has gone.
+-- A noted content came back (A, B, A) when the content that was noted last for its record has gone. A row below the threshold
+-- has not gone, so the threshold comes after this.
 turn AS (
   SELECT
     part.pn, part.manufacturer, part.category, part.description, part.specs, part.docs, part.images, part.priority_score,
@@ -40,7 +40,7 @@ turn AS (
 
 fresh AS (
   SELECT *, FALSE AS is_again FROM turn
-  WHERE (next_turn IS NULL OR returned OR (next_turn <= @now AND NOT again))
+  WHERE rank_score >= @threshold AND (next_turn IS NULL OR returned OR (next_turn <= @now AND NOT again))
     AND (
       @after_score IS NULL
       OR rank_score < @after_score
@@ -53,7 +53,7 @@ fresh AS (
 
 worn AS (
   SELECT *, TRUE AS is_again FROM turn
-  WHERE next_turn <= @now AND again AND NOT returned
+  WHERE rank_score >= @threshold AND next_turn <= @now AND again AND NOT returned
     AND (
       @after_turn IS NULL
       OR next_turn > @after_turn

@@ -38,6 +38,8 @@ FAILURE_WINDOW = timedelta(days=7)
 CHUNK_BYTES = 4_000_000
 """Source rows of one call of `open_tasks`, as JSON: the database has seconds for a call, whatever the rows hold."""
 
+NOTES = 1_000
+"""Skipped rows that wait for one call, which has seconds too: a lost ledger offers all that was ever taken."""
 
 LEDGER_MOST = 200_000
 """Rows that one run notes in the ledger; the rest is for the next run."""
@@ -124,17 +126,16 @@ class Orchestrator:
         if not begun.started:
             return Report(request.batch_id, started=False, status=self.store.batch_status(request.batch_id))
         tally = Tally()
-        ledgered = self._remember(begun.noted, tally)
-        if self._nothing_to_do(begun, request, tally):  # noticed before a query is paid for
-            self._note(request, tally, [], ledgered=ledgered, closed=True)
-            return Report(request.batch_id, started=True, tally=tally)
-        pages = self._pages(request, begun.used, begun.again)
         try:
+            ledgered = self._remember(begun.noted, tally)
+            if self._nothing_to_do(begun, request, tally):  # noticed before a query is paid for
+                self._note(request, tally, [], ledgered=ledgered, closed=True)
+                return Report(request.batch_id, started=True, tally=tally)
+            pages = self._pages(request, begun.used, begun.again)
             first = next(pages, [])
         except SwitchyardError:
-            self.store.abandon_batch(
-                request.batch_id, run_id
-            )  # a source that is down does not use the name up
+            # a source that is down does not use the name up
+            self.store.abandon_batch(request.batch_id, run_id)
             raise
         self._take_pages(first, pages, request, tally, ledgered)
         return Report(request.batch_id, started=True, tally=tally)
@@ -160,7 +161,7 @@ class Orchestrator:
                 enqueued = self._take(intake, request, tally)
                 if tally.daily_limit_reached or tally.opened >= request.limit:
                     break
-                if enqueued:
+                if enqueued or len(tally.to_note) >= NOTES:
                     self._note(request, tally, enqueued)
                     enqueued = []
             else:
@@ -179,10 +180,13 @@ class Orchestrator:
         room = min(request.limit, self.config.max_daily_tasks - today.daily_used)
         pages = self._pages(request, today.daily_used, today.daily_again)
         for intake in self._intakes(next(pages, []), pages, tally) if room > 0 else ():
-            chosen = self._choose(intake, self._read_known(intake), request, room - len(decisions), tally)
-            for candidate, decision in chosen.items:
-                shown = {"pn": candidate.record.pn, "manufacturer": candidate.record.manufacturer}
-                decisions.append(shown | decision.to_json())
+            known, rest = self._read_known(intake), intake
+            while rest.candidates and len(decisions) < room:
+                chosen = self._choose(rest, known, request, room - len(decisions), tally)
+                for candidate, decision in chosen.items:
+                    shown = {"pn": candidate.record.pn, "manufacturer": candidate.record.manufacturer}
+                    decisions.append(shown | decision.to_json())
+                rest = Intake(chosen.rest, (), 0)
             if len(decisions) >= room:
                 break
         return decisions
@@ -237,6 +241,7 @@ class Orchestrator:
         tally.automation += len(opened.automation)
         tally.manual += opened.manual
         tally.rejected += opened.rejected
+        tally.skipped["rejected_before"] += len(refusals) - opened.rejected  # by another run, meanwhile
         tally.skipped["claimed_elsewhere"] += opened.claimed_elsewhere
         tally.read -= opened.over_limit  # not touched: a later run finds them again
         tally.daily_limit_reached |= opened.over_limit > 0
@@ -329,9 +334,10 @@ class Orchestrator:
 
 def _skip(candidate: Candidate, record: KnownRecord) -> str | None:
     """The reason not to open it now. The store decides once more when it is opened."""
-    if record.skip in SETTLED and candidate.returned:
+    returned = candidate.returned and not record.opened_last  # the ledger may lag: then it is still "back"
+    if record.skip in SETTLED and returned:
         return None
-    if record.skip is None and record.again and not candidate.again and not candidate.returned:
+    if record.skip is None and record.again and not candidate.again and not returned:
         return "not_its_turn"  # the ledger took it for fresh: it comes again with those of its age
     return record.skip
 

@@ -38,10 +38,14 @@ class Begun:
 
 @dataclass(frozen=True)
 class KnownRecord:
-    """`skip`: why the record is not opened now, one of BUSY and SETTLED. `again`: this content was taken before."""
+    """`skip`: why the record is not opened now, one of BUSY and SETTLED. `again`: this content was taken before.
+
+    `opened_last`: no other content of the record was opened since.
+    """
 
     skip: str | None = None
     again: bool = False
+    opened_last: bool = False
     recent_failures: int = 0
 
 

@@ -291,20 +291,8 @@ def test_every_failure_becomes_one_of_ours(
     assert failure.detail.endswith(text)
 
 
-def test_the_candidates_of_the_day_are_the_rows_whose_turn_it_is_best_first(
-    place: Place, emulator: Emulator
-) -> None:
-    """infra/bigquery/candidates.sql, on tables of other names."""
-    place.put(part("DONE", 0.9), part("LOW", 0.1), part("HIGH", 0.8), part("DUE", 0.7))
-    source, later = place.source(), datetime.now(UTC) + timedelta(days=9)
-    rows = {row.values["pn"]: row for row in read(source)}
-    past = datetime.now(UTC) - timedelta(days=9)
-    source.remember(
-        [
-            NotedRow("DONE", rows["DONE"].content_hash, True, later, past),
-            NotedRow("DUE", rows["DUE"].content_hash, True, past, past),
-        ]
-    )
+def candidates_of(place: Place, emulator: Emulator) -> list[SourceRow]:
+    """What a run is offered from the table that infra/bigquery/candidates.sql makes, on tables of other names."""
     candidates = f"{place.table}_candidates"
     script = (Path(__file__).parents[2] / "infra" / "bigquery" / "candidates.sql").read_text(encoding="utf-8")
     for name, table in (("candidates", candidates), ("intake", place.table), ("ledger", place.ledger)):
@@ -316,9 +304,50 @@ def test_the_candidates_of_the_day_are_the_rows_whose_turn_it_is_best_first(
     share = DayShare(datetime.now(UTC), 0.2)
     offered = [row for page in chosen.pages(threshold=0, page_size=9, share=share) for row in page]
     chosen.close()
+    return offered
+
+
+def test_the_candidates_of_the_day_are_the_rows_whose_turn_it_is_best_first(
+    place: Place, emulator: Emulator
+) -> None:
+    place.put(part("DONE", 0.9), part("LOW", 0.1), part("HIGH", 0.8), part("DUE", 0.7))
+    source, later = place.source(), datetime.now(UTC) + timedelta(days=9)
+    rows = {row.values["pn"]: row for row in read(source)}
+    past = datetime.now(UTC) - timedelta(days=9)
+    source.remember(
+        [
+            NotedRow("DONE", rows["DONE"].content_hash, True, later, past),
+            NotedRow("DUE", rows["DUE"].content_hash, True, past, past),
+        ]
+    )
+    offered = candidates_of(place, emulator)
     assert [(row.values["pn"], row.again) for row in offered] == [
         ("HIGH", False),
         ("LOW", False),
         ("DUE", True),
     ]
     assert offered[0].content_hash == rows["HIGH"].content_hash
+
+
+def test_a_content_that_came_back_is_a_candidate(place: Place, emulator: Emulator) -> None:
+    first, second = part("P") | {"description": "A"}, part("P") | {"description": "B"}
+    past, later = datetime.now(UTC) - timedelta(days=9), datetime.now(UTC) + timedelta(days=9)
+    source = place.source()
+    for number, row in enumerate((first, second)):
+        place.put(row)
+        (offered,) = read(source)
+        source.remember([NotedRow("P", offered.content_hash, True, later, past + timedelta(hours=number))])
+    place.put(first)
+    assert [row.returned for row in candidates_of(place, emulator)] == [True]
+
+
+def test_a_candidate_beside_a_row_whose_turn_is_later_has_not_come_back(
+    place: Place, emulator: Emulator
+) -> None:
+    place.put(part("P") | {"description": "A"}, part("P") | {"description": "B"})
+    past, later = datetime.now(UTC) - timedelta(days=9), datetime.now(UTC) + timedelta(days=9)
+    source = place.source()
+    due, settled = (row.content_hash for row in read(source))
+    source.remember([NotedRow("P", due, True, past, past)])
+    source.remember([NotedRow("P", settled, True, later, past + timedelta(hours=1))])
+    assert [(row.content_hash, row.returned) for row in candidates_of(place, emulator)] == [(due, False)]

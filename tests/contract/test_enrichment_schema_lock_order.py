@@ -97,6 +97,33 @@ def test_turns_are_locked_by_content(database: Database, given: str) -> None:
             assert free(holder, "turns") == NUMBER
 
 
+def ended(enrichment: Enrichment) -> None:
+    task = UUID(str(enrichment.one("select id from automation_tasks where state = 'initialized'")["id"]))
+    enrichment.claim(task)
+    enrichment.save(task)
+    enrichment.finish(task)
+
+
+def asked_for(enrichment: Enrichment) -> None:
+    enrichment.call("take_again", record_key="P1|texas instruments", by="ana", note="a data sheet")
+
+
+@pytest.mark.parametrize("call", [ended, asked_for])
+def test_the_contents_of_a_record_are_locked_in_their_order(
+    database: Database, call: Callable[[Enrichment], None]
+) -> None:
+    with callers(database, 1) as (enrichment,):
+        enrichment.automation("P1", fields={"content_hash": "d"})
+        waiting = [{"content_hash": each, "record_key": "P1|texas instruments"} for each in "cba"]
+        for each in waiting:
+            enrichment.progress(skipped=[each])
+        if call is asked_for:
+            ended(enrichment)
+        first = ("select from turns where content_hash = %s for update", "a")
+        with waiting_for(database, first, enrichment, call) as holder:
+            assert free(holder, "turns") == len(waiting) + 1
+
+
 @pytest.mark.parametrize("call", [opening])
 def test_records_are_locked_by_key(database: Database, call: Callable[[Enrichment], None]) -> None:
     with callers(database, 1) as (enrichment,):
@@ -115,6 +142,15 @@ def test_the_records_of_redriven_dead_letters_are_locked_by_key(database: Databa
         with waiting_for(database, first, enrichment, Enrichment.redrive) as holder:
             assert free(holder, "records") == NUMBER
         assert enrichment.status("again")["taken"] == NUMBER
+
+
+def test_the_turns_of_redriven_dead_letters_are_locked_by_content(database: Database) -> None:
+    with callers(database, 1) as (enrichment,):
+        for number in reversed(range(10, 10 + NUMBER)):
+            enrichment.fallback(f"P{number}")
+        first = ("select from turns where content_hash = %s for update", "hash of P10")
+        with waiting_for(database, first, enrichment, Enrichment.redrive) as holder:
+            assert free(holder, "turns") == NUMBER
 
 
 def test_new_manufacturers_are_made_by_key(database: Database) -> None:

@@ -89,6 +89,9 @@ def test_rejected_rows_use_no_quota(enrichment: Enrichment) -> None:
     }
     assert used(enrichment) == 0
     assert enrichment.one("select taken from batches") == {"taken": 1}
+    assert enrichment.open([], rejected=[row])["rejected"] == 1, "the same call again"
+    enrichment.begin("b2")
+    assert enrichment.open([], batch="b2", rejected=[row])["rejected"] == 0, "b1 has rejected it"
 
 
 def test_the_quota_is_a_constraint_and_no_code_s_promise(enrichment: Enrichment) -> None:

@@ -1,6 +1,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -34,6 +35,12 @@ def test_a_record_never_seen_is_not_known_and_can_be_opened(enrichment: Enrichme
         "daily_again": 0,
     }
     assert skip(enrichment) is None
+
+
+def finished(enrichment: Enrichment, task: UUID) -> None:
+    enrichment.claim(task)
+    assert enrichment.save(task)
+    assert enrichment.finish(task)
 
 
 def automation_begins(enrichment: Enrichment) -> None:
@@ -263,9 +270,31 @@ def test_nobody_has_a_record_taken_again_that_is_being_worked_on_or_unknown(enri
 
 def test_a_content_that_came_back_is_opened_although_it_is_settled(enrichment: Enrichment) -> None:
     enrichment.completed("P1")
+    finished(enrichment, enrichment.automation("P1", batch="between", fields={"content_hash": "other"}))
     enrichment.begin("b2")
     assert enrichment.open([item("P1")], batch="b2")["automation"] == []
     assert len(enrichment.open([item("P1", returned=True)], batch="b2")["automation"]) == 1
+
+
+def test_a_source_that_still_calls_a_content_returned_does_not_open_it_twice(enrichment: Enrichment) -> None:
+    enrichment.completed("P1")
+    enrichment.begin("b2")
+    assert enrichment.known(item("P1"))["records"][KEY]["opened_last"]
+    assert enrichment.open([item("P1", returned=True)], batch="b2")["automation"] == []
+
+
+def test_a_content_that_is_due_while_its_record_is_in_work_waits_for_the_end(enrichment: Enrichment) -> None:
+    enrichment.completed("P1")
+    later = enrichment.later(days=40)
+    task = later.automation("P1", batch="b0", fields={"content_hash": "other"})
+    due = {"content_hash": "hash of P1", "record_key": KEY}
+    later.progress(ledgered=later.begin("b2")["noted"], skipped=[due])
+    begun = {row["content_hash"]: row for row in later.begin("b3")["noted"]}
+    assert begun["hash of P1"]["next_turn"] > later.later(days=80).now.isoformat()
+    finished(later, task)
+    begun = {row["content_hash"]: row for row in later.begin("b4")["noted"]}
+    assert begun["hash of P1"]["next_turn"][:19] == later.now.isoformat()[:19]
+    assert begun["hash of P1"]["again"]
 
 
 def test_other_content_of_a_record_in_work_waits_and_is_fresh_when_that_ends(enrichment: Enrichment) -> None:

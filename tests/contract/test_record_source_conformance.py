@@ -221,6 +221,23 @@ def test_two_rows_of_one_record_are_each_offered_once(shelf: Shelf) -> None:
     assert shelf.read() == []
 
 
+def test_a_row_beside_one_that_the_threshold_leaves_out_has_not_come_back(shelf: Shelf) -> None:
+    shelf.put([part("P", 0.9, description="A"), part("P", 0.2, description="B")])
+    for number, row in enumerate(shelf.read(now=LATER)):
+        shelf.source.remember(
+            [NotedRow("P", row.content_hash, True, IN_A_MONTH, NOW + timedelta(seconds=number))]
+        )
+    assert shelf.read(threshold=0.5) == []
+
+
+def test_a_row_whose_record_has_another_key_now_goes_by_its_latest_note_alone(shelf: Shelf) -> None:
+    shelf.put([part("P")])
+    shelf.note("P", record="P|ti", until=NOW - timedelta(days=1), at=NOW - timedelta(days=40))
+    assert len(shelf.read()) == 1
+    shelf.note("P", record="P|texas instruments")
+    assert shelf.read() == []
+
+
 def test_remembering_nothing_changes_nothing(shelf: Shelf) -> None:
     shelf.put([part("A")])
     shelf.source.remember([])

@@ -137,8 +137,8 @@ class InMemoryOpening:
                 wait = turn.reprocess if state == "completed" else min(turn.reprocess, timedelta(days=1))
                 next_turn = FOREVER if person else now + wait
                 self._turn(content, key, state, by=person, next_turn=next_turn)
-            elif turn.verdict == "waiting":
-                self._turn(content, key, "waiting", next_turn=now)
+            elif turn.next_turn == FOREVER and (turn.verdict in FRESH or not turn.by):
+                self._turn(content, key, turn.verdict, next_turn=now)
 
     def take_again(self, record_key: str, by: str, note: str) -> Json:  # noqa: ARG002 - kept for people only
         if record_key not in self.records:
@@ -159,6 +159,7 @@ class InMemoryOpening:
                 asked.record_key: KnownRecord(
                     self._skip(asked.record_key, asked.content_hash),
                     self._was_taken(asked.content_hash),
+                    self.records[asked.record_key].content == asked.content_hash,
                     sum(at > failed_after for at in self.failures.get(asked.record_key, ())),
                 )
                 for asked in records
@@ -242,18 +243,20 @@ class InMemoryOpening:
                 OpenedTask(task.id, task.item["record_key"], task.item["priority"]) for task in automation
             ],
             manual=len(opened) - len(automation),
-            rejected=len(rejected),
+            rejected=sum(refusal["content_hash"] in batch.rejected for refusal in rejected),
             over_limit=over,
             claimed_elsewhere=len(items) - len(opened) - over,
         )
 
     def _may_open(self, item: JsonObject) -> bool:
         skip = self._skip(item["record_key"], item["content_hash"])
-        return skip is None or (bool(item.get("returned")) and skip in SETTLED)
+        if skip is None or skip not in SETTLED:
+            return skip is None
+        return bool(item.get("returned")) and self.records[item["record_key"]].content != item["content_hash"]
 
     def _start(self, batch_id: str, item: JsonObject, reprocess_after: timedelta) -> Task | Manual:
         key, work_id, automatic = item["record_key"], uuid.uuid4(), item["route"] == "automation"
-        self.records[key] = Record(open=True)
+        self.records[key] = Record(open=True, content=item["content_hash"])
         verdict = "in_flight" if automatic else "with_a_person"
         self._turn(item["content_hash"], key, verdict, by=None, reprocess=reprocess_after, next_turn=FOREVER)
         if automatic:
@@ -281,13 +284,18 @@ class InMemoryOpening:
         for row in skipped:
             turn = self.turns.get(row.content_hash)
             if turn is not None:
-                self._turn(row.content_hash, turn.record_key, turn.verdict)
+                self._turn(row.content_hash, turn.record_key, turn.verdict, next_turn=self._noted_turn(turn))
             elif self.records[row.record_key].open:
                 self._turn(row.content_hash, row.record_key, "waiting")
         self.note_ledgered(ledgered)
         batch = self.batches[batch_id]
         if not batch.closed:
             batch.counts, batch.closed = dict(counts), closed
+
+    def _noted_turn(self, turn: Turn) -> datetime:
+        """A due content whose record is being worked on waits for the end of that."""
+        busy = turn.record_key in self.records and self.records[turn.record_key].open
+        return FOREVER if busy and turn.next_turn <= self.clock() else turn.next_turn
 
     # --- reports
 

@@ -21,6 +21,7 @@ class Batch:
 @dataclass
 class Record:
     open: bool
+    content: str
 
 
 @dataclass

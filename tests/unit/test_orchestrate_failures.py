@@ -9,7 +9,7 @@ import pytest
 from shared.enrichment.ports import DayShare, JsonObject, NotedRow, SourceRow
 from shared.enrichment.routing.route import Route
 from shared.enrichment.store import Opened
-from shared.errors import SourceUnavailable, StoreRefused, StoreUnavailable
+from shared.errors import SettingsInvalid, SourceUnavailable, StoreRefused, StoreUnavailable
 from shared.workflow_config import WorkflowConfig
 from tests.enrichment_support import Enrichment, balanced, counts_of, order, part, parts
 from tests.memory.record_source import InMemoryRecordSource
@@ -43,6 +43,19 @@ def test_a_source_that_is_down_leaves_the_batch_name_free() -> None:
     assert enrichment.store.batches == {}
     source.good_pages = 9
     assert counts_of(enrichment.run())["opened"] == 3
+
+
+def test_a_ledger_that_we_may_not_write_leaves_the_batch_name_free() -> None:
+    enrichment = Enrichment(parts(3))
+    enrichment.run("before")
+
+    def refused(noted: Sequence[NotedRow]) -> None:
+        raise SettingsInvalid(f"no right to note {len(noted)} rows")
+
+    enrichment.source.remember = refused  # type: ignore[method-assign]
+    with pytest.raises(SettingsInvalid):
+        enrichment.run()
+    assert list(enrichment.store.batches) == ["before"]
 
 
 def test_a_source_that_goes_down_later_leaves_a_closed_batch_that_is_worked_on() -> None:

@@ -1,12 +1,13 @@
 """Day after day, who was never taken comes first, and a person's verdict holds."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.enrichment.orchestrate import Reprocessing
-from shared.enrichment.ports import PauseCause
+from shared.enrichment.ports import NotedRow, PauseCause
 from shared.enrichment.routing.route import Route
 from shared.workflow_config import WorkflowConfig
 from tests.enrichment_support import Enrichment, counts_of, order, part, parts
@@ -160,5 +161,47 @@ def test_a_chunk_ends_when_its_rows_weigh_what_the_database_carries_in_one_call(
         return open_tasks(batch_id, items, *rest, **limits)
 
     enrichment.store.open_tasks = counted  # type: ignore[method-assign]
+    assert len(enrichment.orchestrator.preview(order(limit=150))) == 150
     assert counts_of(enrichment.run(limit=150))["opened"] == 150
     assert len(sizes) == 3
+
+
+def test_a_ledger_that_lags_does_not_open_what_came_back_again_and_again() -> None:
+    enrichment = desk([part("A", description="first")])
+    for batch, description in enumerate(("first", "second")):
+        enrichment.source.rows[:] = [part("A", description=description)]
+        enrichment.run(f"b{batch}")
+        finish(enrichment)
+        enrichment.clock.advance(hours=1)
+    enrichment.run("learns")
+    enrichment.source.rows[:] = [part("A", description="first")]
+
+    def lose(noted: Sequence[NotedRow]) -> None:
+        assert noted
+
+    enrichment.source.remember = lose  # type: ignore[method-assign]
+    for batch in range(3):
+        enrichment.run(f"c{batch}", force=Route.MANUAL)
+        give_up_all(enrichment)
+        enrichment.clock.advance(hours=1)
+    assert [opened_in(enrichment, f"c{batch}") for batch in range(3)] == [["A"], [], []]
+
+
+def test_after_the_loss_of_the_ledger_no_call_notes_more_than_a_page_of_it() -> None:
+    enrichment = desk(parts(2_500), a_day=2_500)
+    enrichment.run("b0", limit=2_500)
+    finish(enrichment)
+    enrichment.run("b1")
+    enrichment.source.forget(enrichment.store)
+    enrichment.clock.advance(days=1)
+    sizes: list[int] = []
+    note_progress = enrichment.store.note_progress
+
+    def counted(batch_id: str, **given: Any) -> None:  # noqa: ANN401 - passed on
+        sizes.append(len(given["skipped"]))
+        note_progress(batch_id, **given)
+
+    enrichment.store.note_progress = counted  # type: ignore[method-assign]
+    enrichment.run("b2")
+    assert sum(sizes) == 2_500
+    assert max(sizes) <= 1_000 + enrichment.config.max_batch_size

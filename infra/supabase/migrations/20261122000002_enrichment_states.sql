@@ -81,25 +81,33 @@ create trigger manual_task_state after insert or update of state on manual_tasks
 for each row execute function guard_manual_state();
 
 -- Gives a record's claim back exactly when its last work ends, and writes the verdict on its content. What waited for that has
--- its turn.
+-- its turn: contents without a next turn on which no person has decided. Turns are locked in their order, as everywhere.
 create function close_record() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 declare
     person text := case tg_table_name when 'manual_tasks' then to_jsonb(new) ->> 'assignee' end;
 begin
     update records set open = false where record_key = new.record_key;
-    update turns
-    set verdict = case when content_hash = new.content_hash then new.state::text::turn_verdict else verdict end,
-        by = case when content_hash = new.content_hash then person else by end,
-        note = case when content_hash = new.content_hash then to_jsonb(new) ->> 'note' else note end,
+    update turns as t
+    set verdict = case when t.content_hash = new.content_hash then new.state::text::turn_verdict else t.verdict end,
+        by = case when t.content_hash = new.content_hash then person else t.by end,
+        note = case when t.content_hash = new.content_hash then to_jsonb(new) ->> 'note' else t.note end,
         next_turn = case
-            when content_hash <> new.content_hash then new.finished_at
+            when t.content_hash <> new.content_hash then new.finished_at
             when person is not null then null
-            when new.state = 'completed' then new.finished_at + reprocess
-            else new.finished_at + least(reprocess, interval '1 day')
+            when new.state = 'completed' then new.finished_at + t.reprocess
+            else new.finished_at + least(t.reprocess, interval '1 day')
         end,
-        changed_at = greatest(new.finished_at, changed_at + interval '1 microsecond'), ledger_due = true
-    where record_key = new.record_key and (content_hash = new.content_hash or verdict = 'waiting');
+        changed_at = greatest(new.finished_at, t.changed_at + interval '1 microsecond'), ledger_due = true
+    from (
+        select content_hash from turns
+        where record_key = new.record_key and (
+            content_hash = new.content_hash
+            or (next_turn is null and (verdict in ('waiting', 'asked') or (verdict in ('completed', 'failed') and by is null)))
+        )
+        order by content_hash for update
+    ) as ended
+    where t.record_key = new.record_key and t.content_hash = ended.content_hash;
     return null;
 end
 $$;

@@ -91,8 +91,9 @@ return power(0.5::double precision, least(
 ));
 
 -- The history of each record: `p_records` is [{record_key, manufacturer_key, content_hash}].
--- Returns {records: {record_key: {skip?, again, recent_failures}}, manufacturers: {key: {attempts, successes}}, daily_used,
--- daily_again, rejected_before: [content_hash]}.
+-- `opened_last`: no other content of the record was opened since. Returns
+-- {records: {record_key: {skip?, again, opened_last, recent_failures}}, manufacturers: {key: {attempts, successes}},
+-- daily_used, daily_again, rejected_before: [content_hash]}.
 create function read_known(
     p_records jsonb,
     p_rejected text[],
@@ -121,6 +122,7 @@ return (
                 when turns.verdict = 'failed' then 'recently_failed'
             end as skip,
             coalesce(turns.verdict not in ('waiting', 'asked'), false) as again,
+            records.content_hash = asked.content_hash as opened_last,
             (
                 select count(*) from automation_tasks as t
                 where t.record_key = asked.record_key and t.state = 'failed' and t.finished_at > p_failed_after
@@ -134,7 +136,9 @@ return (
         'records', (
             select coalesce(jsonb_object_agg(
                 record_key,
-                jsonb_strip_nulls(jsonb_build_object('skip', skip, 'again', again, 'recent_failures', recent_failures))
+                jsonb_strip_nulls(jsonb_build_object(
+                    'skip', skip, 'again', again, 'opened_last', opened_last, 'recent_failures', recent_failures
+                ))
             ), '{}') from known
         ),
         'manufacturers', (
@@ -192,7 +196,8 @@ begin atomic
 end;
 
 -- The items that may be opened now, in their order, with the number of their record's openings so far.
--- `p_regardless`: whatever the verdict on their content is.
+-- `p_regardless`: whatever the verdict on their content is. That a content is back counts when another one was opened since,
+-- whatever the source's ledger knows.
 create function openable(
     p_batch_id text, p_begun timestamptz, items opening[], p_regardless boolean, p_now timestamptz
 ) returns table (place bigint, record_key text, openings integer, again boolean)
@@ -204,7 +209,8 @@ begin atomic
     left join turns as t on t.record_key = i.record_key and t.content_hash = i.content_hash
     where not coalesce(r.open, false)
         and (
-            t.verdict is null or t.verdict not in ('completed', 'failed') or t.next_turn <= p_now or i.returned or p_regardless
+            t.verdict is null or t.verdict not in ('completed', 'failed') or t.next_turn <= p_now or p_regardless
+            or (i.returned and r.content_hash <> i.content_hash)
         )
         and not exists (select from decision_of(p_batch_id, i.record_key, p_begun))
         and not exists (
@@ -354,8 +360,8 @@ begin
 end
 $$;
 
--- Opens what may be opened, within the room that the day has now. False when another run has used that room meanwhile: then
--- nothing is done. `p_locked`: the day's row is locked first, so that nobody can.
+-- Opens what may be opened, within the room that the day has now. Returns the number beyond it. SY001 when another run has used
+-- that room meanwhile.
 create function try_to_open(
     p_batch_id text,
     items opening[],
@@ -366,7 +372,6 @@ create function try_to_open(
     p_sweep_grace_seconds double precision,
     p_reprocess_seconds double precision,
     p_regardless boolean,
-    p_locked boolean,
     p_now timestamptz
 ) returns integer
 language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
@@ -380,10 +385,6 @@ declare
     claimed text[];
     refused integer;
 begin
-    if p_locked then
-        insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
-        perform from daily_usage where day = today for update;
-    end if;
     select greatest(p_daily_limit - coalesce(max(used), 0), 0) into room from daily_usage where day = today;
     select
         count(*), (coalesce(array_agg(o.place order by o.place), '{}'))[1:room],
@@ -413,7 +414,8 @@ $$;
 -- Opens records in the given order until the day's quota is used. The insert is the claim; decision and task are stored with it
 -- or not at all. `p_items` holds one item per record, as `items_to_open` reads it; `p_rejected` is [{pn, manufacturer, reason,
 -- content_hash, source_record}]; `p_due_seconds` is {priority: seconds}. A repeated call opens nothing more and returns the same.
--- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}.
+-- Returns {automation: [{id, record_key, priority}], manual, over_limit, claimed_elsewhere, rejected}; a row that another run
+-- rejected meanwhile is not among `rejected`.
 create function open_tasks(
     p_batch_id text,
     p_items jsonb,
@@ -440,15 +442,15 @@ begin
     if not found then
         raise exception 'batch % is not open', p_batch_id using errcode = 'PT409';
     end if;
-    for attempt in 1..4 loop
+    loop -- it ends: each try that is undone left less room, and without room nothing can fail
         begin
             over_limit := try_to_open(
                 p_batch_id, items, p_rejected, p_daily_limit, p_manual_batch_size, p_due_seconds, p_sweep_grace_seconds,
-                p_reprocess_seconds, p_regardless, attempt = 4, p_now
+                p_reprocess_seconds, p_regardless, p_now
             );
             exit;
         exception when sqlstate 'SY001' then
-            null; -- what this try did is undone; the last one locks the day first
+            null; -- what this try did is undone. The day is never locked before the records: that would be a deadlock
         end;
     end loop;
 
@@ -463,36 +465,43 @@ begin
     return jsonb_build_object(
         'automation', automation, 'manual', manual, 'over_limit', over_limit,
         'claimed_elsewhere', jsonb_array_length(p_items) - opened - over_limit,
-        'rejected', jsonb_array_length(p_rejected)
+        'rejected', (
+            select count(*) from jsonb_to_recordset(p_rejected) as r (content_hash text)
+            inner join decisions as d
+                on d.batch_id = p_batch_id and d.content_hash = r.content_hash and d.route = 'rejected' and d.decided_at >= begun
+        )
     );
 end
 $$;
 
 -- Notes contents that were read although it is not their turn, so that the source's ledger learns of them: `p_skipped` is
--- [{content_hash, record_key}]. One whose record is being worked on with another content waits for that.
+-- [{content_hash, record_key}]. One whose record is being worked on with another content waits for that, also if it is due.
 create function note_skipped(p_skipped jsonb, p_now timestamptz) returns void
 language plpgsql set search_path = public, pg_temp as $$
+declare
+    busy text[];
 begin
-    insert into turns as t (record_key, content_hash, verdict, reprocess, changed_at)
-    select distinct on (r.record_key, s.content_hash)
-        r.record_key, s.content_hash, 'waiting'::turn_verdict, interval '0', p_now
-    from jsonb_to_recordset(p_skipped) as s (content_hash text, record_key text)
-    inner join (
-        -- locked: none of them can end between this look and the insert
+    select coalesce(array_agg(record_key), '{}') into busy from (
+        -- locked: none of them can end before the commit
         select record_key from records
         where open and record_key in (select record_key from jsonb_to_recordset(p_skipped) as k (record_key text))
         order by record_key for share
-    ) as r on r.record_key = s.record_key
-    order by r.record_key, s.content_hash
-    -- its turn had come, but another content was taken: else each run would read it until that ends
-    on conflict (record_key, content_hash) do update
-    set next_turn = null, ledger_due = true, changed_at = greatest(p_now, t.changed_at + interval '1 microsecond')
-    where t.verdict = 'waiting' and t.next_turn is not null;
+    ) as r;
+    insert into turns (record_key, content_hash, verdict, reprocess, changed_at)
+    select distinct on (s.record_key, s.content_hash)
+        s.record_key, s.content_hash, 'waiting'::turn_verdict, interval '0', p_now
+    from jsonb_to_recordset(p_skipped) as s (content_hash text, record_key text)
+    inner join unnest(busy) as r (record_key) using (record_key)
+    order by s.record_key, s.content_hash
+    on conflict do nothing;
     perform lock_turns(p_skipped);
-    update turns set ledger_due = true, changed_at = greatest(p_now, changed_at + interval '1 microsecond')
-    where not ledger_due and (record_key, content_hash) in (
-        select record_key, content_hash from jsonb_to_recordset(p_skipped) as s (record_key text, content_hash text)
-    );
+    update turns as t
+    set ledger_due = true, changed_at = greatest(p_now, t.changed_at + interval '1 microsecond'),
+        next_turn = case when t.next_turn > p_now or r.record_key is null then t.next_turn end
+    from jsonb_to_recordset(p_skipped) as s (content_hash text, record_key text)
+    left join unnest(busy) as r (record_key) using (record_key)
+    where t.record_key = s.record_key and t.content_hash = s.content_hash
+        and (not t.ledger_due or (t.next_turn <= p_now and r.record_key is not null));
 end
 $$;
 
@@ -537,6 +546,7 @@ begin
     if is_open then
         raise exception 'record % is being worked on', p_record_key using errcode = 'PT409';
     end if;
+    perform from turns where record_key = p_record_key order by content_hash for update;
     update turns
     set verdict = 'asked', by = p_by, note = p_note, next_turn = p_now, ledger_due = true,
         changed_at = greatest(p_now, changed_at + interval '1 microsecond')

@@ -102,6 +102,9 @@ begin
     -- Ending the tasks touches their records, and the quota's row comes after these.
     perform from records
     where record_key in (select record_key from manual_tasks where id = any (letters)) order by record_key for update;
+    perform from turns
+    where record_key in (select record_key from manual_tasks where id = any (letters))
+    order by record_key, content_hash for update;
     insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
     select greatest(p_daily_limit - used, 0) into room from daily_usage where day = today for update;
 
