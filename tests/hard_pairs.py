@@ -31,13 +31,13 @@ NO_MAKER = ("-", "n/a", "unknown", "?", "None", "generic", " ")
 ALIASES = {
     "Texas Instruments": (
         "Texas Instruments",
-        ("TI", "T.I.", "TEXAS INSTRUMENTS INC.", "National Semiconductor"),
+        ("TI", "T.I.", "TEXAS INSTRUMENTS INC.", "Texas Instr"),
     ),
     "STMicroelectronics": (
         "STMicroelectronics",
         ("ST", "STMicro", "ST Microelectronics", "STMicroelectronics N.V."),
     ),
-    "onsemi": ("onsemi", ("ON Semiconductor", "ON SEMI", "Fairchild", "ON Semiconductor Corp.")),
+    "onsemi": ("onsemi", ("ON Semiconductor", "ON SEMI", "ON", "ON Semiconductor Corp.")),
     "Murata": ("Murata Electronics", ("Murata", "muRata", "Murata Manufacturing Co., Ltd.")),
     "NXP Semiconductors": ("NXP USA Inc.", ("NXP", "Freescale", "NXP Semiconductors N.V.")),
     "Analog Devices": (

@@ -109,11 +109,11 @@ def test_packagings_listed_apart_are_one_product() -> None:
 
 
 def test_two_names_of_one_maker_that_the_vendor_lists_apart_are_two_products() -> None:
-    both = read(page(hit("onsemi", PN, "488-1-ND"), hit("Fairchild Semiconductor", PN, "2156-1-FS-ND")))
+    both = read(page(hit("NXP USA", PN, "568-1-ND"), hit("Freescale Semiconductor", PN, "2156-1-FS-ND")))
     assert refusal(both).category is ErrorCategory.AMBIGUOUS
-    assert refusal(both, "ON Semiconductor").category is ErrorCategory.AMBIGUOUS
-    assert found(both, "onsemi") == hit("onsemi", PN, "488-1-ND")
-    assert found(both, "Fairchild Semiconductor") == hit("Fairchild Semiconductor", PN, "2156-1-FS-ND")
+    assert refusal(both, "NXP").category is ErrorCategory.AMBIGUOUS
+    assert found(both, "NXP USA") == hit("NXP USA", PN, "568-1-ND")
+    assert found(both, "Freescale Semiconductor") == hit("Freescale Semiconductor", PN, "2156-1-FS-ND")
 
 
 def test_of_two_makers_without_a_name_neither_is_taken() -> None:

@@ -86,7 +86,7 @@ def test_case_and_white_space_do_not_make_another_part(pn: str) -> None:
             "texas instruments",
         ),
         (("STMicroelectronics", "ST", "STMicro", "STMicroelectronics N.V."), "stmicroelectronics"),
-        (("onsemi", "ON Semiconductor", "ON Semiconductor Corp.", "ON-Semi", "Fairchild"), "onsemi"),
+        (("onsemi", "ON Semiconductor", "ON Semiconductor Corp.", "ON-Semi"), "onsemi"),
         (
             (
                 "Würth Elektronik",
