@@ -292,7 +292,7 @@ def test_every_failure_becomes_one_of_ours(
 
 
 def candidates_of(place: Place, emulator: Emulator) -> list[SourceRow]:
-    """The rows that a run is offered from the table that infra/bigquery/candidates.sql makes, on tables of other names."""
+    """The rows offered from the table that infra/bigquery/candidates.sql makes, on tables of other names."""
     candidates = f"{place.table}_candidates"
     script = (Path(__file__).parents[2] / "infra" / "bigquery" / "candidates.sql").read_text(encoding="utf-8")
     for name, table in (("candidates", candidates), ("intake", place.table), ("ledger", place.ledger)):
