@@ -33,7 +33,8 @@ turn AS (
     part.rank_score, part.content_hash, noted.record_key, noted.next_turn,
     COALESCE(noted.again, FALSE) AS again,
     noted.record_key IS NOT NULL AND NOT COALESCE(LOGICAL_OR(part.content_hash = noted.latest_hash) OVER (
-      PARTITION BY noted.record_key
+      -- rows that were never taken each have a partition: all in one would be one worker's
+      PARTITION BY COALESCE(noted.record_key, part.content_hash)
     ), FALSE) AS returned
   FROM part
   LEFT JOIN noted ON noted.content_hash = part.content_hash

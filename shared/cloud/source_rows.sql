@@ -32,7 +32,8 @@ turn AS (
     part.rank_score, part.rank_pn, part.content_hash, known.next_turn,
     COALESCE(known.again, FALSE) AS again,
     known.record_key IS NOT NULL AND NOT COALESCE(LOGICAL_OR(part.content_hash = known.latest_hash) OVER (
-      PARTITION BY known.record_key
+      -- rows that were never taken each have a partition: all in one would be one worker's
+      PARTITION BY COALESCE(known.record_key, part.content_hash)
     ), FALSE) AS returned
   FROM part
   LEFT JOIN known ON known.content_hash = part.content_hash

@@ -476,7 +476,7 @@ $$;
 
 -- Notes contents that were read although it is not their turn, so that the source's ledger learns of them: `p_skipped` is
 -- [{content_hash, record_key}]. One whose record is being worked on with another content waits for that, also if it is due.
-create function note_skipped(p_skipped jsonb, p_now timestamptz) returns void
+create function note_skipped(p_skipped jsonb, p_ledgered jsonb, p_now timestamptz) returns void
 language plpgsql set search_path = public, pg_temp as $$
 declare
     busy text[];
@@ -494,7 +494,7 @@ begin
     inner join unnest(busy) as r (record_key) using (record_key)
     order by s.record_key, s.content_hash
     on conflict do nothing;
-    perform lock_turns(p_skipped);
+    perform lock_turns(p_skipped || p_ledgered); -- all that the caller changes, in one order
     update turns as t
     set ledger_due = true, changed_at = greatest(p_now, t.changed_at + interval '1 microsecond'),
         next_turn = case when t.next_turn > p_now or r.record_key is null then t.next_turn end
@@ -523,7 +523,7 @@ begin
     update automation_tasks
     set enqueued_at = p_now, sweep_after = p_now + make_interval(secs => p_patience_seconds), updated_at = p_now
     where id = any (p_enqueued) and state = 'initialized' and enqueued_at is null and generation = 0;
-    perform note_skipped(p_skipped, p_now);
+    perform note_skipped(p_skipped, p_ledgered, p_now);
     perform note_ledgered(p_ledgered, 0, p_now);
     update batches
     set counts = p_counts, closed_at = case when p_closed then p_now end

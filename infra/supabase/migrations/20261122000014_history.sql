@@ -59,7 +59,7 @@ begin
     end loop;
     return made;
 exception
-    when lock_not_available then
+    when lock_not_available or deadlock_detected then
         return 0;
 end
 $$;
