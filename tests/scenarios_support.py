@@ -357,7 +357,7 @@ def running_enrichment(folder: Path, known_parts: int = 4000) -> Iterator[Runnin
     stack = LocalStack(folder / "stack", intake=intake, catalogue=catalogue, environment=WAITS)
     try:
         stack.start()
-        with httpx.Client(trust_env=False, timeout=120) as http:
+        with httpx.Client(trust_env=False, timeout=120, limits=httpx.Limits(keepalive_expiry=1)) as http:
             enrichment = RunningEnrichment(stack, folder, http, parts, stack.state.ports)
             try:
                 yield enrichment

@@ -15,6 +15,8 @@ PAYMENT_DELAYS = {"debit": 0.3, "payment": 0.3}
 """Seconds until the marketplace has charged a buyer: before that, an order has no address."""
 
 _TIMEOUT = 120.0
+_IDLE = 1.0
+"""Seconds: gunicorn hangs up after 2, uvicorn after 5, and a call that is sent in that moment is lost."""
 
 
 class Backstage:
@@ -23,8 +25,10 @@ class Backstage:
     def __init__(self, stack: LocalStack) -> None:
         self._parts = stack.state.parts
         self._http = httpx.Client(
-            timeout=_TIMEOUT, trust_env=False
-        )  # all of it runs on this machine: no proxy
+            timeout=_TIMEOUT,
+            trust_env=False,  # all of it runs on this machine: no proxy
+            limits=httpx.Limits(keepalive_expiry=_IDLE),
+        )
 
     def __enter__(self) -> Self:
         return self
