@@ -245,6 +245,7 @@ class Year:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # it repeats what others cover, three times as slowly when it is traced
 @pytest.mark.timeout(900)
 def test_a_year_gives_everybody_a_turn_and_loses_nobody_s_work() -> None:
     year = Year(seed=9)
