@@ -25,8 +25,8 @@ class Begun:
     """`started` is false when the batch existed before. `noted` holds rows that the source's ledger lacks.
 
     `used` counts what the UTC day has opened, `again` what of that was taken before. Until `paused_until` the
-    vendor's day is over or our account is refused; an outage does not count, since new records tell it from a few
-    that make the vendor fail.
+    vendor's day is over. An outage and a refused account do not count, since new records tell them from a few that
+    make the vendor fail.
     """
 
     started: bool

@@ -85,7 +85,7 @@ class InMemoryOpening:
             breaker
             and breaker.until
             and breaker.until > self.clock()
-            and breaker.cause is not PauseCause.DOWN
+            and breaker.cause is PauseCause.DAILY_LIMIT
         )
         paused = breaker.until if breaker and holds else None
         return Begun(True, self._ledger_rows(), self.used.get(today, 0), self.again.get(today, 0), paused)

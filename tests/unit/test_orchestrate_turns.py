@@ -127,9 +127,9 @@ def test_a_run_reads_what_it_takes_whatever_is_waiting_or_was_done() -> None:
 
 @pytest.mark.parametrize(
     ("cause", "opened"),
-    [(PauseCause.DAILY_LIMIT, 0), (PauseCause.ACCOUNT, 0), (PauseCause.DOWN, 3)],
+    [(PauseCause.DAILY_LIMIT, 0), (PauseCause.ACCOUNT, 3), (PauseCause.DOWN, 3)],
 )
-def test_a_vendor_whose_day_is_over_or_who_refuses_us_is_noticed_before_the_source_is_read(
+def test_a_vendor_whose_day_is_over_is_noticed_before_the_source_is_read(
     cause: PauseCause, opened: int
 ) -> None:
     enrichment = desk(parts(3))

@@ -66,8 +66,8 @@ begin
     return jsonb_build_object(
         'started', true, 'noted', ledger_rows(p_ledger_limit, p_now), 'used', coalesce(today.used, 0),
         'again', coalesce(today.again, 0), 'paused_until', (
-            -- an outage does not keep new records out: they tell it from a few that make the vendor fail
-            select until from vendor_breakers where vendor = p_vendor and until > p_now and cause <> 'down'
+            -- an outage or a refused account keeps no new records out: they tell it from a few that make the vendor fail
+            select until from vendor_breakers where vendor = p_vendor and until > p_now and cause = 'daily_limit'
         )
     );
 end
