@@ -38,7 +38,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class KnownRecord:
-    """`skip`: why the record is not opened now, one of BUSY and SETTLED. `again`: this content was taken before.
+    """`skip`: why it is not opened: open_manual_task, in_flight, or SETTLED. `again`: this content was taken before.
 
     `opened_last`: no other content of the record was opened since.
     """
@@ -49,7 +49,6 @@ class KnownRecord:
     recent_failures: int = 0
 
 
-BUSY = ("open_manual_task", "in_flight")
 SETTLED = ("recently_completed", "recently_failed", "decided_by_a_person")
 """Settled until its next turn, or until other content stood in its place and it came back."""
 

@@ -271,6 +271,24 @@ def test_redrive_says_what_was_given_back_and_what_is_left(
     assert sent.body["batch_id"].startswith("batch_")
 
 
+def test_again_says_which_record_has_its_turn(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script("/workflow/records/again", {"record_key": "LM317T|onsemi", "contents": 1})
+    who = ("--manufacturer", "onsemi", "--as", "ana", "--note", "there is a data sheet now")
+
+    done = cli.run("again", "LM317T", *who, "--url", functions.url)
+
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        ["[ok] LM317T|onsemi has its turn: the next run takes it"],
+    )
+    assert functions.asked[0].body == {
+        "pn": "LM317T",
+        "manufacturer": "onsemi",
+        "by": "ana",
+        "note": "there is a data sheet now",
+    }
+
+
 def test_product_shows_who_said_what_and_what_is_said_otherwise(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.contract.enrichment_calls import Enrichment, at_once
-from tests.contract.schema_rows import GRACE, LEASE, NOW, OTHER, OWNER, VENDOR, Json, item
+from tests.contract.schema_rows import GRACE, LEASE, NOW, OTHER, OWNER, Json, item
 from tests.postgres_support import Database
 
 TOMORROW = NOW + timedelta(hours=10)
@@ -318,13 +318,23 @@ def test_an_unknown_vendor_cannot_be_resumed(enrichment: Enrichment) -> None:
     assert refusal.value.sqlstate == "PT404"
 
 
-def test_the_pause_of_a_vendor_ends_when_a_probe_is_due(enrichment: Enrichment) -> None:
+def test_a_run_is_told_that_the_vendor_s_day_is_over_until_a_probe_is_due(enrichment: Enrichment) -> None:
     task = enrichment.automation()
-    assert enrichment.call("vendor_pause", vendor=VENDOR) is None
+    assert enrichment.begin("open")["paused_until"] is None
     enrichment.claim(task)
     enrichment.postpone(task, TOMORROW)
-    assert enrichment.call("vendor_pause", vendor=VENDOR) == TOMORROW
-    assert enrichment.later(hours=10).call("vendor_pause", vendor=VENDOR) is None
+    told = enrichment.begin("over")["paused_until"]
+    assert datetime.fromisoformat(told) == TOMORROW
+    assert enrichment.later(hours=10).begin("later")["paused_until"] is None
+
+
+def test_a_run_is_not_told_of_a_refused_account(enrichment: Enrichment) -> None:
+    """New records tell it from one part that is refused."""
+    task = enrichment.automation()
+    enrichment.claim(task)
+    enrichment.blame(task, cause="account")
+    assert enrichment.breaker()["cause"] == "account"
+    assert enrichment.begin("b2")["paused_until"] is None
 
 
 def test_a_renewal_counts_and_begins_at_once(enrichment: Enrichment) -> None:

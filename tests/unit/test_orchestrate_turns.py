@@ -1,6 +1,7 @@
 """Day after day, who was never taken comes first, and a person's verdict holds."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -205,3 +206,27 @@ def test_after_the_loss_of_the_ledger_no_call_notes_more_than_a_page_of_it() -> 
     enrichment.run("b2")
     assert sum(sizes) == 2_500
     assert max(sizes) <= 1_000 + enrichment.config.max_batch_size
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_run_by_a_wrong_clock_opens_nothing_before_its_turn(days: float) -> None:
+    enrichment = desk(parts(3))
+    enrichment.run("done", limit=1)
+    finish(enrichment)
+    enrichment.run("refused", limit=1, force=Route.MANUAL)
+    give_up_all(enrichment)
+    enrichment.run("busy", limit=1)
+    wrong = enrichment.clock() + timedelta(days=days)
+    orchestrator = replace(enrichment.orchestrator, clock=lambda: wrong)
+    assert counts_of(orchestrator.run(order("wrong")))["opened"] == 0
+
+
+def test_a_ledger_that_knows_more_than_a_restored_database_hides_its_rows_for_ninety_days_at_most() -> None:
+    enrichment = desk(parts(2))
+    enrichment.run("before", force=Route.MANUAL)
+    give_up_all(enrichment)
+    enrichment.run("tells the ledger")
+    enrichment.store = InMemoryRecordDesk(enrichment.clock)
+    assert counts_of(enrichment.run("restored"))["read"] == 0
+    enrichment.clock.advance(days=91)
+    assert counts_of(enrichment.run("later"))["opened"] == 2

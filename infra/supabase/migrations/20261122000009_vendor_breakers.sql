@@ -2,11 +2,6 @@
 -- While the breaker is open, one probe after another finds out whether the vendor answers, and all others wait. The table is in
 -- 20261122000001.
 
--- Until when nobody may call the vendor; null when one may.
-create function vendor_pause(p_vendor text, p_now timestamptz default clock_timestamp()) returns timestamptz
-language sql stable set search_path = public, pg_temp
-return (select until from vendor_breakers where vendor = p_vendor and until > p_now);
-
 -- Spreads what waits over the first tenth of the pause, so that it does not come back in one moment. `id` is random.
 create function place_in_line(p_task_id uuid, p_backoff_seconds double precision) returns interval
 language sql immutable set search_path = public, pg_temp
