@@ -3,6 +3,7 @@
 from shared.settings import Settings
 from shared.web.call import Answer, Call, NoInput
 from shared.web.enrichment.desk import enrichment_desk
+from shared.web.enrichment.inbox import enrichment_inbox
 from shared.web.fulfillment.decisions import order_decisions
 from shared.web.fulfillment.desk import fulfillment_desk
 from shared.web.fulfillment.inbox import order_inbox
@@ -25,6 +26,7 @@ def show_config(_request: NoInput, _call: Call) -> Answer:
 workflow = http_function(
     "workflow",
     [
+        *enrichment_inbox(enrichment.record_store, enrichment.offers),
         *enrichment_desk(enrichment.record_store, enrichment.daily_limit),
         *fulfillment_desk(fulfillment.order_store),
         *order_decisions(fulfillment.order_store),

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, Self
-from uuid import UUID
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.clock import system_clock
-from shared.enrichment.naming import BATCH_ID, ChosenBatchId, new_batch_id
+from shared.enrichment.naming import ChosenBatchId, new_batch_id
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.identity import manufacturer_key, record_key
 from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.limits import MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
+from shared.web.enrichment.inbox import task_of
+from shared.web.enrichment.wanted import BatchId
 from shared.web.fields import Link, Person, Text
 from shared.web.function import Route, Supply
 
@@ -29,12 +30,6 @@ MOST_LINK_BYTES = 2_048
 """As in the SQL function `usable_link`: an index key is bounded."""
 
 StorableLink = Annotated[Link, AfterValidator(_storable)]
-BatchId = Annotated[str, StringConstraints(pattern=f"^{BATCH_ID}(_fallback)?$")]
-
-
-class PendingRequest(RequestModel):
-    limit: int = Field(50, ge=1, le=MOST_LISTED)
-    priority: Literal["high", "medium", "low"] | None = None
 
 
 class ClaimRequest(RequestModel):
@@ -113,7 +108,6 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
         Route("GET", "/batches/{id}", NoInput, _status, (store,)),
         Route("GET", "/batches/{id}/products", ProductsRequest, _products, (store,)),
         Route("POST", "/batches/{id}/redrive", RedriveRequest, _redrive, (store, daily_limit)),
-        Route("GET", "/manual-tasks", PendingRequest, _pending, (store,)),
         Route("POST", "/manual-tasks/{id}/claim", ClaimRequest, _claim, (store,)),
         Route("POST", "/manual-tasks/{id}/release", ReleaseRequest, _release, (store,)),
         Route("POST", "/manual-tasks/{id}/complete", CompleteRequest, _complete, (store,)),
@@ -127,31 +121,27 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
 
 
 def _claim(request: ClaimRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.claim_manual_task(_task(call), request.assignee))
+    return Answer(store.claim_manual_task(task_of(call), request.assignee))
 
 
 def _release(request: ReleaseRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.release_manual_task(_task(call), request.assignee, request.note))
+    return Answer(store.release_manual_task(task_of(call), request.assignee, request.note))
 
 
 def _complete(request: CompleteRequest, call: Call, store: DeskStore) -> Answer:
     fields = request.fields.model_dump(exclude_none=True)
     maker = fields.get("manufacturer")
     key = manufacturer_key(maker) if maker else None
-    return Answer(store.complete_manual_task(_task(call), request.assignee, fields, key, request.note))
+    return Answer(store.complete_manual_task(task_of(call), request.assignee, fields, key, request.note))
 
 
 def _fail(request: FailRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.fail_manual_task(_task(call), request.assignee, request.note))
+    return Answer(store.fail_manual_task(task_of(call), request.assignee, request.note))
 
 
 def _again(request: AgainRequest, _call: Call, store: DeskStore) -> Answer:
     key = record_key(request.pn, request.manufacturer)
     return Answer(store.take_again(key, request.by, request.note), logged={"record_key": key})
-
-
-def _pending(request: PendingRequest, _call: Call, store: DeskStore) -> Answer:
-    return Answer({"manual_tasks": store.pending_manual_tasks(request.limit, request.priority)})
 
 
 def _redrive(request: RedriveRequest, call: Call, store: DeskStore, daily_limit: int) -> Answer:
@@ -190,15 +180,6 @@ def _product(request: ProductRequest, _call: Call, store: ReportStore) -> Answer
 
 def _reconcile(request: ReconcileRequest, _call: Call, store: ReportStore) -> Answer:
     return Answer(store.reconcile(request.batch, request.day))
-
-
-def _task(call: Call) -> UUID:
-    """Raises NotFound for a text that is not a UUID."""
-    text = call.path["id"]
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"no manual task {text[:100]}") from None
 
 
 def _batch(call: Call) -> str:
