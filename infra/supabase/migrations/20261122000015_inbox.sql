@@ -191,7 +191,7 @@ end
 $$;
 
 -- A product as one flat object, of [{kind, name, value}] in the order in which they count: of two with one name, the first.
-create function flat_product(p_fields jsonb) returns jsonb
+create function flat_fields(p_fields jsonb) returns jsonb
 language sql immutable set search_path = public, pg_temp
 return (
     select jsonb_build_object(
@@ -211,7 +211,7 @@ return (
 create function answered_product(p_answer jsonb, p_at timestamptz) returns jsonb
 language sql stable set search_path = public, pg_temp
 return case when p_answer is not null then
-    flat_product((select jsonb_agg(to_jsonb(f) order by f.place) from answer_fields(p_answer) as f))
+    flat_fields((select jsonb_agg(to_jsonb(f) order by f.place) from answer_fields(p_answer) as f))
     || jsonb_build_object(
         'pn', p_answer -> 'pn', 'vendor', p_answer -> 'vendor', 'vendor_pn', p_answer -> 'vendor_pn', 'url', p_answer -> 'url',
         'price', (p_answer ->> 'unit_price')::numeric, 'currency', p_answer -> 'currency', 'status', p_answer -> 'status',
@@ -223,7 +223,7 @@ end;
 create function stored_product(p_product_id uuid) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
-    select flat_product((
+    select flat_fields((
         select jsonb_agg(to_jsonb(f) order by f.kind, f.name) from (
             select 'manufacturer' as kind, '' as name, m.name as value from manufacturers as m where m.id = p.manufacturer_id
             union all
@@ -300,6 +300,7 @@ return (
             when e.task_kind = 'automation' then e.to_state
             when e.from_state is null then 'given to people'
             when e.from_state = e.to_state then 'claim taken over'
+            when e.from_state in ('completed', 'failed') then 'taken back'
             when e.to_state = 'processing' then 'claimed'
             when e.to_state = 'initialized' then 'released'
             when e.to_state = 'failed' then 'given up'
@@ -335,11 +336,6 @@ return (
     from tries left join manual_tasks as letter on letter.automation_task_id = tries.id
 );
 
--- What a person has begun to type about a task: this person's, else the last of anybody. Null while there is none.
-create function draft_of(p_task_id uuid, p_assignee text) returns jsonb
-language sql stable set search_path = public, pg_temp
-return null::jsonb;
-
 -- One manual task with all that helps to decide it: `manual_task_view`, and beside it the row as a product (`source`), what the
 -- vendor said last of this part (`vendor`), similar products, the timeline, and the draft that `p_assignee` would go on with.
 create function manual_task(
@@ -359,7 +355,7 @@ begin
         'rule', task.rule, 'assigned_to', task.assigned_to, 'origin_batch_id', task.origin_batch_id,
         'overdue', task.finished_at is null and task.due_at < p_now,
         'free', task.state = 'initialized' or (task.state = 'processing' and task.claimed_until <= p_now),
-        'source', flat_product((
+        'source', flat_fields((
             select jsonb_agg(to_jsonb(f))
             from row_fields(task.source_record, task.manufacturer, coalesce(task.manufacturer_key, '')) as f
         )),

@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from shared.enrichment.inbox import InboxStore
 from shared.enrichment.routing.identity import record_key
 from shared.enrichment.routing.route import TaskPriority
-from shared.errors import FieldError, InvalidRequest, NotFound
-from shared.limits import LONGEST_NAME, MOST_LISTED
+from shared.errors import FieldError, InvalidRequest
+from shared.limits import MOST_LISTED
 from shared.web.call import Answer, Call, RequestModel
-from shared.web.enrichment.wanted import Name, WantedTasks, part_number
-from shared.web.fields import NO_NUL, Person
+from shared.web.enrichment.desk import task_id
+from shared.web.enrichment.wanted import WantedTasks, part_number
+from shared.web.fields import Name, Person
 from shared.web.function import Route, Supply
 
 Json = dict[str, Any]
@@ -56,9 +57,7 @@ class BatchesRequest(RequestModel):
 class PartRequest(RequestModel):
     """Without `manufacturer`: the records of all makers of this number."""
 
-    pn: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME, pattern=NO_NUL)
-    ]
+    pn: Name
     manufacturer: Name | None = None
     limit: int = Field(50, ge=1, le=MOST_LISTED)
 
@@ -113,10 +112,10 @@ def enrichment_inbox(store: Supply, offers: Supply) -> Sequence[Route]:
     )
 
 
-def whole_task(store: InboxStore, offers: Offers, task_id: UUID, assignee: str | None) -> Json:
+def whole_task(store: InboxStore, offers: Offers, task: UUID, assignee: str | None) -> Json:
     """A manual task with all that helps to decide it; `candidates` is what the vendor offered. Raises NotFound."""
-    task = store.manual_task(task_id, assignee)
-    return task | {"candidates": offers(task["last_vendor_answer"], task["pn"])}
+    found = store.manual_task(task, assignee)
+    return found | {"candidates": offers(found["last_vendor_answer"], found["pn"])}
 
 
 def place_after(sort: str, text: str | None) -> Json | None:
@@ -139,15 +138,6 @@ def next_page(sort: str, place: Json | None) -> str | None:
     return base64.urlsafe_b64encode(marked).decode().rstrip("=")
 
 
-def task_of(call: Call) -> UUID:
-    """Raises NotFound for a text that is not a UUID."""
-    text = call.path["id"]
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"no manual task {text[:100]}") from None
-
-
 def _list(request: ListRequest, _call: Call, store: InboxStore) -> Answer:
     after = place_after(request.order, request.after)
     page = store.list_manual_tasks(request.wanted(), request.order, request.limit, after)
@@ -159,7 +149,7 @@ def _groups(request: WantedTasks, _call: Call, store: InboxStore) -> Answer:
 
 
 def _one(request: TaskRequest, call: Call, store: InboxStore, offers: Offers) -> Answer:
-    return Answer(whole_task(store, offers, task_of(call), request.assignee))
+    return Answer(whole_task(store, offers, task_id(call), request.assignee))
 
 
 def _batches(request: BatchesRequest, _call: Call, store: InboxStore) -> Answer:
