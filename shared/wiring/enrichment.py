@@ -11,6 +11,7 @@ from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
     from shared.cloud.bigquery import BigQuerySource
+    from shared.cloud.record_insight import SupabaseRecordInsight
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
@@ -54,6 +55,13 @@ def record_store(
         half_life_days=reliability.half_life_days,
     )
     return SupabaseRecordStore(database, times, max_attempts=config.automation_retry_attempts)
+
+
+@part(common.database)
+def record_insight(database: "SupabaseRpc") -> "SupabaseRecordInsight":
+    from shared.cloud.record_insight import SupabaseRecordInsight
+
+    return SupabaseRecordInsight(database)
 
 
 @part(settings.QueueSettings)

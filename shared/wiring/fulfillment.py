@@ -14,6 +14,7 @@ from shared.wiring import common
 from shared.wiring.part import part
 
 if TYPE_CHECKING:
+    from shared.cloud.order_insight import SupabaseOrderInsight
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.storage import SupabaseLabelShelf
     from shared.cloud.supabase import SupabaseRpc
@@ -35,6 +36,13 @@ def order_store(database: "SupabaseRpc") -> "SupabaseOrderStore":
     from shared.cloud.order_store import SupabaseOrderStore
 
     return SupabaseOrderStore(database)
+
+
+@part(common.database)
+def order_insight(database: "SupabaseRpc") -> "SupabaseOrderInsight":
+    from shared.cloud.order_insight import SupabaseOrderInsight
+
+    return SupabaseOrderInsight(database)
 
 
 @part(order_store)

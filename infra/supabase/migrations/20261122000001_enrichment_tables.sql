@@ -151,6 +151,7 @@ create table automation_tasks (
     content_hash text not null,
     source_record jsonb not null,
     priority task_priority not null,
+    rule text, -- of its decision
     state automation_state not null default 'initialized',
     attempts integer not null default 0 check (attempts >= 0), -- tries at the vendor
     deliveries integer not null default 0 check (deliveries >= 0), -- deliveries that reached a claim
@@ -207,11 +208,13 @@ create table manual_tasks (
     source_record jsonb not null,
     type manual_type not null,
     priority task_priority not null,
+    rule text, -- of its decision
     reason text not null,
     cause error_category,
     attempts integer,
     last_vendor_answer jsonb,
     state manual_state not null default 'initialized',
+    assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
     claimed_until timestamptz,
     due_at timestamptz not null,

@@ -64,7 +64,8 @@ create table orders (
 );
 create index orders_by_state on orders (state, ordered_at, order_id);
 create index orders_by_day on orders (first_seen_at);
-create index orders_by_deadline on orders (ship_before, order_id) where state not in ('shipped', 'refused', 'cancelled');
+create index orders_by_deadline on orders (coalesce(ship_before, 'infinity'), order_id)
+where state not in ('shipped', 'refused', 'cancelled');
 create index orders_to_forget on orders (state_since, order_id)
 where state in ('shipped', 'refused', 'cancelled') and forgotten_at is null;
 
@@ -193,6 +194,7 @@ create index shipments_undo_to_send on shipments (undo_asked_at) where state = '
 create index shipments_not_called on shipments (created_at) where state = 'requested' and called_at is null;
 create index shipments_without_pdf on shipments (bought_at) where state = 'bought' and wanted and label_path is null;
 create index shipments_by_sale on shipments (bought_at) where bought_at is not null;
+create index shipments_by_undoing on shipments (undone_at) where undone_at is not null;
 create index shipments_by_carrier_id on shipments (shipment_id) where shipment_id is not null;
 create index shipments_sold_twice on shipments (order_id) where also_sold <> '{}';
 create index shipments_by_further_id on shipments using gin (also_sold) where also_sold <> '{}';
