@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from shared.cloud.bigquery import BigQuerySource
+    from shared.cloud.record_insight import SupabaseRecordInsight
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.record_work import SupabaseRecordWork
     from shared.cloud.supabase import SupabaseRpc
@@ -67,6 +68,13 @@ def record_work(database: "SupabaseRpc", desk: settings.DeskSettings) -> "Supaba
     from shared.cloud.record_work import SupabaseRecordWork
 
     return SupabaseRecordWork(database, claim=desk.claim)
+
+
+@part(common.database)
+def record_insight(database: "SupabaseRpc") -> "SupabaseRecordInsight":
+    from shared.cloud.record_insight import SupabaseRecordInsight
+
+    return SupabaseRecordInsight(database)
 
 
 @part(settings.QueueSettings)

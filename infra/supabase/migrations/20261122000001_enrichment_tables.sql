@@ -153,6 +153,7 @@ create table automation_tasks (
     content_hash text not null,
     source_record jsonb not null,
     priority task_priority not null,
+    rule text, -- of its decision
     state automation_state not null default 'initialized',
     attempts integer not null default 0 check (attempts >= 0), -- tries at the vendor
     deliveries integer not null default 0 check (deliveries >= 0), -- deliveries that reached a claim
@@ -224,6 +225,7 @@ create table manual_tasks (
     edited_fields jsonb,
     result jsonb,
     product jsonb, -- as the person left it
+    claimed_at timestamptz, -- since when it is held: a renewal keeps it, and so does an end that is taken back
     undo_until timestamptz, -- until when the person who ended it may take that back
     created_at timestamptz not null,
     updated_at timestamptz not null,
