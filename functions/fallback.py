@@ -1,4 +1,7 @@
-"""Turns dead letters into manual tasks, and sweeps for lost tasks. POST, from Cloud Tasks, Scheduler or curl."""
+"""Turns dead letters into manual tasks, sweeps for lost tasks, and goes on with bulk jobs.
+
+POST, from Cloud Tasks, Scheduler or curl.
+"""
 
 import logging
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.enrichment.jobs import JobDriver
     from shared.enrichment.sweep import Sweeper, Swept
 
 AUDIT_SECONDS = 2
@@ -47,6 +51,7 @@ class FallbackRequest(RequestModel):
     fulfillment.order_store,
     enrichment.sweeper,
     enrichment.sweep_limit,
+    enrichment.job_driver,
 )
 def fallback(
     request: FallbackRequest,
@@ -55,11 +60,14 @@ def fallback(
     orders: "SupabaseOrderStore",
     sweeper: "Sweeper",
     sweep_limit: int,
+    job_driver: "JobDriver",
 ) -> Answer:
     if request.automation_task_id is None:
+        driven = job_driver.go_on()  # before the sweep, which puts what they open into the queue
         swept = sweeper.sweep(sweep_limit)
+        swept.faults += driven.faults
         sources = (records.figures, orders.figures, lambda: records.audit(AUDIT_SECONDS))
-        return _answer(swept, _figures(sources, swept))
+        return _answer(swept, _figures(sources, swept) | {"job_items": driven.worked})
     handover = records.create_fallback_task(request.automation_task_id)
     body = {
         "automation_task_id": str(request.automation_task_id),

@@ -11,10 +11,12 @@ from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
     from shared.cloud.bigquery import BigQuerySource
+    from shared.cloud.record_jobs import SupabaseJobStore
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
+    from shared.enrichment.jobs import JobDriver
     from shared.enrichment.orchestrate import Orchestrator
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
@@ -160,3 +162,17 @@ def sweep_limit(sweep: settings.SweepSettings) -> int:
 @part(WorkflowConfig)
 def daily_limit(config: WorkflowConfig) -> int:
     return config.max_daily_tasks
+
+
+@part(common.database, WorkflowConfig)
+def job_store(database: "SupabaseRpc", config: WorkflowConfig) -> "SupabaseJobStore":
+    from shared.cloud.record_jobs import SupabaseJobStore
+
+    return SupabaseJobStore(database, daily_limit=config.max_daily_tasks)
+
+
+@part(job_store)
+def job_driver(store: "SupabaseJobStore") -> "JobDriver":
+    from shared.enrichment.jobs import JobDriver
+
+    return JobDriver(store, system_clock)

@@ -183,6 +183,7 @@ create table automation_tasks (
 );
 create unique index one_open_automation_task_per_record on automation_tasks (record_key)
 where state not in ('completed', 'failed');
+create unique index one_redrive_per_letter on automation_tasks (redrives) where redrives is not null;
 create index automation_tasks_by_batch on automation_tasks (batch_id, state);
 create index automation_failures_by_record on automation_tasks (record_key, finished_at) where state = 'failed';
 -- what the sweep looks for, each kind in its own index, so that many of one kind cannot hide the others
@@ -214,6 +215,7 @@ create table manual_tasks (
     state manual_state not null default 'initialized',
     assignee text,
     claimed_until timestamptz,
+    assigned_to text, -- who should do it, by a bulk job; anybody may
     due_at timestamptz not null,
     note text,
     edited_fields jsonb,
