@@ -208,11 +208,13 @@ create table manual_tasks (
     source_record jsonb not null,
     type manual_type not null,
     priority task_priority not null,
+    rule text, -- of its decision
     reason text not null,
     cause error_category,
     attempts integer,
     last_vendor_answer jsonb,
     state manual_state not null default 'initialized',
+    assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
     claimed_until timestamptz,
     assigned_to text, -- who should do it, by a bulk job; anybody may
