@@ -48,6 +48,14 @@ CALLS: dict[str, tuple[Callable[[Jobs], Any], set[str]]] = {
     "job_status": (followed, {"automation_tasks_pkey", "one_redrive_per_letter"}),
     "list_job_items": (listed, {"one_manual_task_per_automation_task"}),
     "list_jobs": (shown, {"jobs_by_time"}),
+    "preview_job": (
+        lambda jobs: jobs.preview(wanted={"state": "free", "priority": "high"}),
+        {"manual_tasks_pending"},
+    ),
+    "create_job": (
+        lambda jobs: jobs.create(wanted={"state": "free", "priority": "high"}),
+        {"manual_tasks_pending"},
+    ),
     "jobs_to_work_on": (lambda jobs: jobs.due(), {"jobs_to_work_on"}),
 }
 

@@ -68,6 +68,15 @@ def test_the_same_job_sent_twice_is_one(workflow: FlaskClient) -> None:
     assert workflow.get("/jobs").get_json()["total"] == 1
 
 
+def test_a_job_without_a_state_has_the_tasks_that_nobody_holds_as_the_list_does(
+    workflow: FlaskClient,
+) -> None:
+    manual("FREE")
+    workflow.post(f"/manual-tasks/{manual('HELD')}/claim", json={"assignee": "ana"})
+    job = workflow.post("/jobs", json={"kind": "reprioritise", "priority": "high"} | OLGA).get_json()
+    assert (job["total"], job["applied"], job["wanted"]) == (1, 1, {"state": "free"})
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

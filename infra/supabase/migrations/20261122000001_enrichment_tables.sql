@@ -217,7 +217,6 @@ create table manual_tasks (
     assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
     claimed_until timestamptz,
-    assigned_to text, -- who should do it, by a bulk job; anybody may
     due_at timestamptz not null,
     note text,
     edited_fields jsonb,

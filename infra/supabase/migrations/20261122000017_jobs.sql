@@ -51,20 +51,13 @@ create unique index one_item_per_task_and_job on job_items (job_id, task_id);
 create index job_items_left on job_items (job_id, place) where outcome is null;
 create index job_items_by_redrive on job_items (redriven_as) where redriven_as is not null;
 
--- The tasks that a filter matches: all whose fields are as it says.
+-- The tasks that fit a filter, as `list_manual_tasks` has it.
 create function job_members(p_wanted jsonb, p_now timestamptz) returns setof manual_tasks
-language sql stable set search_path = public, pg_temp
-begin atomic
-    select m.* from manual_tasks as m
-    where case p_wanted ->> 'state'
-            when 'free' then m.state = 'initialized' or (m.state = 'processing' and m.claimed_until <= p_now)
-            when 'held' then m.state = 'processing' and m.claimed_until > p_now
-            when 'open' then m.state in ('initialized', 'processing')
-            else m.state::text = p_wanted ->> 'state'
-        end
-        and (p_wanted -> 'priority' is null or m.priority::text = p_wanted ->> 'priority')
-        and (p_wanted -> 'cause' is null or m.cause::text = p_wanted ->> 'cause');
-end;
+language plpgsql stable set search_path = public, pg_temp as $$
+begin
+    return query execute 'select m.* from manual_tasks as m where ' || wanted_condition(p_wanted) using p_wanted, p_now;
+end
+$$;
 
 -- Why a job may not change this task now; null when it may.
 create function job_refusal(
