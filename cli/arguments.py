@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cli.failures import WrongUsage
+from cli.job_arguments import add_job_commands
 from cli.order_arguments import add_order_commands
 from cli.values import (
     batch_id,
@@ -43,6 +44,7 @@ examples:
   python run_workflow.py claim TASK --as ana
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
   python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
+  python run_workflow.py bulk redrive --cause auth --as ana --dry-run      then with --note WHY; job JOB follows it
   python run_workflow.py vendors                            also: resume VENDOR
   python run_workflow.py reconcile --day 2026-11-22         default: today
   python run_workflow.py orders --attention                 what a person must look at; order ORDER says more
@@ -105,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "vendors", "show which vendor is paused, why, and what waits for it")
     _resume(_command(commands, "resume", "let a paused vendor be called again"))
     _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
+    add_job_commands(partial(_command, commands))
     add_order_commands(partial(_command, commands))
     return top
 

@@ -112,6 +112,13 @@ def reply_id(given: str) -> str:
         raise ArgumentTypeError(f"{given!r} is not the id of a reply: a UUID") from None
 
 
+def job_id(given: str) -> str:
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise ArgumentTypeError(f"{given!r} is not the id of a job; `jobs` lists them") from None
+
+
 def policy_name(given: str) -> str:
     """Checks only the form: the function knows which policies exist."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", given):

@@ -186,6 +186,7 @@ create table automation_tasks (
 );
 create unique index one_open_automation_task_per_record on automation_tasks (record_key)
 where state not in ('completed', 'failed');
+create unique index one_redrive_per_letter on automation_tasks (redrives) where redrives is not null;
 create index automation_tasks_by_batch on automation_tasks (batch_id, state);
 create index automation_tasks_by_record on automation_tasks (record_key);
 create index automation_failures_by_record on automation_tasks (record_key, finished_at) where state = 'failed';
