@@ -21,7 +21,7 @@ from cli.answers import (
     Vendors,
 )
 from cli.screen import Screen, shown
-from shared.cloud.scheduler import ScheduledJob
+from shared.schedule import ScheduledJob
 
 
 def moment(time: datetime | None) -> str:

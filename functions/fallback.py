@@ -16,12 +16,16 @@ from shared.wiring.part import check
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shared.cloud.order_insight import SupabaseOrderInsight
     from shared.cloud.order_store import SupabaseOrderStore
+    from shared.cloud.record_insight import SupabaseRecordInsight
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.enrichment.sweep import Sweeper, Swept
 
 AUDIT_SECONDS = 2
-"""The part of each sweep that goes to the audit of the records. The database ends a call after 8 s."""
+ROLL_UP_SECONDS = 2
+"""The parts of each sweep for the audit of the records, and for the sums of past days, of records and of orders.
+The database ends a call after 8 s."""
 
 CHECKS = {
     "database": check(checks.record_tables, enrichment.record_store),
@@ -45,6 +49,8 @@ class FallbackRequest(RequestModel):
     CHECKS,
     enrichment.record_store,
     fulfillment.order_store,
+    enrichment.record_insight,
+    fulfillment.order_insight,
     enrichment.sweeper,
     enrichment.sweep_limit,
 )
@@ -53,12 +59,20 @@ def fallback(
     _call: Call,
     records: "SupabaseRecordStore",
     orders: "SupabaseOrderStore",
+    record_insight: "SupabaseRecordInsight",
+    order_insight: "SupabaseOrderInsight",
     sweeper: "Sweeper",
     sweep_limit: int,
 ) -> Answer:
     if request.automation_task_id is None:
         swept = sweeper.sweep(sweep_limit)
-        sources = (records.figures, orders.figures, lambda: records.audit(AUDIT_SECONDS))
+        sources = (
+            records.figures,
+            orders.figures,
+            lambda: records.audit(AUDIT_SECONDS),
+            lambda: record_insight.roll_up(ROLL_UP_SECONDS),
+            lambda: order_insight.roll_up(ROLL_UP_SECONDS),
+        )
         return _answer(swept, _figures(sources, swept))
     handover = records.create_fallback_task(request.automation_task_id)
     body = {

@@ -189,6 +189,19 @@ class QueueSettings(Settings):
     )
 
 
+class SchedulerSettings(Settings):
+    project: Text = Field(alias="GOOGLE_CLOUD_PROJECT", description="the Google Cloud project")
+    location: Text = Field(
+        alias="SCHEDULER_LOCATION", description="region of the jobs, such as northamerica-northeast1"
+    )
+    timeout: Seconds = Field(
+        10, alias="SCHEDULER_TIMEOUT_SECONDS", description="longest wait for one Cloud Scheduler call"
+    )
+    api_endpoint: Text | None = Field(
+        None, alias="SCHEDULER_API_ENDPOINT", description="host:port, only for a local Cloud Scheduler"
+    )
+
+
 class DeliverySettings(Settings):
     max_attempts: int = Field(
         10,
@@ -341,6 +354,20 @@ class RetentionSettings(Settings):
         ge=30,
         le=3650,
         description="days after an order's end until its names, addresses, messages and labels are removed",
+    )
+
+
+class ShopSettings(Settings):
+    time_zone: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$"),
+        Allowed("a time zone such as America/Toronto"),
+    ] = Field("America/Toronto", alias="SHOP_TIME_ZONE", description="whose days the shop means")
+    refund_approval: int = Field(
+        5000,
+        alias="REFUND_APPROVAL_CENTS",
+        ge=0,
+        description="price of needless labels, in cents, from which a second person must approve their undoing",
     )
 
 
@@ -498,6 +525,7 @@ GROUPS: tuple[type[Settings], ...] = (
     StoreSettings,
     SourceSettings,
     QueueSettings,
+    SchedulerSettings,
     DeliverySettings,
     BreakerSettings,
     ReliabilitySettings,
@@ -509,6 +537,7 @@ GROUPS: tuple[type[Settings], ...] = (
     TrackingSettings,
     ShippingSettings,
     RetentionSettings,
+    ShopSettings,
     SenderSettings,
     CarrierSettings,
     OtherApiSettings,
