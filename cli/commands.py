@@ -1,7 +1,7 @@
 """The commands about part records. Each makes one call, shows one summary and returns one exit status."""
 
 import os
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from typing import Any
 
 from cli.answers import (
@@ -19,12 +19,11 @@ from cli.answers import (
     parsed,
 )
 from cli.command import Commands
-from cli.failures import NoAnswer, WrongUsage
+from cli.failures import NoAnswer
 from cli.inbox_answers import WholeTask
 from cli.inbox_commands import task_id_of
 from cli.inbox_views import show_whole_task
 from cli.schedule import as_json, change_schedule, local_scheduler
-from cli.values import once
 from cli.views import (
     show_again,
     show_batch,
@@ -45,7 +44,7 @@ from shared.enrichment.naming import new_batch_id
 
 Json = dict[str, Any]
 
-_DONE = {"release": "released", "complete": "completed", "fail": "ended as failed"}
+_DONE = {"release": "released", "fail": "ended as failed"}
 
 
 class RecordCommands(Commands):
@@ -103,7 +102,7 @@ class RecordCommands(Commands):
         task = parsed(ManualTask, answer)
         return self.finish(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
 
-    release = complete = fail = act
+    release = fail = act
 
     def product(self, given: Namespace) -> int:
         answer = self.functions.product(given.part, given.manufacturer)
@@ -160,19 +159,6 @@ def run_request(given: Namespace) -> Json:
 
 
 def task_request(given: Namespace) -> Json:
-    """The request about a manual task. Raises WrongUsage for a field that is given twice."""
-    body: Json = {"assignee": given.assignee}
-    if getattr(given, "note", None):
-        body["note"] = given.note
-    if given.command == "complete":
-        try:
-            fields: Json = {
-                **once(given.fields, "--set"),
-                "attributes": once(given.attributes, "--attribute"),
-                "docs": given.docs,
-                "images": given.images,
-            }
-        except ArgumentTypeError as error:
-            raise WrongUsage(str(error)) from None
-        body["fields"] = {name: value for name, value in fields.items() if value}
-    return body
+    """The request about a manual task."""
+    note = getattr(given, "note", None)
+    return {"assignee": given.assignee} | ({"note": note} if note else {})

@@ -18,6 +18,7 @@ from cli.laptop_cloud import local_functions
 from cli.order_commands import OrderCommands
 from cli.screen import Screen, shown
 from cli.values import token as checked_token
+from cli.work_commands import WorkCommands
 
 TOKEN_VARIABLE = "SWITCHYARD_TOKEN"  # noqa: S105 - the variable's name
 
@@ -58,7 +59,7 @@ def _run(given: Namespace, complaints: Screen) -> int:
         with Functions(_locator(given), _token(given), timeout=timeout, notify=notify) as functions:
             rooms = [
                 room(functions, screen, file, notify)
-                for room in (RecordCommands, InboxCommands, JobCommands, OrderCommands)
+                for room in (RecordCommands, InboxCommands, WorkCommands, JobCommands, OrderCommands)
             ]
             name = given.command.replace("-", "_")
             command: Callable[[Namespace], int]

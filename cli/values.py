@@ -12,6 +12,7 @@ from shared.limits import LINK, LONGEST_LINK, LONGEST_NAME, LONGEST_TEXT
 from shared.storable import UNSTORABLE
 
 PRODUCT_FIELDS = ("category", "description", "manufacturer")
+ORIGINS = ("source", "vendor", "similar", "typed")
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -173,6 +174,16 @@ def product_field(given: str) -> tuple[str, str]:
             f"{name!r} is not a field; use {', '.join(PRODUCT_FIELDS)}, or --attribute for others"
         )
     return (name, person(value)) if name == "manufacturer" else (name, value)
+
+
+def origin(given: str) -> tuple[str, str]:
+    """`FIELD=ORIGIN`; an address may hold further signs of equality."""
+    field, equals, found = given.rpartition("=")
+    if not equals or not field.strip() or found not in ORIGINS:
+        raise ArgumentTypeError(
+            f"{given!r} is not of the form field=origin; an origin is {', '.join(ORIGINS)}"
+        )
+    return text(field), found
 
 
 def token(given: str) -> str:

@@ -171,7 +171,7 @@ def show_part(screen: Screen, part: KnownPart) -> None:
         [
             (
                 each.field,
-                each.value,
+                "(removed)" if each.value is None else each.value,
                 _said_by(each.layer, each.by),
                 moment(each.at),
                 "yes" if each.wins else "",

@@ -212,8 +212,17 @@ def test_any_body_gets_a_proper_answer_from_a_manual_task(
 @example(path="/batches/b", query={"limit": "\ud800"})
 @given(
     path=st.sampled_from(
-            ["/batches/b", "/batches", "/batches/b/products", "/manual-tasks", "/manual-tasks/groups", "/parts", "/config", "/reconcile"]
-),
+        [
+            "/batches/b",
+            "/batches",
+            "/batches/b/products",
+            "/manual-tasks",
+            "/manual-tasks/groups",
+            "/parts",
+            "/config",
+            "/reconcile",
+        ]
+    ),
     query=near(
         {
             "limit": st.integers(-1, 1001).map(str),
