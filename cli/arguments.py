@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from cli.failures import WrongUsage
+from cli.insight_arguments import add_insight_commands
 from cli.order_arguments import add_order_commands
 from cli.values import (
     batch_id,
@@ -50,6 +51,7 @@ examples:
   python run_workflow.py labels --output labels.pdf         also: slip ORDER --output FILE
   python run_workflow.py messages --unanswered              also: reply THREAD, file ATTACHMENT
   python run_workflow.py reconcile-orders                   does every order and label have its place?
+  python run_workflow.py now                                is all well? insight NAME says how it went
   python run_workflow.py config --show
   python run_workflow.py schedule list                      also: pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
@@ -106,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     _resume(_command(commands, "resume", "let a paused vendor be called again"))
     _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
     add_order_commands(partial(_command, commands))
+    add_insight_commands(partial(_command, commands))
     return top
 
 

@@ -1,6 +1,5 @@
 """The commands about part records. Each makes one call, shows one summary and returns one exit status."""
 
-import os
 from argparse import ArgumentTypeError, Namespace
 from typing import Any
 
@@ -21,7 +20,6 @@ from cli.answers import (
 )
 from cli.command import Commands
 from cli.failures import NoAnswer, WrongUsage
-from cli.schedule import as_json, change_schedule, local_scheduler
 from cli.values import once
 from cli.views import (
     show_again,
@@ -29,7 +27,6 @@ from cli.views import (
     show_configuration,
     show_dry_run,
     show_equation,
-    show_jobs,
     show_part,
     show_pending,
     show_redriven,
@@ -48,7 +45,7 @@ _DONE = {"claim": "claimed", "release": "released", "complete": "completed", "fa
 
 
 class RecordCommands(Commands):
-    """The commands about part records and their schedule."""
+    """The commands about part records."""
 
     def run(self, given: Namespace) -> int:
         request = run_request(given)
@@ -130,11 +127,6 @@ class RecordCommands(Commands):
         answer = self.functions.resume(given.vendor, {"by": given.by, "note": given.note})
         vendor = parsed(Vendor, answer)
         return self.finish(answer, lambda: show_vendor(self.screen, vendor))
-
-    def schedule(self, given: Namespace) -> int:
-        jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
-        answer: Json = {"jobs": [as_json(job) for job in jobs]}
-        return self.finish(answer, lambda: show_jobs(self.screen, jobs, given.action))
 
     def _batch(self, answer: Json) -> int:
         batch = parsed(BatchStatus, answer)

@@ -7,9 +7,6 @@ create index decisions_by_time on decisions (decided_at);
 create index automation_tasks_by_end on automation_tasks (finished_at) where finished_at is not null;
 create index manual_tasks_by_end on manual_tasks (finished_at) where finished_at is not null;
 
--- Since when the task is held: a renewal keeps it, and so does an end that is taken back.
-alter table manual_tasks add column claimed_at timestamptz;
-
 -- What each day and each whole month (UTC, by its first day) brought: one row per subject and key. `key` is '' for what has none,
 -- as a record without a category.
 create table insight_sums (

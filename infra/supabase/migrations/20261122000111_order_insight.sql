@@ -276,15 +276,16 @@ create function note_schedule_change(
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    last schedule_changes;
+    noted jsonb;
 begin
     perform pg_advisory_xact_lock(hashtextextended('schedule ' || p_job, 0));
-    select * into last from schedule_changes where job = p_job order by id desc limit 1;
-    if (last.change, last.by, last.note) is distinct from (p_change, p_by, p_note) or last.at < p_now - interval '10 seconds' then
-        insert into schedule_changes (job, change, by, note, at) values (p_job, p_change, p_by, p_note, p_now)
-        returning * into last;
+    select to_jsonb(c) into noted from (select * from schedule_changes where job = p_job order by id desc limit 1) as c
+    where c.change = p_change and c.by = p_by and c.note = p_note and c.at >= p_now - interval '10 seconds';
+    if noted is null then
+        insert into schedule_changes as c (job, change, by, note, at) values (p_job, p_change, p_by, p_note, p_now)
+        returning to_jsonb(c) into noted;
     end if;
-    return to_jsonb(last) - 'id' - 'job';
+    return noted - 'id' - 'job';
 end
 $$;
 
