@@ -48,7 +48,7 @@ def _records(screen: Screen, records: RecordsNow) -> None:
 
 def _orders(screen: Screen, orders: OrdersNow) -> None:
     account = orders.account
-    screen.line(f"orders today (UTC): {state_in_words(account.verdict)}", style="bold")
+    screen.line(f"orders today (the shop's day): {state_in_words(account.verdict)}", style="bold")
     screen.line(
         f"{account.shipped} of {account.seen} shipped, {account.with_a_person} need a person,"
         f" {sum(account.in_progress.values())} in progress, {account.cancelled} cancelled,"

@@ -10,13 +10,18 @@ from shared.wiring.part import part
 from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from shared.cloud.bigquery import BigQuerySource
     from shared.cloud.record_insight import SupabaseRecordInsight
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.cloud.record_work import SupabaseRecordWork
     from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
     from shared.enrichment.orchestrate import Orchestrator
+    from shared.enrichment.ports import JsonObject
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
 
@@ -53,6 +58,7 @@ def record_store(
         vendor_pause=breaker.pause,
         account_pause=breaker.account_pause,
         half_life_days=reliability.half_life_days,
+        undo=desk.undo,
     )
     return SupabaseRecordStore(database, times, max_attempts=config.automation_retry_attempts)
 
@@ -62,6 +68,13 @@ def record_insight(database: "SupabaseRpc") -> "SupabaseRecordInsight":
     from shared.cloud.record_insight import SupabaseRecordInsight
 
     return SupabaseRecordInsight(database)
+
+
+@part(common.database, settings.DeskSettings)
+def record_work(database: "SupabaseRpc", desk: settings.DeskSettings) -> "SupabaseRecordWork":
+    from shared.cloud.record_work import SupabaseRecordWork
+
+    return SupabaseRecordWork(database, claim=desk.claim)
 
 
 @part(settings.QueueSettings)
@@ -100,6 +113,14 @@ def catalogue(vendor: settings.CatalogueSettings) -> "DigiKeyCatalogue":
         bounds=DigiKeyBounds(read=vendor.timeout, total=vendor.timeout),
         tls=common.tls(),
     )
+
+
+@part()
+def offers() -> "Callable[[JsonObject | None, str], list[dict[str, Any]]]":
+    """Reads what the vendor's last answer about a part offers to a person."""
+    from shared.vendors.digikey.offers import offers
+
+    return offers
 
 
 @part(settings.SourceSettings)

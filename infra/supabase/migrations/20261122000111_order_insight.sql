@@ -207,10 +207,12 @@ language sql stable set search_path = public, pg_temp as $$
     left join lateral (select * from stage_runs where stage = s.stage order by begun_at desc limit 1) as r on true
 $$;
 
--- Is all well with the orders? The account of those first seen on the present day (UTC), all open ones by state, what needs a
+-- Is all well with the orders? The account of those first seen on the present day of `p_zone`, all open ones by state, what needs a
 -- person, the soonest deadline, the outside looks, the day's postage and each stage's last run. It changes only when one of
 -- them does, and holds no age.
-create function fulfillment_now(p_stages text[], p_now timestamptz default clock_timestamp()) returns jsonb
+create function fulfillment_now(
+    p_stages text[], p_zone text default 'UTC', p_now timestamptz default clock_timestamp()
+) returns jsonb
 language sql stable set search_path = public, pg_temp as $$
     select jsonb_build_object(
         'day', today.day, 'account', day.account - 'outside' - 'day', 'verdict', day.account -> 'verdict',
@@ -250,8 +252,8 @@ language sql stable set search_path = public, pg_temp as $$
         ),
         'stages', stages_now(p_stages)
     )
-    from (select (p_now at time zone 'UTC')::date as day) as today
-    cross join lateral (select reconcile_orders(today.day, p_now) as account offset 0) as day -- once, not at each use
+    from (select (p_now at time zone p_zone)::date as day) as today
+    cross join lateral (select reconcile_orders(today.day, p_zone, p_now) as account offset 0) as day -- once, not at each use
 $$;
 
 -- What people did with the jobs of Cloud Scheduler, of both halves.
