@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from cli.failures import WrongUsage
 from cli.inbox_arguments import TASK_HELP, add_inbox_commands
+from cli.insight_arguments import add_insight_commands
 from cli.job_arguments import add_job_commands
 from cli.order_arguments import add_order_commands
 from cli.values import (
@@ -53,6 +54,7 @@ examples:
   python run_workflow.py labels --output labels.pdf         also: slip ORDER --output FILE
   python run_workflow.py messages --unanswered              also: reply THREAD, file ATTACHMENT
   python run_workflow.py reconcile-orders                   does every order and label have its place?
+  python run_workflow.py now                                is all well? insight NAME says how it went
   python run_workflow.py config --show
   python run_workflow.py schedule list                      also: pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
@@ -112,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
     add_job_commands(partial(_command, commands))
     add_work_commands(partial(_command, commands))
     add_order_commands(partial(_command, commands))
+    add_insight_commands(partial(_command, commands))
     return top
 
 

@@ -1,6 +1,5 @@
 """The commands about part records. Each makes one call, shows one summary and returns one exit status."""
 
-import os
 from argparse import Namespace
 from typing import Any
 
@@ -23,14 +22,12 @@ from cli.failures import NoAnswer
 from cli.inbox_answers import WholeTask
 from cli.inbox_commands import task_id_of
 from cli.inbox_views import show_whole_task
-from cli.schedule import as_json, change_schedule, local_scheduler
 from cli.views import (
     show_again,
     show_batch,
     show_configuration,
     show_dry_run,
     show_equation,
-    show_jobs,
     show_part,
     show_redriven,
     show_run,
@@ -48,7 +45,7 @@ _DONE = {"release": "released", "fail": "ended as failed"}
 
 
 class RecordCommands(Commands):
-    """The commands about part records and their schedule."""
+    """The commands about part records."""
 
     def run(self, given: Namespace) -> int:
         request = run_request(given)
@@ -134,11 +131,6 @@ class RecordCommands(Commands):
         answer = self.functions.resume(given.vendor, {"by": given.by, "note": given.note})
         vendor = parsed(Vendor, answer)
         return self.finish(answer, lambda: show_vendor(self.screen, vendor))
-
-    def schedule(self, given: Namespace) -> int:
-        jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
-        answer: Json = {"jobs": [as_json(job) for job in jobs]}
-        return self.finish(answer, lambda: show_jobs(self.screen, jobs, given.action))
 
     def _batch(self, answer: Json) -> int:
         batch = parsed(BatchStatus, answer)

@@ -288,7 +288,7 @@ def show_configuration(screen: Screen, found: Configuration) -> None:
         screen.table(("name", "value"), rows, title=title)
 
 
-_DONE = {"pause": "paused", "resume": "resumed", "run": "fired"}
+_DONE = {"pause": "paused", "resume": "resumed", "run": "asked to run"}
 
 
 def show_jobs(screen: Screen, jobs: Sequence[ScheduledJob], action: str) -> None:

@@ -42,7 +42,9 @@ workflow = http_function(
         *order_decisions(fulfillment.order_store, fulfillment.shop),
         *order_papers(fulfillment.order_store, fulfillment.label_shelf, fulfillment.sender, fulfillment.shop),
         *order_inbox(fulfillment.order_store, fulfillment.label_shelf),
-        *now_report(enrichment.record_insight, enrichment.daily_limit, fulfillment.order_insight),
+        *now_report(
+            enrichment.record_insight, enrichment.daily_limit, fulfillment.order_insight, fulfillment.shop
+        ),
         *order_insight(fulfillment.order_insight),
         *record_insight(enrichment.record_insight),
         *schedule_desk(common.schedule, fulfillment.order_insight),

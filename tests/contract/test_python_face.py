@@ -191,6 +191,8 @@ def wired(monkeypatch: pytest.MonkeyPatch, rest_server: Rest) -> Iterator[None]:
         "BIGQUERY_API_ENDPOINT": "http://127.0.0.1:1",
         "TASKS_LOCATION": "us-central1",
         "TASKS_API_ENDPOINT": "127.0.0.1:1",
+        "SCHEDULER_LOCATION": "us-central1",
+        "SCHEDULER_API_ENDPOINT": "127.0.0.1:1",
         "AUTOMATE_URL": "http://127.0.0.1:1",
         "FALLBACK_URL": "http://127.0.0.1:1",
         "WORKFLOW_MANUAL_PRIORITY_THRESHOLD": "0.9",

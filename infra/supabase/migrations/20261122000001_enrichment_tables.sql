@@ -220,6 +220,7 @@ create table manual_tasks (
     state manual_state not null default 'initialized',
     assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
+    claimed_at timestamptz, -- by this person; a renewal keeps it, and so does an end that is taken back
     claimed_until timestamptz,
     due_at timestamptz not null,
     note text,
