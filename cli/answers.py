@@ -36,12 +36,17 @@ class RuleCount(Answer):
 
 
 class BatchStatus(Answer):
-    """`automation` and `manual` count tasks by state. `closed_at` is empty while more may be opened."""
+    """`automation` and `manual` count tasks by state, `handed_over` those of its dead letters, `places` its records.
+
+    `closed_at` is empty while more may be opened.
+    """
 
     batch_id: str
     state: str
     automation: TaskCounts
     manual: TaskCounts
+    handed_over: TaskCounts = Field(default_factory=dict)
+    places: TaskCounts = Field(default_factory=dict)
     taken: int
     policy: str | None
     trigger: str | None
@@ -101,10 +106,6 @@ class ManualTask(Answer):
     due_at: datetime | None = None
     note: str | None = None
     created_at: datetime
-
-
-class Pending(Answer):
-    manual_tasks: list[ManualTask]
 
 
 class SaidField(Answer):

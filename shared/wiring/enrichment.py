@@ -10,12 +10,20 @@ from shared.wiring.part import part
 from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from shared.cloud.bigquery import BigQuerySource
+    from shared.cloud.record_insight import SupabaseRecordInsight
+    from shared.cloud.record_jobs import SupabaseJobStore
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.cloud.record_work import SupabaseRecordWork
     from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
+    from shared.enrichment.jobs import JobDriver
     from shared.enrichment.orchestrate import Orchestrator
+    from shared.enrichment.ports import JsonObject
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
 
@@ -52,8 +60,23 @@ def record_store(
         vendor_pause=breaker.pause,
         account_pause=breaker.account_pause,
         half_life_days=reliability.half_life_days,
+        undo=desk.undo,
     )
     return SupabaseRecordStore(database, times, max_attempts=config.automation_retry_attempts)
+
+
+@part(common.database, settings.DeskSettings)
+def record_work(database: "SupabaseRpc", desk: settings.DeskSettings) -> "SupabaseRecordWork":
+    from shared.cloud.record_work import SupabaseRecordWork
+
+    return SupabaseRecordWork(database, claim=desk.claim)
+
+
+@part(common.database)
+def record_insight(database: "SupabaseRpc") -> "SupabaseRecordInsight":
+    from shared.cloud.record_insight import SupabaseRecordInsight
+
+    return SupabaseRecordInsight(database)
 
 
 @part(settings.QueueSettings)
@@ -92,6 +115,14 @@ def catalogue(vendor: settings.CatalogueSettings) -> "DigiKeyCatalogue":
         bounds=DigiKeyBounds(read=vendor.timeout, total=vendor.timeout),
         tls=common.tls(),
     )
+
+
+@part()
+def offers() -> "Callable[[JsonObject | None, str], list[dict[str, Any]]]":
+    """Reads what the vendor's last answer about a part offers to a person."""
+    from shared.vendors.digikey.offers import offers
+
+    return offers
 
 
 @part(settings.SourceSettings)
@@ -160,3 +191,17 @@ def sweep_limit(sweep: settings.SweepSettings) -> int:
 @part(WorkflowConfig)
 def daily_limit(config: WorkflowConfig) -> int:
     return config.max_daily_tasks
+
+
+@part(common.database, WorkflowConfig)
+def job_store(database: "SupabaseRpc", config: WorkflowConfig) -> "SupabaseJobStore":
+    from shared.cloud.record_jobs import SupabaseJobStore
+
+    return SupabaseJobStore(database, daily_limit=config.max_daily_tasks)
+
+
+@part(job_store)
+def job_driver(store: "SupabaseJobStore") -> "JobDriver":
+    from shared.enrichment.jobs import JobDriver
+
+    return JobDriver(store, system_clock)
