@@ -367,6 +367,7 @@ class ShopSettings(Settings):
         5000,
         alias="REFUND_APPROVAL_CENTS",
         ge=0,
+        le=10_000_000,
         description="price of needless labels, in cents, from which a second person must approve their undoing",
     )
 

@@ -394,13 +394,53 @@ def order_status(**changes: object) -> dict[str, object]:
         "request_id": "BB-1-A-1",
         "price": 12.3,
         "tracking_number": "7023210039414604",
+        "currency": "CAD",
         "wanted": False,
+        "undo_state": "due",
         "label_path": "2026/BB-1-A-1.pdf",
         "message": None,
     }
     at = "2026-11-22T09:00:00+00:00"
-    began = {"to_state": "pending_acceptance", "reason": None, "stage": "accept-orders", "at": at}
-    return order(lines=[item], shipments=[label], history=[began]) | changes
+    began = {"what": "pending_acceptance", "by": "accept-orders", "person": False, "note": None, "at": at}
+    said = {"what": "relabel", "by": "ana", "person": True, "note": "heavier", "at": at}
+    more = {
+        "path": [began, said],
+        "actions": ["undo", "not_sold"],
+        "turn": {"stage": "create-labels", "does": "buys its label", "at": "2026-11-22T10:18:00+00:00"},
+        "unmended": None,
+        "postage": {"currency": "CAD", "labels": 1, "bought_cents": 1230, "undone_cents": 0},
+    }
+    return order(lines=[item], shipments=[label]) | more | changes
+
+
+def board(**changes: object) -> dict[str, object]:
+    """An answer of `GET /orders/board`."""
+    look = {"checked_at": None, "age_seconds": 540, "fresh": True, "fresh_for_seconds": 3600}
+    row = {
+        "order_id": "BB-2-A",
+        "state": "label_unknown",
+        "ship_before": None,
+        "total": 20,
+        "currency": "CAD",
+        "reasons": [],
+        "actions": ["not_sold"],
+        "turn": {"stage": "create-labels", "does": "asks again", "at": "2026-11-22T09:18:00+00:00"},
+    }
+    return {
+        "today": {"day": "2026-11-22", "shipped": 18, "cancelled": 1, "refused": 0, "open": 2, "orders": 21},
+        "need_person": 2,
+        "states": {
+            "label_unknown": {"total": 2, "need_person": 2},
+            "accepted": {"total": 0, "need_person": 0},
+        },
+        "postage": {"currency": "CAD", "labels": 18, "bought_cents": 44272, "undone_cents": 2792},
+        "outside": {"marketplace": look, "carrier": look, "unmatched": 0, "verdict": "confirmed"},
+        "unanswered": 0,
+        "breakers": [],
+        "total": 2,
+        "orders": [row],
+        "next": None,
+    } | changes
 
 
 def account(**changes: object) -> dict[str, object]:
