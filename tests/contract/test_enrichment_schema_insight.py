@@ -128,6 +128,11 @@ def test_a_change_that_is_not_committed_while_its_day_is_summed_up_is_not_lost(
     assert_insight_is_true(enrichment, year)
 
 
+def test_an_empty_database_has_nothing_to_sum_up(enrichment: Enrichment) -> None:
+    assert rolled_up(enrichment) == {"summed_up": 0, "days_not_summed_up": 0}
+    assert insight(enrichment, "rules", FIRST, LAST) == []
+
+
 def test_a_day_is_summed_up_an_hour_after_its_end(enrichment: Enrichment) -> None:
     enrichment.begin()
     midnight = datetime(2026, 3, 3, tzinfo=UTC)

@@ -82,6 +82,11 @@ def test_postage_by_day_is_the_ledger_s_after_each_late_change(fulfillment: Fulf
     by_day(now.later(days=2))
 
 
+def test_an_empty_database_has_nothing_to_sum_up(fulfillment: Fulfillment) -> None:
+    found = fulfillment.call("roll_up_postage", seconds=60)
+    assert found == {"summed_up": 0, "days_not_summed_up": 0}
+
+
 def test_a_late_purchase_price_makes_the_day_due_again(fulfillment: Fulfillment) -> None:
     sell(fulfillment, "A", "10.00")
     later = fulfillment.later(days=3)

@@ -135,7 +135,8 @@ $$;
 create function open_postage_days(p_first date, p_last date, p_now timestamptz) returns table (day date)
 language sql stable set search_path = public, pg_temp as $$
     select each.day::date
-    from (select postage_day(min(first_seen_at)) as day from orders) as begun
+    -- without an order no row, else the series would have no beginning and no end
+    from (select postage_day(min(first_seen_at)) as day from orders having count(*) > 0) as begun
     cross join lateral generate_series(
         greatest(p_first, begun.day - 7)::timestamp, least(p_last, postage_day(p_now))::timestamp, interval '1 day'
     ) as each (day)
