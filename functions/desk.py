@@ -2,6 +2,7 @@
 
 from shared.web.desk.front import front_pages
 from shared.web.desk.problem import refusal_pages
+from shared.web.desk.rendering import PRIVATE, SAFE
 from shared.web.function import http_function
 from shared.wiring import checks, enrichment, fulfillment
 from shared.wiring import desk as parts
@@ -15,4 +16,5 @@ desk = http_function(
         "orders": check(checks.order_tables, fulfillment.order_store),
     },
     refusal_pages(parts.renderer),
+    {**SAFE, **PRIVATE},
 )

@@ -1,0 +1,69 @@
+"""The public keys of Google's Identity-Aware Proxy, by which the desk knows its header from a forged one."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import VendorUnavailable
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+ADDRESS = "https://www.gstatic.com/iap/verify/public_key-jwk"
+"""https://cloud.google.com/iap/docs/signed-headers-howto: a JWK set, renewed by Google now and then."""
+
+APART = 60.0
+"""Seconds between two fetches: requests with made-up key names must not make the desk ask Google each time."""
+
+STALE = 86_400.0
+"""Seconds after which the keys are fetched again even when none is missing: a withdrawn one must not count for ever."""
+
+TIMEOUT = 5.0
+MOST_BYTES = 100_000
+
+
+class IapKeys:
+    """Implements SigningKeys of `shared.web.desk.iap`. `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        tls: "Callable[[], SSLContext]",
+        *,
+        address: str = ADDRESS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tls = tls
+        self._address = address
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: dict[str, Mapping[str, Any]] = {}
+        self._tried_at = self._read_at = -STALE
+
+    def key(self, name: str) -> Mapping[str, Any] | None:
+        """Raises VendorUnavailable while no key was ever read."""
+        with self._lock:
+            now = self._clock()
+            wanted = name not in self._keys or now - self._read_at >= STALE
+            if wanted and now - self._tried_at >= APART:
+                self._tried_at = now
+                self._fetch(now)
+            if not self._keys:
+                raise VendorUnavailable("Google's keys cannot be read, so nobody can be known", APART)
+            return self._keys.get(name)
+
+    def _fetch(self, now: float) -> None:
+        """Old keys stay when Google does not answer."""
+        import httpx
+
+        try:
+            with httpx.Client(verify=self._tls(), timeout=TIMEOUT, follow_redirects=False) as client:
+                answer = client.get(self._address)
+            if answer.status_code != httpx.codes.OK or len(answer.content) > MOST_BYTES:
+                return
+            listed = answer.json()["keys"]
+            keys = {str(key["kid"]): key for key in listed if key.get("kty") == "EC"}
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+            return
+        if keys:
+            self._keys, self._read_at = keys, now
