@@ -282,6 +282,11 @@ class DeskSettings(Settings):
     claim: Seconds = Field(
         3600, alias="MANUAL_CLAIM_SECONDS", description="how long a claim of a manual task holds"
     )
+    undo: Seconds = Field(
+        900,
+        alias="MANUAL_UNDO_SECONDS",
+        description="how long the person who ended a manual task may take that back",
+    )
     due_high: Days = Field(
         86_400, alias="MANUAL_DUE_SECONDS_HIGH", description="time to finish a manual task of high priority"
     )
