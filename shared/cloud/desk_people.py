@@ -11,7 +11,7 @@ class SupabasePeople:
         self._rpc = rpc
 
     def role_of(self, person: str) -> str | None:
-        role: str | None = self._rpc.call("desk_role_of", {"p_person": person})
+        role: str | None = self._rpc.call("desk_role_of", {"p_person": person})["role"]
         return role
 
     def count_try(self, person: str, most: int, within: float) -> bool:

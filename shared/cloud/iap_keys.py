@@ -10,6 +10,8 @@ from shared.errors import VendorUnavailable
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from httpx import Client
+
 ADDRESS = "https://www.gstatic.com/iap/verify/public_key-jwk"
 """https://cloud.google.com/iap/docs/signed-headers-howto: a JWK set, renewed by Google now and then."""
 
@@ -19,7 +21,10 @@ APART = 60.0
 STALE = 86_400.0
 """Seconds after which the keys are fetched again even when none is missing: a withdrawn one must not count for ever."""
 
+OK = 200
 TIMEOUT = 5.0
+"""Seconds, for the whole answer."""
+
 MOST_BYTES = 100_000
 
 
@@ -54,16 +59,28 @@ class IapKeys:
 
     def _fetch(self, now: float) -> None:
         """Old keys stay when Google does not answer."""
+        import json
+
         import httpx
 
         try:
             with httpx.Client(verify=self._tls(), timeout=TIMEOUT, follow_redirects=False) as client:
-                answer = client.get(self._address)
-            if answer.status_code != httpx.codes.OK or len(answer.content) > MOST_BYTES:
-                return
-            listed = answer.json()["keys"]
+                listed = json.loads(_body(client, self._address))["keys"]
             keys = {str(key["kid"]): key for key in listed if key.get("kty") == "EC"}
         except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
             return
         if keys:
             self._keys, self._read_at = keys, now
+
+
+def _body(client: "Client", address: str) -> bytes:
+    """Raises ValueError for an answer that is no 200, too long or too slow."""
+    begun, body = time.monotonic(), b""
+    with client.stream("GET", address) as answer:
+        if answer.status_code != OK:
+            raise ValueError(f"HTTP {answer.status_code}")
+        for chunk in answer.iter_bytes():
+            body += chunk
+            if len(body) > MOST_BYTES or time.monotonic() - begun > TIMEOUT:
+                raise ValueError("an endless answer")
+    return body

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from httpx import Client
     from supabase_auth import SyncGoTrueClient
-    from supabase_auth.errors import AuthError
 
 WRONG_CODE = frozenset({400, 401, 403, 404, 422})
 """What Auth answers to a code that is wrong, used or too old (403 `otp_expired`), or of an address it does not know."""
@@ -34,7 +33,7 @@ class SupabaseCodes:
                 self._client(http).sign_in_with_otp(
                     {"email": address, "options": {"should_create_user": True}}
                 )
-            except AuthError as error:
+            except (AuthError, ValueError) as error:  # a ValueError is an answer that is not Auth's
                 _unavailable(error)
 
     def is_right(self, address: str, code: str) -> bool:
@@ -47,7 +46,7 @@ class SupabaseCodes:
                 if error.status in WRONG_CODE:
                     return False
                 _unavailable(error)
-            except AuthError as error:
+            except (AuthError, ValueError) as error:  # a ValueError is an answer that is not Auth's
                 _unavailable(error)
         # The session at Auth is left unused: the desk's own cookie says who is signed in.
         email = known.user.email if known.session and known.user else None
@@ -71,6 +70,6 @@ class SupabaseCodes:
         return httpx.Client(verify=self._tls(), timeout=self._timeout)
 
 
-def _unavailable(error: "AuthError") -> NoReturn:
-    reason = error.code or getattr(error, "status", None) or type(error).__name__
+def _unavailable(error: Exception) -> NoReturn:
+    reason = getattr(error, "code", None) or getattr(error, "status", None) or type(error).__name__
     raise VendorUnavailable(f"Supabase Auth does not answer: {reason}") from error

@@ -26,10 +26,10 @@ for each row execute function refuse_rewriting();
 create trigger desk_actions_are_kept before truncate on desk_actions
 for each statement execute function refuse_rewriting();
 
--- Null for a person who has none.
-create function desk_role_of(p_person text) returns text
+-- `role` is null for a person who has none.
+create function desk_role_of(p_person text) returns jsonb
 language sql stable set search_path = public, pg_temp
-return (select role::text from desk_people where person = p_person);
+return jsonb_build_object('role', (select role from desk_people where person = p_person));
 
 -- Adds an action to the log.
 create function note_desk_action(
