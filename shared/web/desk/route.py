@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 import flask
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from shared.web.function import Reply, Route, Supply
 if TYPE_CHECKING:
     from shared.web.desk.gate import Gate
 
-FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+T = TypeVar("T", bound=RequestModel)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class FormWrong(InvalidRequest):
         self.given = given
 
 
-def read_form(model: type[RequestModel], given: Mapping[str, Sequence[str]]) -> RequestModel:
+def read_form(model: type[T], given: Mapping[str, Sequence[str]]) -> T:
     """Fields of a sequence type get all their values, the others the last. Empty ones count as missing.
 
     Raises FormWrong.
