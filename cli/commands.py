@@ -19,6 +19,7 @@ from cli.answers import (
     Vendors,
     parsed,
 )
+from cli.called_as import program
 from cli.command import Commands
 from cli.failures import NoAnswer, WrongUsage
 from cli.schedule import as_json, change_schedule, local_scheduler
@@ -56,9 +57,7 @@ class RecordCommands(Commands):
             answer = self.functions.run(request)
         except (KeyboardInterrupt, NoAnswer):
             if not given.dry_run:
-                self.notify(
-                    f"the batch may have begun: `run_workflow.py status {request['batch_id']}` shows it"
-                )
+                self.notify(f"the batch may have begun: `{program()} status {request['batch_id']}` shows it")
             raise
         if given.dry_run:
             trial = parsed(DryRun, answer)
