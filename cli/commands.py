@@ -2,6 +2,7 @@
 
 import os
 from argparse import ArgumentTypeError, Namespace
+from functools import partial
 from typing import Any
 
 from cli.answers import (
@@ -21,7 +22,7 @@ from cli.answers import (
 )
 from cli.called_as import program
 from cli.command import Commands
-from cli.failures import NoAnswer, WrongUsage
+from cli.failures import Failure, NoAnswer, WrongUsage
 from cli.schedule import as_json, change_schedule, local_scheduler
 from cli.values import once
 from cli.views import (
@@ -39,7 +40,7 @@ from cli.views import (
     show_vendor,
     show_vendors,
 )
-from cli.watch import Watching, display, watch
+from cli.watch import Watching, display, watch, why_it_waits
 from shared.clock import system_clock
 from shared.enrichment.naming import new_batch_id
 
@@ -73,8 +74,16 @@ class RecordCommands(Commands):
         watching = Watching(given.interval, given.patience, given.until_ended)
         screen = None if self.answer_file.replaces_summary else self.screen
         with display(screen) as show:
-            answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.notify)
+            read = partial(self.functions.batch, given.batch)
+            answer = watch(read, self._why_it_waits, watching, show, self.notify)
         return self._batch(answer)
+
+    def _why_it_waits(self, batch: BatchStatus) -> str:
+        try:
+            vendors = parsed(Vendors, self.functions.vendors()).vendors
+        except Failure:  # the next look at the batch meets the same, and says so
+            vendors = []
+        return why_it_waits(batch, vendors)
 
     def pending(self, given: Namespace) -> int:
         answer = self.functions.pending(given.limit, given.priority)
