@@ -1,4 +1,4 @@
-"""How the person who reads a message called this command line: the message names the next command in the same way."""
+"""Messages name the next command as the person called this one."""
 
 import sys
 from pathlib import PurePath
@@ -13,6 +13,6 @@ def program() -> str:
 
 
 def typed() -> str:
-    """What comes before the arguments: `switchyard` or `python run_workflow.py`."""
+    """`switchyard` or `python run_workflow.py`: the words before the arguments."""
     name = program()
     return name if name == _INSTALLED else f"python {name}"

@@ -66,7 +66,7 @@ def _share(counts: TaskCounts) -> Share:
 
 
 def why_it_waits(batch: BatchStatus, vendors: Sequence[Vendor]) -> str:
-    """What stands between this batch and its end, in words: a paused vendor, the queue, people. May be empty."""
+    """Names a paused vendor, else the queue, and people, with what each of them holds. Empty when all has ended."""
     automation, people = _open(batch.automation), _open(batch.manual)
     reasons = []
     if automation:

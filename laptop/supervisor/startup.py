@@ -157,7 +157,7 @@ def _written(begun: _Begun) -> list[str]:
 
 
 def _warnings(begun: _Begun) -> list[str]:
-    """What a job that succeeded says to the person who started it."""
+    """The lines that a job which succeeded writes for the person who started it."""
     return [line for line in _written(begun) if line.startswith(WARNING)]
 
 

@@ -125,7 +125,9 @@ def test_the_command_line_from_up_to_purge(folder: Path, intake: Path) -> None:
     assert "SUPABASE_URL=http://127.0.0.1:" in local("env")
     assert "rest ready" in local("logs", "rest", "-n", "5")
 
-    assert python_face(environment) == ["PART-0", "PART-1", "PART-2"]
+    shown = python_face(environment)
+    assert "taken 3 waiting 0 status 3" in shown
+    assert "Traceback" not in shown
     orders = local("seed-orders", "--cycle")
     assert "25 orders and 10 message threads are new at the Mirakl sandbox, 0 were there." in orders
     assert re.search(r"^  create-labels +18 done, 1 skipped, 2 failed", orders, re.MULTILINE)
@@ -150,20 +152,18 @@ def test_the_command_line_from_up_to_purge(folder: Path, intake: Path) -> None:
     assert not place_for(state_dir / "postgres").folder.exists()
 
 
-def python_face(environment: Mapping[str, str]) -> list[str]:
-    """The part numbers in a dry run in process, by code that is given no setting but the folder of the stack."""
-    code = (
-        "import asyncio, json; from shared.workflow import run_workflow;"
-        "report = asyncio.run(run_workflow(dry_run=True));"
-        "print(json.dumps(sorted(each['pn'] for each in report['decisions'])))"
-    )
-    found: list[str] = json.loads(run([sys.executable, "-c", code], environment))
-    return found
+def python_face(environment: Mapping[str, str]) -> str:
+    """The output of the example in docs/cli.md, which is given no setting but the folder of the stack."""
+    page = (PROJECT / "docs" / "cli.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```python\n(from shared.*?)^```", page, re.MULTILINE | re.DOTALL)
+    shown = "print('taken', equation['taken'], 'waiting', len(waiting), 'status', status['taken'])\n"
+    return run([sys.executable, "-m", "asyncio"], environment, typed=f"{example}\n{shown}")
 
 
-def run(command: list[str], environment: Mapping[str, str], status: int = 0) -> str:
+def run(command: list[str], environment: Mapping[str, str], status: int = 0, typed: str = "") -> str:
     done = subprocess.run(
         command,
+        input=typed,
         cwd=PROJECT,
         env=environment,
         check=False,

@@ -92,7 +92,7 @@ def test_a_part_that_does_not_run_is_shown_with_the_command_that_brings_it_back(
 
 
 class TestEnvironment:
-    """What `env` prints, as the shells read it."""
+    """Shells read the output of `env`."""
 
     VALUES: ClassVar = {
         "SENDER": '{"name": "Ana O\'Neil", "city": "Québec $HOME `date`"}',

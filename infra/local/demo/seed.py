@@ -59,7 +59,7 @@ def _feed(backstage: Backstage, screen: Screen) -> bool:
 
 
 def _undisturbed(_backstage: Backstage, _stage: str) -> None:
-    """What the marketplace and the buyers do later: nothing."""
+    """Buyers and marketplace do nothing meanwhile."""
 
 
 def _cycle(backstage: Backstage, screen: Screen, after: Callable[[Backstage, str], None]) -> None:
