@@ -25,6 +25,7 @@ class StoreTimes:
     vendor_pause: float = 30
     account_pause: float = 300
     half_life_days: float = 90
+    undo: float = 900
 
     @property
     def due(self) -> dict[str, float]:
@@ -76,11 +77,17 @@ class SupabaseRecordDesk:
         self, task_id: UUID, assignee: str, fields: JsonObject, manufacturer_key: str | None, note: str | None
     ) -> Json:
         return self._manual(
-            "complete", task_id, assignee, p_fields=fields, p_manufacturer_key=manufacturer_key, p_note=note
+            "complete",
+            task_id,
+            assignee,
+            p_fields=fields,
+            p_manufacturer_key=manufacturer_key,
+            p_note=note,
+            p_undo_seconds=self._times.undo,
         )
 
     def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json:
-        return self._manual("fail", task_id, assignee, p_note=note)
+        return self._manual("fail", task_id, assignee, p_note=note, p_undo_seconds=self._times.undo)
 
     def redrive_dead_letters(
         self, batch_id: str, redrive_id: str, *, cause: ErrorCategory | None, limit: int, daily_limit: int

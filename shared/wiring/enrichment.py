@@ -12,6 +12,7 @@ from shared.workflow_config import WorkflowConfig
 if TYPE_CHECKING:
     from shared.cloud.bigquery import BigQuerySource
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.cloud.record_work import SupabaseRecordWork
     from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
@@ -52,8 +53,16 @@ def record_store(
         vendor_pause=breaker.pause,
         account_pause=breaker.account_pause,
         half_life_days=reliability.half_life_days,
+        undo=desk.undo,
     )
     return SupabaseRecordStore(database, times, max_attempts=config.automation_retry_attempts)
+
+
+@part(common.database, settings.DeskSettings)
+def record_work(database: "SupabaseRpc", desk: settings.DeskSettings) -> "SupabaseRecordWork":
+    from shared.cloud.record_work import SupabaseRecordWork
+
+    return SupabaseRecordWork(database, claim=desk.claim)
 
 
 @part(settings.QueueSettings)

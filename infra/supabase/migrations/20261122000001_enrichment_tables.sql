@@ -18,8 +18,8 @@ create type automation_state as enum (
 create type manual_state as enum (
     'initialized', -- -> processing
     'processing',  -- -> completed, failed, initialized (released), processing (another person took an expired claim)
-    'completed',   -- the end
-    'failed'       -- the end
+    'completed',   -- -> processing (taken back in time by the person who ended it)
+    'failed'       -- -> processing (the same)
 );
 
 create type manual_type as enum ('workflow_generated', 'automation_fallback');
@@ -207,11 +207,13 @@ create table manual_tasks (
     source_record jsonb not null,
     type manual_type not null,
     priority task_priority not null,
+    rule text, -- of its decision
     reason text not null,
     cause error_category,
     attempts integer,
     last_vendor_answer jsonb,
     state manual_state not null default 'initialized',
+    assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
     claimed_until timestamptz,
     due_at timestamptz not null,
@@ -219,6 +221,7 @@ create table manual_tasks (
     edited_fields jsonb,
     result jsonb,
     product jsonb, -- as the person left it
+    undo_until timestamptz, -- until when the person who ended it may take that back
     created_at timestamptz not null,
     updated_at timestamptz not null,
     finished_at timestamptz,
@@ -226,7 +229,8 @@ create table manual_tasks (
     check ((origin_batch_id is null) = (automation_task_id is null)),
     check ((state in ('completed', 'failed')) = (finished_at is not null)),
     check ((assignee is null) = (state = 'initialized')),
-    check ((claimed_until is not null) = (state = 'processing'))
+    check ((claimed_until is not null) = (state = 'processing')),
+    check (undo_until is null or finished_at is not null)
 );
 create unique index one_manual_task_per_automation_task on manual_tasks (automation_task_id)
 where automation_task_id is not null;

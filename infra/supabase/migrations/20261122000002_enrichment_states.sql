@@ -17,7 +17,7 @@ language sql immutable set search_path = public, pg_temp
 return case from_state
     when 'initialized' then to_state = 'processing'
     when 'processing' then true -- to itself: another person took an expired claim
-    else false
+    else to_state = 'processing' -- taken back
 end;
 
 -- Refuses illegal arrows and appends the event row of each legal one.
@@ -62,6 +62,9 @@ begin
         return null;
     elsif not manual_arrow_is_legal(old.state, new.state) then
         raise exception 'manual task %: % -> % is no arrow', new.id, old.state, new.state
+            using errcode = 'check_violation';
+    elsif old.state in ('completed', 'failed') and new.assignee is distinct from old.assignee then
+        raise exception 'manual task %: only % can take back what % ended', new.id, old.assignee, old.assignee
             using errcode = 'check_violation';
     end if;
     insert into task_events (task_kind, task_id, batch_id, from_state, to_state, detail, at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -15,7 +15,7 @@ from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.limits import MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
-from shared.web.fields import Link, Person, Text
+from shared.web.fields import NO_NUL, Link, Name, Person, Text
 from shared.web.function import Route, Supply
 
 
@@ -27,6 +27,9 @@ def _storable(link: str) -> str:
 
 MOST_LINK_BYTES = 2_048
 """As in the SQL function `usable_link`: an index key is bounded."""
+
+MOST_ORIGINS = 1_000
+"""Fields of one completion whose origin is told."""
 
 StorableLink = Annotated[Link, AfterValidator(_storable)]
 BatchId = Annotated[str, StringConstraints(pattern=f"^{BATCH_ID}(_fallback)?$")]
@@ -52,16 +55,65 @@ class FailRequest(ClaimRequest):
 class EditedFields(RequestModel):
     """The fields of a product that a person may change; the others stay as they are."""
 
-    manufacturer: Person | None = None
+    manufacturer: Name | None = None
     category: Text | None = None
     description: Text | None = None
-    attributes: dict[Person, Text] | None = Field(default=None, max_length=500)
+    attributes: dict[Name, Text] | None = Field(default=None, max_length=500)
     docs: list[StorableLink] | None = Field(default=None, max_length=100)
     images: list[StorableLink] | None = Field(default=None, max_length=100)
 
 
-class CompleteRequest(ClaimRequest):
+Removal = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LINK_BYTES, pattern=NO_NUL)
+]
+Origin = Literal["source", "vendor", "similar", "typed"]
+Origins = Annotated[dict[Removal, Origin], Field(max_length=MOST_ORIGINS)]
+
+
+class Removed(RequestModel):
+    """The product shall not have these, whatever source and vendor say."""
+
+    attributes: list[Name] = Field(default_factory=list, max_length=500)
+    docs: list[Removal] = Field(default_factory=list, max_length=100)
+    images: list[Removal] = Field(default_factory=list, max_length=100)
+
+
+class Completion(ClaimRequest):
+    """A person's words about a product. `origins` says where a field (`attribute:Voltage`) is from."""
+
     fields: EditedFields = EditedFields()
+    removed: Removed = Removed()
+    origins: Origins = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _kept_or_removed(self) -> Self:
+        edited = self.fields
+        pairs = (
+            ("attributes", edited.attributes, self.removed.attributes),
+            ("docs", edited.docs, self.removed.docs),
+            ("images", edited.images, self.removed.images),
+        )
+        for part, kept, removed in pairs:
+            if both := sorted(set(kept or ()) & set(removed)):
+                raise ValueError(f"{part}: {both[0][:200]!r} is edited and removed at once")
+        return self
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The edited fields, with `removed` and `origins` where there are any."""
+        removed = {name: items for name, items in self.removed.model_dump().items() if items}
+        more = {"removed": removed, "origins": self.origins}
+        return self.fields.model_dump(exclude_none=True) | {
+            name: value for name, value in more.items() if value
+        }
+
+    @property
+    def manufacturer_key(self) -> str | None:
+        maker = self.fields.manufacturer
+        return manufacturer_key(maker) if maker else None
+
+
+class CompleteRequest(Completion):
     note: Text | None = None
 
 
@@ -84,14 +136,14 @@ class AgainRequest(RequestModel):
     """A person's word that a settled record may be taken again."""
 
     pn: Text
-    manufacturer: Person | None = None
+    manufacturer: Name | None = None
     by: Person
     note: Text
 
 
 class ProductRequest(RequestModel):
-    pn: Person
-    manufacturer: Person | None = None
+    pn: Name
+    manufacturer: Name | None = None
 
 
 class RedriveRequest(RequestModel):
@@ -127,22 +179,23 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
 
 
 def _claim(request: ClaimRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.claim_manual_task(_task(call), request.assignee))
+    return Answer(store.claim_manual_task(task_id(call), request.assignee))
 
 
 def _release(request: ReleaseRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.release_manual_task(_task(call), request.assignee, request.note))
+    return Answer(store.release_manual_task(task_id(call), request.assignee, request.note))
 
 
 def _complete(request: CompleteRequest, call: Call, store: DeskStore) -> Answer:
-    fields = request.fields.model_dump(exclude_none=True)
-    maker = fields.get("manufacturer")
-    key = manufacturer_key(maker) if maker else None
-    return Answer(store.complete_manual_task(_task(call), request.assignee, fields, key, request.note))
+    return Answer(
+        store.complete_manual_task(
+            task_id(call), request.assignee, request.said, request.manufacturer_key, request.note
+        )
+    )
 
 
 def _fail(request: FailRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.fail_manual_task(_task(call), request.assignee, request.note))
+    return Answer(store.fail_manual_task(task_id(call), request.assignee, request.note))
 
 
 def _again(request: AgainRequest, _call: Call, store: DeskStore) -> Answer:
@@ -192,7 +245,7 @@ def _reconcile(request: ReconcileRequest, _call: Call, store: ReportStore) -> An
     return Answer(store.reconcile(request.batch, request.day))
 
 
-def _task(call: Call) -> UUID:
+def task_id(call: Call) -> UUID:
     """Raises NotFound for a text that is not a UUID."""
     text = call.path["id"]
     try:
