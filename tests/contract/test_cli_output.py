@@ -65,6 +65,21 @@ def test_every_command_writes_its_whole_answer_to_a_file_or_to_standard_output(
     assert to_stdout.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "b1"], ["status", "b1", "--output", "-"], ["status", "gone"], ["status"], ["--help"]],
+)
+def test_a_process_of_its_own_answers_as_the_tests_see_it(
+    cli: CommandLine, functions: FunctionsStandIn, arguments: list[str]
+) -> None:
+    functions.script(STATUS, batch())
+
+    here = cli.run(*arguments, "--url", functions.url)
+    apart = cli.process(*arguments, "--url", functions.url)
+
+    assert (here.returncode, here.stdout, here.stderr) == (apart.returncode, apart.stdout, apart.stderr)
+
+
 @pytest.fixture
 def answering(functions: FunctionsStandIn) -> FunctionsStandIn:
     functions.script(STATUS, batch(policy="flöw ✓"))
