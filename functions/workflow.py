@@ -3,6 +3,7 @@
 from shared.settings import Settings
 from shared.web.call import Answer, Call, NoInput
 from shared.web.enrichment.desk import enrichment_desk
+from shared.web.enrichment.inbox import enrichment_inbox
 from shared.web.enrichment.work import desk_work
 from shared.web.fulfillment.decisions import order_decisions
 from shared.web.fulfillment.desk import fulfillment_desk
@@ -26,6 +27,7 @@ def show_config(_request: NoInput, _call: Call) -> Answer:
 workflow = http_function(
     "workflow",
     [
+        *enrichment_inbox(enrichment.record_store, enrichment.offers),
         *enrichment_desk(enrichment.record_store, enrichment.daily_limit),
         *desk_work(enrichment.record_work),
         *fulfillment_desk(fulfillment.order_store),

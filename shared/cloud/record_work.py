@@ -18,9 +18,13 @@ class SupabaseRecordWork:
         self._claim = claim
         self._clock = clock
 
-    def next_manual_task(self, assignee: str, wanted: JsonObject) -> Json | None:
+    def next_manual_task(self, assignee: str, wanted: JsonObject, call: UUID | None = None) -> Json | None:
         task: Json | None = self._call(
-            "next_manual_task", p_assignee=assignee, p_wanted=wanted, p_claim_seconds=self._claim
+            "next_manual_task",
+            p_assignee=assignee,
+            p_wanted=wanted,
+            p_call=call and str(call),
+            p_claim_seconds=self._claim,
         )
         return task
 

@@ -24,8 +24,11 @@ class Draft:
 class WorkStore(Protocol):
     """All but `next_manual_task` raise NotFound, and Conflict that says what stands in the way."""
 
-    def next_manual_task(self, assignee: str, wanted: JsonObject) -> Json | None:
-        """Claims the first free task that the person has not skipped. None: there is none."""
+    def next_manual_task(self, assignee: str, wanted: JsonObject, call: UUID | None = None) -> Json | None:
+        """Claims the first free task that the person has not skipped. None: there is none.
+
+        The same `call` again gives the same task.
+        """
         ...
 
     def save_manual_draft(self, task_id: UUID, assignee: str, draft: Draft) -> Json:

@@ -10,6 +10,9 @@ from shared.wiring.part import part
 from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from shared.cloud.bigquery import BigQuerySource
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.record_work import SupabaseRecordWork
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
     from shared.enrichment.orchestrate import Orchestrator
+    from shared.enrichment.ports import JsonObject
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
 
@@ -101,6 +105,14 @@ def catalogue(vendor: settings.CatalogueSettings) -> "DigiKeyCatalogue":
         bounds=DigiKeyBounds(read=vendor.timeout, total=vendor.timeout),
         tls=common.tls(),
     )
+
+
+@part()
+def offers() -> "Callable[[JsonObject | None, str], list[dict[str, Any]]]":
+    """Reads what the vendor's last answer about a part offers to a person."""
+    from shared.vendors.digikey.offers import offers
+
+    return offers
 
 
 @part(settings.SourceSettings)

@@ -1,15 +1,18 @@
 """The SQL functions of people's work as tests call them, and all that an undo has to give back."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from tests.contract.enrichment_calls import Enrichment
+from tests.contract.schema_connection import let_go_at_once
 from tests.contract.schema_rows import CLAIM, Json
 from tests.postgres_support import Database
 
+Answer = TypeVar("Answer")
 SKIP = 3600
 
 WORLD = {
@@ -53,9 +56,9 @@ class DeskWork(Enrichment):
         skipped: Json = self.call("skip_manual_task", task_id=task, assignee=assignee, skip_seconds=SKIP)
         return skipped
 
-    def next(self, assignee: str = "ana", **wanted: object) -> Json | None:
+    def next(self, assignee: str = "ana", *, call: UUID | None = None, **wanted: object) -> Json | None:
         task: Json | None = self.call(
-            "next_manual_task", assignee=assignee, wanted=Jsonb(wanted), claim_seconds=CLAIM
+            "next_manual_task", assignee=assignee, wanted=Jsonb(wanted), call=call, claim_seconds=CLAIM
         )
         return task
 
@@ -82,8 +85,8 @@ class DeskWork(Enrichment):
         }
 
 
-@contextmanager
-def clerks(database: Database, number: int) -> Iterator[list[DeskWork]]:
-    """`number` callers with one connection each."""
-    with ExitStack() as stack:
-        yield [DeskWork(stack.enter_context(database.connect(role="service_role"))) for _ in range(number)]
+def work_at_once(
+    database: Database, calls: Sequence[Callable[[DeskWork], Answer]]
+) -> list[Answer | psycopg.Error]:
+    """The answer or the error of each call, all started at the same moment."""
+    return let_go_at_once(database, calls, DeskWork)

@@ -58,6 +58,7 @@ create table batches (
     constraint name_of_a_run check (parent_batch_id is not null or (length(id) <= 100 and id !~ '_fallback$'))
 );
 create index batches_by_day on batches (created_at);
+create index batches_newest on batches (created_at, id) where parent_batch_id is null;
 create index batches_by_parent on batches (parent_batch_id) where parent_batch_id is not null;
 
 create table manufacturers (
@@ -80,6 +81,7 @@ create table records (
     content_hash text not null -- of the source row that was opened last
 );
 create index records_open on records (record_key) where open;
+create index records_by_part on records ((split_part(record_key, '|', 1) collate "C"), record_key);
 
 create type turn_verdict as enum (
     'in_flight',     -- automation works on it
@@ -184,6 +186,7 @@ create table automation_tasks (
 create unique index one_open_automation_task_per_record on automation_tasks (record_key)
 where state not in ('completed', 'failed');
 create index automation_tasks_by_batch on automation_tasks (batch_id, state);
+create index automation_tasks_by_record on automation_tasks (record_key);
 create index automation_failures_by_record on automation_tasks (record_key, finished_at) where state = 'failed';
 -- what the sweep looks for, each kind in its own index, so that many of one kind cannot hide the others
 create index automation_tasks_to_hand_over on automation_tasks (sweep_after, id) where hand_over = 'due';

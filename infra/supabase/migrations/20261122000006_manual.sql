@@ -285,21 +285,3 @@ begin
     return manual_task_view(task);
 end
 $$;
-
--- Tasks that no person holds: highest priority first, then oldest.
-create function pending_manual_tasks(
-    p_limit integer, p_priority task_priority default null, p_now timestamptz default clock_timestamp()
-) returns jsonb
-language sql stable set search_path = public, pg_temp
-return (
-    select coalesce(jsonb_agg(manual_task_view(task) order by priority, created_at, id), '[]')
-    from (
-        select m as task, m.priority, m.created_at, m.id
-        from manual_tasks as m
-        where m.state in ('initialized', 'processing')
-            and (p_priority is null or m.priority = p_priority)
-            and (m.state = 'initialized' or m.claimed_until <= p_now)
-        order by m.priority, m.created_at, m.id
-        limit p_limit
-    ) as pending
-);

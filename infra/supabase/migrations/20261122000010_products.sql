@@ -20,7 +20,8 @@ create table products (
     created_at timestamptz not null,
     updated_at timestamptz not null
 );
-create index products_by_manufacturer on products (manufacturer_id);
+-- of a manufacturer's products, those whose numbers begin alike stand side by side
+create index products_by_manufacturer on products (manufacturer_id, (left(upper(pn), 100) collate "C"), id);
 
 -- The parts of a product have no foreign key: only `derive_product` writes them, while it holds the product's lock, and a check
 -- per row would be a tenth of the cost of finishing a record.
@@ -679,12 +680,33 @@ begin
 end
 $$;
 
--- Products of a batch with their source rows, for people: at most `p_limit`, the latest first.
+-- Products of a batch with their source rows: at most `p_limit`, the latest first. `by` is the person who completed the record,
+-- null for automation; a dead letter's record belongs to the batch that decided it, and to its `_fallback`.
 create function recent_products(p_batch_id text, p_limit integer) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
+    with done as (
+        (
+            select id, record_key, source_record, finished_at, null as by from automation_tasks
+            where batch_id = p_batch_id and state = 'completed'
+            order by finished_at desc, id limit p_limit
+        )
+        union all
+        (
+            select id, record_key, source_record, finished_at, assignee from manual_tasks
+            where batch_id = p_batch_id and state = 'completed'
+            order by finished_at desc, id limit p_limit
+        )
+        union all
+        (
+            select id, record_key, source_record, finished_at, assignee from manual_tasks
+            where origin_batch_id = p_batch_id and state = 'completed'
+            order by finished_at desc, id limit p_limit
+        )
+    )
+
     select coalesce(jsonb_agg(jsonb_build_object(
-        'before', task.source_record,
+        'before', task.source_record, 'by', task.by, 'at', task.finished_at, 'task_id', task.id,
         'after', jsonb_build_object(
             'pn', p.pn, 'manufacturer', m.name, 'category', p.category, 'description', p.description, 'vendor', p.vendor,
             'vendor_pn', p.vendor_pn, 'url', p.url, 'unit_price', p.unit_price, 'currency', p.currency, 'status', p.status,
@@ -697,11 +719,7 @@ return (
             )
         )
     ) order by task.finished_at desc, task.id), '[]')
-    from (
-        select id, record_key, source_record, finished_at from automation_tasks
-        where batch_id = p_batch_id and state = 'completed'
-        order by finished_at desc, id limit p_limit
-    ) as task
+    from (select * from done order by finished_at desc, id limit p_limit) as task
     inner join record_layers as l using (record_key)
     inner join products as p on p.id = l.product_id
     left join manufacturers as m on m.id = p.manufacturer_id

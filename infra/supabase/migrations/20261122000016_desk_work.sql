@@ -9,6 +9,13 @@ create table manual_skips (
     primary key (assignee, task_id)
 );
 
+-- The last call of `next_manual_task` of each person, and what it gave: the same call again gives the same.
+create table manual_offers (
+    assignee text primary key,
+    call uuid,
+    task_id uuid references manual_tasks (id)
+);
+
 -- Saves what a person has typed, whatever became of the task, and renews the claim if the task is theirs or free. Returns
 -- {draft, claim: {held, by, until, state}}.
 create function save_manual_draft(
@@ -64,49 +71,37 @@ begin
 end
 $$;
 
--- Whether `next_manual_task` may offer a task: `p_wanted` has any of priority, rule, cause, type, manufacturer (key or name),
--- batch, overdue and search (a part of the part number).
-create function is_wanted_next(task manual_tasks, p_wanted jsonb, p_now timestamptz) returns boolean
-language sql stable
-return task.priority::text = coalesce(p_wanted ->> 'priority', task.priority::text)
-    and task.type::text = coalesce(p_wanted ->> 'type', task.type::text)
-    and (p_wanted ->> 'rule' is null or task.rule = p_wanted ->> 'rule')
-    and (p_wanted ->> 'cause' is null or task.cause::text = p_wanted ->> 'cause')
-    and (
-        p_wanted ->> 'manufacturer' is null
-        or coalesce(p_wanted ->> 'manufacturer' in (task.manufacturer_key, task.manufacturer), false)
-    )
-    and coalesce(p_wanted ->> 'batch' in (task.batch_id, task.origin_batch_id), p_wanted ->> 'batch' is null)
-    and ((p_wanted -> 'overdue')::boolean is distinct from true or task.due_at < p_now)
-    and (p_wanted ->> 'search' is null or strpos(lower(task.pn), lower(p_wanted ->> 'search')) > 0);
-
--- Claims the first free task for a person: assigned to them before assigned to nobody, then by priority and age. Tasks that
--- others are taking at this moment are passed over. Null: there is none. A task that the person holds already is not offered.
+-- Claims the first free task of a filter (see `wanted_condition`) for a person: assigned to them before assigned to nobody, then
+-- by priority and age. Tasks that others are taking at this moment are passed over. Null: there is none. One call of a person runs
+-- at a time, and the same `p_call` again gives the same task.
 create function next_manual_task(
-    p_assignee text, p_wanted jsonb, p_claim_seconds double precision, p_now timestamptz default clock_timestamp()
+    p_assignee text, p_wanted jsonb, p_call uuid, p_claim_seconds double precision,
+    p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
+    wanted text := wanted_condition(p_wanted || '{"state": "free"}');
+    of_whom text;
+    offer manual_offers;
     chosen uuid;
 begin
-    select m.id into chosen from manual_tasks as m
-    where m.state in ('initialized', 'processing') and (m.state = 'initialized' or m.claimed_until <= p_now)
-        and m.assigned_to = p_assignee and is_wanted_next(m, p_wanted, p_now)
-        and not exists (
-            select from manual_skips as s where s.task_id = m.id and s.assignee = p_assignee and s.until > p_now
-        )
-    order by m.priority, m.created_at, m.id limit 1
-    for update of m skip locked;
-    if chosen is null then
-        select m.id into chosen from manual_tasks as m
-        where m.state in ('initialized', 'processing') and (m.state = 'initialized' or m.claimed_until <= p_now)
-            and m.assigned_to is null and is_wanted_next(m, p_wanted, p_now)
-            and not exists (
-                select from manual_skips as s where s.task_id = m.id and s.assignee = p_assignee and s.until > p_now
-            )
-        order by m.priority, m.created_at, m.id limit 1
-        for update of m skip locked;
+    insert into manual_offers (assignee) values (p_assignee) on conflict do nothing;
+    select * into offer from manual_offers where assignee = p_assignee for update;
+    if offer.call = p_call then
+        return (select manual_task_view(m) from manual_tasks as m where m.id = offer.task_id);
     end if;
+    foreach of_whom in array array['m.assigned_to = $3', 'm.assigned_to is null'] loop
+        execute format($next$
+            select m.id from manual_tasks as m
+            where %s and %s and not exists (
+                select from manual_skips as s where s.assignee = $3 and s.task_id = m.id and s.until > $2
+            )
+            order by m.priority, m.created_at, m.id limit 1
+            for update of m skip locked
+        $next$, of_whom, wanted) into chosen using p_wanted, p_now, p_assignee;
+        exit when chosen is not null;
+    end loop;
+    update manual_offers set call = p_call, task_id = chosen where assignee = p_assignee;
     if chosen is null then
         return null;
     end if;
@@ -139,6 +134,7 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
     task manual_tasks;
     before jsonb;
+    written uuid;
     after jsonb;
 begin
     select * into task from manual_tasks where id = p_task_id;
@@ -152,9 +148,8 @@ begin
         before := product_view(product_of(task.record_key), null, null, null, null, null, null) -> 'product';
     end if;
     begin
-        after := product_view(
-            write_person_fields(task, p_fields, p_manufacturer_key, p_now), null, null, null, null, null, null
-        ) -> 'product';
+        written := write_person_fields(task, p_fields, p_manufacturer_key, p_now);
+        after := product_view(written, null, null, null, null, null, null) -> 'product';
         raise exception 'only a preview' using errcode = 'SY002';
     exception when sqlstate 'SY002' then
         null; -- all of it is undone

@@ -8,13 +8,14 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.clock import system_clock
-from shared.enrichment.naming import BATCH_ID, ChosenBatchId, new_batch_id
+from shared.enrichment.naming import ChosenBatchId, new_batch_id
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.identity import manufacturer_key, record_key
 from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.limits import MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
+from shared.web.enrichment.wanted import BatchId
 from shared.web.fields import NO_NUL, Link, Name, Person, Text
 from shared.web.function import Route, Supply
 
@@ -32,12 +33,6 @@ MOST_ORIGINS = 1_000
 """Fields of one completion whose origin is told."""
 
 StorableLink = Annotated[Link, AfterValidator(_storable)]
-BatchId = Annotated[str, StringConstraints(pattern=f"^{BATCH_ID}(_fallback)?$")]
-
-
-class PendingRequest(RequestModel):
-    limit: int = Field(50, ge=1, le=MOST_LISTED)
-    priority: Literal["high", "medium", "low"] | None = None
 
 
 class ClaimRequest(RequestModel):
@@ -165,7 +160,6 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
         Route("GET", "/batches/{id}", NoInput, _status, (store,)),
         Route("GET", "/batches/{id}/products", ProductsRequest, _products, (store,)),
         Route("POST", "/batches/{id}/redrive", RedriveRequest, _redrive, (store, daily_limit)),
-        Route("GET", "/manual-tasks", PendingRequest, _pending, (store,)),
         Route("POST", "/manual-tasks/{id}/claim", ClaimRequest, _claim, (store,)),
         Route("POST", "/manual-tasks/{id}/release", ReleaseRequest, _release, (store,)),
         Route("POST", "/manual-tasks/{id}/complete", CompleteRequest, _complete, (store,)),
@@ -201,10 +195,6 @@ def _fail(request: FailRequest, call: Call, store: DeskStore) -> Answer:
 def _again(request: AgainRequest, _call: Call, store: DeskStore) -> Answer:
     key = record_key(request.pn, request.manufacturer)
     return Answer(store.take_again(key, request.by, request.note), logged={"record_key": key})
-
-
-def _pending(request: PendingRequest, _call: Call, store: DeskStore) -> Answer:
-    return Answer({"manual_tasks": store.pending_manual_tasks(request.limit, request.priority)})
 
 
 def _redrive(request: RedriveRequest, call: Call, store: DeskStore, daily_limit: int) -> Answer:

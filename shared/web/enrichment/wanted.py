@@ -10,13 +10,9 @@ from shared.enrichment.naming import BATCH_ID
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.identity import manufacturer_key, record_key
 from shared.enrichment.routing.route import TaskPriority
-from shared.limits import LONGEST_NAME
 from shared.web.call import RequestModel
-from shared.web.fields import NO_NUL, Person
+from shared.web.fields import Name, Person
 
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME, pattern=NO_NUL)
-]
 BatchId = Annotated[str, StringConstraints(pattern=f"^{BATCH_ID}(_fallback)?$")]
 TaskState = Literal["free", "held", "open", "completed", "failed", "finished", "any"]
 

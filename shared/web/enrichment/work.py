@@ -1,36 +1,25 @@
 """The endpoints of `workflow` about people's work: the next task, drafts, skips, previews and undo."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from shared.enrichment.desk_work import Draft, WorkStore
-from shared.enrichment.ports import ErrorCategory
 from shared.web.call import Answer, Call, RequestModel
-from shared.web.enrichment.desk import BatchId, ClaimRequest, Completion, Origins, Removed, task_id
-from shared.web.fields import NO_NUL, Name, Text
+from shared.web.enrichment.desk import ClaimRequest, Completion, Origins, Removed, task_id
+from shared.web.enrichment.wanted import WantedTasks
+from shared.web.fields import NO_NUL, Text
 from shared.web.function import Route, Supply
 
 Typed = Annotated[str, StringConstraints(pattern=NO_NUL)]
 """Whatever somebody has typed so far; the size of a request bounds it."""
 
 
-class Wanted(RequestModel):
-    """The tasks that are to be offered; what is left out is all."""
-
-    priority: Literal["high", "medium", "low"] | None = None
-    rule: Name | None = None
-    cause: ErrorCategory | None = None
-    type: Literal["workflow_generated", "automation_fallback"] | None = None
-    manufacturer: Name | None = None
-    batch: BatchId | None = None
-    overdue: bool | None = None
-    search: Name | None = None
-
-
 class NextRequest(ClaimRequest):
-    wanted: Wanted = Wanted()
+    call: UUID | None = None
+    wanted: WantedTasks = WantedTasks()
 
 
 class DraftFields(RequestModel):
@@ -73,8 +62,7 @@ def desk_work(store: Supply) -> Sequence[Route]:
 
 
 def _next(request: NextRequest, _call: Call, store: WorkStore) -> Answer:
-    wanted = request.wanted.model_dump(mode="json", exclude_none=True)
-    return Answer({"task": store.next_manual_task(request.assignee, wanted)})
+    return Answer({"task": store.next_manual_task(request.assignee, request.wanted.wanted(), request.call)})
 
 
 def _draft(request: DraftRequest, call: Call, store: WorkStore) -> Answer:
