@@ -344,6 +344,20 @@ class RetentionSettings(Settings):
     )
 
 
+class ShopSettings(Settings):
+    time_zone: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$"),
+        Allowed("a time zone such as America/Toronto"),
+    ] = Field("America/Toronto", alias="SHOP_TIME_ZONE", description="whose days the shop means")
+    refund_approval: int = Field(
+        5000,
+        alias="REFUND_APPROVAL_CENTS",
+        ge=0,
+        description="price of needless labels, in cents, from which a second person must approve their undoing",
+    )
+
+
 class SenderSettings(Settings):
     sender: Text = Field(
         alias="CANADA_POST_SENDER",
@@ -509,6 +523,7 @@ GROUPS: tuple[type[Settings], ...] = (
     TrackingSettings,
     ShippingSettings,
     RetentionSettings,
+    ShopSettings,
     SenderSettings,
     CarrierSettings,
     OtherApiSettings,
