@@ -1,5 +1,6 @@
 """Runs the command line as a user does, and a server that answers like the functions and records the calls."""
 
+import io
 import json
 import os
 import subprocess
@@ -13,6 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cli.program import main as program
 
 PROJECT = Path(__file__).parents[1]
 COMMAND = (sys.executable, str(PROJECT / "run_workflow.py"))
@@ -152,7 +157,7 @@ def standing_in() -> Iterator[FunctionsStandIn]:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs commands, each a process, in a folder without a laptop cloud."""
+    """Runs commands in a folder without a laptop cloud."""
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -163,6 +168,31 @@ class CommandLine:
         return own | {"LOCAL_STATE_DIR": str(self.folder / "state")} | dict(self.variables)
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs the program in this process, which takes 20 ms and not half a second, as if it was one of its own.
+
+        A variable that Python itself reads at its start makes it a process.
+        """
+        if any(name.startswith("PYTHON") for name in variables):
+            return self.process(*arguments, **variables)
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            environment = self.environment | variables
+            for name in set(os.environ) - set(environment):
+                patch.delenv(name)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+                patch.setattr(sys, name, stream)
+            patch.setattr(sys, "argv", [COMMAND[1], *arguments])
+            try:
+                status = program(arguments)
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else 1
+        written = [stream.buffer.getvalue().decode() for stream in streams]
+        return subprocess.CompletedProcess(arguments, status, *written)
+
+    def process(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.folder,

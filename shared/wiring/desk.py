@@ -30,13 +30,17 @@ def sessions(page: settings.PageSettings) -> "Sessions":
     return Sessions(page.secret.get_secret_value(), page.session, page.door)
 
 
-@part(settings.ShopSettings)
+@part(settings.ShopSettings, at_start=True)
 def renderer(shop: settings.ShopSettings) -> "Renderer":
+    """Raises SettingsInvalid for a time zone that does not exist."""
     from zoneinfo import ZoneInfo
 
     from shared.web.desk.rendering import Renderer
 
-    return Renderer(ZoneInfo(shop.time_zone))
+    try:
+        return Renderer(ZoneInfo(shop.time_zone))
+    except (ValueError, KeyError, OSError) as error:
+        raise SettingsInvalid(f"SHOP_TIME_ZONE is wrong: there is no zone {shop.time_zone!r}") from error
 
 
 @part(settings.PageSettings, settings.StoreSettings, people, sessions, renderer, at_start=True)
