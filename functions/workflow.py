@@ -3,6 +3,9 @@
 from shared.settings import Settings
 from shared.web.call import Answer, Call, NoInput
 from shared.web.enrichment.desk import enrichment_desk
+from shared.web.enrichment.inbox import enrichment_inbox
+from shared.web.enrichment.work import desk_work
+from shared.web.fulfillment.board import order_board
 from shared.web.fulfillment.decisions import order_decisions
 from shared.web.fulfillment.desk import fulfillment_desk
 from shared.web.fulfillment.inbox import order_inbox
@@ -25,10 +28,13 @@ def show_config(_request: NoInput, _call: Call) -> Answer:
 workflow = http_function(
     "workflow",
     [
+        *enrichment_inbox(enrichment.record_store, enrichment.offers),
         *enrichment_desk(enrichment.record_store, enrichment.daily_limit),
-        *fulfillment_desk(fulfillment.order_store),
-        *order_decisions(fulfillment.order_store),
-        *order_papers(fulfillment.order_store, fulfillment.label_shelf, fulfillment.sender),
+        *desk_work(enrichment.record_work),
+        *order_board(fulfillment.order_board, fulfillment.shop),
+        *fulfillment_desk(fulfillment.order_store, fulfillment.shop),
+        *order_decisions(fulfillment.order_store, fulfillment.shop),
+        *order_papers(fulfillment.order_store, fulfillment.label_shelf, fulfillment.sender, fulfillment.shop),
         *order_inbox(fulfillment.order_store, fulfillment.label_shelf),
         Route("GET", "/config", NoInput, show_config),
     ],

@@ -3,6 +3,8 @@
     SwitchyardError
     ├── RequestRefused              the caller's request cannot be served as it is
     │   ├── UnreadableBody          400  not JSON, or not an object
+    │   ├── SignInNeeded            401  the desk does not know who asks
+    │   ├── Forbidden               403  the person's role does not allow it, or the request comes from another site
     │   ├── NotFound                404  no such batch, task, path
     │   ├── MethodNotAllowed        405
     │   ├── Conflict                409  somebody else holds the task, or its state forbids the call
@@ -55,6 +57,18 @@ class RequestRefused(SwitchyardError):
 class UnreadableBody(RequestRefused):
     code = "unreadable_body"
     title = "Unreadable body"
+
+
+class SignInNeeded(RequestRefused):
+    code = "sign_in_needed"
+    title = "Please sign in"
+    status = 401
+
+
+class Forbidden(RequestRefused):
+    code = "forbidden"
+    title = "Not allowed"
+    status = 403
 
 
 class NotFound(RequestRefused):

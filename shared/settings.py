@@ -270,6 +270,11 @@ class DeskSettings(Settings):
     claim: Seconds = Field(
         3600, alias="MANUAL_CLAIM_SECONDS", description="how long a claim of a manual task holds"
     )
+    undo: Seconds = Field(
+        900,
+        alias="MANUAL_UNDO_SECONDS",
+        description="how long the person who ended a manual task may take that back",
+    )
     due_high: Days = Field(
         86_400, alias="MANUAL_DUE_SECONDS_HIGH", description="time to finish a manual task of high priority"
     )
@@ -336,6 +341,20 @@ class RetentionSettings(Settings):
         ge=30,
         le=3650,
         description="days after an order's end until its names, addresses, messages and labels are removed",
+    )
+
+
+class ShopSettings(Settings):
+    time_zone: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$"),
+        Allowed("a time zone such as America/Toronto"),
+    ] = Field("America/Toronto", alias="SHOP_TIME_ZONE", description="whose days the shop means")
+    refund_approval: int = Field(
+        5000,
+        alias="REFUND_APPROVAL_CENTS",
+        ge=0,
+        description="price of needless labels, in cents, from which a second person must approve their undoing",
     )
 
 
@@ -453,6 +472,34 @@ class ShelfSettings(Settings):
     )
 
 
+class PageSettings(Settings):
+    """How people get in to the function `desk`."""
+
+    door: Literal["iap", "supabase", "development"] = Field(
+        alias="DESK_DOOR",
+        description="how people prove who they are: iap, supabase (a code by e-mail), or development (a laptop's)",
+    )
+    secret: Annotated[Secret, Field(min_length=32)] = Field(
+        alias="DESK_SECRET", description="signs the desk's cookies and forms; 32 characters or more"
+    )
+    session: Seconds = Field(
+        43_200, alias="DESK_SESSION_SECONDS", description="how long somebody stays signed in"
+    )
+    operators: Text | None = Field(
+        None,
+        alias="DESK_OPERATORS",
+        description="people, separated by commas, who are operators whatever the table of roles says",
+    )
+    development_person: Text = Field(
+        "operator", alias="DESK_DEVELOPMENT_PERSON", description="who everybody is at the door `development`"
+    )
+    zone: Text = Field(
+        "America/Toronto",
+        alias="SHOP_TIME_ZONE",
+        description="time zone of the shop, such as America/Toronto",
+    )
+
+
 class LogSettings(Settings):
     level: Annotated[
         str,
@@ -476,11 +523,13 @@ GROUPS: tuple[type[Settings], ...] = (
     TrackingSettings,
     ShippingSettings,
     RetentionSettings,
+    ShopSettings,
     SenderSettings,
     CarrierSettings,
     OtherApiSettings,
     ServiceSettings,
     ParcelSettings,
     ShelfSettings,
+    PageSettings,
     LogSettings,
 )

@@ -23,13 +23,14 @@ from pydantic import (
 )
 
 from shared.clock import Clock, system_clock
+from shared.enrichment.inbox import TaskLists
 from shared.enrichment.naming import BATCH_ID, chosen_batch_id
 from shared.enrichment.orchestrate import Orchestrator, Reprocessing
 from shared.enrichment.ports import RecordSource, TaskQueue
 from shared.enrichment.routing.policy import Policy
 from shared.enrichment.routing.policy_file import DEFAULT_POLICY, available_policies, load_policy
 from shared.enrichment.routing.route import Route, TaskPriority
-from shared.enrichment.store import DeskStore, OpeningStore, ReportStore
+from shared.enrichment.store import OpeningStore, ReportStore
 from shared.errors import FieldError, InvalidRequest
 from shared.limits import MOST_LISTED, MOST_RECORDS
 from shared.wiring import enrichment as wiring
@@ -48,7 +49,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 
-class WorkflowStore(OpeningStore, DeskStore, ReportStore, Protocol):
+class WorkflowStore(OpeningStore, TaskLists, ReportStore, Protocol):
     """The methods of the record store that are used here."""
 
 
@@ -99,10 +100,12 @@ class WorkflowOrchestrator:
     async def pending_manual_tasks(
         self, limit: int = 50, priority: TaskPriority | str | None = None
     ) -> list[Json]:
-        """Most urgent first. Raises InvalidRequest."""
+        """The tasks that nobody holds, most urgent first. Raises InvalidRequest."""
         given = _validated(PendingArguments, limit=limit, priority=priority)
-        wanted = given.priority and str(given.priority)
-        return await self._ask(lambda store: store.pending_manual_tasks(given.limit, wanted))
+        wanted = {"state": "free"} | ({"priority": str(given.priority)} if given.priority else {})
+        page = await self._ask(lambda store: store.list_manual_tasks(wanted, "urgency", given.limit, None))
+        tasks: list[Json] = page["manual_tasks"]
+        return tasks
 
     async def reconcile(self, batch_id: str | None = None, day: date | None = None) -> Json:
         """Accounts for a batch or for the batches of a UTC day, by default today. Raises NotFound, InvalidRequest."""

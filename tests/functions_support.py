@@ -20,7 +20,7 @@ from shared.wiring.part import Part
 from shared.workflow_config import WorkflowConfig, variable_of
 from tests.laptop.google.tasks_support import TasksServer
 from tests.ports import free_port
-from tests.record_support import begin, item, only
+from tests.record_support import begin, free_tasks, item, only
 from tests.rest_support import Rest
 from tests.web_support import ROOT, served
 
@@ -138,7 +138,7 @@ def manual(pn: str, **changes: str) -> UUID:
     store = enrichment.record_store()
     begin(store, f"batch-of-{pn}")
     _open(f"batch-of-{pn}", item(pn, route="manual", **changes))
-    return next(UUID(task["id"]) for task in store.pending_manual_tasks(1000, None) if task["pn"] == pn)
+    return next(UUID(task["id"]) for task in free_tasks(store) if task["pn"] == pn)
 
 
 def _open(batch: str, *records: Mapping[str, Any]) -> Opened:

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from shared.enrichment.inbox import TaskLists
 from shared.enrichment.store import Opened, OpenedTask, OpeningStore
 from tests.contract import schema_rows
 
@@ -36,3 +37,8 @@ def product(pn: str) -> schema_rows.Json:
 def only(opened: Opened) -> OpenedTask:
     (task,) = opened.automation
     return task
+
+
+def free_tasks(store: TaskLists) -> list[schema_rows.Json]:
+    """The manual tasks that nobody holds, most urgent first."""
+    return list(store.list_manual_tasks({"state": "free"}, "urgency", 1000, None)["manual_tasks"])

@@ -19,7 +19,7 @@ AUTOMATION_QUEUE = "automation"
 DEAD_LETTER_QUEUE = "dead-letter"
 
 STAGES = tuple(stage.name for stage in load_pipeline().stages)
-FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow", *STAGES)
+FUNCTIONS = ("orchestrate", "automate", "fallback", "workflow", "desk", *STAGES)
 
 
 class Line(StrEnum):
@@ -29,7 +29,7 @@ class Line(StrEnum):
     ORDERS = "orders"
 
 
-_BOTH = ("postgres", "rest", "workflow", "scheduler")
+_BOTH = ("postgres", "rest", "workflow", "desk", "scheduler")
 PARTS: Mapping[Line, frozenset[str]] = {
     Line.RECORDS: frozenset({*_BOTH, "bigquery", "digikey", "tasks", "orchestrate", "automate", "fallback"}),
     Line.ORDERS: frozenset({*_BOTH, "mirakl", "canada-post", *STAGES}),
@@ -47,6 +47,8 @@ DEFAULTS: Mapping[str, str] = {
     "SWEEP_PATIENCE_SECONDS": "30",
     "VENDOR_PAUSE_SECONDS": "3",
     "VENDOR_ACCOUNT_PAUSE_SECONDS": "10",
+    "DESK_OPERATORS": "ana",
+    "DESK_DEVELOPMENT_PERSON": "ana",
     "CANADA_POST_CALLS_APART_SECONDS": "0",
     "CANADA_POST_CUSTOMER_NUMBER": "2004381",
     "CANADA_POST_CONTRACT_ID": "42708517",
@@ -124,6 +126,8 @@ def function_environment(
         "CANADA_POST_API_BASE": here.url("canada-post"),
         "CANADA_POST_API_USER": "local-user",
         "CANADA_POST_API_PASSWORD": "local-password",
+        "DESK_DOOR": "development",
+        "DESK_SECRET": jwt_secret,
     }
     return {**DEFAULTS, **chosen, **local, **overrides}
 
@@ -136,6 +140,7 @@ def trials(ports: Mapping[str, int]) -> tuple[Trial, ...]:
         "automate": f"curl -sS {here.url('automate')}/health",
         "fallback": f"""{post} -d '{{"sweep": true}}' {here.url("fallback")}""",
         "workflow": f"curl -sS '{here.url('workflow')}/manual-tasks?limit=5'",
+        "desk": f"open {here.url('desk')}",
     }
     commands |= {name: f"""{post} -d '{{"dry_run": true}}' {here.url(name)}""" for name in STAGES}
     return tuple(Trial(name, here.url(name), commands[name]) for name in FUNCTIONS)

@@ -21,6 +21,7 @@ PORT_OFFSETS: Mapping[str, int] = {
     "automate": 1,
     "fallback": 2,
     "workflow": 3,
+    "desk": 4,
     "rest": 10,
     "bigquery": 11,
     "bigquery-grpc": 12,

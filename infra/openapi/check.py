@@ -26,8 +26,7 @@ from infra.local.local_stack import LocalStack
 from infra.local.settings import read_local_settings
 from infra.openapi.document import Json
 from infra.openapi.known import configuration, known_ids
-from infra.openapi.written import ROOT, written_of
-from infra.package.archive import functions
+from infra.openapi.written import described, written_of
 
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 PROGRAM = Path(sys.executable).with_name("schemathesis")
@@ -69,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         calls = folder / "calls"
         calls.mkdir()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            wanted = [given.function] if given.function else functions(ROOT)
+            wanted = [given.function] if given.function else list(described())
             outcomes = list(pool.map(lambda run: _called(run, calls, given), runs(stack, wanted)))
     for outcome in outcomes:
         if outcome.failures:
@@ -161,7 +160,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.openapi.check", description=__doc__)
     parser.add_argument("--examples", default="5", help="random calls of each operation (5)")
-    parser.add_argument("--function", choices=functions(ROOT), help="only this one")
+    parser.add_argument("--function", choices=list(described()), help="only this one")
     parser.add_argument("--seed", default="1", help="of the random calls (1)")
     return parser
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, get_args, get_origin
 
-from infra.openapi.page import Page, PageUnclear, Section
+from infra.openapi.page import InterfacePage, PageUnclear, Section
 from infra.openapi.schemas import COMPONENTS, BodySchemas, answer_schema, query_parameters
-from shared.web.call import CORRELATION_HEADER, Answer, File
+from shared.web.call import CORRELATION_HEADER, Answer, File, Page
 from shared.web.function import Route
 from shared.web.problem import MEDIA_TYPE
 
@@ -42,7 +42,7 @@ class Described:
         )
 
 
-def document(routes: Mapping[str, Sequence[Route]], page: Page, version: str) -> Json:
+def document(routes: Mapping[str, Sequence[Route]], page: InterfacePage, version: str) -> Json:
     """One document of all functions. A path begins with the function's name, as at its cloudfunctions.net address."""
     server = {
         "url": "https://{region}-{project}.cloudfunctions.net",
@@ -68,7 +68,7 @@ def document(routes: Mapping[str, Sequence[Route]], page: Page, version: str) ->
     return whole
 
 
-def document_of(function: str, routes: Sequence[Route], page: Page, version: str, url: str) -> Json:
+def document_of(function: str, routes: Sequence[Route], page: InterfacePage, version: str, url: str) -> Json:
     """The document of one function at an address of its own, where the platform asks for no identity."""
     described = [
         Described(function, route, page.section(function, f"{route.method} {route.template}"), route.template)
@@ -77,7 +77,7 @@ def document_of(function: str, routes: Sequence[Route], page: Page, version: str
     return _document(described, page, version, {"url": url})
 
 
-def _document(described: Sequence[Described], page: Page, version: str, server: Json) -> Json:
+def _document(described: Sequence[Described], page: InterfacePage, version: str, server: Json) -> Json:
     bodies = BodySchemas([each.route.model for each in described if each.route.method == "POST"])
     paths: dict[str, Json] = {}
     for each in described:
@@ -106,7 +106,7 @@ def _document(described: Sequence[Described], page: Page, version: str, server: 
     }
 
 
-def _operation(each: Described, bodies: BodySchemas, page: Page) -> Json:
+def _operation(each: Described, bodies: BodySchemas, page: InterfacePage) -> Json:
     route, section = each.route, each.section
     operation: Json = {
         "operationId": each.operation_id,
@@ -175,6 +175,11 @@ def _success(each: Described) -> Json:
     return {"description": HTTPStatus.OK.phrase, "headers": headers, "content": content}
 
 
+def is_page(route: Route) -> bool:
+    """Whether it answers a person's browser. Those routes have classes of their own, but for a page's assets."""
+    return type(route) is not Route or inspect.signature(route.handler).return_annotation is Page
+
+
 def _returned(each: Described) -> tuple[Any, ...]:
     returned = inspect.signature(each.route.handler).return_annotation
     return get_args(returned) if get_origin(returned) not in (None, Annotated) else (returned,)
@@ -191,7 +196,7 @@ def _media_type(each: Described, kind: Any) -> str:  # noqa: ANN401 - a type
     )
 
 
-def _problems(each: Described, page: Page) -> dict[str, Json]:
+def _problems(each: Described, page: InterfacePage) -> dict[str, Json]:
     route, section = each.route, each.section
     own: dict[int, list[str]] = {}
     for status, code in section.problems:
@@ -213,7 +218,7 @@ def _name(status: int) -> str:
     return HTTPStatus(status).phrase.title().replace(" ", "")
 
 
-def _refusal(status: int, own: Sequence[str], page: Page) -> Json:
+def _refusal(status: int, own: Sequence[str], page: InterfacePage) -> Json:
     general = page.problems.get(status, {})
     lines = [f"`{code}`: {when}" for code, when in general.items()]
     codes = [*general, *own]

@@ -129,7 +129,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Page:
+class InterfacePage:
     text: str
 
     def section(self, function: str, endpoint: str) -> Section:

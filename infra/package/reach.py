@@ -214,6 +214,7 @@ def _file_of(root: Path, module: str) -> Path | None:
 DATA: Mapping[str, str] = {
     "shared/cloud/bigquery.py": "shared/cloud/*.sql",
     "shared/fulfillment/pipeline.py": "shared/pipeline.json",
+    "shared/web/desk/rendering.py": "shared/web/desk/[at]*/*",
     "shared/fulfillment/slip.py": "shared/fulfillment/fonts/*",
     "shared/enrichment/routing/manufacturers.py": "shared/enrichment/routing/manufacturers.toml",
     "shared/enrichment/routing/policy_file.py": "shared/enrichment/routing/policies/*.yaml",

@@ -118,10 +118,19 @@ class SupabaseOrderReports(SupabaseCalls):
         row: Json = self._call("order_status", p_order_id=order_id)
         return row
 
-    def retry_order(self, order_id: str, by: str, note: str) -> Json:
-        return self._decide("retry_order", order_id, by, note)
+    def retry_order(self, order_id: str, by: str, note: str, *, anyway: bool = False) -> Json:
+        return self._decide("retry_order", order_id, by, note, p_anyway=anyway)
 
-    def retry_orders(self, wanted: OrderFilter, limit: int, by: str, note: str, *, dry_run: bool) -> Json:
+    def retry_orders(
+        self,
+        wanted: OrderFilter,
+        limit: int,
+        by: str,
+        note: str,
+        *,
+        dry_run: bool,
+        anyway: bool = False,
+    ) -> Json:
         answer: Json = self._call(
             "retry_orders",
             p_filter=wanted.to_json(),
@@ -129,6 +138,7 @@ class SupabaseOrderReports(SupabaseCalls):
             p_by=by,
             p_note=note,
             p_dry_run=dry_run,
+            p_anyway=anyway,
         )
         return answer
 
@@ -149,8 +159,8 @@ class SupabaseOrderReports(SupabaseCalls):
     def note_not_sold(self, order_id: str, by: str, note: str) -> Json:
         return self._decide("note_not_sold", order_id, by, note)
 
-    def ask_undo(self, order_id: str, by: str, note: str) -> Json:
-        return self._decide("ask_undo", order_id, by, note)
+    def ask_undo(self, order_id: str, by: str, note: str, approval_cents: int | None = None) -> Json:
+        return self._decide("ask_undo", order_id, by, note, p_approval_cents=approval_cents)
 
     def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
         return self._decide("note_undone", order_id, by, note, p_outcome=outcome)
@@ -171,12 +181,13 @@ class SupabaseOrderReports(SupabaseCalls):
         rows: list[Json] = self._rpc.call("guessed_skus", {"p_limit": limit})
         return rows
 
-    def postage(self, first: date, last: date, by: str) -> Json:
-        ledger: Json = self._call("postage", p_first=first.isoformat(), p_last=last.isoformat(), p_by=by)
+    def postage(self, first: date | None, last: date | None, by: str) -> Json:
+        days = {"p_first": first and first.isoformat(), "p_last": last and last.isoformat()}
+        ledger: Json = self._call("postage", **days, p_by=by)
         return ledger
 
-    def reconcile_orders(self, day: date | None) -> Json:
-        sides: Json = self._call("reconcile_orders", p_day=day and day.isoformat())
+    def reconcile_orders(self, day: date | None, zone: str = "UTC") -> Json:
+        sides: Json = self._call("reconcile_orders", p_day=day and day.isoformat(), p_zone=zone)
         return sides
 
     def open_breakers(self) -> list[Json]:

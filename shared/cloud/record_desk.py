@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.clock import Clock
+from shared.cloud.record_inbox import SupabaseRecordInbox
 from shared.cloud.supabase import SupabaseRpc
 from shared.enrichment.ports import ErrorCategory, JsonObject, PauseCause
 from shared.enrichment.store import Json
@@ -25,6 +26,7 @@ class StoreTimes:
     vendor_pause: float = 30
     account_pause: float = 300
     half_life_days: float = 90
+    undo: float = 900
 
     @property
     def due(self) -> dict[str, float]:
@@ -37,8 +39,8 @@ class StoreTimes:
         return self.vendor_pause, 30 * self.vendor_pause
 
 
-class SupabaseRecordDesk:
-    """Implements DeskStore and ReportStore.
+class SupabaseRecordDesk(SupabaseRecordInbox):
+    """Implements DeskStore, ReportStore and InboxStore.
 
     `clock` moves the database's time in simulations; without one the database's own clock rules, which all share.
     """
@@ -46,25 +48,15 @@ class SupabaseRecordDesk:
     def __init__(
         self, rpc: SupabaseRpc, times: StoreTimes, *, max_attempts: int, clock: Clock | None = None
     ) -> None:
-        self._rpc = rpc
+        super().__init__(rpc, clock)
         self._times = times
         self._max_attempts = max_attempts
-        self._clock = clock
-
-    def _call(self, function: str, **arguments: Any) -> Any:  # noqa: ANN401 - JSON in and out
-        if self._clock is not None:
-            arguments["p_now"] = self._clock().isoformat()
-        return self._rpc.call(function, arguments)
 
     # --- people
 
     def take_again(self, record_key: str, by: str, note: str) -> Json:
         taken: Json = self._call("take_again", p_record_key=record_key, p_by=by, p_note=note)
         return taken
-
-    def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]:
-        tasks: list[Json] = self._call("pending_manual_tasks", p_limit=limit, p_priority=priority)
-        return tasks
 
     def claim_manual_task(self, task_id: UUID, assignee: str) -> Json:
         return self._manual("claim", task_id, assignee, p_claim_seconds=self._times.claim)
@@ -76,11 +68,17 @@ class SupabaseRecordDesk:
         self, task_id: UUID, assignee: str, fields: JsonObject, manufacturer_key: str | None, note: str | None
     ) -> Json:
         return self._manual(
-            "complete", task_id, assignee, p_fields=fields, p_manufacturer_key=manufacturer_key, p_note=note
+            "complete",
+            task_id,
+            assignee,
+            p_fields=fields,
+            p_manufacturer_key=manufacturer_key,
+            p_note=note,
+            p_undo_seconds=self._times.undo,
         )
 
     def fail_manual_task(self, task_id: UUID, assignee: str, note: str) -> Json:
-        return self._manual("fail", task_id, assignee, p_note=note)
+        return self._manual("fail", task_id, assignee, p_note=note, p_undo_seconds=self._times.undo)
 
     def redrive_dead_letters(
         self, batch_id: str, redrive_id: str, *, cause: ErrorCategory | None, limit: int, daily_limit: int

@@ -327,19 +327,21 @@ class OutsideStore(OrderStore, Protocol):
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """None and empty leave nothing out. `day` (UTC) is the day on which an order was first seen."""
+    """None and empty leave nothing out. `day`, of `zone`, is the day on which an order was first seen."""
 
     states: Sequence[OrderState] = ()
     attention: bool | None = None
     day: date | None = None
     ship_before: datetime | None = None
     order_ids: Sequence[str] = ()
+    zone: str = "UTC"
 
     def to_json(self) -> Json:
         return {
             "states": [str(state) for state in self.states] or None,
             "attention": self.attention,
             "day": self.day and self.day.isoformat(),
+            "zone": self.zone,
             "ship_before": self.ship_before and self.ship_before.isoformat(),
             "order_ids": list(self.order_ids) or None,
         }
@@ -355,11 +357,24 @@ class OrderReports(Protocol):
         """{total, orders, next}: the oldest deadline first. `next` is the `after` of the next page, or None."""
         ...
 
-    def order_status(self, order_id: str) -> Json: ...
+    def order_status(self, order_id: str) -> Json:
+        """All that an order's page shows: labels, path, decisions, findings, messages, actions, the system's turn."""
+        ...
 
-    def retry_order(self, order_id: str, by: str, note: str) -> Json: ...
+    def retry_order(self, order_id: str, by: str, note: str, *, anyway: bool = False) -> Json:
+        """Raises Conflict for what would certainly fail again by the stored facts, unless `anyway`."""
+        ...
 
-    def retry_orders(self, wanted: OrderFilter, limit: int, by: str, note: str, *, dry_run: bool) -> Json:
+    def retry_orders(
+        self,
+        wanted: OrderFilter,
+        limit: int,
+        by: str,
+        note: str,
+        *,
+        dry_run: bool,
+        anyway: bool = False,
+    ) -> Json:
         """{retried, left, dry_run}: `left` are those that could not be retried, with the reason."""
         ...
 
@@ -381,8 +396,11 @@ class OrderReports(Protocol):
         """A person has seen at the carrier that an unclear call bought nothing."""
         ...
 
-    def ask_undo(self, order_id: str, by: str, note: str) -> Json:
-        """The prepared void and refund calls of the order are to be sent."""
+    def ask_undo(self, order_id: str, by: str, note: str, approval_cents: int | None = None) -> Json:
+        """The prepared void and refund calls of the order are to be sent.
+
+        From `approval_cents` on, or with an unknown price, another person must approve it first (OrderBoard).
+        """
         ...
 
     def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
@@ -399,10 +417,15 @@ class OrderReports(Protocol):
         """SKUs of unshipped orders whose size is the default, the most frequent first."""
         ...
 
-    def reconcile_orders(self, day: date | None) -> Json: ...
+    def reconcile_orders(self, day: date | None, zone: str = "UTC") -> Json:
+        """`day`, of `zone`, chooses the orders first seen on it."""
+        ...
 
-    def postage(self, first: date, last: date, by: str) -> Json:
-        """The ledger of these days of the carrier's calendar, by day, month or label; amounts in cents."""
+    def postage(self, first: date | None, last: date | None, by: str) -> Json:
+        """The ledger of these days of the carrier's calendar, by day, month or label; amounts in cents.
+
+        Without `last` until today, without `first` from the first of that month.
+        """
         ...
 
     def recent_stage_runs(self, limit: int) -> list[Json]: ...

@@ -75,6 +75,18 @@ Attachment = Annotated[File, "application/octet-stream"]
 """Return types of handlers, from which infra/openapi describes the interface."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """An answer for a browser. `logged` and `severity` are as in `Answer`."""
+
+    content: str | bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "text/html; charset=utf-8"
+    logged: Mapping[str, Any] = field(default_factory=dict)
+    severity: int = logging.INFO
+
+
 def correlation_of(headers: Headers) -> str:
     """Returns the caller's id if it is well formed, else the platform's trace id, else a new id."""
     trace_id = headers.get("X-Cloud-Trace-Context", "").partition("/")[0]

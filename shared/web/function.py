@@ -15,14 +15,17 @@ import flask
 from shared.errors import Conflict, MethodNotAllowed, NotFound, SwitchyardError
 from shared.settings import LogSettings
 from shared.web.body import read_body, read_query, refuse_query
-from shared.web.call import CORRELATION_HEADER, Answer, Call, File, RequestModel, correlation_of
+from shared.web.call import CORRELATION_HEADER, Answer, Call, File, Page, RequestModel, correlation_of
 from shared.web.health import Check, Health, HealthRequest
 from shared.web.log import log, start_logging
 from shared.web.problem import INTERNAL_ERROR, MEDIA_TYPE, Problem, problem_of, unexpected
 from shared.web.server import prepare_server, receive
 from shared.wiring.part import Group, require, settings_of
 
-Handler = Callable[..., Answer | File]
+Reply = Answer | File | Page
+Handler = Callable[..., Reply]
+Refusal = Callable[[flask.Request, Problem], Answer | Page]
+"""Makes the answer of a function that refuses a request."""
 Supply = Callable[[], Any]
 """Returns an object that a handler works with; usually a `Part` of shared/wiring."""
 
@@ -54,7 +57,7 @@ class Route:
         refuse_query(request.args.to_dict(flat=False))
         return read_body(self.model, request.get_data(), request.mimetype)
 
-    def answer(self, request: flask.Request, call: Call) -> Answer | File:
+    def answer(self, request: flask.Request, call: Call) -> Reply:
         return self.handler(self.read(request), call, *(supply() for supply in self.supplies))
 
 
@@ -67,10 +70,17 @@ class HttpFunction(Protocol):
     def __call__(self, request: flask.Request) -> flask.Response: ...
 
 
+def problem_json(_request: flask.Request, problem: Problem) -> Answer:
+    return Answer(problem.body, problem.status, problem.headers)
+
+
 def http_function(
-    name: str, routes: Sequence[Route], checks: Mapping[str, Check] = MappingProxyType({})
+    name: str,
+    routes: Sequence[Route],
+    checks: Mapping[str, Check] = MappingProxyType({}),
+    refuse: Refusal = problem_json,
 ) -> HttpFunction:
-    """One deployed function, which also answers `GET /health` by `checks`.
+    """One deployed function, which also answers `GET /health` by `checks`, and problems by `refuse`.
 
     Raises SettingsInvalid for a wrong value of a variable that the routes or the checks could ever read.
     """
@@ -78,7 +88,7 @@ def http_function(
     used = (*(supply for route in routes for supply in route.supplies), *checks.values())
     require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
-    serve = _server(name, table)
+    serve = _server(name, table, refuse)
     prepare_server(serve)
     function = cast("HttpFunction", serve)
     function.routes, function.settings = table, (LogSettings, *settings_of(used))
@@ -94,7 +104,7 @@ def endpoint(
     )
 
 
-def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flask.Response]:
+def _server(name: str, table: Sequence[Route], refuse: Refusal) -> Callable[[flask.Request], flask.Response]:
     """Answers a request by its route, or with a problem, and writes the log entry."""
 
     def serve(request: flask.Request) -> flask.Response:
@@ -108,9 +118,9 @@ def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flas
             answer = _answer(table, request, correlation_id)
             response = _response(answer)
             facts.update(answer.logged)
-            severity = answer.severity if isinstance(answer, Answer) else severity
+            severity = severity if isinstance(answer, File) else answer.severity
         except SwitchyardError as error:
-            response = _problem_response(problem_of(error))
+            response = _response(refuse(request, problem_of(error)))
             facts.update(code=error.code)
             if not isinstance(error, Conflict):  # it names the person who holds the task
                 facts.update(detail=error.detail)
@@ -118,7 +128,7 @@ def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flas
             if error.status == INTERNAL_ERROR:
                 severity, fault = logging.ERROR, error
         except Exception as error:  # noqa: BLE001 - the outermost edge: the caller gets a plain 500, the log gets the details
-            response = _problem_response(unexpected())
+            response = _response(refuse(request, unexpected()))
             severity, fault = logging.ERROR, error
         response.headers[CORRELATION_HEADER] = correlation_id
         log(
@@ -136,7 +146,7 @@ def _server(name: str, table: Sequence[Route]) -> Callable[[flask.Request], flas
     return serve
 
 
-def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Answer | File:
+def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Reply:
     path = request.path.rstrip("/") or "/"
     matching = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
     if not matching:
@@ -151,13 +161,12 @@ def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str)
     raise MethodNotAllowed(f"{path[:200]} takes {' or '.join(allowed)}, not {request.method}", allowed)
 
 
-def _problem_response(problem: Problem) -> flask.Response:
-    return _response(Answer(problem.body, problem.status, problem.headers))
-
-
-def _response(answer: Answer | File) -> flask.Response:
+def _response(answer: Reply) -> flask.Response:
     if isinstance(answer, File):
         return flask.Response(answer.content, headers=answer.headers, content_type=answer.media_type)
+    if isinstance(answer, Page):
+        headers = dict(answer.headers)
+        return flask.Response(answer.content, answer.status, headers, content_type=answer.media_type)
     media_type = MEDIA_TYPE if answer.status >= FIRST_ERROR else "application/json"
     text = json.dumps(answer.body, ensure_ascii=False, default=str)
     headers = dict(answer.headers)

@@ -14,7 +14,7 @@ NOTHING_THERE = "health/nothing-there"
 
 
 def record_tables(store: "SupabaseRecordStore") -> None:
-    store.pending_manual_tasks(1, None)
+    store.list_manual_tasks({"state": "free"}, "urgency", 1, None)
 
 
 def order_tables(store: "SupabaseOrderStore") -> None:

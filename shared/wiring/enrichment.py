@@ -10,12 +10,17 @@ from shared.wiring.part import part
 from shared.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from shared.cloud.bigquery import BigQuerySource
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.cloud.record_work import SupabaseRecordWork
     from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
     from shared.enrichment.orchestrate import Orchestrator
+    from shared.enrichment.ports import JsonObject
     from shared.enrichment.sweep import Sweeper
     from shared.vendors.digikey.client import DigiKeyCatalogue
 
@@ -52,8 +57,16 @@ def record_store(
         vendor_pause=breaker.pause,
         account_pause=breaker.account_pause,
         half_life_days=reliability.half_life_days,
+        undo=desk.undo,
     )
     return SupabaseRecordStore(database, times, max_attempts=config.automation_retry_attempts)
+
+
+@part(common.database, settings.DeskSettings)
+def record_work(database: "SupabaseRpc", desk: settings.DeskSettings) -> "SupabaseRecordWork":
+    from shared.cloud.record_work import SupabaseRecordWork
+
+    return SupabaseRecordWork(database, claim=desk.claim)
 
 
 @part(settings.QueueSettings)
@@ -92,6 +105,14 @@ def catalogue(vendor: settings.CatalogueSettings) -> "DigiKeyCatalogue":
         bounds=DigiKeyBounds(read=vendor.timeout, total=vendor.timeout),
         tls=common.tls(),
     )
+
+
+@part()
+def offers() -> "Callable[[JsonObject | None, str], list[dict[str, Any]]]":
+    """Reads what the vendor's last answer about a part offers to a person."""
+    from shared.vendors.digikey.offers import offers
+
+    return offers
 
 
 @part(settings.SourceSettings)

@@ -14,6 +14,7 @@ from shared.wiring import common
 from shared.wiring.part import part
 
 if TYPE_CHECKING:
+    from shared.cloud.order_board import SupabaseOrderBoard
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.storage import SupabaseLabelShelf
     from shared.cloud.supabase import SupabaseRpc
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from shared.fulfillment.reconcile import OutsideCheck
     from shared.fulfillment.request import LabelTerms
     from shared.fulfillment.sequence import StageRunner
+    from shared.fulfillment.shop import Shop
     from shared.fulfillment.track import TrackingUpdate
     from shared.vendors.canada_post.account import ShippingAccount
     from shared.vendors.mirakl.client import MiraklMarketplace
@@ -35,6 +37,20 @@ def order_store(database: "SupabaseRpc") -> "SupabaseOrderStore":
     from shared.cloud.order_store import SupabaseOrderStore
 
     return SupabaseOrderStore(database)
+
+
+@part(common.database)
+def order_board(database: "SupabaseRpc") -> "SupabaseOrderBoard":
+    from shared.cloud.order_board import SupabaseOrderBoard
+
+    return SupabaseOrderBoard(database)
+
+
+@part(settings.ShopSettings)
+def shop(given: settings.ShopSettings) -> "Shop":
+    from shared.fulfillment.shop import Shop
+
+    return Shop(given.time_zone, given.refund_approval)
 
 
 @part(order_store)

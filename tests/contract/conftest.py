@@ -6,9 +6,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from laptop.supabase.storage.folder import Folder
+from shared.cloud.order_board import SupabaseOrderBoard
 from shared.cloud.order_store import SupabaseOrderStore
 from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
+from shared.fulfillment.board import OrderBoard
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
@@ -20,7 +22,7 @@ from tests.laptop.google.tasks_support import TasksServer
 from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
 from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
 from tests.memory.clock import SettableClock
-from tests.memory.order_reports import InMemoryOrderReports
+from tests.memory.order_board import InMemoryOrderBoard
 from tests.memory.record_store import TIMES, InMemoryRecordStore
 from tests.order_store_support import NOON, Store
 from tests.orders_support import RunningFulfillment, Vendors, running_fulfillment, running_vendors
@@ -48,11 +50,23 @@ def clock() -> SettableClock:
 def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Store]:
     """Fulfillment's store: in memory, and the SQL functions through Supabase's client."""
     if request.param == "memory":
-        yield InMemoryOrderReports(clock)
+        yield InMemoryOrderBoard(clock)
     else:
         rest = request.getfixturevalue("rest_server")
         rpc = SupabaseRpc(rest.url, rest.service_key, timeout=20)
         yield SupabaseOrderStore(rpc, clock=clock)
+        rpc.close()
+
+
+@pytest.fixture
+def board(request: pytest.FixtureRequest, store: Store, clock: SettableClock) -> Iterator[OrderBoard]:
+    """The board over the same orders as `store`."""
+    if isinstance(store, InMemoryOrderBoard):
+        yield store
+    else:
+        rest = request.getfixturevalue("rest_server")
+        rpc = SupabaseRpc(rest.url, rest.service_key, timeout=20)
+        yield SupabaseOrderBoard(rpc, clock=clock)
         rpc.close()
 
 

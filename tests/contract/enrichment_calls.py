@@ -315,7 +315,10 @@ class Enrichment(ServiceConnection):
         return failed
 
     def pending(self, limit: int = 100, priority: str | None = None) -> list[Json]:
-        tasks: list[Json] = self.call("pending_manual_tasks", limit=limit, priority=priority)
+        """The tasks that nobody holds."""
+        wanted = {"state": "free"} | ({"priority": priority} if priority else {})
+        page: Json = self.call("list_manual_tasks", wanted=Jsonb(wanted), limit=limit)
+        tasks: list[Json] = page["manual_tasks"]
         return tasks
 
     def redrive(

@@ -198,8 +198,8 @@ class Fulfillment(ServiceConnection):
         row: Json = self.call(decision, order_id=order_id, by="kim", note=note, **more)
         return row
 
-    def retry(self, order_id: str = "A", note: str = "mended") -> Json:
-        return self.decide("retry_order", order_id, note)
+    def retry(self, order_id: str = "A", note: str = "mended", *, anyway: bool = False) -> Json:
+        return self.decide("retry_order", order_id, note, anyway=anyway)
 
     def undone(self, order_id: str = "A", note: str = "refunded", outcome: str = "refunded") -> Json:
         return self.decide("note_undone", order_id, note, outcome=outcome)

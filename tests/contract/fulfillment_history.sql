@@ -80,6 +80,13 @@ select 'c' || n, 'stage ' || n % 4, 'scheduler', 'finished', gen_random_uuid(), 
 from generate_series(1, 50000) as n
 cross join lateral (select '2026-03-01'::timestamptz - make_interval(mins => 50000 - n) as moment) as m;
 
+insert into order_decisions (order_id, decision, by, note, at)
+select order_id, 'retry', 'kim', 'mended', first_seen_at from orders;
+
+insert into undo_requests (order_id, shipments, cents, asked_by, note, asked_at, outcome, ended_by, end_note, ended_at)
+select order_id, array[id], 6000, 'kim', 'cancelled', updated_at, 'approved', 'ana', 'seen', updated_at
+from shipments where state = 'refunded';
+
 reset session_replication_role;
 
 analyze;

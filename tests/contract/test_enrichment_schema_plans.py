@@ -142,11 +142,6 @@ def redriven(enrichment: Enrichment) -> None:
     assert enrichment.redrive(batch)["redriven"] > 0
 
 
-def listed(enrichment: Enrichment) -> None:
-    assert len(enrichment.pending(50)) == 50
-    assert len(enrichment.pending(50, "low")) == 50
-
-
 def walked(enrichment: Enrichment) -> None:
     for walk in ("open_records", "open_automation", "open_manual", "products"):
         page = enrichment.call("audit_page", walk=walk, after=None, limit=200, now_=None)
@@ -189,7 +184,6 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     ),
     "people's work": (reviewed, {"manual_tasks_pkey", "task_events_by_task", "one_person_field_in_force"}),
     "redrive_dead_letters": (redriven, {"manual_tasks_by_batch", "automation_tasks_pkey"}),
-    "pending_manual_tasks": (listed, {"manual_tasks_pending", "decisions_pkey"}),
     "batch_status": (
         lambda db: db.status("b990"),
         {"automation_tasks_by_batch", "manual_tasks_by_batch", "decisions_by_batch", "batches_by_parent"},

@@ -121,6 +121,8 @@ def test_the_status_counts_tasks_per_state_and_decisions_per_rule(enrichment: En
         "state": "in_progress",
         "automation": {"initialized": 1, "failed": 1},
         "manual": {"initialized": 1},
+        "handed_over": {"initialized": 1},
+        "places": {"completed": 0, "with_a_person": 2, "in_flight": 1, "failed": 0, "rejected": 1},
         "taken": 4,
         "counts": {"read": 4},
         "trigger": "manual",

@@ -23,6 +23,8 @@ MANUAL_ARROWS = {
     ("processing", "completed"),
     ("processing", "failed"),
     ("processing", "initialized"),
+    ("completed", "processing"),
+    ("failed", "processing"),
 }
 
 

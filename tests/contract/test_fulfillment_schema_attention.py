@@ -167,7 +167,16 @@ def test_a_call_without_an_answer_of_an_ended_order_has_a_clock(fulfillment: Ful
     asks_from(fulfillment, NOW + timedelta(hours=2))
 
 
-AT_ONCE: dict[str, Arrange] = {"label not needed": due, "label sold twice": twice}
+def not_approved(fulfillment: Fulfillment) -> None:
+    due(fulfillment)
+    fulfillment.decide("ask_undo", approval_cents=0)
+
+
+AT_ONCE: dict[str, Arrange] = {
+    "label not needed": due,
+    "undo not approved": not_approved,
+    "label sold twice": twice,
+}
 
 
 @pytest.mark.parametrize("what", AT_ONCE)

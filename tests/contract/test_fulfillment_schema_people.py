@@ -96,8 +96,7 @@ def test_a_full_last_page_is_followed_by_an_empty_one(fulfillment: Fulfillment) 
 
 def failed(fulfillment: Fulfillment, *names: str) -> None:
     for name in names:
-        fulfillment.accepted(name)
-        fulfillment.move(move(name, "accepted", "label_failed"))
+        fulfillment.refuse(fulfillment.open(fulfillment.accepted(name)))
 
 
 def retry_all(fulfillment: Fulfillment, *, dry_run: bool, limit: int = 100, **wanted: object) -> Json:

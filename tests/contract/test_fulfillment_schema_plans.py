@@ -25,6 +25,8 @@ BIG = {
     "message_files",
     "replies",
     "stage_runs",
+    "order_decisions",
+    "undo_requests",
 }
 WAITING = ("pending_acceptance", "acceptance_failed", "accepted", "label_unknown", "label_failed")
 
@@ -127,6 +129,18 @@ def work_list(fulfillment: Fulfillment) -> None:
     fulfillment.work_list(50, page["next"], attention=True)
 
 
+def board(fulfillment: Fulfillment) -> None:
+    page = fulfillment.call("order_board", wanted={}, limit=50, zone="America/Toronto")
+    assert (len(page["orders"]), page["total"] > 2000) == (50, True)
+    last = page["next"] | {"attention": False}
+    fulfillment.call("order_board", wanted={"state": "label_created"}, limit=50, after=last)
+
+
+def ledger(fulfillment: Fulfillment) -> None:
+    sums = fulfillment.call("postage", first="2026-03-01", last="2026-03-02", by="day")
+    assert 400 < sums["totals"]["labels"] < 5000
+
+
 def found(fulfillment: Fulfillment) -> None:
     fulfillment.find(finding("label_unusable", "O50007"))
     fulfillment.end("label_unusable", "O50007")
@@ -148,6 +162,23 @@ CALLS: dict[str, tuple[Callable[[Fulfillment], Any], set[str]]] = {
     "order_status": (
         lambda db: db.call("order_status", order_id="O7", now_=None),
         {"orders_pkey", "order_status_history_by_order"},
+    ),
+    "order_board": (
+        board,
+        {
+            "orders_by_state",
+            "orders_by_deadline",
+            "orders_to_forget",
+            "orders_pkey",
+            "one_open_undo_request",
+            "carrier_shipments_by_day",
+            "shipments_by_undoing",
+            "threads_unanswered",
+        },
+    ),
+    "postage of two days": (
+        ledger,
+        {"carrier_shipments_by_day", "shipments_by_sale", "shipments_by_undoing", "shipments_sold_twice"},
     ),
     "reconcile of a day": (
         lambda db: db.reconcile("2026-02-27"),

@@ -210,12 +210,15 @@ def test_a_dry_run_of_a_retry_changes_nothing_and_the_retry_says_what_is_left(
     bad = shop.accepted(2, address=ABROAD)
     shop.fire(LABEL)
     (good,) = shop.accepted()
-    body = SIGNED | {"order_ids": [*bad, good]}
+    body = SIGNED | {"order_ids": [*bad, good], "anyway": True}
     trial = desk.post("/orders/retry", json=body | {"dry_run": True}).get_json()
     assert (sorted(trial["retried"]), trial["dry_run"]) == (sorted(bad), True)
     assert [each["order_id"] for each in trial["left"]] == [good]
     assert {shop.state(order) for order in bad} == {"label_failed"}
-    done = desk.post("/orders/retry", json=SIGNED | {"state": "label_failed"}).get_json()
+    unmended = desk.post("/orders/retry", json=SIGNED | {"state": "label_failed"}).get_json()
+    assert ([], sorted(bad)) == (unmended["retried"], [each["order_id"] for each in unmended["left"]])
+    assert "Mend its address" in unmended["left"][0]["reason"]
+    done = desk.post("/orders/retry", json=SIGNED | {"state": "label_failed", "anyway": True}).get_json()
     assert (sorted(done["retried"]), done["left"], done["dry_run"]) == (sorted(bad), [], False)
     assert {shop.state(order) for order in bad} == {"accepted"}
 

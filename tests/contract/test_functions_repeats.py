@@ -17,7 +17,7 @@ from shared.enrichment.ports import ErrorCategory, PauseCause
 from shared.enrichment.store import CATALOGUE
 from tests.memory.record_store import TIMES
 from tests.postgres_support import PostgresServer
-from tests.record_support import begin, item, only, product
+from tests.record_support import begin, free_tasks, item, only, product
 from tests.rest_support import serving
 
 Loss = dict[str, object]
@@ -99,7 +99,7 @@ def _fall_back(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
 
 
 def _manual_claim(store: SupabaseRecordStore, seen: dict[str, Any]) -> object:
-    seen["manual"] = UUID(store.pending_manual_tasks(5, None)[0]["id"])
+    seen["manual"] = UUID(free_tasks(store)[0]["id"])
     return store.claim_manual_task(seen["manual"], "Ada")["assignee"] == "Ada"
 
 

@@ -18,6 +18,7 @@ from tests.order_store_support import (
     accepted,
     moving,
     open_findings,
+    opened,
     order,
     state_of,
 )
@@ -162,7 +163,8 @@ def test_many_orders_are_retried_at_once_after_a_dry_run(store: Store) -> None:
     for order_id in "ABC":
         accepted(store, order_id)
     for order_id in "AB":
-        moving(store, S.ACCEPTED, S.LABEL_FAILED, order_id)
+        shipment, _ = opened(store, order_id)
+        store.note_label_refused(shipment, "no such service")
     for dry_run in (True, False):
         answer = store.retry_orders(OrderFilter(), 100, "kim", "mended", dry_run=dry_run)
         assert (answer["retried"], answer["dry_run"]) == (["A", "B"], dry_run)

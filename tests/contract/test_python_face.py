@@ -17,7 +17,7 @@ from shared.enrichment.ports import EnqueueFailure, QueueTask
 from shared.enrichment.routing.policy_file import load_policy
 from shared.enrichment.routing.route import Route, TaskPriority
 from shared.errors import InvalidRequest, NotFound, SettingsInvalid
-from shared.web.enrichment import desk
+from shared.web.enrichment import inbox
 from shared.wiring import common
 from shared.wiring import enrichment as wiring
 from shared.workflow import WorkflowConfig, WorkflowOrchestrator
@@ -247,7 +247,7 @@ def test_arguments_have_the_bounds_of_the_deployed_functions() -> None:
 
     for field in ("limit", "priority_threshold", "batch_id"):
         assert bounds(face.RunArguments, field) == bounds(functions.OrchestrateBody, field)
-    assert bounds(face.PendingArguments, "limit") == bounds(desk.PendingRequest, "limit")
+    assert bounds(face.PendingArguments, "limit") == bounds(inbox.ListRequest, "limit")
 
 
 def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from shared.errors import Conflict, NotFound
 from tests.memory.clock import SettableClock
 from tests.memory.record_desk import InMemoryRecordDesk
 from tests.memory.record_store import TIMES
-from tests.record_support import begin, item, only, product
+from tests.record_support import begin, free_tasks, item, only, product
 
 Store = SupabaseRecordStore | InMemoryRecordDesk
 ROW = {
@@ -56,7 +56,7 @@ def opened(store: Store, batch: str, **changes: Any) -> Opened:  # noqa: ANN401 
 
 def waiting(store: Store, batch: str = "b", row: object = ROW, **changes: Any) -> UUID:  # noqa: ANN401 - item's
     opened(store, batch, route="manual", source_record=row, **changes)
-    (task,) = store.pending_manual_tasks(10, None)
+    (task,) = free_tasks(store)
     return UUID(task["id"])
 
 
@@ -81,13 +81,13 @@ def known(task: dict[str, Any]) -> dict[str, Any]:
 def test_a_person_takes_a_task_and_nobody_else_gets_it_meanwhile(store: Store, clock: SettableClock) -> None:
     task = waiting(store)
     assert store.claim_manual_task(task, "ana")["assignee"] == "ana"
-    assert store.pending_manual_tasks(10, None) == []
+    assert free_tasks(store) == []
     with pytest.raises(Conflict, match="is claimed by ana"):
         store.claim_manual_task(task, "bo")
     with pytest.raises(Conflict, match="is claimed by ana"):
         store.release_manual_task(task, "bo", None)
     clock.advance(seconds=TIMES.claim)
-    assert [each["id"] for each in store.pending_manual_tasks(10, None)] == [str(task)]
+    assert [each["id"] for each in free_tasks(store)] == [str(task)]
     assert store.claim_manual_task(task, "bo")["assignee"] == "bo"
     assert store.release_manual_task(task, "bo", "no time")["state"] == "initialized"
     with pytest.raises(Conflict, match="claim it first"):

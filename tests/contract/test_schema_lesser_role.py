@@ -31,6 +31,7 @@ def owned(bare_database: Database) -> Iterator[Database]:
                     " grant all on {} to anon, authenticated, service_role"
                 ).format(role, sql.SQL(kind))
             )
+        admin.execute(sql.SQL("grant usage on schema extensions to {}").format(role))
         admin.execute(sql.SQL("set role {}").format(role))
         migrations.apply(admin)
         assert admin.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() == (

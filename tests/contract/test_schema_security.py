@@ -71,7 +71,7 @@ def test_an_outsider_s_query_and_call_are_refused(database: Database, role: str)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(sql.SQL("select from {}").format(sql.Identifier(table)))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("select pending_manual_tasks(1)")
+            connection.execute("select list_manual_tasks()")
 
 
 def test_the_service_can_read_and_write_every_table(owner: psycopg.Connection) -> None:

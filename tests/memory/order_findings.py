@@ -16,6 +16,7 @@ class InMemoryFindings:
 
     clock: SettableClock = field(default_factory=SettableClock)
     found: list[FindingRow] = field(default_factory=list)
+    said: list[Json] = field(default_factory=list)
 
     def add_findings(self, findings: Sequence[Finding], stage: str) -> None:  # noqa: ARG002 - kept for people only
         for finding in findings:
@@ -57,12 +58,18 @@ class InMemoryFindings:
         page = [row.to_json() for row in rows if row.id > after][:limit]
         return {"total": len(rows), "findings": page}
 
+    def _decided(self, order_id: str, decision: str, by: str, note: str) -> None:
+        at = self.clock().isoformat()
+        self.said.append({"order_id": order_id, "decision": decision, "by": by, "note": note, "at": at})
+
     def close_finding(self, finding: int, by: str, note: str) -> Json:
         row = next((row for row in self.found if row.id == finding), None)
         if row is None:
             raise NotFound(f"no finding {finding}")
         if row.closed_at is None:
             row.closed_at, row.closed_by, row.note = self.clock(), by, note
+            if row.order_id:
+                self._decided(row.order_id, "close", by, note)
         elif (row.closed_by, row.note) != (by, note):
             raise Conflict(f"finding {finding} has ended")
         return row.to_json()

@@ -145,6 +145,7 @@ class InMemoryLabels(InMemoryOrders):
         called.state, called.message, called.touched = "failed", message, self.clock()
         if order.state in UNLABELLED:
             self._move(order, S.LABEL_FAILED, message, STAGE)
+            order.failed_facts = None if called.called_at else self._facts(order)
 
     def _all(self) -> list[tuple[Order, Shipment]]:
         return [(order, shipment) for order in self.rows.values() for shipment in order.shipments]

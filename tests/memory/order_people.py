@@ -35,8 +35,10 @@ class InMemoryDecisions(InMemoryOrderStore):
             "limit": limit.isoformat() if limit else None,
         }
 
-    def retry_order(self, order_id: str, by: str, note: str) -> Json:
+    def retry_order(self, order_id: str, by: str, note: str, *, anyway: bool = False) -> Json:
         order = self._order(order_id)
+        if (unmended := self._why_unmended(order)) and not anyway:
+            raise Conflict(f"order {order_id}: {unmended}")
         no_parcel = self._close_by(order_id, [Kind.NO_PARCEL], by, note)
         closed = self._close_by(order_id, [Kind.OTHER_API], by, note, tried_again=True) or no_parcel
         if no_parcel and order.state in (S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED):
@@ -47,6 +49,8 @@ class InMemoryDecisions(InMemoryOrderStore):
             order.reason, order.stage = note, by
         else:
             self._repeated(order, by, note, f"order {order_id} is {order.state}: there is nothing to retry")
+            return self._report(order)
+        self._decided(order_id, "retry", by, note)
         return self._report(order)
 
     def _repeated(self, order: Order, by: str, note: str, otherwise: str) -> None:
@@ -62,6 +66,7 @@ class InMemoryDecisions(InMemoryOrderStore):
         if is_repeated and order.state is not S.LABEL_FAILED:
             return self._report(order)
         self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
+        self._decided(order_id, "address", by, note)
         order.own_address = own or None
         order.decisions += 1
         if order.state is S.LABEL_FAILED:
@@ -80,6 +85,8 @@ class InMemoryDecisions(InMemoryOrderStore):
         if order.state not in (S.PENDING_ACCEPTANCE, S.ACCEPTANCE_FAILED):
             why = "only an order that is not accepted can be refused"
             raise Conflict(f"order {order_id} is {order.state}: {why}")
+        if order.refusal is None:
+            self._decided(order_id, "refuse", by, note)
         order.refusal = order.refusal or self._word(by, note)
         self._move(order, S.PENDING_ACCEPTANCE, note, by)
         return self._report(order)
@@ -97,6 +104,8 @@ class InMemoryDecisions(InMemoryOrderStore):
         if any(_is_asked_for(each) for each in order.shipments):
             raise Conflict(f"order {order_id} has a label: relabel it first")
         self._close_by(order_id, [Kind.NO_PARCEL], by, note, tried_again=True)
+        if decisions is None:
+            self._decided(order_id, "parcels", by, note)
         order.parcels, order.decisions = parcels, order.decisions + 1
         if order.state is S.LABEL_FAILED:
             self._move(order, S.ACCEPTED, note, by)
@@ -129,6 +138,7 @@ class InMemoryDecisions(InMemoryOrderStore):
             each.touched = self.clock()
         if not bought:
             raise Conflict(f"order {order_id} has no label that could be replaced")
+        self._decided(order_id, "relabel", by, note)
         self._close_by(order_id, [Kind.ADDRESS_CHANGED], by, note)
         if order.state is S.LABEL_UNKNOWN:
             self._move(order, S.LABEL_FAILED, note, by)
@@ -141,22 +151,13 @@ class InMemoryDecisions(InMemoryOrderStore):
         for shipment in unclear:
             shipment.state, shipment.message = "failed", note
         if unclear:
+            self._decided(order_id, "not_sold", by, note)
             self._close_by(order_id, [Kind.OTHER_API], by, note)
             if order.state in (S.ACCEPTED, S.LABEL_UNKNOWN):
                 self._move(order, S.LABEL_FAILED, note, by)
                 self._move(order, S.ACCEPTED, note, by)
         elif not any(each.state == "failed" and each.message == note for each in order.shipments):
             raise Conflict(f"order {order_id} has no label of unknown outcome")
-        return self._report(order)
-
-    def ask_undo(self, order_id: str, by: str, note: str) -> Json:
-        order = self._order(order_id)
-        for shipment in order.shipments:
-            if shipment.state == "undo_due":
-                shipment.state, shipment.undo_by, shipment.message = "undo_asked", by, note
-                shipment.undo_asked_at = self.clock()
-        if not any(shipment.state == "undo_asked" for shipment in order.shipments):
-            raise Conflict(f"order {order_id} has no label to undo")
         return self._report(order)
 
     def note_undone(self, order_id: str, outcome: str, by: str, note: str) -> Json:
@@ -176,6 +177,10 @@ class InMemoryDecisions(InMemoryOrderStore):
             self._undone(shipment, outcome, by, note)
         if not open_ones and not any(each.undone_at and each.message == note for each in order.shipments):
             raise Conflict(f"order {order_id} has nothing to undo")
+        if open_ones:
+            self._decided(order_id, "undone", by, note)
+            if request := order.open_undo:
+                request.outcome, request.ended_by, request.end_note = "settled", by, note
         self._close_by(order_id, [Kind.SOLD_TWICE, Kind.SOLD_UNKNOWN], by, note)
         if not any(each.state == "disputed" and each.undone_by is None for each in order.shipments):
             self._close_by(order_id, [Kind.UNDO_REFUSED], by, note)

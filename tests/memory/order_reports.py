@@ -2,16 +2,20 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from shared.errors import Conflict
 from shared.fulfillment.findings import Kind
 from shared.fulfillment.orders import OrderState
 from shared.fulfillment.store import Json, OrderFilter
-from tests.memory.order_people import RETRIES, InMemoryDecisions
+from tests.memory.order_outside import CARRIERS_CALENDAR
+from tests.memory.order_page import page_of
+from tests.memory.order_people import RETRIES
 from tests.memory.order_postage import entries_of, ledger
 from tests.memory.order_reasons import reasons_of
 from tests.memory.order_rows import Order, Shipment
 from tests.memory.order_states import ENDS
+from tests.memory.order_undo import InMemoryUndos
 
 S = OrderState
 IN_PROGRESS = ("pending_acceptance", "accepted", "label_unknown", "label_created")
@@ -29,7 +33,7 @@ LOOKS = {"marketplace": timedelta(hours=1), "carrier": timedelta(hours=26)}
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class InMemoryOrderReports(InMemoryDecisions):
+class InMemoryOrderReports(InMemoryUndos):
     """The store with all calls of OrderReports."""
 
     def _asking(self) -> set[str]:
@@ -43,7 +47,9 @@ class InMemoryOrderReports(InMemoryDecisions):
             for order in self.rows.values()
             if (not wanted.states or order.state in wanted.states)
             and (not wanted.order_ids or order.order_id in wanted.order_ids)
-            and (wanted.day is None or order.first_seen.astimezone(UTC).date() == wanted.day)
+            and (
+                wanted.day is None or order.first_seen.astimezone(ZoneInfo(wanted.zone)).date() == wanted.day
+            )
             and (
                 wanted.ship_before is None
                 or (order.facts.ship_before is not None and order.facts.ship_before < wanted.ship_before)
@@ -64,20 +70,41 @@ class InMemoryOrderReports(InMemoryDecisions):
 
     def order_status(self, order_id: str) -> Json:
         order = self._order(order_id)
-        closed = [row for row in self.found if row.order_id == order_id and row.closed_at]
-        return self._report(order) | {
-            "shipments": [shipment.to_json() for shipment in order.shipments],
-            "history": order.history,
-            "closed_findings": [row.to_json() for row in closed],
-        }
+        threads = [thread for thread in self.kept.values() if order_id in thread.order_ids]
+        page = page_of(order, self._of_order(order_id), self.carrier.values(), self._why_unmended(order))
+        return (
+            self._report(order)
+            | page
+            | {
+                "decisions": [each for each in self.said if each["order_id"] == order_id],
+                "messages": {
+                    "unanswered": sum(thread.reply_needed_since is not None for thread in threads),
+                    "threads": [{"thread_id": thread.thread_id, "topic": thread.topic} for thread in threads],
+                },
+                "closed_findings": [
+                    row.to_json() for row in self.found if row.order_id == order_id and row.closed_at
+                ],
+            }
+        )
 
-    def retry_orders(self, wanted: OrderFilter, limit: int, by: str, note: str, *, dry_run: bool) -> Json:
+    def retry_orders(
+        self,
+        wanted: OrderFilter,
+        limit: int,
+        by: str,
+        note: str,
+        *,
+        dry_run: bool,
+        anyway: bool = False,
+    ) -> Json:
         retried: list[str] = []
         left: list[Json] = []
         for order_id in sorted(key[1] for key in self._wanted(wanted))[:limit]:
             try:
                 if not dry_run:
-                    self.retry_order(order_id, by, note)
+                    self.retry_order(order_id, by, note, anyway=anyway)
+                elif not anyway and (why := self._why_unmended(self.rows[order_id])):
+                    raise Conflict(why)  # noqa: TRY301 - the same end as the real retry
                 elif self.rows[order_id].state not in RETRIES and not self._of_order(
                     order_id, Kind.NO_PARCEL, Kind.OTHER_API
                 ):
@@ -101,13 +128,18 @@ class InMemoryOrderReports(InMemoryDecisions):
         found = sorted(counts, key=lambda sku: (-counts[sku], sku))[:limit]
         return [{"sku": sku, "title": titles[sku], "orders": counts[sku]} for sku in found]
 
-    def postage(self, first: date, last: date, by: str) -> Json:
+    def postage(self, first: date | None, last: date | None, by: str) -> Json:
+        last = last or self.clock().astimezone(CARRIERS_CALENDAR).date()
+        first = first or last.replace(day=1)
         return ledger(entries_of(self.rows.values(), self.carrier), first, last, by)
 
     # --- the account
 
-    def reconcile_orders(self, day: date | None) -> Json:
-        orders = [order for order in self.rows.values() if day in (None, order.first_seen.date())]
+    def reconcile_orders(self, day: date | None, zone: str = "UTC") -> Json:
+        place = ZoneInfo(zone)
+        orders = [
+            order for order in self.rows.values() if day in (None, order.first_seen.astimezone(place).date())
+        ]
         asking = self._asking()
         places = Counter(
             "with_a_person" if order.state not in ENDS and order.order_id in asking else str(order.state)

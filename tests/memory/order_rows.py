@@ -156,6 +156,23 @@ class Shipment:
 
 
 @dataclass
+class UndoRequest:
+    """An undo that a second person must approve: `outcome` None while it waits."""
+
+    shipments: list[str]
+    cents: int | None
+    asked_by: str
+    note: str
+    asked_at: datetime
+    outcome: str | None = None
+    ended_by: str | None = None
+    end_note: str | None = None
+
+    def to_json(self) -> Json:
+        return asdict(self) | {"asked_at": self.asked_at.isoformat()}
+
+
+@dataclass
 class Order:
     """`own_address` and `refusal` are a person's, with `by`, `note` and `at`."""
 
@@ -171,12 +188,19 @@ class Order:
     parcels: int = 1
     decisions: int = 0
     forgotten_at: datetime | None = None
+    failed_facts: object = None
+    undo_requests: list[UndoRequest] = field(default_factory=list)
     shipments: list[Shipment] = field(default_factory=list)
     history: list[Json] = field(default_factory=list)
 
     @property
     def order_id(self) -> str:
         return self.facts.order_id
+
+    @property
+    def open_undo(self) -> UndoRequest | None:
+        """The one that waits for a second person."""
+        return next((each for each in self.undo_requests if each.outcome is None), None)
 
     def live(self, parcel: int) -> Shipment | None:
         return next((each for each in self.shipments if each.live and each.parcel == parcel), None)

@@ -121,9 +121,23 @@ class InMemoryOrders(InMemoryStages):
             order = self.rows.get(move.order_id)
             if order and order.state is move.from_state:
                 self._move(order, move.to_state, move.reason, stage)
+                order.failed_facts = self._facts(order) if order.state is S.LABEL_FAILED else None
             if order and (order.state, order.reason, order.stage) == (move.to_state, move.reason, stage):
                 moved.append(move.order_id)
         return sorted(moved)
+
+    def _facts(self, order: Order) -> object:
+        """What a label's request is made of."""
+        own = order.own_address and order.own_address["address"]
+        lines = [(x.line_id, x.sku, x.quantity, x.state, self.sizes.get(x.sku)) for x in order.facts.lines]
+        return (order.facts.address, own, order.parcels, sorted(lines, key=lambda line: line[0]))
+
+    def _why_unmended(self, order: Order) -> str | None:
+        """Why a retry would certainly fail again."""
+        if order.state is not S.LABEL_FAILED or order.failed_facts != self._facts(order):
+            return None
+        mend = "Mend its address, parcels or sizes first, or retry it anyway"
+        return f"it would fail again, for nothing has changed since: {order.reason}. {mend}"
 
     def _move(self, order: Order, to_state: OrderState, reason: str | None, stage: str) -> None:
         before, why_before = order.state, order.reason

@@ -16,16 +16,21 @@ from tests.memory.rows import Manual
 class InMemoryRecordDesk(InMemoryRecordStore):
     """Adds the DeskStore's calls, without the redrive."""
 
-    def pending_manual_tasks(self, limit: int, priority: str | None) -> list[Json]:
+    def list_manual_tasks(self, wanted: Json, sort: str, limit: int, after: Json | None) -> Json:
+        """Knows of the filters `state: free` and `priority`, and of the first page by urgency."""
+        assert (wanted["state"], sort, after) == ("free", "urgency", None)
+        assert wanted.keys() <= {"state", "priority"}
         waiting = [
             task
             for task in self.manual.values()
             if not task.ended
             and not (task.claimed_until and task.claimed_until > self.clock())
-            and priority in (None, task.item["priority"])
+            and wanted.get("priority") in (None, task.item["priority"])
         ]
         waiting.sort(key=lambda task: (PRIORITIES.index(task.item["priority"]), task.created, task.id))
-        return [self._manual_view(task) for task in waiting[:limit]]
+        shown = ("id", "batch_id", "pn", "priority", "state", "assignee", "note")
+        rows = [{name: self._manual_view(task)[name] for name in shown} for task in waiting[:limit]]
+        return {"total": len(waiting), "manual_tasks": rows, "next": None}
 
     def claim_manual_task(self, task_id: UUID, assignee: str) -> Json:
         task = self._taken(task_id, assignee)

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from infra.function_settings import started
 from infra.openapi.document import document_of
-from infra.openapi.page import Page, PageUnclear
-from infra.openapi.written import FILE, written, written_of
-from infra.package.archive import functions
+from infra.openapi.page import InterfacePage, PageUnclear
+from infra.openapi.written import FILE, described, written, written_of
 from shared.web.call import Answer, Call, File, NoInput, Pdf, RequestModel
 from shared.web.fields import Text
 from shared.web.function import Route
@@ -82,7 +80,7 @@ curl -sS -X POST -d '{"word": "x"}' \\
 
 
 def made(page: str = PAGE, *routes: Route) -> dict[str, Any]:
-    return document_of("a-function", routes, Page(page), "1.0", "http://here")
+    return document_of("a-function", routes, InterfacePage(page), "1.0", "http://here")
 
 
 READ = Route("GET", "/words/{id}", Words, handle)
@@ -97,7 +95,7 @@ def test_it_is_an_openapi_document() -> None:
     validate(DOCUMENT)
 
 
-@pytest.mark.parametrize("function", functions(ROOT))
+@pytest.mark.parametrize("function", described())
 def test_it_has_every_route_of_every_function(function: str) -> None:
     listed = {
         (method.upper(), path.removeprefix(f"/{function}") or "/")
@@ -105,7 +103,7 @@ def test_it_has_every_route_of_every_function(function: str) -> None:
         for method in item
         if path.split("/")[1] == function
     }
-    assert listed == {(route.method, route.template) for route in started(function).routes}
+    assert listed == {(route.method, route.template) for route in described()[function]}
     validate(written_of(function, "http://127.0.0.1:8080"))
 
 

@@ -18,8 +18,8 @@ create type automation_state as enum (
 create type manual_state as enum (
     'initialized', -- -> processing
     'processing',  -- -> completed, failed, initialized (released), processing (another person took an expired claim)
-    'completed',   -- the end
-    'failed'       -- the end
+    'completed',   -- -> processing (taken back in time by the person who ended it)
+    'failed'       -- -> processing (the same)
 );
 
 create type manual_type as enum ('workflow_generated', 'automation_fallback');
@@ -58,6 +58,7 @@ create table batches (
     constraint name_of_a_run check (parent_batch_id is not null or (length(id) <= 100 and id !~ '_fallback$'))
 );
 create index batches_by_day on batches (created_at);
+create index batches_newest on batches (created_at, id) where parent_batch_id is null;
 create index batches_by_parent on batches (parent_batch_id) where parent_batch_id is not null;
 
 create table manufacturers (
@@ -80,6 +81,7 @@ create table records (
     content_hash text not null -- of the source row that was opened last
 );
 create index records_open on records (record_key) where open;
+create index records_by_part on records ((split_part(record_key, '|', 1) collate "C"), record_key);
 
 create type turn_verdict as enum (
     'in_flight',     -- automation works on it
@@ -184,6 +186,7 @@ create table automation_tasks (
 create unique index one_open_automation_task_per_record on automation_tasks (record_key)
 where state not in ('completed', 'failed');
 create index automation_tasks_by_batch on automation_tasks (batch_id, state);
+create index automation_tasks_by_record on automation_tasks (record_key);
 create index automation_failures_by_record on automation_tasks (record_key, finished_at) where state = 'failed';
 -- what the sweep looks for, each kind in its own index, so that many of one kind cannot hide the others
 create index automation_tasks_to_hand_over on automation_tasks (sweep_after, id) where hand_over = 'due';
@@ -207,11 +210,13 @@ create table manual_tasks (
     source_record jsonb not null,
     type manual_type not null,
     priority task_priority not null,
+    rule text, -- of its decision
     reason text not null,
     cause error_category,
     attempts integer,
     last_vendor_answer jsonb,
     state manual_state not null default 'initialized',
+    assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
     claimed_until timestamptz,
     due_at timestamptz not null,
@@ -219,6 +224,7 @@ create table manual_tasks (
     edited_fields jsonb,
     result jsonb,
     product jsonb, -- as the person left it
+    undo_until timestamptz, -- until when the person who ended it may take that back
     created_at timestamptz not null,
     updated_at timestamptz not null,
     finished_at timestamptz,
@@ -226,7 +232,8 @@ create table manual_tasks (
     check ((origin_batch_id is null) = (automation_task_id is null)),
     check ((state in ('completed', 'failed')) = (finished_at is not null)),
     check ((assignee is null) = (state = 'initialized')),
-    check ((claimed_until is not null) = (state = 'processing'))
+    check ((claimed_until is not null) = (state = 'processing')),
+    check (undo_until is null or finished_at is not null)
 );
 create unique index one_manual_task_per_automation_task on manual_tasks (automation_task_id)
 where automation_task_id is not null;

@@ -17,7 +17,7 @@ language sql immutable set search_path = public, pg_temp
 return case from_state
     when 'initialized' then to_state = 'processing'
     when 'processing' then true -- to itself: another person took an expired claim
-    else false
+    else to_state = 'processing' -- taken back
 end;
 
 -- Refuses illegal arrows and appends the event row of each legal one.
@@ -50,6 +50,27 @@ $$;
 create trigger automation_task_state after insert or update of state on automation_tasks
 for each row execute function guard_automation_state();
 
+-- A try that failed and is followed by another one is an event too, with the vendor's words where it gave any.
+create function note_failed_try() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+    insert into task_events (task_kind, task_id, batch_id, from_state, to_state, detail, at)
+    values (
+        'automation', new.id, new.batch_id, old.state, new.state,
+        jsonb_strip_nulls(jsonb_build_object(
+            'attempts', old.attempts, 'owner', new.released_by, 'category', new.error_category, 'message', new.error_message,
+            'answer', case when new.error_answer is distinct from old.error_answer then new.error_answer end,
+            'not_before', new.not_before
+        )),
+        new.updated_at
+    );
+    return null;
+end
+$$;
+
+create trigger automation_task_failed_try after update of released_by on automation_tasks
+for each row when (new.released_by is distinct from old.released_by) execute function note_failed_try();
+
 -- The same for manual tasks; a change of the person is an event too.
 create function guard_manual_state() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
@@ -62,6 +83,9 @@ begin
         return null;
     elsif not manual_arrow_is_legal(old.state, new.state) then
         raise exception 'manual task %: % -> % is no arrow', new.id, old.state, new.state
+            using errcode = 'check_violation';
+    elsif old.state in ('completed', 'failed') and new.assignee is distinct from old.assignee then
+        raise exception 'manual task %: only % can take back what % ended', new.id, old.assignee, old.assignee
             using errcode = 'check_violation';
     end if;
     insert into task_events (task_kind, task_id, batch_id, from_state, to_state, detail, at)

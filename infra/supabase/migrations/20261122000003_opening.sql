@@ -314,11 +314,11 @@ begin
     while placed < cardinality(manual) loop
         insert into manual_tasks (
             batch_id, decision_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, type, priority,
-            reason, due_at, created_at, updated_at
+            rule, reason, due_at, created_at, updated_at
         )
         select
             p_batch_id, d.id, i.record_key, i.pn, i.manufacturer, i.manufacturer_key, i.content_hash, i.source_record,
-            'workflow_generated', i.priority, i.reason,
+            'workflow_generated', i.priority, i.rule, i.reason,
             p_now + make_interval(secs => (p_due_seconds ->> i.priority::text)::double precision), p_now, p_now
         from unnest(manual[placed + 1:placed + batch_size]) as i
         cross join lateral decision_of(p_batch_id, i.record_key, begun) as d

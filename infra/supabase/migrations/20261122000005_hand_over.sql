@@ -33,12 +33,16 @@ begin
         on conflict (id) do nothing;
         insert into manual_tasks (
             batch_id, origin_batch_id, decision_id, automation_task_id, record_key, pn, manufacturer, manufacturer_key,
-            content_hash, source_record, type, priority, reason, cause, attempts, last_vendor_answer, due_at, created_at,
+            content_hash, source_record, type, priority, rule, reason, cause, attempts, last_vendor_answer, due_at, created_at,
             updated_at
         )
         values (
             fallback_batch, task.batch_id, task.decision_id, task.id, task.record_key, task.pn, task.manufacturer,
             task.manufacturer_key, task.content_hash, task.source_record, 'automation_fallback', task.priority,
+            (
+                select d.rule from decisions as d
+                where d.id = task.decision_id and d.decided_at >= batch_began(task.batch_id)
+            ),
             format('automation failed (%s): %s', task.error_category, task.error_message), task.error_category, task.attempts,
             coalesce(task.error_answer, task.vendor_answer),
             p_now + make_interval(secs => (p_due_seconds ->> task.priority::text)::double precision), p_now, p_now

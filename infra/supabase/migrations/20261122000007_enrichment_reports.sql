@@ -10,7 +10,8 @@ return case
     else 'completed_with_failures'
 end;
 
--- One batch: its state, tasks per state, decisions per rule, times. A dead letter's record is where its manual task is.
+-- One batch: its state, the places of its records as `reconcile` has them, tasks per state, decisions per rule, times. A dead
+-- letter's record is where its manual task is: `handed_over` counts these by state.
 create function batch_status(p_batch_id text, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare
@@ -52,11 +53,13 @@ begin
             from (select state, sum(tasks) as tasks from tasks where kind = 'automation' group by state) as automated
         ),
         'manual', coalesce(jsonb_object_agg(state, tasks) filter (where kind = 'manual'), '{}'),
+        'handed_over', coalesce(jsonb_object_agg(state, tasks) filter (where kind = 'letters'), '{}'),
         'finished_at', max(finished)
     )
     into report from tasks;
     return report || jsonb_build_object(
-        'taken', batch.taken, 'counts', batch.counts, 'trigger', batch.trigger, 'request', batch.request,
+        'places', sides_of(batch.id, null) - 'taken', 'taken', batch.taken, 'counts', batch.counts,
+        'trigger', batch.trigger, 'request', batch.request,
         'policy', batch.policy, 'policy_version', batch.policy_version, 'parent_batch_id', batch.parent_batch_id,
         'created_at', batch.created_at, 'closed_at', batch.closed_at,
         'decisions', (

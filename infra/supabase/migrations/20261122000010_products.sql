@@ -20,7 +20,8 @@ create table products (
     created_at timestamptz not null,
     updated_at timestamptz not null
 );
-create index products_by_manufacturer on products (manufacturer_id);
+-- of a manufacturer's products, those whose numbers begin alike stand side by side
+create index products_by_manufacturer on products (manufacturer_id, (left(upper(pn), 100) collate "C"), id);
 
 -- The parts of a product have no foreign key: only `derive_product` writes them, while it holds the product's lock, and a check
 -- per row would be a tenth of the cost of finishing a record.
@@ -81,24 +82,29 @@ alter table record_layers set (toast_tuple_target = 8160); -- an answer of ordin
 -- The layer of people. A row is replaced by a later one and never changed, so all that people ever said is here.
 create table person_fields (
     id bigint generated always as identity primary key,
-    record_key text not null references record_layers (record_key),
+    record_key text not null references records (record_key), -- its layers may go again when a completion is taken back
     kind text not null check (kind in ('manufacturer', 'category', 'description', 'attribute', 'datasheet', 'photo')),
     name text not null, -- an attribute's name, a link's address, else empty
-    value text not null,
+    value text, -- null: the person removed it, and it stays away until a person adds it again
     manufacturer_key text,
     layer text not null check (layer in ('edited', 'approved')), -- typed, or a filled field of the row that was completed
     passed_over text[] not null, -- what source and vendor said otherwise: it is not suggested again
     assignee text not null,
     task_id uuid not null,
     at timestamptz not null,
-    replaced_at timestamptz
+    origin text check (origin in ('source', 'vendor', 'similar', 'typed')), -- where the person took it from; null when not told
+    replaced_at timestamptz,
+    replaced_by uuid, -- the manual task whose completion replaced it
+    taken_back_at timestamptz, -- its own completion was taken back
+    check (value is not null or (layer = 'edited' and kind in ('attribute', 'datasheet', 'photo'))),
+    check (taken_back_at is null or replaced_at is not null)
 );
 -- an address may be too long for an index key beside the record's
 create unique index one_person_field_in_force on person_fields (record_key, kind, md5(name)) where replaced_at is null;
 create index replaced_person_fields on person_fields (record_key, id) where replaced_at is not null;
 
 create trigger person_fields_append_only
-before delete or update of record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at
+before delete or update of record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at, origin
 on person_fields for each row execute function refuse_rewriting();
 create trigger person_fields_are_kept before truncate on person_fields
 for each statement execute function refuse_rewriting();
@@ -164,7 +170,8 @@ begin atomic
     where m.kind in ('datasheet', 'photo', 'video') and usable_link(m.url);
 end;
 
--- The fields that a person typed: {manufacturer, category, description, attributes {name: value}, docs [url], images [url]}.
+-- The fields that a person typed: {manufacturer, category, description, attributes {name: value}, docs [url], images [url],
+-- removed {attributes [name], docs [url], images [url]}}. A removed one has no value; what is typed as well is not removed.
 create function typed_fields(p_fields jsonb, p_manufacturer_key text)
 returns table (kind text, name text, value text, detail text)
 language sql immutable
@@ -173,17 +180,33 @@ begin atomic
         p_fields || jsonb_build_object('specs', p_fields -> 'attributes'), null, null
     )
     union all
-    select 'manufacturer', '', p_fields ->> 'manufacturer', p_manufacturer_key where p_fields ->> 'manufacturer' <> '';
+    select 'manufacturer', '', p_fields ->> 'manufacturer', p_manufacturer_key where p_fields ->> 'manufacturer' <> ''
+    union all
+    select gone.kind, btrim(gone.name), null, null
+    from (
+        values ('attribute', 'attributes'), ('datasheet', 'docs'), ('photo', 'images')
+    ) as part (kind, part) cross join lateral (
+        select part.kind, item #>> '{}' as name
+        from jsonb_array_elements(case jsonb_typeof(p_fields #> array['removed', part.part])
+            when 'array' then p_fields #> array['removed', part.part] else '[]'
+        end) as item
+    ) as gone
+    where btrim(gone.name) <> '' and length(gone.name) <= case gone.kind when 'attribute' then 200 else 2048 end
+        and not exists (
+            select from row_fields(p_fields || jsonb_build_object('specs', p_fields -> 'attributes'), null, null) as kept
+            where kept.kind = gone.kind and kept.name = btrim(gone.name)
+        );
 end;
 
 -- All that is said of a product, field by field, by whom and when; `wins` marks what the product has. The one place where this
--- is decided. Of several records of a part, the latest word counts, and what a person typed before what a person approved.
+-- is decided. Of several records of a part, the latest word counts, and what a person typed before what a person approved. A
+-- winner without a value is something that a person removed: the product does not have it.
 -- With `p_row`, the fields are as they would be if a person completed that row of `p_record_key` unedited.
 create function product_fields(
     p_product_id uuid, p_record_key text, p_row jsonb, p_manufacturer text, p_manufacturer_key text, p_row_at timestamptz
 ) returns table (
     kind text, name text, value text, detail text, layer text, said_by text, task_id uuid, at timestamptz, passed_over text[],
-    wins boolean
+    origin text, wins boolean
 )
 language sql stable
 begin atomic
@@ -194,26 +217,27 @@ begin atomic
     said as (
         select
             f.kind, f.name, f.value, f.manufacturer_key as detail, f.layer, f.assignee as said_by, f.task_id, f.at,
-            f.passed_over, case when f.layer = 'edited' then 1 else 3 end as rank, 0::bigint as place,
+            f.passed_over, f.origin, case when f.layer = 'edited' then 1 else 3 end as rank, 0::bigint as place,
             -- of an earlier row of this record that a person approved: the new row has it, or it is gone
             p_row is not null and f.layer = 'approved' and f.record_key = p_record_key
                 and f.kind in ('attribute', 'datasheet', 'photo') as superseded
         from layers inner join person_fields as f on f.record_key = layers.record_key
         where f.replaced_at is null
         union all
-        select f.kind, f.name, f.value, f.detail, 'row', null, null, p_row_at, null, 2, 0, false
+        select f.kind, f.name, f.value, f.detail, 'row', null, null, p_row_at, null, null, 2, 0, false
         from row_fields(p_row, p_manufacturer, p_manufacturer_key) as f
         where p_row is not null
         union all
         select
             f.kind, f.name, f.value, f.detail, 'vendor', latest.answer ->> 'vendor', latest.answer_task, latest.answer_at,
-            null, 4, f.place, false
+            null, null, 4, f.place, false
         from (
             select l.answer, l.answer_task, l.answer_at from layers as l
             where l.answer is not null order by l.answer_at desc, l.record_key limit 1
         ) as latest, answer_fields(latest.answer) as f
         union all
-        select f.kind, f.name, f.value, f.detail, 'source', null, latest.source_task, latest.source_at, null, 5, 0, false
+        select
+            f.kind, f.name, f.value, f.detail, 'source', null, latest.source_task, latest.source_at, null, null, 5, 0, false
         from (
             select l.source, l.manufacturer, l.manufacturer_key, l.source_task, l.source_at from layers as l
             where p_row is null order by l.source_at desc, l.record_key limit 1
@@ -222,7 +246,7 @@ begin atomic
 
     select
         said.kind, said.name, said.value, said.detail, said.layer, said.said_by, said.task_id, said.at, said.passed_over,
-        not said.superseded and row_number() over (
+        said.origin, not said.superseded and row_number() over (
             partition by said.kind collate "C", said.name collate "C"
             order by said.superseded, said.rank, said.at desc, said.place
         ) = 1
@@ -234,7 +258,8 @@ create function derive_product(p_product_id uuid, p_source text, p_task_id uuid,
 language plpgsql set search_path = public, pg_temp set plan_cache_mode = force_generic_plan as $$
 begin
     with fields as materialized (
-        select kind, name, value, detail from product_fields(p_product_id, null, null, null, null, null) where wins
+        select kind, name, value, detail from product_fields(p_product_id, null, null, null, null, null)
+        where wins and value is not null
     ),
 
     latest as (
@@ -485,9 +510,12 @@ begin atomic
     ),
 
     said as (
-        select distinct 'edited' as layer, kind, name, value, detail from typed_fields(p_fields, p_manufacturer_key)
+        select distinct
+            'edited' as layer, kind, name, value, detail,
+            p_fields -> 'origins' ->> concat_ws(':', kind, nullif(name, '')) as origin
+        from typed_fields(p_fields, p_manufacturer_key)
         union all
-        select distinct 'approved', kind, name, value, detail -- a row may name a link twice
+        select distinct 'approved', kind, name, value, detail, null -- a row may name a link twice
         from row_fields(task.source_record, task.manufacturer, task.manufacturer_key) as f
         where not exists (
             select from typed_fields(p_fields, p_manufacturer_key) as t where t.kind = f.kind and t.name = f.name
@@ -496,7 +524,7 @@ begin atomic
     ),
 
     kept as (
-        select h.layer, h.kind, h.name, h.value, h.detail
+        select h.layer, h.kind, h.name, h.value, h.detail, h.origin
         from held as h inner join others as o using (kind, name)
         where exists (select from unnest(o.words) as word where btrim(word) <> btrim(h.value) and word <> all (h.passed_over))
             and not exists (select from said as s where s.kind = h.kind and s.name = h.name)
@@ -504,9 +532,9 @@ begin atomic
 
     select
         null::bigint, task.record_key, kind, name, value, detail, layer,
-        array(select unnest(h.passed_over) union select word from unnest(o.words) as word where word <> value),
-        task.assignee, task.id, p_now, null::timestamptz
-    from (select * from said union all select * from kept) as new (layer, kind, name, value, detail)
+        array(select unnest(h.passed_over) union select word from unnest(o.words) as word where word is distinct from value),
+        task.assignee, task.id, p_now, origin, null::timestamptz, null::uuid, null::timestamptz
+    from (select * from said union all select * from kept) as new (layer, kind, name, value, detail, origin)
     left join others as o using (kind, name)
     left join (select kind, name, passed_over from held) as h using (kind, name);
 end;
@@ -537,15 +565,16 @@ begin
         task.manufacturer_key, task.source_record, task.content_hash, task.id, null, p_now
     );
     said := array(select s from said_by_person(product, task, p_fields, p_manufacturer_key, p_now) as s);
-    update person_fields as f set replaced_at = p_now
+    update person_fields as f set replaced_at = p_now, replaced_by = task.id
     where f.record_key = task.record_key and f.replaced_at is null and (
         (f.layer = 'approved' and f.kind in ('attribute', 'datasheet', 'photo')) -- the new row has it, or it is gone
         or exists (select from unnest(said) as s where s.kind = f.kind and s.name = f.name)
     );
     insert into person_fields (
-        record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at
+        record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at, origin
     )
-    select record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at from unnest(said);
+    select record_key, kind, name, value, manufacturer_key, layer, passed_over, assignee, task_id, at, origin
+    from unnest(said);
     -- another maker's order number, price and values are not those of the part that the person names
     update record_layers set answer = null, answer_task = null, answer_at = null
     where record_key = task.record_key and answer ->> 'manufacturer_key' <> p_manufacturer_key;
@@ -590,11 +619,12 @@ begin
                 'category', (select value from fields where wins and kind = 'category'),
                 'description', (select value from fields where wins and kind = 'description'),
                 'attributes', (
-                    select coalesce(jsonb_object_agg(name, value), '{}') from fields where wins and kind = 'attribute'
+                    select coalesce(jsonb_object_agg(name, value), '{}') from fields
+                    where wins and value is not null and kind = 'attribute'
                 ),
                 'media', (
                     select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'url', name) order by kind, name), '[]')
-                    from fields where wins and kind in ('datasheet', 'photo', 'video')
+                    from fields where wins and value is not null and kind in ('datasheet', 'photo', 'video')
                 )
             ) || (
                 select coalesce(jsonb_object_agg(bought.name, to_jsonb(p) -> bought.name), '{}')
@@ -632,7 +662,7 @@ begin
         'fields', (
             select coalesce(jsonb_agg(jsonb_build_object(
                 'field', concat_ws(':', kind, nullif(name, '')), 'value', value, 'layer', layer, 'by', said_by,
-                'task_id', task_id, 'at', at, 'wins', wins
+                'task_id', task_id, 'at', at, 'origin', origin, 'wins', wins
             ) order by kind, name, wins desc, at desc), '[]')
             from product_fields(product, null, null, null, null, null)
         ),
@@ -640,7 +670,7 @@ begin
             select coalesce(jsonb_agg(to_jsonb(before) - 'id' order by before.replaced_at desc, before.id desc), '[]')
             from (
                 select f.id, concat_ws(':', f.kind, nullif(f.name, '')) as field, f.value, f.layer, f.assignee as by, f.task_id,
-                    f.at, f.replaced_at
+                    f.at, f.origin, f.replaced_at, f.taken_back_at
                 from record_layers as l inner join person_fields as f on f.record_key = l.record_key
                 where l.product_id = product and f.replaced_at is not null
                 order by f.id desc limit 100
@@ -650,12 +680,33 @@ begin
 end
 $$;
 
--- Products of a batch with their source rows, for people: at most `p_limit`, the latest first.
+-- Products of a batch with their source rows: at most `p_limit`, the latest first. `by` is the person who completed the record,
+-- null for automation; a dead letter's record belongs to the batch that decided it, and to its `_fallback`.
 create function recent_products(p_batch_id text, p_limit integer) returns jsonb
 language sql stable set search_path = public, pg_temp
 return (
+    with done as (
+        (
+            select id, record_key, source_record, finished_at, null as by from automation_tasks
+            where batch_id = p_batch_id and state = 'completed'
+            order by finished_at desc, id limit p_limit
+        )
+        union all
+        (
+            select id, record_key, source_record, finished_at, assignee from manual_tasks
+            where batch_id = p_batch_id and state = 'completed'
+            order by finished_at desc, id limit p_limit
+        )
+        union all
+        (
+            select id, record_key, source_record, finished_at, assignee from manual_tasks
+            where origin_batch_id = p_batch_id and state = 'completed'
+            order by finished_at desc, id limit p_limit
+        )
+    )
+
     select coalesce(jsonb_agg(jsonb_build_object(
-        'before', task.source_record,
+        'before', task.source_record, 'by', task.by, 'at', task.finished_at, 'task_id', task.id,
         'after', jsonb_build_object(
             'pn', p.pn, 'manufacturer', m.name, 'category', p.category, 'description', p.description, 'vendor', p.vendor,
             'vendor_pn', p.vendor_pn, 'url', p.url, 'unit_price', p.unit_price, 'currency', p.currency, 'status', p.status,
@@ -668,11 +719,7 @@ return (
             )
         )
     ) order by task.finished_at desc, task.id), '[]')
-    from (
-        select id, record_key, source_record, finished_at from automation_tasks
-        where batch_id = p_batch_id and state = 'completed'
-        order by finished_at desc, id limit p_limit
-    ) as task
+    from (select * from done order by finished_at desc, id limit p_limit) as task
     inner join record_layers as l using (record_key)
     inner join products as p on p.id = l.product_id
     left join manufacturers as m on m.id = p.manufacturer_id

@@ -31,6 +31,12 @@ create type stage_state as enum (
     'failed'    -- ended by an error, or its lease ran out -> running (again in the same cycle)
 );
 
+-- Whether two names are one person's: letter case, width and spaces do not count.
+create function same_person(one text, other text) returns boolean
+language sql immutable set search_path = public, pg_temp
+return lower(regexp_replace(trim(normalize(one, nfkc)), '\s+', ' ', 'g'))
+    = lower(regexp_replace(trim(normalize(other, nfkc)), '\s+', ' ', 'g'));
+
 create table orders (
     order_id text primary key,
     commercial_id text not null,
@@ -54,6 +60,7 @@ create table orders (
     parcels integer not null default 1 check (parcels between 1 and 20), -- each has a label of its own
     decision_count integer not null default 0, -- on parcels and address: no label is bought by what was read before the last one
     refusal jsonb, -- a person refuses it: {by, note, at}; accept-orders tells the marketplace
+    failed_facts text, -- of facts_of() when its label failed by them alone: the same facts would fail again
     carrier_code text,
     carrier_name text,
     tracking_number text,
@@ -64,7 +71,8 @@ create table orders (
 );
 create index orders_by_state on orders (state, ordered_at, order_id);
 create index orders_by_day on orders (first_seen_at);
-create index orders_by_deadline on orders (ship_before, order_id) where state not in ('shipped', 'refused', 'cancelled');
+create index orders_by_deadline on orders (coalesce(ship_before, 'infinity'), order_id)
+where state not in ('shipped', 'refused', 'cancelled');
 create index orders_to_forget on orders (state_since, order_id)
 where state in ('shipped', 'refused', 'cancelled') and forgotten_at is null;
 
@@ -89,6 +97,7 @@ insert into order_limits (what, within, before_shipping, reason) values
 ('label without PDF', '2 hours', null, 'its label is bought, but no PDF of it can be fetched'),
 ('unclear label of an ended order', '2 hours', null, 'it has ended, and the carrier does not say whether it sold the label'),
 ('label not needed', '0', null, 'a label is paid for and not needed'),
+('undo not approved', '0', null, 'a second person must approve the undoing of its labels'),
 ('label sold twice', '0', null, 'a label was sold twice'),
 ('undo not sent', '2 hours', null, 'the carrier has not taken the undo call of a needless label'),
 ('refund asked for', '30 days', null, 'the carrier has not decided about the refund'),
@@ -193,9 +202,41 @@ create index shipments_undo_to_send on shipments (undo_asked_at) where state = '
 create index shipments_not_called on shipments (created_at) where state = 'requested' and called_at is null;
 create index shipments_without_pdf on shipments (bought_at) where state = 'bought' and wanted and label_path is null;
 create index shipments_by_sale on shipments (bought_at) where bought_at is not null;
+create index shipments_by_undoing on shipments (undone_at) where undone_at is not null;
 create index shipments_by_carrier_id on shipments (shipment_id) where shipment_id is not null;
 create index shipments_sold_twice on shipments (order_id) where also_sold <> '{}';
 create index shipments_by_further_id on shipments using gin (also_sold) where also_sold <> '{}';
+
+-- What people have decided about orders, with who and why.
+create table order_decisions (
+    id bigint generated always as identity primary key,
+    order_id text not null,
+    decision text not null, -- retry, address, refuse, relabel, parcels, not_sold, undo, approve, decline, undone, close
+    by text not null,
+    note text not null,
+    detail jsonb not null default '{}', -- without personal data
+    at timestamptz not null
+);
+create index order_decisions_by_order on order_decisions (order_id, id);
+
+-- Undo calls that need a second person's word, because so much money is asked for.
+create table undo_requests (
+    id bigint generated always as identity primary key,
+    order_id text not null references orders (order_id),
+    shipments uuid[] not null, -- the labels, by id
+    cents bigint, -- null: the carrier gave no price for one of them
+    asked_by text not null,
+    note text not null,
+    asked_at timestamptz not null,
+    outcome text check (outcome in ('approved', 'declined', 'replaced', 'settled')), -- null: it waits
+    ended_by text,
+    end_note text,
+    ended_at timestamptz,
+    check ((outcome is null) = (ended_at is null)),
+    check (outcome <> 'approved' or not same_person(ended_by, asked_by))
+);
+create unique index one_open_undo_request on undo_requests (order_id) where ended_at is null;
+create index undo_requests_by_order on undo_requests (order_id, id);
 
 -- Size of one piece, by the seller's SKU. `guessed_skus` shows those that are missing here: the settings' default is used for
 -- them.
@@ -217,7 +258,8 @@ create table threads (
     stored_at timestamptz not null,
     forgotten_at timestamptz -- when its personal data was removed
 );
-create index threads_by_order on threads using gin (order_ids);
+create index threads_by_order on threads using gin (order_ids) with (fastupdate = off); -- a look-up reads no pending list
+create index threads_unanswered on threads (updated_at) where reply_needed_since is not null;
 create index threads_to_forget_again on threads (updated_at) where forgotten_at < stored_at;
 
 create table messages (

@@ -251,6 +251,10 @@ $$;
 create trigger stage_state after insert or update of state on stage_runs
 for each row execute function guard_stage_state();
 
+create trigger order_decisions_append_only before update or delete on order_decisions
+for each row execute function refuse_rewriting();
+create trigger order_decisions_are_kept before truncate on order_decisions
+for each statement execute function refuse_rewriting();
 create trigger order_status_history_append_only before update or delete on order_status_history
 for each row execute function refuse_rewriting();
 create trigger order_status_history_is_kept before truncate on order_status_history

@@ -76,6 +76,17 @@ begin
 end
 $$;
 
+-- What an order's request to the carrier is made of, as one text: address, lines, sizes and parcels.
+create function facts_of(one orders) returns text
+language sql stable set search_path = public, pg_temp
+return md5(jsonb_build_array(
+    one.address, one.address_override -> 'address', one.parcels,
+    (
+        select jsonb_agg(jsonb_build_array(l.line_id, l.sku, l.quantity, l.state, to_jsonb(p) - 'sku') order by l.line_id)
+        from order_lines as l left join parcel_sizes as p using (sku) where l.order_id = one.order_id
+    )
+)::text);
+
 -- Moves orders: `p_moves` is [{order_id, from_state, to_state, reason}], one for each order. An order in another state stays as
 -- it is. Returns the ids that moved, also when the same call moved them before.
 create function move_orders(p_moves jsonb, p_stage text, p_now timestamptz default clock_timestamp()) returns text[]
@@ -85,7 +96,9 @@ begin
     where order_id in (select order_id from jsonb_to_recordset(p_moves) as t (order_id text))
     order by order_id for no key update;
     update orders as o
-    set state = given.to_state, reason = given.reason, stage = p_stage, updated_at = p_now
+    set state = given.to_state, reason = given.reason, stage = p_stage, updated_at = p_now,
+        -- no carrier was asked
+        failed_facts = case when given.to_state = 'label_failed' then facts_of(o) end
     from jsonb_to_recordset(p_moves) as given (order_id text, from_state order_state, to_state order_state, reason text)
     where o.order_id = given.order_id and o.state = given.from_state;
     return array(
@@ -121,7 +134,7 @@ return (
 -- An order with its lines, the sizes of their pieces, its current parcel's last shipment, and all its labels.
 create function order_view(one orders) returns jsonb
 language sql stable set search_path = public, pg_temp
-return to_jsonb(one) || jsonb_build_object(
+return to_jsonb(one) - 'failed_facts' || jsonb_build_object(
     'lines', (
         select coalesce(jsonb_agg(
             to_jsonb(l) - 'order_id' || jsonb_build_object('size', to_jsonb(p) - 'sku') order by l.line_id
@@ -211,6 +224,11 @@ begin
     end if;
     if one.closed_at is null then
         update findings set closed_at = p_now, closed_by = p_by, note = p_note where id = p_finding returning * into one;
+        if one.order_id is not null then
+            perform note_decision(
+                one.order_id, 'close', p_by, p_note, p_now, jsonb_build_object('finding', one.id, 'kind', one.kind)
+            );
+        end if;
     elsif (one.closed_by, one.note) is distinct from (p_by, p_note) then -- else the call is repeated
         raise exception 'finding % has ended', p_finding using errcode = 'PT409';
     end if;

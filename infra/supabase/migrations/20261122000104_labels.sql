@@ -213,12 +213,14 @@ create function note_label_refused(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := lock_order_of(p_shipment);
+    was_called constant boolean := exists (select from shipments where id = p_shipment and called_at is not null);
 begin
     update shipments set state = 'failed', message = p_message, updated_at = p_now
     where id = p_shipment and state in ('requested', 'unknown') and call_id = p_call;
     if found and one.state in ('accepted', 'label_unknown') then
         update orders
-        set state = 'label_failed', reason = p_message, stage = 'create-labels', updated_at = p_now
+        set state = 'label_failed', reason = p_message, stage = 'create-labels', updated_at = p_now,
+            failed_facts = case when not was_called then facts_of(one) end
         where order_id = one.order_id;
     end if;
 end

@@ -1,49 +1,63 @@
 -- Reports: who must look at what; the place of every order and every label, in equations that must balance.
 
--- Why a person must look at which order, and since when: one row for each reason. The planner sees through this function, so a
--- condition on `order_id` uses the indexes.
+-- Why a person must look at which order, and since when: one row for each reason. `what` is the limit's, or the finding's kind.
+-- Only open orders and open money are read, each kind by an index of its own, so ended orders cost nothing. The planner sees
+-- through this function, so a condition on `order_id` uses the indexes.
 create function attention(p_now timestamptz)
-returns table (order_id text, kind text, finding bigint, reason text, since timestamptz)
+returns table (order_id text, kind text, finding bigint, reason text, since timestamptz, what text)
 language sql stable
 begin atomic
     select
         o.order_id, 'time', null::bigint, case when l.within = '0' then coalesce(o.reason, l.reason) else l.reason end,
-        limit_of(o.state, o.ordered_at, o.state_since, o.ship_before, l)
+        limit_of(o.state, o.ordered_at, o.state_since, o.ship_before, l),
+        l.what
     from orders as o inner join order_limits as l on l.what = o.state::text
     where o.state in (
             'pending_acceptance', 'acceptance_failed', 'accepted', 'label_unknown', 'label_failed', 'label_created',
             'tracking_failed'
         ) and limit_of(o.state, o.ordered_at, o.state_since, o.ship_before, l) <= p_now
     union all
-    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), s.created_at + l.within
+    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), s.created_at + l.within, l.what
     from shipments as s inner join order_limits as l on l.what = 'label not asked for'
     where s.state = 'requested' and s.called_at is null and s.wanted and s.created_at + l.within <= p_now
     union all
-    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), s.bought_at + l.within
+    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), s.bought_at + l.within, l.what
     from shipments as s inner join order_limits as l on l.what = 'label without PDF'
     where s.state = 'bought' and s.wanted and s.label_path is null and s.bought_at + l.within <= p_now
     union all
-    select s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), coalesce(s.unclear_since, s.called_at) + l.within
+    select
+        s.order_id, 'time', null, concat_ws(': ', l.reason, s.message), coalesce(s.unclear_since, s.called_at) + l.within,
+        l.what
     from shipments as s inner join order_limits as l on l.what = 'unclear label of an ended order'
     where not s.wanted and s.state in ('requested', 'unknown') and coalesce(s.unclear_since, s.called_at) + l.within <= p_now
     union all
-    select s.order_id, 'money', null, l.reason, s.not_needed_since + l.within
+    select s.order_id, 'money', null, l.reason, s.not_needed_since + l.within, l.what
     from shipments as s inner join order_limits as l on l.what = 'label not needed'
-    where s.state = 'undo_due' and s.not_needed_since + l.within <= p_now
+    where s.state = 'undo_due' and s.not_needed_since + l.within <= p_now and not exists (
+        select from undo_requests as r where r.order_id = s.order_id and r.ended_at is null and s.id = any (r.shipments)
+    )
     union all
-    select s.order_id, 'money', null, l.reason, s.not_needed_since + l.within
+    select
+        r.order_id, 'money', null, concat_ws(': ', l.reason, format(
+            '%s has asked for %s', r.asked_by, coalesce(to_char(r.cents / 100.0, 'FM999999990.00') || ' CAD', 'an unknown price')
+        )),
+        r.asked_at + l.within, l.what
+    from undo_requests as r inner join order_limits as l on l.what = 'undo not approved'
+    where r.ended_at is null and r.asked_at + l.within <= p_now
+    union all
+    select s.order_id, 'money', null, l.reason, s.not_needed_since + l.within, l.what
     from shipments as s inner join order_limits as l on l.what = 'label sold twice'
     where s.also_sold <> '{}' and s.also_sold <> s.also_sold_seen and s.not_needed_since + l.within <= p_now
     union all
-    select s.order_id, 'money', null, l.reason, s.undo_asked_at + l.within
+    select s.order_id, 'money', null, l.reason, s.undo_asked_at + l.within, l.what
     from shipments as s inner join order_limits as l on l.what = 'undo not sent'
     where s.state = 'undo_asked' and s.undo_sent_at is null and s.undo_asked_at + l.within <= p_now
     union all
-    select s.order_id, 'money', null, l.reason, s.undo_asked_at + l.within
+    select s.order_id, 'money', null, l.reason, s.undo_asked_at + l.within, l.what
     from shipments as s inner join order_limits as l on l.what = 'refund asked for'
     where s.state = 'undo_asked' and s.undo_asked_at + l.within <= p_now
     union all
-    select f.order_id, f.kind, f.id, f.reason, f.since
+    select f.order_id, f.kind, f.id, f.reason, f.since, f.kind
     from findings as f where f.closed_at is null and f.order_id is not null;
 end;
 
@@ -56,8 +70,9 @@ return order_view(one) || (
         'attention_reason', (array_agg(a.reason order by a.since, a.reason))[1],
         'attention_since', min(a.since),
         'reasons', coalesce(
-            jsonb_agg(jsonb_build_object('kind', a.kind, 'finding', a.finding, 'reason', a.reason, 'since', a.since)
-                order by a.since, a.reason), '[]'
+            jsonb_agg(jsonb_build_object(
+                'kind', a.kind, 'what', a.what, 'finding', a.finding, 'reason', a.reason, 'since', a.since
+            ) order by a.since, a.reason), '[]'
         ),
         'limit', (
             select limit_of(one.state, one.ordered_at, one.state_since, one.ship_before, l)
@@ -67,33 +82,6 @@ return order_view(one) || (
     from attention(p_now) as a where a.order_id = one.order_id
 );
 
--- One order with its shipments and its history. Raises PT404.
-create function order_status(p_order_id text, p_now timestamptz default clock_timestamp()) returns jsonb
-language plpgsql stable set search_path = public, pg_temp as $$
-declare
-    one orders;
-begin
-    select * into one from orders where order_id = p_order_id;
-    if not found then
-        raise exception 'no order %', p_order_id using errcode = 'PT404';
-    end if;
-    return order_report(one, p_now) || jsonb_build_object(
-        'shipments', (
-            select coalesce(jsonb_agg(to_jsonb(s) - 'request' order by s.sequence), '[]')
-            from shipments as s where s.order_id = p_order_id
-        ),
-        'history', (
-            select coalesce(jsonb_agg(to_jsonb(h) - 'order_id' - 'id' order by h.id), '[]')
-            from order_status_history as h where h.order_id = p_order_id
-        ),
-        'closed_findings', (
-            select coalesce(jsonb_agg(to_jsonb(f) - 'raw' order by f.id), '[]')
-            from findings as f where f.order_id = p_order_id and f.closed_at is not null
-        )
-    );
-end
-$$;
-
 -- True when an order fits what a filter says of its own columns.
 create function fits_filter(one orders, p_filter jsonb) returns boolean
 language sql stable
@@ -102,13 +90,13 @@ return (p_filter -> 'states' is null or p_filter -> 'states' ? one.state::text)
     and (p_filter ->> 'ship_before' is null or one.ship_before < (p_filter ->> 'ship_before')::timestamptz)
     and (
         p_filter ->> 'day' is null
-        or one.first_seen_at >= (p_filter ->> 'day')::timestamp at time zone 'UTC'
-        and one.first_seen_at < ((p_filter ->> 'day')::date + 1)::timestamp at time zone 'UTC'
+        or one.first_seen_at >= (p_filter ->> 'day')::timestamp at time zone coalesce(p_filter ->> 'zone', 'UTC')
+        and one.first_seen_at < ((p_filter ->> 'day')::date + 1)::timestamp at time zone coalesce(p_filter ->> 'zone', 'UTC')
     );
 
--- The orders of a filter with their deadlines. `p_filter` is {states, attention, day, ship_before, order_ids}; what is null or
--- missing leaves nothing out. `attention` true leaves only orders that a person must look at, false only the others; `day` (UTC)
--- those first seen then; `ship_before` those to be shipped before it.
+-- The orders of a filter with their deadlines. `p_filter` is {states, attention, day, zone, ship_before, order_ids}; what is null
+-- or missing leaves nothing out. `attention` true leaves only orders that a person must look at, false only the others; `day` (of
+-- `zone`) those first seen then; `ship_before` those to be shipped before it.
 create function wanted_orders(p_filter jsonb, p_now timestamptz) returns table (order_id text, deadline timestamptz)
 language plpgsql stable
 set search_path = public, pg_temp
@@ -227,12 +215,14 @@ return (
 -- know, bought + sold_twice; bought = on_the_shelf + pdf_pending + undo_to_prepare + undo_due + undo_asked + undone;
 -- `unaccounted` counts orders whose state and label contradict each other. `outside` has the last look at the marketplace and at
 -- the carrier, and how many findings contradict us. `verdict` is balanced, unbalanced, or unverified while a look is missing or
--- too old. `p_day` (UTC) chooses the orders first seen on that day; null chooses all.
-create function reconcile_orders(p_day date default null, p_now timestamptz default clock_timestamp()) returns jsonb
+-- too old. `p_day`, of `p_zone`, chooses the orders first seen on that day; null chooses all.
+create function reconcile_orders(
+    p_day date default null, p_zone text default 'UTC', p_now timestamptz default clock_timestamp()
+) returns jsonb
 language plpgsql stable set search_path = public, pg_temp as $$
 declare
-    day_begin constant timestamptz := coalesce(p_day::timestamp at time zone 'UTC', '-infinity');
-    day_end constant timestamptz := coalesce((p_day + 1)::timestamp at time zone 'UTC', 'infinity');
+    day_begin constant timestamptz := coalesce(p_day::timestamp at time zone p_zone, '-infinity');
+    day_end constant timestamptz := coalesce((p_day + 1)::timestamp at time zone p_zone, 'infinity');
     sides jsonb;
     labels jsonb;
     outside jsonb;

@@ -14,6 +14,16 @@ begin
 end
 $$;
 
+-- Records a person's decision, once it has changed something.
+create function note_decision(
+    p_order_id text, p_decision text, p_by text, p_note text, p_now timestamptz, p_detail jsonb default '{}'
+) returns void
+language sql set search_path = public, pg_temp
+begin atomic
+    insert into order_decisions (order_id, decision, by, note, detail, at)
+    values (p_order_id, p_decision, p_by, p_note, p_detail, p_now);
+end;
+
 -- A person closes the order's open findings of these kinds. True when there was one.
 create function close_findings_by(p_order_id text, p_kinds text[], p_by text, p_note text, p_now timestamptz) returns boolean
 language plpgsql set search_path = public, pg_temp as $$
@@ -26,17 +36,40 @@ begin
 end
 $$;
 
+-- Why a retry would certainly fail again: the label failed by address, lines, sizes or parcels alone, without a call to the
+-- carrier, and all of them are as they were. Null: it may help.
+create function why_unmended(one orders) returns text
+language sql stable set search_path = public, pg_temp
+return case when one.state = 'label_failed' and one.failed_facts = facts_of(one) then format(
+    'it would fail again, for nothing has changed since: %s. Mend its address, parcels or sizes first, or retry it anyway',
+    one.reason
+) end;
+
+-- Whether a retry would change something.
+create function may_be_retried(one orders) returns boolean
+language sql stable set search_path = public, pg_temp
+return one.state in ('acceptance_failed', 'label_failed', 'tracking_failed') or exists (
+    select from findings where order_id = one.order_id and closed_at is null and kind in ('no_parcel', 'other_api')
+);
+
 -- The stages try again: a failed order returns to the state in which its stage picks it up, and one that no single parcel can
--- carry is accepted all the same. Raises PT404, PT409.
+-- carry is accepted all the same. `p_anyway` tries what would certainly fail by the facts that are stored here. Raises PT404,
+-- PT409.
 create function retry_order(
-    p_order_id text, p_by text, p_note text, p_now timestamptz default clock_timestamp()
+    p_order_id text, p_by text, p_note text, p_anyway boolean default false, p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
     one orders := locked_order(p_order_id);
-    no_parcel boolean := close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);
-    closed boolean := close_findings_by(p_order_id, '{other_api}', p_by, p_note, p_now) or no_parcel;
+    unmended constant text := why_unmended(one);
+    no_parcel boolean;
+    closed boolean;
 begin
+    if unmended is not null and not p_anyway then
+        raise exception 'order %: %', p_order_id, unmended using errcode = 'PT409';
+    end if;
+    no_parcel := close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);
+    closed := close_findings_by(p_order_id, '{other_api}', p_by, p_note, p_now) or no_parcel;
     update findings set tried_again = true
     where order_id = p_order_id and closed_at = p_now and kind = 'other_api';
     if no_parcel and one.state in ('pending_acceptance', 'acceptance_failed') then
@@ -53,47 +86,42 @@ begin
         update orders set reason = p_note, stage = p_by, updated_at = p_now where order_id = p_order_id;
     elsif one.stage is distinct from p_by or one.reason is distinct from p_note then -- else the call is repeated
         raise exception 'order % is %: there is nothing to retry', p_order_id, one.state using errcode = 'PT409';
+    else
+        return order_report(one, p_now);
     end if;
+    perform note_decision(p_order_id, 'retry', p_by, p_note, p_now, jsonb_build_object('from', one.state, 'anyway', p_anyway));
     select * into one from orders where order_id = p_order_id;
     return order_report(one, p_now);
 end
 $$;
 
--- Whether a retry would change something.
-create function may_be_retried(p_order_id text) returns boolean
-language sql stable set search_path = public, pg_temp
-return exists (
-    select from orders where order_id = p_order_id and state in ('acceptance_failed', 'label_failed', 'tracking_failed')
-) or exists (
-    select from findings where order_id = p_order_id and closed_at is null and kind in ('no_parcel', 'other_api')
-);
-
 -- Retries all orders of a filter, at most `p_limit`. A dry run changes nothing. Returns {retried: [order ids], left: [{order_id,
 -- reason}], dry_run}; `left` are those of the filter that could not be retried.
 create function retry_orders(
-    p_filter jsonb, p_limit integer, p_by text, p_note text, p_dry_run boolean, p_now timestamptz default clock_timestamp()
+    p_filter jsonb, p_limit integer, p_by text, p_note text, p_dry_run boolean, p_anyway boolean default false,
+    p_now timestamptz default clock_timestamp()
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    wanted text;
+    wanted orders;
     retried text[] := '{}';
     kept jsonb := '[]';
 begin
     for wanted in -- those that can be retried come first, so that the limit hides none of them
-        select w.order_id from wanted_orders(p_filter, p_now) as w
-        order by not may_be_retried(w.order_id), w.order_id limit p_limit
+        select o.* from wanted_orders(p_filter, p_now) as w inner join orders as o using (order_id)
+        order by not may_be_retried(o), o.order_id limit p_limit
     loop
         begin
-            if p_dry_run then
-                if not may_be_retried(wanted) then
-                    raise exception 'there is nothing to retry' using errcode = 'PT409';
-                end if;
-            else
-                perform retry_order(wanted, p_by, p_note, p_now);
+            if not p_dry_run then
+                perform retry_order(wanted.order_id, p_by, p_note, p_anyway, p_now);
+            elsif not may_be_retried(wanted) then
+                raise exception 'there is nothing to retry' using errcode = 'PT409';
+            elsif not p_anyway and why_unmended(wanted) is not null then
+                raise exception '%', why_unmended(wanted) using errcode = 'PT409';
             end if;
-            retried := retried || wanted;
+            retried := retried || wanted.order_id;
         exception when sqlstate 'PT409' then
-            kept := kept || jsonb_build_object('order_id', wanted, 'reason', sqlerrm);
+            kept := kept || jsonb_build_object('order_id', wanted.order_id, 'reason', sqlerrm);
         end;
     end loop;
     return jsonb_build_object('retried', to_jsonb(retried), 'left', kept, 'dry_run', p_dry_run);
@@ -126,6 +154,7 @@ begin
         return order_report(one, p_now); -- a repeated call
     end if;
     perform close_findings_by(p_order_id, '{address_changed}', p_by, p_note, p_now);
+    perform note_decision(p_order_id, 'address', p_by, p_note, p_now);
     update orders
     set address_override = case
             when jsonb_typeof(p_address) = 'object' then
@@ -161,6 +190,9 @@ begin
     if one.state not in ('pending_acceptance', 'acceptance_failed') then
         raise exception 'order % is %: only an order that is not accepted can be refused', p_order_id, one.state
             using errcode = 'PT409';
+    end if;
+    if one.refusal is null then
+        perform note_decision(p_order_id, 'refuse', p_by, p_note, p_now);
     end if;
     update orders
     set refusal = coalesce(refusal, jsonb_build_object('by', p_by, 'note', p_note, 'at', p_now)),
@@ -198,6 +230,7 @@ begin
         raise exception 'order % has no label that could be replaced', p_order_id using errcode = 'PT409';
     end if;
     perform close_findings_by(p_order_id, '{address_changed}', p_by, p_note, p_now);
+    perform note_decision(p_order_id, 'relabel', p_by, p_note, p_now);
     update orders set state = 'label_failed', reason = p_note, stage = p_by, updated_at = p_now
     where order_id = p_order_id and state = 'label_unknown';
     update orders set state = 'accepted', reason = p_note, stage = p_by, updated_at = p_now where order_id = p_order_id
@@ -229,6 +262,11 @@ begin
         raise exception 'order % has a label: relabel it first', p_order_id using errcode = 'PT409';
     end if;
     perform close_findings_by(p_order_id, '{no_parcel}', p_by, p_note, p_now);
+    if p_decision_count is null then -- else it is a stage's rule
+        perform note_decision(
+            p_order_id, 'parcels', p_by, p_note, p_now, jsonb_build_object('from', one.parcels, 'to', p_parcels)
+        );
+    end if;
     -- the same reason is found again if these parcels do not suffice
     update findings set tried_again = true where order_id = p_order_id and closed_at = p_now and kind = 'no_parcel';
     update orders
@@ -264,6 +302,7 @@ begin
     where order_id = p_order_id and state in ('requested', 'unknown');
     if found then
         perform close_findings_by(p_order_id, '{other_api}', p_by, p_note, p_now);
+        perform note_decision(p_order_id, 'not_sold', p_by, p_note, p_now);
         update orders set state = 'label_failed', reason = p_note, stage = p_by, updated_at = p_now
         where order_id = p_order_id and state in ('accepted', 'label_unknown');
         update orders set state = 'accepted' where order_id = p_order_id and state = 'label_failed';
@@ -271,22 +310,6 @@ begin
         raise exception 'order % has no label of unknown outcome', p_order_id using errcode = 'PT409';
     end if;
     select * into one from orders where order_id = p_order_id;
-    return order_report(one, p_now);
-end
-$$;
-
--- A person says that the order's needless labels are to be undone; create-labels sends the prepared calls. Raises PT404, PT409.
-create function ask_undo(p_order_id text, p_by text, p_note text, p_now timestamptz default clock_timestamp()) returns jsonb
-language plpgsql set search_path = public, pg_temp as $$
-declare
-    one orders := locked_order(p_order_id);
-begin
-    update shipments
-    set state = 'undo_asked', undo_by = p_by, undo_asked_at = p_now, message = p_note, updated_at = p_now
-    where order_id = p_order_id and state = 'undo_due';
-    if not found and not exists (select from shipments where order_id = p_order_id and state = 'undo_asked') then
-        raise exception 'order % has no label to undo', p_order_id using errcode = 'PT409';
-    end if;
     return order_report(one, p_now);
 end
 $$;
@@ -324,6 +347,11 @@ begin
         select from shipments where order_id = p_order_id and undone_at is not null and message = p_note
     ) then
         raise exception 'order % has nothing to undo', p_order_id using errcode = 'PT409';
+    end if;
+    if found then
+        perform note_decision(p_order_id, 'undone', p_by, p_note, p_now, jsonb_build_object('outcome', p_outcome));
+        update undo_requests set outcome = 'settled', ended_by = p_by, end_note = p_note, ended_at = p_now
+        where order_id = p_order_id and ended_at is null;
     end if;
     perform close_findings_by(p_order_id, '{sold_twice,sold_unknown}', p_by, p_note, p_now);
     if not exists (select from shipments where order_id = p_order_id and state = 'disputed' and undone_by is null) then

@@ -64,7 +64,10 @@ def chosen(hits: SearchHits, asked: str, manufacturer: str | None) -> LookUp:
     makers = ", ".join(found.makers[:_MOST_SHOWN])
     if not found.known:
         return Refused(ErrorCategory.NOT_FOUND, f"DigiKey's search has no part {asked}")
-    evidence = {CANDIDATES: [hit.raw for hit in found.fitting or found.known][:_MOST_SHOWN]}
+    evidence = {
+        "SearchLocaleUsed": hits.locale,
+        CANDIDATES: [hit.raw for hit in found.fitting or found.known][:_MOST_SHOWN],
+    }
     if not found.fitting:
         message = f"DigiKey knows {asked} only by {makers}, not by {manufacturer}"
         return Refused(ErrorCategory.NOT_FOUND, message, evidence)

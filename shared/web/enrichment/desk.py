@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.clock import system_clock
-from shared.enrichment.naming import BATCH_ID, ChosenBatchId, new_batch_id
+from shared.enrichment.naming import ChosenBatchId, new_batch_id
 from shared.enrichment.ports import ErrorCategory
 from shared.enrichment.routing.identity import manufacturer_key, record_key
 from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.limits import MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
-from shared.web.fields import Link, Person, Text
+from shared.web.enrichment.wanted import BatchId
+from shared.web.fields import NO_NUL, Link, Name, Person, Text
 from shared.web.function import Route, Supply
 
 
@@ -28,13 +29,10 @@ def _storable(link: str) -> str:
 MOST_LINK_BYTES = 2_048
 """As in the SQL function `usable_link`: an index key is bounded."""
 
+MOST_ORIGINS = 1_000
+"""Fields of one completion whose origin is told."""
+
 StorableLink = Annotated[Link, AfterValidator(_storable)]
-BatchId = Annotated[str, StringConstraints(pattern=f"^{BATCH_ID}(_fallback)?$")]
-
-
-class PendingRequest(RequestModel):
-    limit: int = Field(50, ge=1, le=MOST_LISTED)
-    priority: Literal["high", "medium", "low"] | None = None
 
 
 class ClaimRequest(RequestModel):
@@ -52,16 +50,65 @@ class FailRequest(ClaimRequest):
 class EditedFields(RequestModel):
     """The fields of a product that a person may change; the others stay as they are."""
 
-    manufacturer: Person | None = None
+    manufacturer: Name | None = None
     category: Text | None = None
     description: Text | None = None
-    attributes: dict[Person, Text] | None = Field(default=None, max_length=500)
+    attributes: dict[Name, Text] | None = Field(default=None, max_length=500)
     docs: list[StorableLink] | None = Field(default=None, max_length=100)
     images: list[StorableLink] | None = Field(default=None, max_length=100)
 
 
-class CompleteRequest(ClaimRequest):
+Removal = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LINK_BYTES, pattern=NO_NUL)
+]
+Origin = Literal["source", "vendor", "similar", "typed"]
+Origins = Annotated[dict[Removal, Origin], Field(max_length=MOST_ORIGINS)]
+
+
+class Removed(RequestModel):
+    """The product shall not have these, whatever source and vendor say."""
+
+    attributes: list[Name] = Field(default_factory=list, max_length=500)
+    docs: list[Removal] = Field(default_factory=list, max_length=100)
+    images: list[Removal] = Field(default_factory=list, max_length=100)
+
+
+class Completion(ClaimRequest):
+    """A person's words about a product. `origins` says where a field (`attribute:Voltage`) is from."""
+
     fields: EditedFields = EditedFields()
+    removed: Removed = Removed()
+    origins: Origins = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _kept_or_removed(self) -> Self:
+        edited = self.fields
+        pairs = (
+            ("attributes", edited.attributes, self.removed.attributes),
+            ("docs", edited.docs, self.removed.docs),
+            ("images", edited.images, self.removed.images),
+        )
+        for part, kept, removed in pairs:
+            if both := sorted(set(kept or ()) & set(removed)):
+                raise ValueError(f"{part}: {both[0][:200]!r} is edited and removed at once")
+        return self
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The edited fields, with `removed` and `origins` where there are any."""
+        removed = {name: items for name, items in self.removed.model_dump().items() if items}
+        more = {"removed": removed, "origins": self.origins}
+        return self.fields.model_dump(exclude_none=True) | {
+            name: value for name, value in more.items() if value
+        }
+
+    @property
+    def manufacturer_key(self) -> str | None:
+        maker = self.fields.manufacturer
+        return manufacturer_key(maker) if maker else None
+
+
+class CompleteRequest(Completion):
     note: Text | None = None
 
 
@@ -84,14 +131,14 @@ class AgainRequest(RequestModel):
     """A person's word that a settled record may be taken again."""
 
     pn: Text
-    manufacturer: Person | None = None
+    manufacturer: Name | None = None
     by: Person
     note: Text
 
 
 class ProductRequest(RequestModel):
-    pn: Person
-    manufacturer: Person | None = None
+    pn: Name
+    manufacturer: Name | None = None
 
 
 class RedriveRequest(RequestModel):
@@ -113,7 +160,6 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
         Route("GET", "/batches/{id}", NoInput, _status, (store,)),
         Route("GET", "/batches/{id}/products", ProductsRequest, _products, (store,)),
         Route("POST", "/batches/{id}/redrive", RedriveRequest, _redrive, (store, daily_limit)),
-        Route("GET", "/manual-tasks", PendingRequest, _pending, (store,)),
         Route("POST", "/manual-tasks/{id}/claim", ClaimRequest, _claim, (store,)),
         Route("POST", "/manual-tasks/{id}/release", ReleaseRequest, _release, (store,)),
         Route("POST", "/manual-tasks/{id}/complete", CompleteRequest, _complete, (store,)),
@@ -127,31 +173,28 @@ def enrichment_desk(store: Supply, daily_limit: Supply) -> Sequence[Route]:
 
 
 def _claim(request: ClaimRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.claim_manual_task(_task(call), request.assignee))
+    return Answer(store.claim_manual_task(task_id(call), request.assignee))
 
 
 def _release(request: ReleaseRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.release_manual_task(_task(call), request.assignee, request.note))
+    return Answer(store.release_manual_task(task_id(call), request.assignee, request.note))
 
 
 def _complete(request: CompleteRequest, call: Call, store: DeskStore) -> Answer:
-    fields = request.fields.model_dump(exclude_none=True)
-    maker = fields.get("manufacturer")
-    key = manufacturer_key(maker) if maker else None
-    return Answer(store.complete_manual_task(_task(call), request.assignee, fields, key, request.note))
+    return Answer(
+        store.complete_manual_task(
+            task_id(call), request.assignee, request.said, request.manufacturer_key, request.note
+        )
+    )
 
 
 def _fail(request: FailRequest, call: Call, store: DeskStore) -> Answer:
-    return Answer(store.fail_manual_task(_task(call), request.assignee, request.note))
+    return Answer(store.fail_manual_task(task_id(call), request.assignee, request.note))
 
 
 def _again(request: AgainRequest, _call: Call, store: DeskStore) -> Answer:
     key = record_key(request.pn, request.manufacturer)
     return Answer(store.take_again(key, request.by, request.note), logged={"record_key": key})
-
-
-def _pending(request: PendingRequest, _call: Call, store: DeskStore) -> Answer:
-    return Answer({"manual_tasks": store.pending_manual_tasks(request.limit, request.priority)})
 
 
 def _redrive(request: RedriveRequest, call: Call, store: DeskStore, daily_limit: int) -> Answer:
@@ -192,7 +235,7 @@ def _reconcile(request: ReconcileRequest, _call: Call, store: ReportStore) -> An
     return Answer(store.reconcile(request.batch, request.day))
 
 
-def _task(call: Call) -> UUID:
+def task_id(call: Call) -> UUID:
     """Raises NotFound for a text that is not a UUID."""
     text = call.path["id"]
     try:

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from shared.errors import FieldError, InvalidRequest
 from shared.fulfillment.address import Unmappable, party_of
 from shared.fulfillment.ports import Address
+from shared.fulfillment.shop import Shop
 from shared.fulfillment.store import Json, OrderFilter, OrderReports
 from shared.limits import LONGEST_NAME, MOST_LISTED
 from shared.web.call import Answer, Call, RequestModel
@@ -27,8 +28,15 @@ class RetryAllRequest(Wanted):
     order_ids: Annotated[tuple[Field200, ...], Field(max_length=MOST_LISTED)] = ()
     limit: int = Field(MOST_LISTED, ge=1, le=MOST_LISTED)
     dry_run: bool = False
+    anyway: bool = False
     by: Person
     note: Text
+
+
+class RetryRequest(Decision):
+    """`anyway` tries what would certainly fail again by the facts that are stored here."""
+
+    anyway: bool = False
 
 
 class OwnAddress(RequestModel):
@@ -73,18 +81,18 @@ class Decide:
 
 
 DECISIONS: dict[str, Decide] = {
-    "retry": Decide(lambda store: store.retry_order),
     "refuse": Decide(lambda store: store.refuse_order),
     "relabel": Decide(lambda store: store.relabel_order),
     "not-sold": Decide(lambda store: store.note_not_sold),
-    "undo": Decide(lambda store: store.ask_undo),
 }
 
 
-def order_decisions(store: Supply) -> Sequence[Route]:
-    """`store` returns an OrderReports."""
+def order_decisions(store: Supply, shop: Supply) -> Sequence[Route]:
+    """They return an OrderReports and a Shop."""
     return (
-        Route("POST", "/orders/retry", RetryAllRequest, _retry_all, (store,)),
+        Route("POST", "/orders/retry", RetryAllRequest, _retry_all, (store, shop)),
+        Route("POST", "/orders/{id}/retry", RetryRequest, _retry, (store,)),
+        Route("POST", "/orders/{id}/undo", Decision, _undo, (store, shop)),
         *(
             Route("POST", f"/orders/{{id}}/{name}", Decision, decide, (store,))
             for name, decide in DECISIONS.items()
@@ -95,12 +103,27 @@ def order_decisions(store: Supply) -> Sequence[Route]:
     )
 
 
-def _retry_all(request: RetryAllRequest, _call: Call, store: OrderReports) -> Answer:
-    wanted = request.filter(request.order_ids)
-    if wanted == OrderFilter():
+def _retry(request: RetryRequest, call: Call, store: OrderReports) -> Answer:
+    return Answer(store.retry_order(order_in(call), request.by, request.note, anyway=request.anyway))
+
+
+def _undo(request: Decision, call: Call, store: OrderReports, shop: Shop) -> Answer:
+    return Answer(store.ask_undo(order_in(call), request.by, request.note, shop.approval_cents))
+
+
+def _retry_all(request: RetryAllRequest, _call: Call, store: OrderReports, shop: Shop) -> Answer:
+    wanted = request.filter(shop, request.order_ids)
+    if wanted == OrderFilter(zone=shop.time_zone):
         detail = "give a filter, or the orders' ids"
         raise InvalidRequest(detail, [FieldError("state", detail)])
-    retried = store.retry_orders(wanted, request.limit, request.by, request.note, dry_run=request.dry_run)
+    retried = store.retry_orders(
+        wanted,
+        request.limit,
+        request.by,
+        request.note,
+        dry_run=request.dry_run,
+        anyway=request.anyway,
+    )
     return Answer(retried, logged={"retried": len(retried["retried"]), "left": len(retried["left"])})
 
 

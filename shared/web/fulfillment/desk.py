@@ -6,9 +6,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
+from shared.clock import system_clock
 from shared.errors import FieldError, InvalidRequest, NotFound
+from shared.fulfillment.board import with_time
 from shared.fulfillment.findings import Kind
 from shared.fulfillment.orders import OrderState
+from shared.fulfillment.pipeline import load_pipeline
+from shared.fulfillment.shop import Shop
 from shared.fulfillment.store import Json, OrderFilter, OrderReports
 from shared.limits import LONGEST_NAME, MOST_LISTED
 from shared.web.call import Answer, Call, NoInput, RequestModel
@@ -27,20 +31,21 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 class Wanted(RequestModel):
-    """`day` is the UTC day on which orders were first seen; `ship_before` leaves those to be shipped before it."""
+    """`day` is the shop's day on which orders were first seen; `ship_before` leaves those to be shipped before it."""
 
     state: OrderState | None = None
     attention: bool | None = None
     day: date | None = None
     ship_before: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
 
-    def filter(self, order_ids: Sequence[str] = ()) -> OrderFilter:
+    def filter(self, shop: Shop, order_ids: Sequence[str] = ()) -> OrderFilter:
         return OrderFilter(
             states=(self.state,) if self.state else (),
             attention=self.attention,
             day=self.day,
             ship_before=self.ship_before,
             order_ids=order_ids,
+            zone=shop.time_zone,
         )
 
 
@@ -58,7 +63,7 @@ class FindingsRequest(RequestModel):
 
 
 class ReconcileOrdersRequest(RequestModel):
-    """`day` is the UTC day on which orders were first seen; without it all of them count."""
+    """`day` is the shop's day on which orders were first seen; without it all of them count."""
 
     day: date | None = None
 
@@ -74,28 +79,33 @@ class Decision(RequestModel):
     note: Text
 
 
-def fulfillment_desk(store: Supply) -> Sequence[Route]:
-    """`store` returns an OrderReports."""
+def fulfillment_desk(store: Supply, shop: Supply) -> Sequence[Route]:
+    """They return an OrderReports and a Shop."""
     return (
-        Route("GET", "/orders", OrdersRequest, _orders, (store,)),
+        Route("GET", "/orders", OrdersRequest, _orders, (store, shop)),
         Route("GET", "/orders/{id}", NoInput, _status, (store,)),
         Route("GET", "/findings", FindingsRequest, _findings, (store,)),
         Route("POST", "/findings/{id}/close", Decision, _close, (store,)),
         Route("GET", "/sizes/guessed", StagesRequest, _guessed, (store,)),
-        Route("GET", "/reconcile/orders", ReconcileOrdersRequest, _reconcile, (store,)),
+        Route("GET", "/reconcile/orders", ReconcileOrdersRequest, _reconcile, (store, shop)),
         Route("GET", "/stages", StagesRequest, _stages, (store,)),
     )
 
 
-def _orders(request: OrdersRequest, _call: Call, store: OrderReports) -> Answer:
-    page = store.list_orders(request.filter(), request.limit, _place(request.after))
-    following = page["next"] and f"{page['next']['deadline']}{_BETWEEN}{page['next']['order_id']}"
+def _orders(request: OrdersRequest, _call: Call, store: OrderReports, shop: Shop) -> Answer:
+    after = None if request.after is None else place_in(request.after)
+    page = store.list_orders(request.filter(shop), request.limit, after)
+    following = page["next"] and place_of(page["next"])
     return Answer({"total": page["total"], "orders": page["orders"], "next": following})
 
 
-def _place(after: str | None) -> Json | None:
-    if after is None:
-        return None
+def place_of(following: Json) -> str:
+    """The place in a list after a page's last order."""
+    return f"{following['deadline']}{_BETWEEN}{following['order_id']}"
+
+
+def place_in(after: str) -> Json:
+    """Raises InvalidRequest."""
     deadline, _, order_id = after.partition(_BETWEEN)
     moment = _moment(deadline)
     if not order_id.isprintable() or not order_id or moment is None:
@@ -115,7 +125,8 @@ def _moment(text: str) -> str | None:
 
 
 def _status(_request: NoInput, call: Call, store: OrderReports) -> Answer:
-    return Answer(store.order_status(order_in(call)))
+    status = store.order_status(order_in(call))
+    return Answer(status | {"turn": with_time(status["turn"], load_pipeline(), system_clock())})
 
 
 def _findings(request: FindingsRequest, _call: Call, store: OrderReports) -> Answer:
@@ -133,8 +144,8 @@ def _guessed(request: StagesRequest, _call: Call, store: OrderReports) -> Answer
     return Answer({"skus": store.guessed_skus(request.limit)})
 
 
-def _reconcile(request: ReconcileOrdersRequest, _call: Call, store: OrderReports) -> Answer:
-    return Answer(store.reconcile_orders(request.day))
+def _reconcile(request: ReconcileOrdersRequest, _call: Call, store: OrderReports, shop: Shop) -> Answer:
+    return Answer(store.reconcile_orders(request.day, shop.time_zone))
 
 
 def _stages(request: StagesRequest, _call: Call, store: OrderReports) -> Answer:

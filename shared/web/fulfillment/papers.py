@@ -24,6 +24,7 @@ from shared.fulfillment.papers import (
     slip_name,
 )
 from shared.fulfillment.ports import ENDED_LINES, Address
+from shared.fulfillment.shop import Shop
 from shared.fulfillment.store import Json, OrderFilter, OrderReports
 from shared.web.call import Answer, Call, Csv, File, NoInput, Pdf, RequestModel
 from shared.web.fields import NO_NUL
@@ -40,7 +41,7 @@ NO_ADDRESS = dict.fromkeys(
 
 
 class LabelsRequest(RequestModel):
-    """`orders` are ids, separated by commas, `day` the UTC day on which orders were first seen, shipped ones too.
+    """`orders` are ids, separated by commas, `day` the shop's day on which orders were first seen, shipped ones too.
 
     Without both, all that have a label and are not shipped yet.
     """
@@ -51,20 +52,20 @@ class LabelsRequest(RequestModel):
     day: date | None = None
     limit: int = Field(MOST_LABELS, ge=1, le=MOST_LABELS)
 
-    def wanted(self) -> OrderFilter:
+    def wanted(self, zone: str) -> OrderFilter:
         """Raises InvalidRequest for too many orders."""
         ids = [each.strip() for each in (self.orders or "").split(",") if each.strip()]
         if len(ids) > self.limit:
             detail = f"at most {self.limit} orders"
             raise InvalidRequest(detail, [FieldError("orders", detail)])
         if ids:
-            return OrderFilter(order_ids=ids, day=self.day)
+            return OrderFilter(order_ids=ids, day=self.day, zone=zone)
         shipped = [OrderState.SHIPPED] if self.day else []
-        return OrderFilter(states=[OrderState.LABEL_CREATED, *shipped], day=self.day)
+        return OrderFilter(states=[OrderState.LABEL_CREATED, *shipped], day=self.day, zone=zone)
 
 
 class PostageRequest(RequestModel):
-    """Days of the carrier's calendar; `last` is by default today (UTC), `first` the first of that month."""
+    """Days of the carrier's calendar; `last` is by default today, `first` the first of that month."""
 
     first: date | None = None
     last: date | None = None
@@ -72,10 +73,10 @@ class PostageRequest(RequestModel):
     csv: bool = False
 
 
-def order_papers(store: Supply, shelf: Supply, sender: Supply) -> Sequence[Route]:
-    """They return an OrderReports, a LabelShelf and a Party."""
+def order_papers(store: Supply, shelf: Supply, sender: Supply, shop: Supply) -> Sequence[Route]:
+    """They return an OrderReports, a LabelShelf, a Party and a Shop."""
     return (
-        Route("GET", "/labels", LabelsRequest, _labels, (store, shelf, sender)),
+        Route("GET", "/labels", LabelsRequest, _labels, (store, shelf, sender, shop)),
         Route("GET", "/orders/{id}/label", NoInput, _label, (store, shelf)),
         Route("GET", "/orders/{id}/packing-slip", NoInput, _slip, (store, sender)),
         Route("GET", "/postage", PostageRequest, _postage, (store,)),
@@ -83,10 +84,10 @@ def order_papers(store: Supply, shelf: Supply, sender: Supply) -> Sequence[Route
 
 
 def _labels(
-    request: LabelsRequest, _call: Call, store: OrderReports, shelf: LabelShelf, sender: Party
+    request: LabelsRequest, _call: Call, store: OrderReports, shelf: LabelShelf, sender: Party, shop: Shop
 ) -> Pdf:
     """Raises NotFound when no order has a label, and Conflict when an order that was named has none."""
-    wanted = request.wanted()
+    wanted = request.wanted(shop.time_zone)
     rows = store.list_orders(wanted, request.limit, None)["orders"]
     missing = set(wanted.order_ids) - {row["order_id"] for row in rows if _paths(row)}
     if missing:
@@ -148,10 +149,10 @@ def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answe
     if not 0 <= (last - first).days <= LONGEST_LEDGER:
         detail = f"from first to last are 0 to {LONGEST_LEDGER} days"
         raise InvalidRequest(detail, [FieldError("first", detail)])
-    ledger = store.postage(first, last, request.by)
+    ledger = store.postage(request.first, request.last, request.by)
     if not request.csv:
         return Answer(ledger)
-    name = f"postage {first} to {last} by {request.by}.csv"
+    name = f"postage {ledger['first']} to {ledger['last']} by {request.by}.csv"
     return File(_csv(ledger["rows"]).encode(), "text/csv; charset=utf-8", name)
 
 
