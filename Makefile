@@ -21,7 +21,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status seed-orders demo test test-all check terraform-check format bench bench-peers package plan deploy smoke logs lock audit clean
+.PHONY: help venv up down status seed-orders demo test test-all check api-check terraform-check format bench bench-peers package plan deploy smoke logs lock audit clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ check: venv ## lint, format, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+api-check: venv ## let Schemathesis call every function as docs/openapi.json describes it (FUNCTION=workflow; EXAMPLES=50; SEED=2)
+	@$(BIN)/python -m infra.openapi.check $(if $(FUNCTION),--function $(FUNCTION)) $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED))
 
 terraform-check: venv ## check, validate and test infra/terraform, without registry or account (needs terraform)
 	@$(BIN)/python -m infra.terraform.check

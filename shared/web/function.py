@@ -160,9 +160,11 @@ def _server(
 
 def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Reply:
     path = request.path.rstrip("/") or "/"
-    found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
-    if not found:
+    matching = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
+    if not matching:
         raise NotFound(f"there is nothing at {path[:200]}")
+    fewest = min(route.pattern.groups for route, _ in matching)  # /orders/retry is no order's id
+    found = [(route, match) for route, match in matching if route.pattern.groups == fewest]
     method = "GET" if request.method == "HEAD" else request.method  # werkzeug leaves out the body
     for route, match in found:
         if route.method == method:
