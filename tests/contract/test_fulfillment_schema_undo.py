@@ -51,7 +51,8 @@ def test_of_many_who_approve_or_decline_at_once_one_ends_it(
     calls: list[Said] = [
         partial(said, ("approve_undo", "decline_undo")[n % 2], f"person {n}") for n in range(8)
     ]
-    answers = at_once(database, [*calls, partial(said, "approve_undo", " ANA ")])
+    calls.append(partial(said, "approve_undo", " ANA "))
+    answers = at_once(database, calls)
     assert len([each for each in answers if isinstance(each, str)]) == 1
     (ended,) = outcomes(fulfillment)
     state = {"approved": "undo_asked", "declined": "undo_due"}[str(ended)]
