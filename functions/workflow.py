@@ -5,6 +5,7 @@ from shared.web.call import Answer, Call, NoInput
 from shared.web.enrichment.desk import enrichment_desk
 from shared.web.enrichment.inbox import enrichment_inbox
 from shared.web.enrichment.insight import record_insight
+from shared.web.enrichment.jobs import bulk_jobs
 from shared.web.enrichment.work import desk_work
 from shared.web.fulfillment.board import order_board
 from shared.web.fulfillment.decisions import order_decisions
@@ -34,6 +35,7 @@ workflow = http_function(
     [
         *enrichment_inbox(enrichment.record_store, enrichment.offers),
         *enrichment_desk(enrichment.record_store, enrichment.daily_limit),
+        *bulk_jobs(enrichment.job_store),
         *desk_work(enrichment.record_work),
         *order_board(fulfillment.order_board, fulfillment.shop),
         *fulfillment_desk(fulfillment.order_store, fulfillment.shop),

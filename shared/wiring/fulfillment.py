@@ -41,13 +41,6 @@ def order_store(database: "SupabaseRpc") -> "SupabaseOrderStore":
 
 
 @part(common.database)
-def order_insight(database: "SupabaseRpc") -> "SupabaseOrderInsight":
-    from shared.cloud.order_insight import SupabaseOrderInsight
-
-    return SupabaseOrderInsight(database)
-
-
-@part(common.database)
 def order_board(database: "SupabaseRpc") -> "SupabaseOrderBoard":
     from shared.cloud.order_board import SupabaseOrderBoard
 
@@ -59,6 +52,13 @@ def shop(given: settings.ShopSettings) -> "Shop":
     from shared.fulfillment.shop import Shop
 
     return Shop(given.time_zone, given.refund_approval)
+
+
+@part(common.database)
+def order_insight(database: "SupabaseRpc") -> "SupabaseOrderInsight":
+    from shared.cloud.order_insight import SupabaseOrderInsight
+
+    return SupabaseOrderInsight(database)
 
 
 @part(order_store)
