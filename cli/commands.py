@@ -1,7 +1,7 @@
 """The commands about part records. Each makes one call, shows one summary and returns one exit status."""
 
 import os
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from typing import Any
 
 from cli.answers import (
@@ -12,7 +12,6 @@ from cli.answers import (
     Equation,
     KnownPart,
     ManualTask,
-    Pending,
     Redriven,
     RunReport,
     Vendor,
@@ -20,9 +19,11 @@ from cli.answers import (
     parsed,
 )
 from cli.command import Commands
-from cli.failures import NoAnswer, WrongUsage
+from cli.failures import NoAnswer
+from cli.inbox_answers import WholeTask
+from cli.inbox_commands import task_id_of
+from cli.inbox_views import show_whole_task
 from cli.schedule import as_json, change_schedule, local_scheduler
-from cli.values import once
 from cli.views import (
     show_again,
     show_batch,
@@ -31,7 +32,6 @@ from cli.views import (
     show_equation,
     show_jobs,
     show_part,
-    show_pending,
     show_redriven,
     show_run,
     show_task,
@@ -44,7 +44,7 @@ from shared.enrichment.naming import new_batch_id
 
 Json = dict[str, Any]
 
-_DONE = {"claim": "claimed", "release": "released", "complete": "completed", "fail": "ended as failed"}
+_DONE = {"release": "released", "fail": "ended as failed"}
 
 
 class RecordCommands(Commands):
@@ -77,11 +77,6 @@ class RecordCommands(Commands):
             answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.notify)
         return self._batch(answer)
 
-    def pending(self, given: Namespace) -> int:
-        answer = self.functions.pending(given.limit, given.priority)
-        found = parsed(Pending, answer)
-        return self.finish(answer, lambda: show_pending(self.screen, found))
-
     def config(self, _given: Namespace) -> int:
         answer = self.functions.config()
         found = parsed(Configuration, answer)
@@ -93,12 +88,21 @@ class RecordCommands(Commands):
         equation = parsed(Equation, answer)
         return self.finish(answer, lambda: show_equation(self.screen, equation), bad=not equation.holds)
 
+    def claim(self, given: Namespace) -> int:
+        """Shows what there is to work on, as `task` does."""
+        task = task_id_of(self.functions, given.task)
+        self.functions.act(task, "claim", task_request(given))
+        answer = self.functions.task(task, given.assignee)
+        claimed = parsed(WholeTask, answer)
+        return self.finish(answer, lambda: show_whole_task(self.screen, claimed))
+
     def act(self, given: Namespace) -> int:
-        answer = self.functions.act(given.task, given.command, task_request(given))
+        task_id = task_id_of(self.functions, given.task)
+        answer = self.functions.act(task_id, given.command, task_request(given))
         task = parsed(ManualTask, answer)
         return self.finish(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
 
-    claim = release = complete = fail = act
+    release = fail = act
 
     def product(self, given: Namespace) -> int:
         answer = self.functions.product(given.part, given.manufacturer)
@@ -155,19 +159,6 @@ def run_request(given: Namespace) -> Json:
 
 
 def task_request(given: Namespace) -> Json:
-    """The request about a manual task. Raises WrongUsage for a field that is given twice."""
-    body: Json = {"assignee": given.assignee}
-    if getattr(given, "note", None):
-        body["note"] = given.note
-    if given.command == "complete":
-        try:
-            fields: Json = {
-                **once(given.fields, "--set"),
-                "attributes": once(given.attributes, "--attribute"),
-                "docs": given.docs,
-                "images": given.images,
-            }
-        except ArgumentTypeError as error:
-            raise WrongUsage(str(error)) from None
-        body["fields"] = {name: value for name, value in fields.items() if value}
-    return body
+    """The request about a manual task."""
+    note = getattr(given, "note", None)
+    return {"assignee": given.assignee} | ({"note": note} if note else {})

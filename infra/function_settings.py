@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "infra" / "terraform" / "required_settings.json"
 PAGE = ROOT / "docs" / "configuration.md"
 
-LOCAL_ONLY = frozenset({"BIGQUERY_API_ENDPOINT", "TASKS_API_ENDPOINT"})
+LOCAL_ONLY = frozenset({"BIGQUERY_API_ENDPOINT", "SCHEDULER_API_ENDPOINT", "TASKS_API_ENDPOINT"})
 """For the laptop's stand-ins: never given to a deployed function."""
 
 FIELDS: Mapping[str, FieldInfo] = {

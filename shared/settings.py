@@ -189,6 +189,19 @@ class QueueSettings(Settings):
     )
 
 
+class SchedulerSettings(Settings):
+    project: Text = Field(alias="GOOGLE_CLOUD_PROJECT", description="the Google Cloud project")
+    location: Text = Field(
+        alias="SCHEDULER_LOCATION", description="region of the jobs, such as northamerica-northeast1"
+    )
+    timeout: Seconds = Field(
+        10, alias="SCHEDULER_TIMEOUT_SECONDS", description="longest wait for one Cloud Scheduler call"
+    )
+    api_endpoint: Text | None = Field(
+        None, alias="SCHEDULER_API_ENDPOINT", description="host:port, only for a local Cloud Scheduler"
+    )
+
+
 class DeliverySettings(Settings):
     max_attempts: int = Field(
         10,
@@ -512,6 +525,7 @@ GROUPS: tuple[type[Settings], ...] = (
     StoreSettings,
     SourceSettings,
     QueueSettings,
+    SchedulerSettings,
     DeliverySettings,
     BreakerSettings,
     ReliabilitySettings,

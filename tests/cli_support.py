@@ -203,6 +203,8 @@ def batch(state: str = "in_progress", **changes: object) -> dict[str, object]:
         "state": state,
         "automation": {"completed": 2, "failed": 1},
         "manual": {"initialized": 1},
+        "handed_over": {"initialized": 1},
+        "places": {"completed": 2, "with_a_person": 2, "in_flight": 0, "failed": 0, "rejected": 0},
         "taken": 4,
         "counts": {},
         "trigger": "manual",
@@ -254,6 +256,35 @@ def manual_task(**changes: object) -> dict[str, object]:
         "note": None,
         "created_at": "2026-11-22T10:00:00+00:00",
     } | changes
+
+
+def whole_task(**changes: object) -> dict[str, object]:
+    """What `GET /manual-tasks/{id}` answers."""
+    price = {"price": 0.8125, "currency": "CAD"}
+    candidate = {"pn": "NE555P", "manufacturer": "TI", "vendor_pn": "296-1", "price": 0.5, "currency": "CAD"}
+    compared = {
+        "feature": "completeness",
+        "operator": "gte",
+        "threshold": 0.8,
+        "actual": 0.85,
+        "outcome": True,
+    }
+    failed = {"at": "2026-11-22T10:00:00+00:00", "what": "failed", "by": "automation", "cause": "not_found"}
+    return (
+        manual_task()
+        | {
+            "rule": "complete",
+            "free": True,
+            "overdue": False,
+            "decision": {"rule": "complete", "reason": "complex", "comparisons": [compared]},
+            "source": {"manufacturer": "TI", "category": "Regulators"},
+            "vendor": {"manufacturer": "TI", **price},
+            "candidates": [candidate | {"category": "Timers"}],
+            "timeline": [failed | {"message": "no such part"}],
+            "draft": {"by": "ana", "saved_at": "2026-11-22T10:30:00+00:00", "fields": {}},
+        }
+        | changes
+    )
 
 
 def known_part() -> dict[str, Any]:

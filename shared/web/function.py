@@ -47,6 +47,11 @@ class Route:
     handler: Handler
     supplies: tuple[Supply, ...] = ()
 
+    @property
+    def parts(self) -> tuple[Supply, ...]:
+        """All that the route works with."""
+        return self.supplies
+
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template)))
@@ -85,7 +90,7 @@ def http_function(
     Raises SettingsInvalid for a wrong value of a variable that the routes or the checks could ever read.
     """
     start_logging(LogSettings.from_environment().level)
-    used = (*(supply for route in routes for supply in route.supplies), *checks.values())
+    used = (*(supply for route in routes for supply in route.parts), *checks.values())
     require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
     serve = _server(name, table, refuse)

@@ -20,6 +20,7 @@ from tests.cli_support import (
     redriven,
     report,
     vendor,
+    whole_task,
 )
 from tests.processes import started
 
@@ -32,10 +33,13 @@ STATUS = "/workflow/batches/b1"
         ("/orchestrate", report(), ["run"]),
         (STATUS, batch(), ["status", "b1"]),
         (STATUS, batch("completed"), ["watch", "b1"]),
-        ("/workflow/manual-tasks", {"manual_tasks": [manual_task()]}, ["pending"]),
+        ("/workflow/manual-tasks", {"total": 1, "manual_tasks": [manual_task()], "next": None}, ["pending"]),
         ("/workflow/config", {"workflow": {}, "settings": {}}, ["config", "--show"]),
         ("/workflow/reconcile", equation(), ["reconcile"]),
-        (f"/workflow/manual-tasks/{TASK}/claim", manual_task(), ["claim", TASK, "--as", "ana"]),
+        (f"/workflow/manual-tasks/{TASK}", whole_task(), ["task", TASK]),
+        ("/workflow/manual-tasks/groups", {"total": 0, "groups": []}, ["groups"]),
+        ("/workflow/batches", {"total": 0, "batches": []}, ["batches"]),
+        ("/workflow/parts", {"part": "LM317T", "records": []}, ["show", "LM317T"]),
         (f"/workflow/manual-tasks/{TASK}/release", manual_task(), ["release", TASK, "--as", "ana"]),
         (f"/workflow/manual-tasks/{TASK}/complete", manual_task(), ["complete", TASK, "--as", "ana"]),
         ("/workflow/products", known_part(), ["product", "LM317T"]),
@@ -213,12 +217,12 @@ def test_a_terminal_that_knows_no_emojis_gets_none(cli: CommandLine, answering: 
 def test_on_a_terminal_ids_of_pending_tasks_are_never_broken(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
-    functions.script("/workflow/manual-tasks", {"manual_tasks": [manual_task()]})
+    functions.script("/workflow/manual-tasks", {"total": 1, "manual_tasks": [manual_task()], "next": None})
 
     _, shown = on_a_terminal(cli, "pending", "--url", functions.url, COLUMNS="40")
 
-    assert f"{TASK}  high, due 2026-11-23 10:00:00Z" in shown
-    assert "NE555 TI, automation fallback" in shown
+    assert f"{TASK[:8]}  high, due 2026-11-23 10:00:00Z" in shown
+    assert "NE555 TI, waiting" in shown
 
 
 def test_on_a_terminal_each_order_has_its_deadline_and_its_reason(
@@ -237,7 +241,7 @@ def test_the_command_ends_silently_when_its_reader_has_gone(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     tasks = [manual_task() for _ in range(1000)]
-    functions.script("/workflow/manual-tasks", {"manual_tasks": tasks})
+    functions.script("/workflow/manual-tasks", {"total": 1000, "manual_tasks": tasks, "next": None})
 
     for arguments in (["pending"], ["pending", "--output", "-"]):
         with started(

@@ -1,10 +1,8 @@
 """The endpoints of `workflow` that answer with files: labels, packing slips, files of messages, the ledger as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -30,6 +28,7 @@ from shared.web.call import Answer, Call, Csv, File, NoInput, Pdf, RequestModel
 from shared.web.fields import NO_NUL
 from shared.web.fulfillment.desk import order_in
 from shared.web.function import Route, Supply
+from shared.web.table import csv_file
 
 MOST_LABELS = 200
 """In one PDF: an answer of the platform is at most 32 MiB."""
@@ -153,18 +152,4 @@ def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answe
     if not request.csv:
         return Answer(ledger)
     name = f"postage {ledger['first']} to {ledger['last']} by {request.by}.csv"
-    return File(_csv(ledger["rows"]).encode(), "text/csv; charset=utf-8", name)
-
-
-def _csv(rows: Sequence[Json]) -> str:
-    written = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(written, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """A text that a spreadsheet would take for a formula is marked as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
+    return csv_file(name, ledger["rows"])
