@@ -8,7 +8,6 @@ import flask
 from pydantic import ValidationError
 
 from shared.errors import FieldError, Forbidden, InvalidRequest
-from shared.web.body import read_query
 from shared.web.call import Call, File, Page, RequestModel
 from shared.web.desk.visitor import Role, Visitor
 from shared.web.function import Reply, Route, Supply
@@ -95,7 +94,7 @@ class PageRoute(Route):
     def read(self, request: flask.Request) -> RequestModel:
         if self.method == "GET":
             given = {name: values for name, values in request.args.to_dict(flat=False).items() if any(values)}
-            return read_query(self.model, given)  # a filter form sends its empty fields too
+            return read_form(self.model, given)  # a filter form sends its empty fields too
         return read_form(self.model, request.form.to_dict(flat=False))
 
 
