@@ -36,12 +36,17 @@ class RuleCount(Answer):
 
 
 class BatchStatus(Answer):
-    """`automation` and `manual` count tasks by state. `closed_at` is empty while more may be opened."""
+    """`automation` and `manual` count tasks by state, `handed_over` those of its dead letters, `places` its records.
+
+    `closed_at` is empty while more may be opened.
+    """
 
     batch_id: str
     state: str
     automation: TaskCounts
     manual: TaskCounts
+    handed_over: TaskCounts = Field(default_factory=dict)
+    places: TaskCounts = Field(default_factory=dict)
     taken: int
     policy: str | None
     trigger: str | None
@@ -129,10 +134,6 @@ class TaskClaim(Answer):
 
 class SavedDraft(Answer):
     claim: TaskClaim
-
-
-class Pending(Answer):
-    manual_tasks: list[ManualTask]
 
 
 class SaidField(Answer):

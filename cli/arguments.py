@@ -5,7 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from cli.called_as import program, typed
 from cli.failures import WrongUsage
+from cli.inbox_arguments import TASK_HELP, add_inbox_commands
+from cli.insight_arguments import add_insight_commands
+from cli.job_arguments import add_job_commands
 from cli.order_arguments import add_order_commands
 from cli.values import (
     batch_id,
@@ -17,14 +21,13 @@ from cli.values import (
     policy_name,
     share,
     sized_text,
-    task_id,
+    task_name,
     text,
     token,
     whole,
 )
 from cli.work_arguments import add_work_commands
 from shared.enrichment.ports import ErrorCategory
-from shared.enrichment.routing.route import TaskPriority
 from shared.limits import LONGEST_NAME, MOST_LISTED, MOST_RECORDS
 
 DESCRIPTION = (
@@ -38,10 +41,13 @@ examples:
   python run_workflow.py watch batch_1790000000_1a2b        live progress, until automation has finished
   python run_workflow.py status batch_1790000000_1a2b --output status.json
   python run_workflow.py pending --priority high --limit 10
-  python run_workflow.py claim TASK --as ana
+  python run_workflow.py pending --of ana                   what ana holds; groups counts them by cause
+  python run_workflow.py claim LM317T --as ana              a task is named by its part, or by 8 digits of its id
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
   python run_workflow.py next --as ana                      also: preview, draft, skip, take-back
   python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
+  python run_workflow.py bulk redrive --cause auth --as ana --dry-run      then with --note WHY; job JOB follows it
+  python run_workflow.py show LM317T                        all that happened to a part; also: batches
   python run_workflow.py vendors                            also: resume VENDOR
   python run_workflow.py reconcile --day 2026-11-22         default: today
   python run_workflow.py orders --attention                 what a person must look at; order ORDER says more
@@ -49,6 +55,7 @@ examples:
   python run_workflow.py labels --output labels.pdf         also: slip ORDER --output FILE
   python run_workflow.py messages --unanswered              also: reply THREAD, file ATTACHMENT
   python run_workflow.py reconcile-orders                   does every order and label have its place?
+  python run_workflow.py now                                is all well? insight NAME says how it went
   python run_workflow.py config --show
   python run_workflow.py schedule list                      also: pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
@@ -76,9 +83,9 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     top = Parser(
-        prog="run_workflow.py",
+        prog=program(),
         description=DESCRIPTION,
-        epilog=EPILOG,
+        epilog=EPILOG.replace("python run_workflow.py", typed()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_connection()],
         allow_abbrev=False,
@@ -87,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     _run(_command(commands, "run", "take records in: decide each one, and start the work"))
     status = _command(commands, "status", "show the state of a batch")
     status.add_argument("batch", metavar="BATCH", type=known_batch_id)
-    _pending(_command(commands, "pending", "list manual tasks that nobody has claimed, most urgent first"))
+    add_inbox_commands(partial(_command, commands))
     config = _command(commands, "config", "show the configuration in force, without secrets")
     config.add_argument("--show", action="store_true", help="show it (the default)")
     _reconcile(_command(commands, "reconcile", "account for every record: an equation that must balance"))
@@ -105,8 +112,10 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "vendors", "show which vendor is paused, why, and what waits for it")
     _resume(_command(commands, "resume", "let a paused vendor be called again"))
     _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
+    add_job_commands(partial(_command, commands))
     add_work_commands(partial(_command, commands))
     add_order_commands(partial(_command, commands))
+    add_insight_commands(partial(_command, commands))
     return top
 
 
@@ -188,13 +197,6 @@ def _run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--dry-run", action="store_true", help="show the decisions, change nothing")
 
 
-def _pending(pending: argparse.ArgumentParser) -> None:
-    pending.add_argument(
-        "--limit", type=whole(1, MOST_LISTED), default=50, help="at most this many (default: %(default)s)"
-    )
-    pending.add_argument("--priority", choices=[str(priority) for priority in TaskPriority])
-
-
 def _reconcile(reconcile: argparse.ArgumentParser) -> None:
     which = reconcile.add_mutually_exclusive_group()
     which.add_argument("--batch", type=known_batch_id)
@@ -229,7 +231,7 @@ def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
     release = _command(commands, "release", "give a manual task back")
     fail = _command(commands, "fail", "end a manual task that cannot be done")
     for command in (claim, release, fail):
-        command.add_argument("task", metavar="TASK", type=task_id, help="id of the manual task")
+        command.add_argument("task", metavar="TASK", type=task_name, help=TASK_HELP)
         command.add_argument(
             "--as", metavar="NAME", dest="assignee", type=person, required=True, help="who you are"
         )

@@ -57,8 +57,20 @@ class Functions:
     def batch(self, batch_id: str) -> Json:
         return self.get(f"/batches/{quote(batch_id, safe='')}")
 
-    def pending(self, limit: int, priority: str | None) -> Json:
-        return self.get("/manual-tasks", {"limit": limit} | ({"priority": priority} if priority else {}))
+    def batches(self, query: Mapping[str, str | int]) -> Json:
+        return self.get("/batches", query)
+
+    def manual_tasks(self, query: Mapping[str, str | int]) -> Json:
+        return self.get("/manual-tasks", query)
+
+    def task_groups(self, query: Mapping[str, str | int]) -> Json:
+        return self.get("/manual-tasks/groups", query)
+
+    def task(self, task_id: str, assignee: str | None) -> Json:
+        return self.get(f"/manual-tasks/{task_id}", {"assignee": assignee} if assignee else None)
+
+    def part(self, pn: str, manufacturer: str | None) -> Json:
+        return self.get("/parts", {"pn": pn} | ({"manufacturer": manufacturer} if manufacturer else {}))
 
     def config(self) -> Json:
         return self.get("/config")

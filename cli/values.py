@@ -54,11 +54,12 @@ def known_batch_id(given: str) -> str:
     return given
 
 
-def task_id(given: str) -> str:
-    try:
-        return str(UUID(given))
-    except ValueError:
-        raise ArgumentTypeError(f"{given!r} is not a task id; `pending` lists them") from None
+def task_name(given: str) -> str:
+    """An id, the beginning of one, or a part number: the function knows which tasks exist."""
+    name = given.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or _forbidden(name):
+        raise ArgumentTypeError(f"{given!r} cannot name a task; `pending` lists them")
+    return name
 
 
 def day(given: str) -> date:
@@ -111,6 +112,13 @@ def reply_id(given: str) -> str:
         return str(UUID(given))
     except ValueError:
         raise ArgumentTypeError(f"{given!r} is not the id of a reply: a UUID") from None
+
+
+def job_id(given: str) -> str:
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise ArgumentTypeError(f"{given!r} is not the id of a job; `jobs` lists them") from None
 
 
 def policy_name(given: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 
+from cli.inbox_arguments import TASK_HELP
 from cli.values import (
     known_batch_id,
     link,
@@ -11,7 +12,7 @@ from cli.values import (
     person,
     product_field,
     sized_text,
-    task_id,
+    task_name,
     text,
 )
 from shared.enrichment.ports import ErrorCategory
@@ -29,7 +30,7 @@ def add_work_commands(add: Add) -> None:
     skip = add("skip", "give a manual task back, and not be offered it by `next` for an hour")
     following = add("next", "take the most urgent manual task that nobody holds")
     for command in (complete, preview, draft, undo, skip):
-        command.add_argument("task", metavar="TASK", type=task_id, help="id of the manual task")
+        command.add_argument("task", metavar="TASK", type=task_name, help=TASK_HELP)
     for command in (complete, preview, draft, undo, skip, following):
         command.add_argument(
             "--as", metavar="NAME", dest="assignee", type=person, required=True, help="who you are"

@@ -7,6 +7,9 @@ from uuid import uuid4
 from cli.answers import ManualTask, Preview, SavedDraft, parsed
 from cli.command import Commands
 from cli.failures import WrongUsage
+from cli.inbox_answers import WholeTask
+from cli.inbox_commands import task_id_of
+from cli.inbox_views import show_whole_task
 from cli.values import once
 from cli.views import show_task
 from cli.work_views import show_changes, show_completed, show_draft
@@ -18,28 +21,32 @@ FILTER = ("priority", "rule", "cause", "manufacturer", "batch", "overdue", "sear
 class WorkCommands(Commands):
     def complete(self, given: Namespace) -> int:
         """Not repeated after a lost answer: a second completion may be another person's word."""
-        answer = self.functions.work(given.task, "complete", completion(given), repeatable=False)
+        answer = self.functions.work(
+            task_id_of(self.functions, given.task), "complete", completion(given), repeatable=False
+        )
         task = parsed(ManualTask, answer)
         return self.finish(answer, lambda: show_completed(self.screen, task))
 
     def preview(self, given: Namespace) -> int:
-        answer = self.functions.work(given.task, "preview", completion(given))
+        answer = self.functions.work(task_id_of(self.functions, given.task), "preview", completion(given))
         shown = parsed(Preview, answer)
         return self.finish(answer, lambda: show_changes(self.screen, shown))
 
     def draft(self, given: Namespace) -> int:
-        answer = self.functions.work(given.task, "draft", completion(given))
+        answer = self.functions.work(task_id_of(self.functions, given.task), "draft", completion(given))
         saved = parsed(SavedDraft, answer)
         return self.finish(answer, lambda: show_draft(self.screen, saved), bad=not saved.claim.held)
 
     def take_back(self, given: Namespace) -> int:
         request = {"assignee": given.assignee} | ({"note": given.note} if given.note else {})
-        answer = self.functions.work(given.task, "undo", request)
+        answer = self.functions.work(task_id_of(self.functions, given.task), "undo", request)
         task = parsed(ManualTask, answer)
         return self.finish(answer, lambda: show_task(self.screen, task, "taken back"))
 
     def skip(self, given: Namespace) -> int:
-        answer = self.functions.work(given.task, "skip", {"assignee": given.assignee})
+        answer = self.functions.work(
+            task_id_of(self.functions, given.task), "skip", {"assignee": given.assignee}
+        )
         task = parsed(ManualTask, answer)
         return self.finish(answer, lambda: show_task(self.screen, task, "skipped"))
 
@@ -51,8 +58,9 @@ class WorkCommands(Commands):
             return self.finish(
                 answer, lambda: self.screen.line(f"{self.screen.symbol('done')} no such task is free")
             )
-        task = parsed(ManualTask, answer["task"])
-        return self.finish(answer, lambda: show_task(self.screen, task, "claimed"))
+        answer = self.functions.task(answer["task"]["id"], given.assignee)
+        task = parsed(WholeTask, answer)
+        return self.finish(answer, lambda: show_whole_task(self.screen, task))
 
 
 def completion(given: Namespace) -> Json:

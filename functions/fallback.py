@@ -1,4 +1,7 @@
-"""Turns dead letters into manual tasks, and sweeps for lost tasks. POST, from Cloud Tasks, Scheduler or curl."""
+"""Turns dead letters into manual tasks, sweeps for lost tasks, and goes on with bulk jobs.
+
+POST, from Cloud Tasks, Scheduler or curl.
+"""
 
 import logging
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.record_insight import SupabaseRecordInsight
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.enrichment.jobs import JobDriver
     from shared.enrichment.sweep import Sweeper, Swept
 
 AUDIT_SECONDS = 2
@@ -53,8 +57,9 @@ class FallbackRequest(RequestModel):
     fulfillment.order_insight,
     enrichment.sweeper,
     enrichment.sweep_limit,
+    enrichment.job_driver,
 )
-def fallback(
+def fallback(  # noqa: PLR0913, PLR0917 - both halves, and what keeps them going
     request: FallbackRequest,
     _call: Call,
     records: "SupabaseRecordStore",
@@ -63,9 +68,12 @@ def fallback(
     order_insight: "SupabaseOrderInsight",
     sweeper: "Sweeper",
     sweep_limit: int,
+    job_driver: "JobDriver",
 ) -> Answer:
     if request.automation_task_id is None:
+        driven = job_driver.go_on()  # before the sweep, which puts what they open into the queue
         swept = sweeper.sweep(sweep_limit)
+        swept.faults += driven.faults
         sources = (
             records.figures,
             orders.figures,
@@ -73,7 +81,7 @@ def fallback(
             lambda: record_insight.roll_up(ROLL_UP_SECONDS),
             lambda: order_insight.roll_up(ROLL_UP_SECONDS),
         )
-        return _answer(swept, _figures(sources, swept))
+        return _answer(swept, _figures(sources, swept) | {"job_items": driven.worked})
     handover = records.create_fallback_task(request.automation_task_id)
     body = {
         "automation_task_id": str(request.automation_task_id),

@@ -203,6 +203,44 @@ variable "smoke_callers" {
   }
 }
 
+variable "desk_door" {
+  description = "How people prove to the desk who they are: iap (Google accounts; closed until you turn it on), or supabase (a code by e-mail)."
+  type        = string
+  default     = "iap"
+
+  validation {
+    condition     = contains(["iap", "supabase"], var.desk_door)
+    error_message = "desk_door is iap or supabase."
+  }
+
+  validation {
+    condition     = (var.desk_door == "supabase") == contains(keys(var.settings), "DESK_SUPABASE_ANON_KEY")
+    error_message = "Give DESK_SUPABASE_ANON_KEY in settings when desk_door is supabase, and only then."
+  }
+}
+
+variable "desk_operators" {
+  description = "E-mail addresses of those who are operators at the desk whatever its table of roles says, so that somebody can fill it."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for email in var.desk_operators : can(regex("^[^@:, ]+@[^@:, ]+$", email)) && email == lower(email)])
+    error_message = "desk_operators are e-mail addresses, in small letters."
+  }
+}
+
+variable "desk_people" {
+  description = "Others who may pass Identity-Aware Proxy to the desk (user:..., group:...). Their role is given at the desk."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for who in var.desk_people : can(regex("^(user|group):[^ ]+@[^ ]+$", who))])
+    error_message = "desk_people are user: or group: with an address."
+  }
+}
+
 # --- alerts
 
 variable "alert_emails" {

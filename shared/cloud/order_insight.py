@@ -17,8 +17,8 @@ class SupabaseOrderInsight(SupabaseCalls):
             "order_insight", p_series="postage", p_first=first.isoformat(), p_last=last.isoformat()
         )
 
-    def now(self, stages: Sequence[str]) -> Json:
-        return self._call("fulfillment_now", p_stages=list(stages))
+    def now(self, stages: Sequence[str], zone: str = "UTC") -> Json:
+        return self._call("fulfillment_now", p_stages=list(stages), p_zone=zone)
 
     def roll_up(self, seconds: float) -> Json:
         """Sums up days of postage for so long. Returns the number of days that are not summed up yet."""

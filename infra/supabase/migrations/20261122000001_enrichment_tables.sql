@@ -186,6 +186,7 @@ create table automation_tasks (
 );
 create unique index one_open_automation_task_per_record on automation_tasks (record_key)
 where state not in ('completed', 'failed');
+create unique index one_redrive_per_letter on automation_tasks (redrives) where redrives is not null;
 create index automation_tasks_by_batch on automation_tasks (batch_id, state);
 create index automation_tasks_by_record on automation_tasks (record_key);
 create index automation_failures_by_record on automation_tasks (record_key, finished_at) where state = 'failed';
@@ -219,13 +220,13 @@ create table manual_tasks (
     state manual_state not null default 'initialized',
     assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
+    claimed_at timestamptz, -- by this person; a renewal keeps it, and so does an end that is taken back
     claimed_until timestamptz,
     due_at timestamptz not null,
     note text,
     edited_fields jsonb,
     result jsonb,
     product jsonb, -- as the person left it
-    claimed_at timestamptz, -- since when it is held: a renewal keeps it, and so does an end that is taken back
     undo_until timestamptz, -- until when the person who ended it may take that back
     created_at timestamptz not null,
     updated_at timestamptz not null,

@@ -135,7 +135,8 @@ $$;
 create function open_postage_days(p_first date, p_last date, p_now timestamptz) returns table (day date)
 language sql stable set search_path = public, pg_temp as $$
     select each.day::date
-    from (select postage_day(min(first_seen_at)) as day from orders) as begun
+    -- without an order no row, else the series would have no beginning and no end
+    from (select postage_day(min(first_seen_at)) as day from orders having count(*) > 0) as begun
     cross join lateral generate_series(
         greatest(p_first, begun.day - 7)::timestamp, least(p_last, postage_day(p_now))::timestamp, interval '1 day'
     ) as each (day)
@@ -207,10 +208,12 @@ language sql stable set search_path = public, pg_temp as $$
     left join lateral (select * from stage_runs where stage = s.stage order by begun_at desc limit 1) as r on true
 $$;
 
--- Is all well with the orders? The account of those first seen on the present day (UTC), all open ones by state, what needs a
+-- Is all well with the orders? The account of those first seen on the present day of `p_zone`, all open ones by state, what needs a
 -- person, the soonest deadline, the outside looks, the day's postage and each stage's last run. It changes only when one of
 -- them does, and holds no age.
-create function fulfillment_now(p_stages text[], p_now timestamptz default clock_timestamp()) returns jsonb
+create function fulfillment_now(
+    p_stages text[], p_zone text default 'UTC', p_now timestamptz default clock_timestamp()
+) returns jsonb
 language sql stable set search_path = public, pg_temp as $$
     select jsonb_build_object(
         'day', today.day, 'account', day.account - 'outside' - 'day', 'verdict', day.account -> 'verdict',
@@ -250,8 +253,8 @@ language sql stable set search_path = public, pg_temp as $$
         ),
         'stages', stages_now(p_stages)
     )
-    from (select (p_now at time zone 'UTC')::date as day) as today
-    cross join lateral (select reconcile_orders(today.day, 'UTC', p_now) as account offset 0) as day -- once, not at each use
+    from (select (p_now at time zone p_zone)::date as day) as today
+    cross join lateral (select reconcile_orders(today.day, p_zone, p_now) as account offset 0) as day -- once, not at each use
 $$;
 
 -- What people did with the jobs of Cloud Scheduler, of both halves.
@@ -276,15 +279,16 @@ create function note_schedule_change(
 ) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
-    last schedule_changes;
+    noted jsonb;
 begin
     perform pg_advisory_xact_lock(hashtextextended('schedule ' || p_job, 0));
-    select * into last from schedule_changes where job = p_job order by id desc limit 1;
-    if (last.change, last.by, last.note) is distinct from (p_change, p_by, p_note) or last.at < p_now - interval '10 seconds' then
-        insert into schedule_changes (job, change, by, note, at) values (p_job, p_change, p_by, p_note, p_now)
-        returning * into last;
+    select to_jsonb(c) into noted from (select * from schedule_changes where job = p_job order by id desc limit 1) as c
+    where c.change = p_change and c.by = p_by and c.note = p_note and c.at >= p_now - interval '10 seconds';
+    if noted is null then
+        insert into schedule_changes as c (job, change, by, note, at) values (p_job, p_change, p_by, p_note, p_now)
+        returning to_jsonb(c) into noted;
     end if;
-    return to_jsonb(last) - 'id' - 'job';
+    return noted - 'id' - 'job';
 end
 $$;
 

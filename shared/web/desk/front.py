@@ -42,7 +42,7 @@ def front_pages(gate: Supply, renderer: Supply, people: Supply) -> Sequence[Rout
         Route("GET", "/assets/{id}", AssetRequest, _asset),
         DoorRoute("GET", "/sign-in", NoInput, lambda gate, request: gate.door.welcome(request), (gate,)),
         DoorRoute("POST", "/sign-in", NoInput, lambda gate, request: gate.door.let_in(request), (gate,)),
-        DoorRoute("POST", "/sign-out", NoInput, lambda gate, request: gate.door.let_out(request), (gate,)),
+        DoorRoute("POST", "/sign-out", NoInput, lambda gate, request: gate.sign_out(request), (gate,)),
         PageRoute("GET", "/people", NoInput, _people, shown, role=Role.OPERATOR, gate=gate),
         PageRoute(
             "POST",
