@@ -29,7 +29,7 @@ PATIENCE = 10.0
 
 
 class InsightCommands(Commands):
-    """What is going on, what went on, and what is fired when."""
+    """The commands about now, the past, and the schedule."""
 
     def now(self, _given: Namespace) -> int:
         answer = self.functions.get("/now")
