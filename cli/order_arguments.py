@@ -43,6 +43,9 @@ ADDRESS_FIELDS = {
 }
 
 
+ROLES = ("viewer", "reviewer", "operator", "none")
+
+
 def add_order_commands(add: Add) -> None:
     _orders(add("orders", "list orders, the oldest deadline first"))
     order = add("order", "show one order: its path, shipments, reasons, address and prices")
@@ -53,6 +56,7 @@ def add_order_commands(add: Add) -> None:
     _messages(add)
     _stages(add)
     _money(add)
+    _people(add)
 
 
 def _orders(orders: argparse.ArgumentParser) -> None:
@@ -215,3 +219,11 @@ def _money(add: Add) -> None:
         "--csv", action="store_true", help="write the rows to the --output file as CSV, not JSON"
     )
     _limit(add("sizes", "list SKUs without a size of their own, the most frequent first"), 20)
+
+
+def _people(add: Add) -> None:
+    add("people", "list the people of the desk with their roles, and what was done there")
+    role = add("role", "give somebody a role at the desk, or take it away")
+    role.add_argument("person", metavar="PERSON", type=person, help="as that person signs in")
+    role.add_argument("role", metavar="ROLE", choices=ROLES, help="one of " + ", ".join(ROLES))
+    _signed(role)

@@ -2,6 +2,7 @@
 
 from shared.settings import Settings
 from shared.web.call import Answer, Call, NoInput
+from shared.web.desk.people import desk_people
 from shared.web.enrichment.desk import enrichment_desk
 from shared.web.enrichment.inbox import enrichment_inbox
 from shared.web.enrichment.work import desk_work
@@ -11,7 +12,7 @@ from shared.web.fulfillment.desk import fulfillment_desk
 from shared.web.fulfillment.inbox import order_inbox
 from shared.web.fulfillment.papers import order_papers
 from shared.web.function import Route, http_function
-from shared.wiring import checks, enrichment, fulfillment
+from shared.wiring import checks, desk, enrichment, fulfillment
 from shared.wiring.part import check
 from shared.workflow_config import WorkflowConfig
 
@@ -36,6 +37,7 @@ workflow = http_function(
         *order_decisions(fulfillment.order_store, fulfillment.shop),
         *order_papers(fulfillment.order_store, fulfillment.label_shelf, fulfillment.sender, fulfillment.shop),
         *order_inbox(fulfillment.order_store, fulfillment.label_shelf),
+        *desk_people(desk.people),
         Route("GET", "/config", NoInput, show_config),
     ],
     {
