@@ -36,12 +36,17 @@ class RuleCount(Answer):
 
 
 class BatchStatus(Answer):
-    """`automation` and `manual` count tasks by state. `closed_at` is empty while more may be opened."""
+    """`automation` and `manual` count tasks by state, `handed_over` those of its dead letters, `places` its records.
+
+    `closed_at` is empty while more may be opened.
+    """
 
     batch_id: str
     state: str
     automation: TaskCounts
     manual: TaskCounts
+    handed_over: TaskCounts = Field(default_factory=dict)
+    places: TaskCounts = Field(default_factory=dict)
     taken: int
     policy: str | None
     trigger: str | None
@@ -101,17 +106,41 @@ class ManualTask(Answer):
     due_at: datetime | None = None
     note: str | None = None
     created_at: datetime
+    edited_fields: dict[str, Any] | None = None
+    product: dict[str, Any] | None = None
+    undo_until: datetime | None = None
 
 
-class Pending(Answer):
-    manual_tasks: list[ManualTask]
+class Change(Answer):
+    """`field` is such as `category` or `attribute:Voltage`."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class Preview(Answer):
+    changes: list[Change]
+
+
+class TaskClaim(Answer):
+    """`by` holds the task, or has ended it."""
+
+    held: bool
+    by: str | None
+    until: datetime | None
+    state: str
+
+
+class SavedDraft(Answer):
+    claim: TaskClaim
 
 
 class SaidField(Answer):
     """`layer` is edited, approved, vendor or source."""
 
     field: str
-    value: str
+    value: str | None  # None: the person removed it
     layer: str
     by: str | None = None
     at: datetime

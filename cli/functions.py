@@ -57,8 +57,20 @@ class Functions:
     def batch(self, batch_id: str) -> Json:
         return self.get(f"/batches/{quote(batch_id, safe='')}")
 
-    def pending(self, limit: int, priority: str | None) -> Json:
-        return self.get("/manual-tasks", {"limit": limit} | ({"priority": priority} if priority else {}))
+    def batches(self, query: Mapping[str, str | int]) -> Json:
+        return self.get("/batches", query)
+
+    def manual_tasks(self, query: Mapping[str, str | int]) -> Json:
+        return self.get("/manual-tasks", query)
+
+    def task_groups(self, query: Mapping[str, str | int]) -> Json:
+        return self.get("/manual-tasks/groups", query)
+
+    def task(self, task_id: str, assignee: str | None) -> Json:
+        return self.get(f"/manual-tasks/{task_id}", {"assignee": assignee} if assignee else None)
+
+    def part(self, pn: str, manufacturer: str | None) -> Json:
+        return self.get("/parts", {"pn": pn} | ({"manufacturer": manufacturer} if manufacturer else {}))
 
     def config(self) -> Json:
         return self.get("/config")
@@ -67,8 +79,15 @@ class Functions:
         return self.get("/reconcile", {"batch": batch_id} if batch_id else {"day": str(day)})
 
     def act(self, task_id: str, action: str, body: Mapping[str, Any]) -> Json:
-        """Repeatable for a claim only: a second `complete` is refused because the task has ended."""
+        """Repeatable for a claim only: a second `fail` may be another person's word."""
         return self.post(f"/manual-tasks/{task_id}/{action}", body, repeatable=action == "claim")
+
+    def work(self, task_id: str, action: str, body: Mapping[str, Any], *, repeatable: bool = True) -> Json:
+        return self.post(f"/manual-tasks/{task_id}/{action}", body, repeatable=repeatable)
+
+    def next_task(self, request: Mapping[str, Any]) -> Json:
+        """Repeatable: the call's own id is always sent."""
+        return self.post("/manual-tasks/next", request, repeatable=True)
 
     def product(self, pn: str, manufacturer: str | None) -> Json:
         return self.get("/products", {"pn": pn} | ({"manufacturer": manufacturer} if manufacturer else {}))

@@ -56,7 +56,10 @@ def outcome(answer: Mapping[str, Any]) -> str:
         if isinstance(count, int) and count and count is not True
     }
     error = answer.get("error")
-    return f"{shown(error)} ({counted(counts)})" if error else counted(counts)
+    text = f"{shown(error)} ({counted(counts)})" if error else counted(counts)
+    because = answer.get("skipped_because")
+    why = [f"{shown(reason)} ({n})" for reason, n in because.items()] if isinstance(because, dict) else []
+    return f"{text}; skipped because {', '.join(why)}" if why else text
 
 
 def show_look(screen: Screen, answer: Mapping[str, Any]) -> None:
@@ -65,7 +68,7 @@ def show_look(screen: Screen, answer: Mapping[str, Any]) -> None:
 
 
 def show_account(screen: Screen, account: Account) -> None:
-    about = f"orders first seen on {account.day} (UTC)" if account.day else "all orders"
+    about = f"orders first seen on the shop's {account.day}" if account.day else "all orders"
     screen.line(about, style="bold")
     in_progress = {name: count for name, count in account.in_progress.items() if count}
     screen.line(

@@ -14,14 +14,14 @@ from cli.answers import (
     Equation,
     KnownPart,
     ManualTask,
-    Pending,
     Redriven,
     RunReport,
     Vendor,
     Vendors,
 )
+from cli.called_as import typed
 from cli.screen import Screen, shown
-from shared.cloud.scheduler import ScheduledJob
+from shared.schedule import ScheduledJob
 
 
 def moment(time: datetime | None) -> str:
@@ -29,25 +29,46 @@ def moment(time: datetime | None) -> str:
     return "-" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+PLACES = ("completed", "with_a_person", "in_flight", "failed", "rejected")
 _SYMBOL_OF_STATE = {"completed": "done", "failed": "bad", "completed_with_failures": "warning"}
 
 
 def show_batch(screen: Screen, batch: BatchStatus) -> None:
     symbol = screen.symbol(_SYMBOL_OF_STATE.get(batch.state, "working"))
     screen.line(f"{symbol} {shown(batch.batch_id)}: {state_in_words(batch.state)}", style="bold")
-    screen.line(f"{batch.taken} records taken, policy {shown(batch.policy)}, by {shown(batch.trigger)}")
-    screen.line(f"{screen.symbol('automation')} {counted(batch.automation)}")
+    if not batch.parent_batch_id:
+        screen.line(f"{batch.taken} taken{_places(batch)}")
+        screen.line(f"policy {shown(batch.policy)}, by {shown(batch.trigger)}")
+        screen.line(f"{screen.symbol('automation')} {counted(_automated(batch))}")
     screen.line(f"{screen.symbol('person')} {counted(batch.manual)}")
+    if batch.handed_over:
+        name = ", ".join(map(shown, batch.fallback_batches))
+        screen.line(f"after automation failed ({name}): {counted(batch.handed_over)}")
     finished = "still open" if batch.finished_at is None else f"last task ended {moment(batch.finished_at)}"
     screen.line(f"begun {moment(batch.created_at)}, {finished}")
     if batch.parent_batch_id:
-        screen.line(f"holds what automation could not finish in {shown(batch.parent_batch_id)}")
+        parent = shown(batch.parent_batch_id)
+        screen.line(f"holds what automation could not finish in {parent}, which counts these records")
     if batch.decisions:
         rows = [(count.rule, count.route, count.records) for count in batch.decisions]
         screen.table(("rule", "route", "records"), rows, title="Decisions")
-    if batch.fallback_batches:
-        screen.line()
-        screen.line(f"handed to people: {', '.join(map(shown, batch.fallback_batches))}")
+
+
+def _places(batch: BatchStatus) -> str:
+    """The right side of the equation of `reconcile`."""
+    return (
+        f" = {' + '.join(f'{batch.places.get(p, 0)} {state_in_words(p)}' for p in PLACES)}"
+        if batch.places
+        else ""
+    )
+
+
+def _automated(batch: BatchStatus) -> Mapping[str, int]:
+    """A task that failed and is with a person is no failed record."""
+    handed = sum(batch.handed_over.values())
+    failed = batch.automation.get("failed", 0) - handed
+    counts = batch.automation | {"failed": failed, "handed_to_people": handed}
+    return {state: number for state, number in counts.items() if number}
 
 
 def state_in_words(state: str) -> str:
@@ -85,7 +106,7 @@ def show_run(screen: Screen, report: RunReport) -> None:
         screen.line(f"{screen.symbol('warning')} {warning}", style="yellow")
     if report.source_exhausted:
         screen.line("the source has no more records for now")
-    screen.line(f"watch it: python run_workflow.py watch {name}")
+    screen.line(f"watch it: {typed()} watch {name}")
 
 
 def _warnings(report: RunReport) -> list[str]:
@@ -125,32 +146,6 @@ def show_dry_run(screen: Screen, trial: DryRun) -> None:
         screen.line(f"and {len(trial.decisions) - MOST_DECISIONS} more; --output writes them all")
 
 
-def show_pending(screen: Screen, pending: Pending) -> None:
-    tasks = pending.manual_tasks
-    if not tasks:
-        screen.line(f"{screen.symbol('done')} no manual task is waiting")
-        return
-    screen.line(f"{screen.symbol('person')} {len(tasks)} manual tasks, most urgent first", style="bold")
-    if screen.is_terminal:
-        _list(screen, tasks)
-        return
-    screen.table(
-        ("task", "priority", "part", "manufacturer", "type", "why", "due"),
-        [
-            (
-                task.id,
-                task.priority,
-                task.pn,
-                task.manufacturer,
-                state_in_words(task.type),
-                _why(task),
-                moment(task.due_at),
-            )
-            for task in tasks
-        ],
-    )
-
-
 def show_task(screen: Screen, task: ManualTask, done: str) -> None:
     """`done` is what was done with it, such as `claimed`."""
     screen.line(f"{screen.symbol('done')} {done}: {shown(task.pn)} {shown(task.manufacturer)}", style="bold")
@@ -177,7 +172,7 @@ def show_part(screen: Screen, part: KnownPart) -> None:
         [
             (
                 each.field,
-                each.value,
+                "(removed)" if each.value is None else each.value,
                 _said_by(each.layer, each.by),
                 moment(each.at),
                 "yes" if each.wins else "",
@@ -242,15 +237,6 @@ def show_vendor(screen: Screen, vendor: Vendor) -> None:
             screen.line(f"  {name}: {shown(value)}")
 
 
-def _list(screen: Screen, tasks: Sequence[ManualTask]) -> None:
-    """Several lines for each task: a terminal is too narrow for an id and a reason side by side."""
-    for task in tasks:
-        screen.line()
-        screen.line(f"{shown(task.id)}  {shown(task.priority)}, due {moment(task.due_at)}", style="bold")
-        screen.line(f"  {shown(task.pn)} {shown(task.manufacturer)}, {state_in_words(task.type)}")
-        screen.line(f"  {_why(task)}")
-
-
 def _why(task: ManualTask) -> str:
     reason = shown(task.reason)
     return f"{reason} (after {task.attempts} attempts: {shown(task.cause)})" if task.cause else reason
@@ -303,7 +289,7 @@ def show_configuration(screen: Screen, found: Configuration) -> None:
         screen.table(("name", "value"), rows, title=title)
 
 
-_DONE = {"pause": "paused", "resume": "resumed", "run": "fired"}
+_DONE = {"pause": "paused", "resume": "resumed", "run": "asked to run"}
 
 
 def show_jobs(screen: Screen, jobs: Sequence[ScheduledJob], action: str) -> None:

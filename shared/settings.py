@@ -201,6 +201,19 @@ class QueueSettings(Settings):
     )
 
 
+class SchedulerSettings(Settings):
+    project: Text = Field(alias="GOOGLE_CLOUD_PROJECT", description="the Google Cloud project")
+    location: Text = Field(
+        alias="SCHEDULER_LOCATION", description="region of the jobs, such as northamerica-northeast1"
+    )
+    timeout: Seconds = Field(
+        10, alias="SCHEDULER_TIMEOUT_SECONDS", description="longest wait for one Cloud Scheduler call"
+    )
+    api_endpoint: Text | None = Field(
+        None, alias="SCHEDULER_API_ENDPOINT", description="host:port, only for a local Cloud Scheduler"
+    )
+
+
 class DeliverySettings(Settings):
     max_attempts: int = Field(
         10,
@@ -366,6 +379,7 @@ class ShopSettings(Settings):
         5000,
         alias="REFUND_APPROVAL_CENTS",
         ge=0,
+        le=10_000_000,
         description="price of needless labels, in cents, from which a second person must approve their undoing",
     )
 
@@ -513,11 +527,6 @@ class PageSettings(Settings):
         alias="DESK_SUPABASE_ANON_KEY",
         description="door `supabase`: the project's anon (publishable) key, which is not secret",
     )
-    zone: Text = Field(
-        "America/Toronto",
-        alias="SHOP_TIME_ZONE",
-        description="time zone of the shop, such as America/Toronto",
-    )
 
 
 class LogSettings(Settings):
@@ -532,6 +541,7 @@ GROUPS: tuple[type[Settings], ...] = (
     StoreSettings,
     SourceSettings,
     QueueSettings,
+    SchedulerSettings,
     DeliverySettings,
     BreakerSettings,
     ReliabilitySettings,

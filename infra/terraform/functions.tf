@@ -110,6 +110,7 @@ locals {
       BIGQUERY_LEDGER_TABLE       = "${var.project}.${google_bigquery_dataset.ledger.dataset_id}.finished"
       BIGQUERY_LOCATION           = var.bigquery_location
       TASKS_LOCATION              = var.region
+      SCHEDULER_LOCATION          = var.region
       AUTOMATION_QUEUE            = google_cloud_tasks_queue.automation.name
       DEAD_LETTER_QUEUE           = google_cloud_tasks_queue.dead_letter.name
       AUTOMATE_URL                = local.urls["automate"]
@@ -132,8 +133,8 @@ locals {
   own_setting_names = concat(
     [
       "SUPABASE_URL", "GOOGLE_CLOUD_PROJECT", "BIGQUERY_TABLE", "BIGQUERY_LEDGER_TABLE", "BIGQUERY_LOCATION", "TASKS_LOCATION",
-      "AUTOMATION_QUEUE", "DEAD_LETTER_QUEUE", "AUTOMATE_URL", "FALLBACK_URL", "TASKS_SERVICE_ACCOUNT", "QUEUE_MAX_ATTEMPTS",
-      "AUTOMATION_LEASE_SECONDS", "DIGIKEY_CLIENT_ID", "CANADA_POST_API_USER", "CANADA_POST_CUSTOMER_NUMBER",
+      "SCHEDULER_LOCATION", "AUTOMATION_QUEUE", "DEAD_LETTER_QUEUE", "AUTOMATE_URL", "FALLBACK_URL", "TASKS_SERVICE_ACCOUNT",
+      "QUEUE_MAX_ATTEMPTS", "AUTOMATION_LEASE_SECONDS", "DIGIKEY_CLIENT_ID", "CANADA_POST_API_USER", "CANADA_POST_CUSTOMER_NUMBER",
       "CANADA_POST_SENDER", "DESK_DOOR", "DESK_OPERATORS", "DESK_IAP_AUDIENCE",
     ],
     [for name in keys(local.required_settings.workflow) : "WORKFLOW_${upper(name)}"],

@@ -96,6 +96,25 @@ resource "google_service_account_iam_member" "act_as_tasks" {
   member             = google_service_account.function[each.key].member
 }
 
+# --- the schedule: workflow lists, pauses, resumes and fires the jobs, and cannot make, change or delete one
+
+resource "google_project_iam_custom_role" "schedule_desk" {
+  role_id     = "scheduleDesk"
+  title       = "Schedule desk"
+  description = "Lists, pauses, resumes and fires jobs of Cloud Scheduler"
+  permissions = [
+    "cloudscheduler.jobs.enable", "cloudscheduler.jobs.get", "cloudscheduler.jobs.list", "cloudscheduler.jobs.pause",
+    "cloudscheduler.jobs.run",
+  ]
+}
+
+# Cloud Scheduler knows no right on a single job.
+resource "google_project_iam_member" "schedule_desk" {
+  project = var.project
+  role    = google_project_iam_custom_role.schedule_desk.id
+  member  = google_service_account.function["workflow"].member
+}
+
 # --- BigQuery: orchestrate reads one dataset, writes the other, and may run queries
 
 resource "google_bigquery_dataset_iam_member" "source_reader" {

@@ -47,6 +47,11 @@ class Route:
     handler: Handler
     supplies: tuple[Supply, ...] = ()
 
+    @property
+    def parts(self) -> tuple[Supply, ...]:
+        """All that the route works with."""
+        return self.supplies
+
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template)))
@@ -88,7 +93,7 @@ def http_function(
     Raises SettingsInvalid for a wrong value of a variable that the routes or the checks could ever read.
     """
     start_logging(LogSettings.from_environment().level)
-    used = (*(supply for route in routes for supply in route.supplies), *checks.values())
+    used = (*(supply for route in routes for supply in route.parts), *checks.values())
     require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
     serve = _server(name, table, refuse, headers)
@@ -155,9 +160,11 @@ def _server(
 
 def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Reply:
     path = request.path.rstrip("/") or "/"
-    found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
-    if not found:
+    matching = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
+    if not matching:
         raise NotFound(f"there is nothing at {path[:200]}")
+    fewest = min(route.pattern.groups for route, _ in matching)  # /orders/retry is no order's id
+    found = [(route, match) for route, match in matching if route.pattern.groups == fewest]
     method = "GET" if request.method == "HEAD" else request.method  # werkzeug leaves out the body
     for route, match in found:
         if route.method == method:

@@ -30,17 +30,17 @@ def sessions(page: settings.PageSettings) -> "Sessions":
     return Sessions(page.secret.get_secret_value(), page.session, page.door)
 
 
-@part(settings.PageSettings, at_start=True)
-def renderer(page: settings.PageSettings) -> "Renderer":
+@part(settings.ShopSettings, at_start=True)
+def renderer(shop: settings.ShopSettings) -> "Renderer":
     """Raises SettingsInvalid for a time zone that does not exist."""
     from zoneinfo import ZoneInfo
 
     from shared.web.desk.rendering import Renderer
 
     try:
-        return Renderer(ZoneInfo(page.zone))
+        return Renderer(ZoneInfo(shop.time_zone))
     except (ValueError, KeyError, OSError) as error:
-        raise SettingsInvalid(f"SHOP_TIME_ZONE is wrong: there is no time zone {page.zone!r}") from error
+        raise SettingsInvalid(f"SHOP_TIME_ZONE is wrong: there is no zone {shop.time_zone!r}") from error
 
 
 @part(settings.PageSettings, settings.StoreSettings, people, sessions, renderer, at_start=True)

@@ -15,7 +15,7 @@ from tests.cli_support import (
 from tests.ports import free_port
 
 PENDING = "/workflow/manual-tasks"
-NONE_WAITING: dict[str, list[object]] = {"manual_tasks": []}
+NONE_WAITING: dict[str, object] = {"total": 0, "manual_tasks": []}
 
 
 def laptop_cloud(cli: CommandLine, **urls: str) -> None:

@@ -1,22 +1,6 @@
 import pytest
 
-from tests.cli_support import TASK, CommandLine, FunctionsStandIn, Scripted, manual_task, problem
-
-
-def test_claim_shows_the_person_and_the_end_of_the_claim(
-    cli: CommandLine, functions: FunctionsStandIn
-) -> None:
-    claimed = manual_task(state="processing", assignee="ana", claimed_until="2026-11-22T11:00:00+00:00")
-    functions.script(f"/workflow/manual-tasks/{TASK}/claim", claimed)
-
-    done = cli.run("claim", TASK, "--as", " ana ", "--url", functions.url)
-
-    assert done.returncode == 0, done.stderr
-    assert functions.asked[0].body == {"assignee": "ana"}
-    assert done.stdout.startswith("[ok] claimed: NE555 TI\n")
-    assert "  by: ana\n" in done.stdout
-    assert "  claimed until: 2026-11-22 11:00:00Z\n" in done.stdout
-    assert "note" not in done.stdout
+from tests.cli_support import TASK, CommandLine, FunctionsStandIn, Scripted, manual_task, problem, whole_task
 
 
 def test_complete_sends_every_edited_field(cli: CommandLine, functions: FunctionsStandIn) -> None:
@@ -104,6 +88,7 @@ def test_a_claim_is_sent_again_when_its_answer_was_lost(
     cli: CommandLine, functions: FunctionsStandIn
 ) -> None:
     functions.script(f"/workflow/manual-tasks/{TASK}/claim", Scripted(fault="hang up"), manual_task())
+    functions.script(f"/workflow/manual-tasks/{TASK}", whole_task())
 
     assert cli.run("claim", TASK, "--as", "ana", "--url", functions.url).returncode == 0
-    assert len(functions.asked) == 2
+    assert [asked.method for asked in functions.asked] == ["POST", "POST", "GET"]

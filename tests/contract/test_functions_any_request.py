@@ -211,13 +211,24 @@ def test_any_body_gets_a_proper_answer_from_a_manual_task(
 @quick
 @example(path="/batches/b", query={"limit": "\ud800"})
 @given(
-    path=st.sampled_from(["/batches/b", "/batches/b/products", "/manual-tasks", "/config", "/reconcile"]),
+    path=st.sampled_from(
+        [
+            *("/batches", "/batches/b", "/batches/b/products", "/manual-tasks", "/manual-tasks/groups"),
+            *("/parts", "/config", "/reconcile"),
+        ]
+    ),
     query=near(
         {
             "limit": st.integers(-1, 1001).map(str),
             "priority": st.sampled_from(["high", "medium", "low"]),
             "batch": st.sampled_from(["b", "c", "b_fallback"]),
             "day": st.one_of(st.dates().map(str), st.integers().map(str), st.floats().map(str)),
+            "state": st.sampled_from(["free", "held", "open", "completed", "failed", "finished", "any"]),
+            "sort": st.sampled_from(["urgency", "due", "newest", "part"]),
+            "search": st.text(),
+            "named": st.text(),
+            "pn": st.text(),
+            "after": st.text(),
         }
     ),
 )

@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 
 from cli.addresses import Address, Function
-from cli.answers import BatchStatus, Equation, Pending, RunReport, parsed
+from cli.answers import BatchStatus, Equation, RunReport, parsed
 from cli.failures import Failure
 from cli.functions import Functions
+from cli.inbox_answers import TaskList
 from cli.screen import Screen, shown
 from cli.views import show_batch, show_equation
 from infra.local.demo import report
@@ -181,7 +182,7 @@ class Demonstration:
             )
         report.heading(self.screen, "Completed by automation: the record before -> the product after")
         report.show_products(self.screen, most_completed(backstage.products(batch_id, 100), 3))
-        waiting = parsed(Pending, functions.pending(_MOST_TASKS, None)).manual_tasks
+        waiting = parsed(TaskList, functions.manual_tasks({"limit": _MOST_TASKS})).manual_tasks
         report.heading(self.screen, f"Waiting for a person: {len(waiting)} tasks, most urgent first")
         report.show_manual_tasks(self.screen, waiting)
         report.heading(self.screen, "The vendor's own books")
@@ -235,7 +236,7 @@ def _show_next_steps(screen: Screen, stage: Stage, seconds: float, *, kept: bool
         screen.line("  done: no process, no data, no port is left")
         screen.line(f"\nEverything took {seconds:.1f} s. What to do next:", style="bold")
     for command, what in (
-        ("make up", "the same stack, left running, with curl calls"),
+        ("make up", "keeps it running and opens the desk"),
         (".venv/bin/python run_workflow.py --help", "run, watch, pending, claim, reconcile"),
         ("make demo INTAKE=mine.jsonl CATALOG=theirs.jsonl", "your own data; shapes: data/README.md"),
         ("docs/architecture.md, docs/operations.md", "how it works, and how to repair it"),

@@ -173,6 +173,19 @@ run "queues" {
   }
 }
 
+run "schedule" {
+  assert {
+    condition = (
+      google_project_iam_member.schedule_desk.member == google_service_account.function["workflow"].member
+      && google_project_iam_member.schedule_desk.role == google_project_iam_custom_role.schedule_desk.id
+      && toset(google_project_iam_custom_role.schedule_desk.permissions) == toset([
+        for right in ["enable", "get", "list", "pause", "run"] : "cloudscheduler.jobs.${right}"
+      ])
+    )
+    error_message = "workflow may do more with the jobs than list, pause, resume and fire them, or less."
+  }
+}
+
 run "data" {
   assert {
     condition = (

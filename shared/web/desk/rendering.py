@@ -1,12 +1,13 @@
 """Makes pages of templates. All text is escaped; what a page shows comes as plain values."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from shared.web.call import Page
@@ -71,14 +72,13 @@ class Renderer:
 
     def _environment(self) -> "Environment":
         if self._made is None:
-            from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - not for the assets
+            from jinja2 import Environment, FileSystemLoader  # noqa: PLC0415 - not for the assets
 
             made = Environment(
                 loader=FileSystemLoader(HERE / "templates"),
                 autoescape=True,
                 trim_blocks=True,
                 lstrip_blocks=True,
-                undefined=StrictUndefined,
                 auto_reload=False,
             )
             made.globals["asset"] = asset_address
@@ -90,6 +90,10 @@ class Renderer:
                 "cents": cents,
                 "words": words,
                 "count": count,
+                "duration": duration,
+                "zip": zip,
+                "options": options,
+                "query": query,
             }
             self._made = made
         return self._made
@@ -135,6 +139,26 @@ def words(code: str | None) -> str:
 
 def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """`45 s`, `12 min`, `3.5 h`, `2.1 d`."""
+    if seconds is None:
+        return ""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.0f} s"
+
+
+def options(rows: Sequence[Mapping[str, Any]], key: str, name: str, number: str) -> list[tuple[str, str]]:
+    """Value and text of a select's options, with how many there are of each."""
+    return [(row[key], f"{row[name]} ({row[number]})") for row in rows]
+
+
+def query(fields: Mapping[str, str | None]) -> str:
+    """The query of an address, without the fields that say nothing."""
+    return urlencode({name: value for name, value in fields.items() if value})
 
 
 def asset(name: str) -> Page | None:

@@ -29,6 +29,8 @@ class Visit:
     path: str
     query: str
     partial: bool
+    navigates: bool
+    """Whether the person opened the page here; a prefetch or a link on another site takes nothing into work."""
 
     @property
     def person(self) -> str:
@@ -54,6 +56,10 @@ class PageRoute(Route):
     action: str | None = None
     wrong: Callable[..., Reply] | None = None
 
+    @property
+    def parts(self) -> tuple[Supply, ...]:
+        return (*self.supplies, self.gate)
+
     def answer(self, request: flask.Request, call: Call) -> Reply:
         gate: Gate = self.gate()
         visitor = gate.visitor(request)
@@ -70,6 +76,7 @@ class PageRoute(Route):
             request.path,
             request.query_string.decode("utf-8", "replace"),
             partial=request.headers.get("HX-Request-Type") == "partial",
+            navigates=_navigates(request),
         )
         supplies = [supply() for supply in self.supplies]
         try:
@@ -122,6 +129,15 @@ def read_form(model: type[T], given: Mapping[str, Sequence[str]]) -> T:
             for item in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise FormWrong(given, fields) from None
+
+
+def _navigates(request: flask.Request) -> bool:
+    headers = request.headers
+    return (
+        request.method != "HEAD"
+        and "prefetch" not in headers.get("Sec-Purpose", headers.get("Purpose", ""))
+        and headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+    )
 
 
 def _plain(kind: str, message: str) -> str:

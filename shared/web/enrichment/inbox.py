@@ -17,14 +17,14 @@ from shared.limits import MOST_LISTED
 from shared.web.call import Answer, Call, RequestModel
 from shared.web.enrichment.desk import task_id
 from shared.web.enrichment.wanted import WantedTasks, part_number
-from shared.web.fields import Name, Person
+from shared.web.fields import Name, Person, Text
 from shared.web.function import Route, Supply
 
 Json = dict[str, Any]
 Offers = Callable[[Json | None, str], list[Json]]
 """The products in a vendor's last answer about a part number, for a person to choose from."""
 
-Place = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[A-Za-z0-9_=-]+$")]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"^[A-Za-z0-9_=-]+$")]
 """The `next` of the page before."""
 
 Sort = Literal["urgency", "due", "newest", "part"]
@@ -83,7 +83,7 @@ class _Time(_PlaceOf):
 
 
 class _Part(_PlaceOf):
-    part: Name
+    part: Text
     id: UUID
 
 
@@ -134,7 +134,7 @@ def next_page(sort: str, place: Json | None) -> str | None:
     """A place as one word without meaning, for the caller to give back as `after`."""
     if place is None:
         return None
-    marked = json.dumps({"sort": sort, "place": place}).encode()
+    marked = json.dumps({"sort": sort, "place": place}, ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(marked).decode().rstrip("=")
 
 
