@@ -46,7 +46,8 @@ class PageRoute(Route):
     """`gate` returns the Gate. The handler is called with the request, the Visit, and what `supplies` return.
 
     `wrong` answers a form with wrong fields: it gets the FormWrong and the rest as the handler does. A POST is written
-    to the log of the desk as `action`; its subject is the path's id.
+    to the log of the desk as `action`; its subject is the
+    request's `subject`, else the path's id.
     """
 
     role: Role = Role.VIEWER
@@ -86,9 +87,8 @@ class PageRoute(Route):
         reply = self.handler(read, visit, *supplies)
         if self.action and not (isinstance(reply, Page) and reply.status >= 400):  # noqa: PLR2004 - refused
             note = getattr(read, "note", None)
-            gate.people.note_action(
-                visitor.person, visitor.role.word, self.action, call.path.get("id", ""), note
-            )
+            subject = getattr(read, "subject", None) or call.path.get("id", "")
+            gate.people.note_action(visitor.person, visitor.role.word, self.action, subject, note)
         return reply
 
     def read(self, request: flask.Request) -> RequestModel:
