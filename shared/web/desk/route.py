@@ -121,7 +121,7 @@ def read_form(model: type[T], given: Mapping[str, Sequence[str]]) -> T:
         elif texts and texts[-1].strip():
             values[name] = texts[-1]
     try:
-        return model.model_validate_strings(values)
+        return model.model_validate(values)
     except ValidationError as error:
         fields = [
             FieldError(".".join(map(str, item["loc"])) or "(form)", _plain(item["type"], item["msg"]))
