@@ -19,7 +19,7 @@ from shared.web.desk.route import PageRoute
 from shared.web.desk.session import COOKIE
 from shared.web.desk.visitor import Role
 from shared.wiring import desk as parts
-from tests.desk_support import AUDIENCE, HTTPS, Auth, sign_in, token_of
+from tests.desk_support import AUDIENCE, HTTPS, Auth, sign_in
 from tests.functions_support import Deployment, environment_on
 from tests.rest_support import Rest
 from tests.scripted_vendor import serving
