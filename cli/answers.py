@@ -106,13 +106,41 @@ class ManualTask(Answer):
     due_at: datetime | None = None
     note: str | None = None
     created_at: datetime
+    edited_fields: dict[str, Any] | None = None
+    product: dict[str, Any] | None = None
+    undo_until: datetime | None = None
+
+
+class Change(Answer):
+    """`field` is such as `category` or `attribute:Voltage`."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class Preview(Answer):
+    changes: list[Change]
+
+
+class TaskClaim(Answer):
+    """`by` holds the task, or has ended it."""
+
+    held: bool
+    by: str | None
+    until: datetime | None
+    state: str
+
+
+class SavedDraft(Answer):
+    claim: TaskClaim
 
 
 class SaidField(Answer):
     """`layer` is edited, approved, vendor or source."""
 
     field: str
-    value: str
+    value: str | None  # None: the person removed it
     layer: str
     by: str | None = None
     at: datetime

@@ -5,20 +5,20 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from cli.called_as import program, typed
 from cli.failures import WrongUsage
 from cli.inbox_arguments import TASK_HELP, add_inbox_commands
+from cli.insight_arguments import add_insight_commands
+from cli.job_arguments import add_job_commands
 from cli.order_arguments import add_order_commands
 from cli.values import (
     batch_id,
     day,
     job_name,
     known_batch_id,
-    link,
-    named_value,
     number,
     person,
     policy_name,
-    product_field,
     share,
     sized_text,
     task_name,
@@ -26,6 +26,7 @@ from cli.values import (
     token,
     whole,
 )
+from cli.work_arguments import add_work_commands
 from shared.enrichment.ports import ErrorCategory
 from shared.limits import LONGEST_NAME, MOST_LISTED, MOST_RECORDS
 
@@ -43,7 +44,9 @@ examples:
   python run_workflow.py pending --of ana                   what ana holds; groups counts them by cause
   python run_workflow.py claim LM317T --as ana              a task is named by its part, or by 8 digits of its id
   python run_workflow.py complete TASK --as ana --set category=Connectors --attribute pitch=2.54mm
+  python run_workflow.py next --as ana                      also: preview, draft, skip, take-back
   python run_workflow.py redrive batch_1790000000_1a2b --cause vendor_error
+  python run_workflow.py bulk redrive --cause auth --as ana --dry-run      then with --note WHY; job JOB follows it
   python run_workflow.py show LM317T                        all that happened to a part; also: batches
   python run_workflow.py vendors                            also: resume VENDOR
   python run_workflow.py reconcile --day 2026-11-22         default: today
@@ -52,6 +55,7 @@ examples:
   python run_workflow.py labels --output labels.pdf         also: slip ORDER --output FILE
   python run_workflow.py messages --unanswered              also: reply THREAD, file ATTACHMENT
   python run_workflow.py reconcile-orders                   does every order and label have its place?
+  python run_workflow.py now                                is all well? insight NAME says how it went
   python run_workflow.py config --show
   python run_workflow.py schedule list                      also: pause, resume, run STAGE
   SWITCHYARD_TOKEN=$(gcloud auth print-identity-token) \\
@@ -59,7 +63,8 @@ examples:
 
 exit status:
   0    done
-  1    the batch failed, the account is not balanced (or nothing ran), or a named order was not retried
+  1    the batch failed, the account is not balanced (or nothing ran), a named order was not retried, or a
+       draft was saved though the task is not yours any more
   2    wrong usage, found before any call; or the --output file cannot be written
   3    no answer: the function does not exist, is too slow, or is not available now
   4    the function refused: unknown batch, task or order, claimed by somebody else, not allowed, invalid
@@ -78,9 +83,9 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     top = Parser(
-        prog="run_workflow.py",
+        prog=program(),
         description=DESCRIPTION,
-        epilog=EPILOG,
+        epilog=EPILOG.replace("python run_workflow.py", typed()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_connection()],
         allow_abbrev=False,
@@ -107,7 +112,10 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "vendors", "show which vendor is paused, why, and what waits for it")
     _resume(_command(commands, "resume", "let a paused vendor be called again"))
     _schedule(_command(commands, "schedule", "show and change what Cloud Scheduler fires"))
+    add_job_commands(partial(_command, commands))
+    add_work_commands(partial(_command, commands))
     add_order_commands(partial(_command, commands))
+    add_insight_commands(partial(_command, commands))
     return top
 
 
@@ -221,45 +229,14 @@ def _watch(watch: argparse.ArgumentParser) -> None:
 def _manual_tasks(commands: "argparse._SubParsersAction[Parser]") -> None:
     claim = _command(commands, "claim", "take a manual task, or renew the claim")
     release = _command(commands, "release", "give a manual task back")
-    complete = _command(
-        commands, "complete", "finish a manual task, and write the edited fields into the product"
-    )
     fail = _command(commands, "fail", "end a manual task that cannot be done")
-    for command in (claim, release, complete, fail):
+    for command in (claim, release, fail):
         command.add_argument("task", metavar="TASK", type=task_name, help=TASK_HELP)
         command.add_argument(
             "--as", metavar="NAME", dest="assignee", type=person, required=True, help="who you are"
         )
-    for command, required in ((release, False), (complete, False), (fail, True)):
+    for command, required in ((release, False), (fail, True)):
         command.add_argument("--note", type=text, required=required, help="a note that is kept with the task")
-    complete.add_argument(
-        "--set",
-        metavar="FIELD=VALUE",
-        dest="fields",
-        action="append",
-        default=[],
-        type=product_field,
-        help="category, description or manufacturer; may be repeated",
-    )
-    complete.add_argument(
-        "--attribute",
-        metavar="NAME=VALUE",
-        dest="attributes",
-        action="append",
-        default=[],
-        type=named_value,
-        help="an attribute of the part; may be repeated",
-    )
-    for name, about in (("doc", "link to a datasheet"), ("image", "link to a picture")):
-        complete.add_argument(
-            f"--{name}",
-            metavar="URL",
-            dest=f"{name}s",
-            action="append",
-            default=[],
-            type=link,
-            help=f"{about}; may be repeated",
-        )
 
 
 def _product(product: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The commands about part records. Each makes one call, shows one summary and returns one exit status."""
 
-import os
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
+from functools import partial
 from typing import Any
 
 from cli.answers import (
@@ -18,20 +18,18 @@ from cli.answers import (
     Vendors,
     parsed,
 )
+from cli.called_as import program
 from cli.command import Commands
-from cli.failures import NoAnswer, WrongUsage
+from cli.failures import Failure, NoAnswer
 from cli.inbox_answers import WholeTask
 from cli.inbox_commands import task_id_of
 from cli.inbox_views import show_whole_task
-from cli.schedule import as_json, change_schedule, local_scheduler
-from cli.values import once
 from cli.views import (
     show_again,
     show_batch,
     show_configuration,
     show_dry_run,
     show_equation,
-    show_jobs,
     show_part,
     show_redriven,
     show_run,
@@ -39,17 +37,17 @@ from cli.views import (
     show_vendor,
     show_vendors,
 )
-from cli.watch import Watching, display, watch
+from cli.watch import Watching, display, watch, why_it_waits
 from shared.clock import system_clock
 from shared.enrichment.naming import new_batch_id
 
 Json = dict[str, Any]
 
-_DONE = {"release": "released", "complete": "completed", "fail": "ended as failed"}
+_DONE = {"release": "released", "fail": "ended as failed"}
 
 
 class RecordCommands(Commands):
-    """The commands about part records and their schedule."""
+    """The commands about part records."""
 
     def run(self, given: Namespace) -> int:
         request = run_request(given)
@@ -57,9 +55,7 @@ class RecordCommands(Commands):
             answer = self.functions.run(request)
         except (KeyboardInterrupt, NoAnswer):
             if not given.dry_run:
-                self.notify(
-                    f"the batch may have begun: `run_workflow.py status {request['batch_id']}` shows it"
-                )
+                self.notify(f"the batch may have begun: `{program()} status {request['batch_id']}` shows it")
             raise
         if given.dry_run:
             trial = parsed(DryRun, answer)
@@ -75,8 +71,16 @@ class RecordCommands(Commands):
         watching = Watching(given.interval, given.patience, given.until_ended)
         screen = None if self.answer_file.replaces_summary else self.screen
         with display(screen) as show:
-            answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.notify)
+            read = partial(self.functions.batch, given.batch)
+            answer = watch(read, self._why_it_waits, watching, show, self.notify)
         return self._batch(answer)
+
+    def _why_it_waits(self, batch: BatchStatus) -> str:
+        try:
+            vendors = parsed(Vendors, self.functions.vendors()).vendors
+        except Failure:  # the next look at the batch meets the same, and says so
+            vendors = []
+        return why_it_waits(batch, vendors)
 
     def config(self, _given: Namespace) -> int:
         answer = self.functions.config()
@@ -103,7 +107,7 @@ class RecordCommands(Commands):
         task = parsed(ManualTask, answer)
         return self.finish(answer, lambda: show_task(self.screen, task, _DONE[given.command]))
 
-    release = complete = fail = act
+    release = fail = act
 
     def product(self, given: Namespace) -> int:
         answer = self.functions.product(given.part, given.manufacturer)
@@ -136,11 +140,6 @@ class RecordCommands(Commands):
         vendor = parsed(Vendor, answer)
         return self.finish(answer, lambda: show_vendor(self.screen, vendor))
 
-    def schedule(self, given: Namespace) -> int:
-        jobs = change_schedule(given, os.environ, local_scheduler, timeout=getattr(given, "timeout", None))
-        answer: Json = {"jobs": [as_json(job) for job in jobs]}
-        return self.finish(answer, lambda: show_jobs(self.screen, jobs, given.action))
-
     def _batch(self, answer: Json) -> int:
         batch = parsed(BatchStatus, answer)
         return self.finish(answer, lambda: show_batch(self.screen, batch), bad=batch.state == "failed")
@@ -160,19 +159,6 @@ def run_request(given: Namespace) -> Json:
 
 
 def task_request(given: Namespace) -> Json:
-    """The request about a manual task. Raises WrongUsage for a field that is given twice."""
-    body: Json = {"assignee": given.assignee}
-    if getattr(given, "note", None):
-        body["note"] = given.note
-    if given.command == "complete":
-        try:
-            fields: Json = {
-                **once(given.fields, "--set"),
-                "attributes": once(given.attributes, "--attribute"),
-                "docs": given.docs,
-                "images": given.images,
-            }
-        except ArgumentTypeError as error:
-            raise WrongUsage(str(error)) from None
-        body["fields"] = {name: value for name, value in fields.items() if value}
-    return body
+    """The request about a manual task."""
+    note = getattr(given, "note", None)
+    return {"assignee": given.assignee} | ({"note": note} if note else {})

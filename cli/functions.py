@@ -79,8 +79,15 @@ class Functions:
         return self.get("/reconcile", {"batch": batch_id} if batch_id else {"day": str(day)})
 
     def act(self, task_id: str, action: str, body: Mapping[str, Any]) -> Json:
-        """Repeatable for a claim only: a second `complete` is refused because the task has ended."""
+        """Repeatable for a claim only: a second `fail` may be another person's word."""
         return self.post(f"/manual-tasks/{task_id}/{action}", body, repeatable=action == "claim")
+
+    def work(self, task_id: str, action: str, body: Mapping[str, Any], *, repeatable: bool = True) -> Json:
+        return self.post(f"/manual-tasks/{task_id}/{action}", body, repeatable=repeatable)
+
+    def next_task(self, request: Mapping[str, Any]) -> Json:
+        """Repeatable: the call's own id is always sent."""
+        return self.post("/manual-tasks/next", request, repeatable=True)
 
     def product(self, pn: str, manufacturer: str | None) -> Json:
         return self.get("/products", {"pn": pn} | ({"manufacturer": manufacturer} if manufacturer else {}))

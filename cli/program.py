@@ -13,10 +13,13 @@ from cli.commands import RecordCommands
 from cli.failures import BROKEN_PIPE, INTERRUPTED, Failure, WrongUsage
 from cli.functions import Functions
 from cli.inbox_commands import InboxCommands
+from cli.insight_commands import InsightCommands
+from cli.job_commands import JobCommands
 from cli.laptop_cloud import local_functions
 from cli.order_commands import OrderCommands
 from cli.screen import Screen, shown
 from cli.values import token as checked_token
+from cli.work_commands import WorkCommands
 
 TOKEN_VARIABLE = "SWITCHYARD_TOKEN"  # noqa: S105 - the variable's name
 
@@ -57,7 +60,14 @@ def _run(given: Namespace, complaints: Screen) -> int:
         with Functions(_locator(given), _token(given), timeout=timeout, notify=notify) as functions:
             rooms = [
                 room(functions, screen, file, notify)
-                for room in (RecordCommands, InboxCommands, OrderCommands)
+                for room in (
+                    RecordCommands,
+                    InboxCommands,
+                    WorkCommands,
+                    JobCommands,
+                    OrderCommands,
+                    InsightCommands,
+                )
             ]
             name = given.command.replace("-", "_")
             command: Callable[[Namespace], int]

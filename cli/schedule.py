@@ -12,8 +12,9 @@ from datetime import datetime
 
 from cli.failures import NoAnswer, NotReached, Refused, WrongUsage
 from cli.laptop_cloud import START_IT, local_state
-from shared.cloud.scheduler import CloudSchedulerJobs, ScheduledJob, SchedulerAddress
+from shared.cloud.scheduler import CloudSchedulerJobs, SchedulerAddress
 from shared.errors import RequestRefused, RetryLater
+from shared.schedule import ScheduledJob
 
 LOCATION_VARIABLE = "SCHEDULER_LOCATION"
 PROJECT_VARIABLE = "GOOGLE_CLOUD_PROJECT"

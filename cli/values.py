@@ -12,6 +12,7 @@ from shared.limits import LINK, LONGEST_LINK, LONGEST_NAME, LONGEST_TEXT
 from shared.storable import UNSTORABLE
 
 PRODUCT_FIELDS = ("category", "description", "manufacturer")
+ORIGINS = ("source", "vendor", "similar", "typed")
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -113,6 +114,13 @@ def reply_id(given: str) -> str:
         raise ArgumentTypeError(f"{given!r} is not the id of a reply: a UUID") from None
 
 
+def job_id(given: str) -> str:
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise ArgumentTypeError(f"{given!r} is not the id of a job; `jobs` lists them") from None
+
+
 def policy_name(given: str) -> str:
     """Checks only the form: the function knows which policies exist."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", given):
@@ -166,6 +174,16 @@ def product_field(given: str) -> tuple[str, str]:
             f"{name!r} is not a field; use {', '.join(PRODUCT_FIELDS)}, or --attribute for others"
         )
     return (name, person(value)) if name == "manufacturer" else (name, value)
+
+
+def origin(given: str) -> tuple[str, str]:
+    """`FIELD=ORIGIN`; an address may hold further signs of equality."""
+    field, equals, found = given.rpartition("=")
+    if not equals or not field.strip() or found not in ORIGINS:
+        raise ArgumentTypeError(
+            f"{given!r} is not of the form field=origin; an origin is {', '.join(ORIGINS)}"
+        )
+    return text(field), found
 
 
 def token(given: str) -> str:

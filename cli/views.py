@@ -19,8 +19,9 @@ from cli.answers import (
     Vendor,
     Vendors,
 )
+from cli.called_as import typed
 from cli.screen import Screen, shown
-from shared.cloud.scheduler import ScheduledJob
+from shared.schedule import ScheduledJob
 
 
 def moment(time: datetime | None) -> str:
@@ -105,7 +106,7 @@ def show_run(screen: Screen, report: RunReport) -> None:
         screen.line(f"{screen.symbol('warning')} {warning}", style="yellow")
     if report.source_exhausted:
         screen.line("the source has no more records for now")
-    screen.line(f"watch it: python run_workflow.py watch {name}")
+    screen.line(f"watch it: {typed()} watch {name}")
 
 
 def _warnings(report: RunReport) -> list[str]:
@@ -171,7 +172,7 @@ def show_part(screen: Screen, part: KnownPart) -> None:
         [
             (
                 each.field,
-                each.value,
+                "(removed)" if each.value is None else each.value,
                 _said_by(each.layer, each.by),
                 moment(each.at),
                 "yes" if each.wins else "",
@@ -288,7 +289,7 @@ def show_configuration(screen: Screen, found: Configuration) -> None:
         screen.table(("name", "value"), rows, title=title)
 
 
-_DONE = {"pause": "paused", "resume": "resumed", "run": "fired"}
+_DONE = {"pause": "paused", "resume": "resumed", "run": "asked to run"}
 
 
 def show_jobs(screen: Screen, jobs: Sequence[ScheduledJob], action: str) -> None:

@@ -1,4 +1,7 @@
-"""Turns dead letters into manual tasks, and sweeps for lost tasks. POST, from Cloud Tasks, Scheduler or curl."""
+"""Turns dead letters into manual tasks, sweeps for lost tasks, and goes on with bulk jobs.
+
+POST, from Cloud Tasks, Scheduler or curl.
+"""
 
 import logging
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -16,12 +19,17 @@ from shared.wiring.part import check
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shared.cloud.order_insight import SupabaseOrderInsight
     from shared.cloud.order_store import SupabaseOrderStore
+    from shared.cloud.record_insight import SupabaseRecordInsight
     from shared.cloud.record_store import SupabaseRecordStore
+    from shared.enrichment.jobs import JobDriver
     from shared.enrichment.sweep import Sweeper, Swept
 
 AUDIT_SECONDS = 2
-"""The part of each sweep that goes to the audit of the records. The database ends a call after 8 s."""
+ROLL_UP_SECONDS = 2
+"""The parts of each sweep for the audit of the records, and for the sums of past days, of records and of orders.
+The database ends a call after 8 s."""
 
 CHECKS = {
     "database": check(checks.record_tables, enrichment.record_store),
@@ -45,21 +53,35 @@ class FallbackRequest(RequestModel):
     CHECKS,
     enrichment.record_store,
     fulfillment.order_store,
+    enrichment.record_insight,
+    fulfillment.order_insight,
     enrichment.sweeper,
     enrichment.sweep_limit,
+    enrichment.job_driver,
 )
-def fallback(
+def fallback(  # noqa: PLR0913, PLR0917 - both halves, and what keeps them going
     request: FallbackRequest,
     _call: Call,
     records: "SupabaseRecordStore",
     orders: "SupabaseOrderStore",
+    record_insight: "SupabaseRecordInsight",
+    order_insight: "SupabaseOrderInsight",
     sweeper: "Sweeper",
     sweep_limit: int,
+    job_driver: "JobDriver",
 ) -> Answer:
     if request.automation_task_id is None:
+        driven = job_driver.go_on()  # before the sweep, which puts what they open into the queue
         swept = sweeper.sweep(sweep_limit)
-        sources = (records.figures, orders.figures, lambda: records.audit(AUDIT_SECONDS))
-        return _answer(swept, _figures(sources, swept))
+        swept.faults += driven.faults
+        sources = (
+            records.figures,
+            orders.figures,
+            lambda: records.audit(AUDIT_SECONDS),
+            lambda: record_insight.roll_up(ROLL_UP_SECONDS),
+            lambda: order_insight.roll_up(ROLL_UP_SECONDS),
+        )
+        return _answer(swept, _figures(sources, swept) | {"job_items": driven.worked})
     handover = records.create_fallback_task(request.automation_task_id)
     body = {
         "automation_task_id": str(request.automation_task_id),

@@ -114,6 +114,8 @@ def function_environment(
         "BIGQUERY_API_ENDPOINT": here.url("bigquery"),
         "TASKS_LOCATION": LOCATION,
         "TASKS_API_ENDPOINT": here.host_and_port("tasks"),
+        "SCHEDULER_LOCATION": LOCATION,
+        "SCHEDULER_API_ENDPOINT": here.host_and_port("scheduler"),
         "AUTOMATION_QUEUE": AUTOMATION_QUEUE,
         "DEAD_LETTER_QUEUE": DEAD_LETTER_QUEUE,
         "AUTOMATE_URL": here.url("automate"),

@@ -61,6 +61,16 @@ locals {
         max         = 4
         callers     = ["operators"]
       }
+      # Pages that a few people click through, each three database calls at most. Who may enter is settled at its door (desk.tf).
+      desk = {
+        cpu         = "1"
+        memory      = "512Mi"
+        concurrency = 8
+        timeout     = 60
+        min         = 0
+        max         = 3
+        callers     = ["visitors"]
+      }
     },
     {
       for name, stage in local.stages :
@@ -100,6 +110,7 @@ locals {
       BIGQUERY_LEDGER_TABLE       = "${var.project}.${google_bigquery_dataset.ledger.dataset_id}.finished"
       BIGQUERY_LOCATION           = var.bigquery_location
       TASKS_LOCATION              = var.region
+      SCHEDULER_LOCATION          = var.region
       AUTOMATION_QUEUE            = google_cloud_tasks_queue.automation.name
       DEAD_LETTER_QUEUE           = google_cloud_tasks_queue.dead_letter.name
       AUTOMATE_URL                = local.urls["automate"]
@@ -110,6 +121,9 @@ locals {
       DIGIKEY_CLIENT_ID           = var.digikey_client_id
       CANADA_POST_API_USER        = var.canada_post.api_user
       CANADA_POST_CUSTOMER_NUMBER = var.canada_post.customer_number
+      DESK_DOOR                   = var.desk_door
+      DESK_OPERATORS              = join(",", var.desk_operators)
+      DESK_IAP_AUDIENCE           = local.desk_audience
       CANADA_POST_SENDER          = jsonencode({ for name, text in var.canada_post.sender : name => text if text != null })
     },
     { for name, value in var.workflow : "WORKFLOW_${upper(name)}" => tostring(value) },
@@ -119,9 +133,9 @@ locals {
   own_setting_names = concat(
     [
       "SUPABASE_URL", "GOOGLE_CLOUD_PROJECT", "BIGQUERY_TABLE", "BIGQUERY_LEDGER_TABLE", "BIGQUERY_LOCATION", "TASKS_LOCATION",
-      "AUTOMATION_QUEUE", "DEAD_LETTER_QUEUE", "AUTOMATE_URL", "FALLBACK_URL", "TASKS_SERVICE_ACCOUNT", "QUEUE_MAX_ATTEMPTS",
-      "AUTOMATION_LEASE_SECONDS", "DIGIKEY_CLIENT_ID", "CANADA_POST_API_USER", "CANADA_POST_CUSTOMER_NUMBER",
-      "CANADA_POST_SENDER",
+      "SCHEDULER_LOCATION", "AUTOMATION_QUEUE", "DEAD_LETTER_QUEUE", "AUTOMATE_URL", "FALLBACK_URL", "TASKS_SERVICE_ACCOUNT",
+      "QUEUE_MAX_ATTEMPTS", "AUTOMATION_LEASE_SECONDS", "DIGIKEY_CLIENT_ID", "CANADA_POST_API_USER", "CANADA_POST_CUSTOMER_NUMBER",
+      "CANADA_POST_SENDER", "DESK_DOOR", "DESK_OPERATORS", "DESK_IAP_AUDIENCE",
     ],
     [for name in keys(local.required_settings.workflow) : "WORKFLOW_${upper(name)}"],
   )

@@ -1,4 +1,5 @@
-# Identities and their rights. Nobody without an identity may call anything, and no identity is shared.
+# Identities and their rights. No identity is shared. Nobody without an identity may call anything, but for the desk's sign-in page
+# where the desk itself asks who comes (desk.tf).
 
 # --- the functions
 
@@ -28,6 +29,7 @@ locals {
     scheduler = [google_service_account.caller["scheduler"].member]
     tasks     = [google_service_account.caller["tasks"].member]
     operators = var.operators
+    visitors  = [local.visitors]
   }
 
   # Keys are made of values that are known before anything exists.
@@ -92,6 +94,25 @@ resource "google_service_account_iam_member" "act_as_tasks" {
   service_account_id = google_service_account.caller["tasks"].name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.function[each.key].member
+}
+
+# --- the schedule: workflow lists, pauses, resumes and fires the jobs, and cannot make, change or delete one
+
+resource "google_project_iam_custom_role" "schedule_desk" {
+  role_id     = "scheduleDesk"
+  title       = "Schedule desk"
+  description = "Lists, pauses, resumes and fires jobs of Cloud Scheduler"
+  permissions = [
+    "cloudscheduler.jobs.enable", "cloudscheduler.jobs.get", "cloudscheduler.jobs.list", "cloudscheduler.jobs.pause",
+    "cloudscheduler.jobs.run",
+  ]
+}
+
+# Cloud Scheduler knows no right on a single job.
+resource "google_project_iam_member" "schedule_desk" {
+  project = var.project
+  role    = google_project_iam_custom_role.schedule_desk.id
+  member  = google_service_account.function["workflow"].member
 }
 
 # --- BigQuery: orchestrate reads one dataset, writes the other, and may run queries

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from shared.errors import NotFound, RequestRefused, RetryLater
+from shared.schedule import ScheduledJob
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -31,22 +32,10 @@ class SchedulerAddress:
         return f"projects/{self.project}/locations/{self.location}"
 
 
-@dataclass(frozen=True)
-class ScheduledJob:
-    """`state` is Cloud Scheduler's, such as ENABLED; `last_status` is OK, an error, or None before the first run."""
-
-    name: str
-    schedule: str
-    time_zone: str
-    state: str
-    next_time: datetime | None
-    last_attempt: datetime | None
-    last_status: str | None
-    url: str
-
-
 class CloudSchedulerJobs:
-    """The client is imported and built at its first use. `timeout` in seconds bounds one call with its repetitions.
+    """Implements Jobs of `shared.schedule`.
+
+    The client is imported and built at its first use. `timeout` in seconds bounds one call with its repetitions.
 
     Raises NotFound, RequestRefused, and RetryLater when the service does not answer.
     """

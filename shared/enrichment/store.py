@@ -358,6 +358,46 @@ class DeskStore(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class BulkAction:
+    """A change to all manual tasks of the filter `wanted`. `kind` is assign, reprioritise, redrive or fail."""
+
+    kind: str
+    wanted: JsonObject
+    assign_to: str | None = None
+    priority: str | None = None
+
+
+class JobStore(Protocol):
+    """The part of the store for bulk jobs. What names a job raises NotFound."""
+
+    def preview_job(self, action: BulkAction, by: str) -> Json:
+        """The exact counts of what a job would do now, and refuse."""
+        ...
+
+    def create_job(self, job_id: UUID, action: BulkAction, by: str, note: str) -> int:
+        """Fixes the members and returns their number. Raises Conflict when `job_id` is another job's."""
+        ...
+
+    def work_on_job(self, job_id: UUID, limit: int) -> int:
+        """Works on the next members and returns their number: 0 when none can be worked on now."""
+        ...
+
+    def jobs_to_work_on(self, limit: int) -> Sequence[UUID]:
+        """The jobs that can be worked on now, the longest unattended first."""
+        ...
+
+    def cancel_job(self, job_id: UUID, by: str, note: str) -> None:
+        """Raises Conflict when nothing is left to cancel."""
+        ...
+
+    def job_status(self, job_id: UUID) -> Json: ...
+
+    def list_jobs(self, limit: int, after: Json | None) -> Json: ...
+
+    def list_job_items(self, job_id: UUID, stands: str | None, limit: int, after: int) -> Json: ...
+
+
 class ReportStore(Protocol):
     def batch_status(self, batch_id: str) -> Json:
         """Raises NotFound."""

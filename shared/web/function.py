@@ -47,6 +47,11 @@ class Route:
     handler: Handler
     supplies: tuple[Supply, ...] = ()
 
+    @property
+    def parts(self) -> tuple[Supply, ...]:
+        """All that the route works with."""
+        return self.supplies
+
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.template)))
@@ -79,16 +84,19 @@ def http_function(
     routes: Sequence[Route],
     checks: Mapping[str, Check] = MappingProxyType({}),
     refuse: Refusal = problem_json,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> HttpFunction:
     """One deployed function, which also answers `GET /health` by `checks`, and problems by `refuse`.
+
+    Each answer gets those of `headers` that it does not set itself.
 
     Raises SettingsInvalid for a wrong value of a variable that the routes or the checks could ever read.
     """
     start_logging(LogSettings.from_environment().level)
-    used = (*(supply for route in routes for supply in route.supplies), *checks.values())
+    used = (*(supply for route in routes for supply in route.parts), *checks.values())
     require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
-    serve = _server(name, table, refuse)
+    serve = _server(name, table, refuse, headers)
     prepare_server(serve)
     function = cast("HttpFunction", serve)
     function.routes, function.settings = table, (LogSettings, *settings_of(used))
@@ -104,7 +112,9 @@ def endpoint(
     )
 
 
-def _server(name: str, table: Sequence[Route], refuse: Refusal) -> Callable[[flask.Request], flask.Response]:
+def _server(
+    name: str, table: Sequence[Route], refuse: Refusal, headers: Mapping[str, str]
+) -> Callable[[flask.Request], flask.Response]:
     """Answers a request by its route, or with a problem, and writes the log entry."""
 
     def serve(request: flask.Request) -> flask.Response:
@@ -131,6 +141,8 @@ def _server(name: str, table: Sequence[Route], refuse: Refusal) -> Callable[[fla
             response = _response(refuse(request, unexpected()))
             severity, fault = logging.ERROR, error
         response.headers[CORRELATION_HEADER] = correlation_id
+        for header, value in headers.items():
+            response.headers.setdefault(header, value)
         log(
             severity,
             f"{name}: {request.method} {request.path} {response.status_code}",
@@ -148,9 +160,11 @@ def _server(name: str, table: Sequence[Route], refuse: Refusal) -> Callable[[fla
 
 def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Reply:
     path = request.path.rstrip("/") or "/"
-    found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
-    if not found:
+    matching = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
+    if not matching:
         raise NotFound(f"there is nothing at {path[:200]}")
+    fewest = min(route.pattern.groups for route, _ in matching)  # /orders/retry is no order's id
+    found = [(route, match) for route, match in matching if route.pattern.groups == fewest]
     method = "GET" if request.method == "HEAD" else request.method  # werkzeug leaves out the body
     for route, match in found:
         if route.method == method:

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from shared.cloud.bigquery import BigQuerySource
+    from shared.cloud.record_insight import SupabaseRecordInsight
+    from shared.cloud.record_jobs import SupabaseJobStore
     from shared.cloud.record_store import SupabaseRecordStore
     from shared.cloud.record_work import SupabaseRecordWork
     from shared.cloud.supabase import SupabaseRpc
     from shared.cloud.tasks import CloudTasksQueue
     from shared.enrichment.automate import Worker
+    from shared.enrichment.jobs import JobDriver
     from shared.enrichment.orchestrate import Orchestrator
     from shared.enrichment.ports import JsonObject
     from shared.enrichment.sweep import Sweeper
@@ -67,6 +70,13 @@ def record_work(database: "SupabaseRpc", desk: settings.DeskSettings) -> "Supaba
     from shared.cloud.record_work import SupabaseRecordWork
 
     return SupabaseRecordWork(database, claim=desk.claim)
+
+
+@part(common.database)
+def record_insight(database: "SupabaseRpc") -> "SupabaseRecordInsight":
+    from shared.cloud.record_insight import SupabaseRecordInsight
+
+    return SupabaseRecordInsight(database)
 
 
 @part(settings.QueueSettings)
@@ -181,3 +191,17 @@ def sweep_limit(sweep: settings.SweepSettings) -> int:
 @part(WorkflowConfig)
 def daily_limit(config: WorkflowConfig) -> int:
     return config.max_daily_tasks
+
+
+@part(common.database, WorkflowConfig)
+def job_store(database: "SupabaseRpc", config: WorkflowConfig) -> "SupabaseJobStore":
+    from shared.cloud.record_jobs import SupabaseJobStore
+
+    return SupabaseJobStore(database, daily_limit=config.max_daily_tasks)
+
+
+@part(job_store)
+def job_driver(store: "SupabaseJobStore") -> "JobDriver":
+    from shared.enrichment.jobs import JobDriver
+
+    return JobDriver(store, system_clock)

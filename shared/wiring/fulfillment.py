@@ -15,6 +15,7 @@ from shared.wiring.part import part
 
 if TYPE_CHECKING:
     from shared.cloud.order_board import SupabaseOrderBoard
+    from shared.cloud.order_insight import SupabaseOrderInsight
     from shared.cloud.order_store import SupabaseOrderStore
     from shared.cloud.storage import SupabaseLabelShelf
     from shared.cloud.supabase import SupabaseRpc
@@ -51,6 +52,13 @@ def shop(given: settings.ShopSettings) -> "Shop":
     from shared.fulfillment.shop import Shop
 
     return Shop(given.time_zone, given.refund_approval)
+
+
+@part(common.database)
+def order_insight(database: "SupabaseRpc") -> "SupabaseOrderInsight":
+    from shared.cloud.order_insight import SupabaseOrderInsight
+
+    return SupabaseOrderInsight(database)
 
 
 @part(order_store)

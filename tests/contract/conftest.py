@@ -15,6 +15,7 @@ from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
 from tests.contract.fulfillment_calls import Fulfillment
+from tests.contract.job_calls import Jobs
 from tests.contract.record_store_calls import Store as RecordStore
 from tests.folders import fast_folder
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
@@ -34,6 +35,11 @@ from tests.web_support import Log, logged
 @pytest.fixture
 def enrichment(service_connection: psycopg.Connection) -> Enrichment:
     return Enrichment(service_connection)
+
+
+@pytest.fixture
+def jobs(service_connection: psycopg.Connection) -> Jobs:
+    return Jobs(service_connection)
 
 
 @pytest.fixture

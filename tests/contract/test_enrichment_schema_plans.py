@@ -222,6 +222,30 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
             "automation_tasks_to_enqueue",
         },
     ),
+    "insight of days that are not summed up": (
+        lambda db: [
+            db.call("insight", series=series, first="2026-02-20", last="2026-02-21")
+            for series in ("manufacturers", "decisions", "work")
+        ],
+        {"automation_tasks_by_end", "manual_tasks_by_end", "decisions_by_time"},
+    ),
+    "backlog": (
+        lambda db: db.call("insight", series="backlog", first="2026-02-20", last="2026-02-21"),
+        {"one_open_manual_task_per_record"},
+    ),
+    "a day that is summed up": (
+        lambda db: db.call("sum_up_day", day="2026-02-20"),
+        {"automation_tasks_by_end", "manual_tasks_by_end", "decisions_by_time", "insight_sums_pkey"},
+    ),
+    "enrichment_now": (
+        lambda db: db.call("enrichment_now", daily_limit=1000),
+        {
+            "one_open_automation_task_per_record",
+            "one_open_manual_task_per_record",
+            "automation_tasks_to_hand_over",
+            "batches_by_day",
+        },
+    ),
     "recent_products": (
         lambda db: db.call("recent_products", batch_id="b980", limit=5, now_=None),
         {"automation_tasks_by_batch", "record_layers_pkey", "products_pkey"},

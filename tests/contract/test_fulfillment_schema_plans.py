@@ -216,6 +216,14 @@ CALLS: dict[str, tuple[Callable[[Fulfillment], Any], set[str]]] = {
         },
     ),
     "forgetting": (forgotten, {"orders_to_forget", "threads_by_order", "messages_by_thread"}),
+    "postage of days that are not summed up": (
+        lambda db: db.call("order_insight", series="postage", first="2026-02-20", last="2026-02-21"),
+        {"carrier_shipments_by_day", "shipments_by_carrier_id", "shipments_by_sale", "shipments_by_undoing"},
+    ),
+    "fulfillment_now": (
+        lambda db: db.call("fulfillment_now", stages=["stage 1", "stage 2"]),
+        {"orders_by_deadline", "orders_by_state", "stage_runs_by_stage", "shipments_unsettled"},
+    ),
     "recent_stage_runs": (
         lambda db: db.call("recent_stage_runs", limit=20, now_=None),
         {"stage_runs_by_time"},

@@ -19,6 +19,7 @@ def test_a_sweep_logs_each_figure_of_the_metrics_as_a_number(deployment: Deploym
     assert len(figures) >= 8
     assert {name for name in figures if not isinstance(entry.get(name), int | float)} == set()
     assert (entry["audited"], entry["audit_pending"], entry["audit_faults"]) == (1, 0, 0)
+    assert (entry["record_days_behind"], entry["postage_days_behind"]) == (0, 0)
     assert (entry["function"], entry["status"], entry["looked_at"], entry["in_flight"]) == (
         "fallback",
         200,

@@ -4,6 +4,7 @@ import inspect
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,6 +192,8 @@ def wired(monkeypatch: pytest.MonkeyPatch, rest_server: Rest) -> Iterator[None]:
         "BIGQUERY_API_ENDPOINT": "http://127.0.0.1:1",
         "TASKS_LOCATION": "us-central1",
         "TASKS_API_ENDPOINT": "127.0.0.1:1",
+        "SCHEDULER_LOCATION": "us-central1",
+        "SCHEDULER_API_ENDPOINT": "127.0.0.1:1",
         "AUTOMATE_URL": "http://127.0.0.1:1",
         "FALLBACK_URL": "http://127.0.0.1:1",
         "WORKFLOW_MANUAL_PRIORITY_THRESHOLD": "0.9",
@@ -250,8 +253,9 @@ def test_arguments_have_the_bounds_of_the_deployed_functions() -> None:
     assert bounds(face.PendingArguments, "limit") == bounds(inbox.ListRequest, "limit")
 
 
-def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SUPABASE_URL", raising=False)
+    monkeypatch.setenv("LOCAL_STATE_DIR", str(tmp_path))  # no stack runs there
     wiring.record_store.forget()
 
     with pytest.raises(SettingsInvalid, match="SUPABASE_URL is missing"):

@@ -14,7 +14,7 @@ from infra.package.archive import functions
 from shared.errors import SettingsInvalid
 from shared.settings import GROUPS, Settings
 from shared.web.function import HttpFunction
-from shared.wiring import common, enrichment, fulfillment
+from shared.wiring import common, desk, enrichment, fulfillment
 from shared.wiring.part import Part, Wired
 from tests.functions_support import end_connections
 from tests.settings_support import COMPLETE
@@ -108,7 +108,7 @@ def test_a_misspelt_variable_of_enrichment_stops_the_start_of_its_functions_alon
 def test_the_parts_of_a_function_read_no_other_variable(start: Start, function: str) -> None:
     started = start(function, **dict.fromkeys(set(ALL) - could_read(function), BLANK))
     for route in started.routes:
-        for supply in route.supplies:
+        for supply in route.parts:
             assert supply() is not None
 
 
@@ -134,7 +134,7 @@ def test_a_default_parcel_that_cannot_be_sent_stops_the_start(
 def parts() -> list[Part[object]]:
     return [
         each
-        for root in (common, enrichment, fulfillment)
+        for root in (common, enrichment, fulfillment, desk)
         for each in vars(root).values()
         if isinstance(each, Part)
     ]

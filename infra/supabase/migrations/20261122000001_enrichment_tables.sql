@@ -153,6 +153,7 @@ create table automation_tasks (
     content_hash text not null,
     source_record jsonb not null,
     priority task_priority not null,
+    rule text, -- of its decision
     state automation_state not null default 'initialized',
     attempts integer not null default 0 check (attempts >= 0), -- tries at the vendor
     deliveries integer not null default 0 check (deliveries >= 0), -- deliveries that reached a claim
@@ -185,6 +186,7 @@ create table automation_tasks (
 );
 create unique index one_open_automation_task_per_record on automation_tasks (record_key)
 where state not in ('completed', 'failed');
+create unique index one_redrive_per_letter on automation_tasks (redrives) where redrives is not null;
 create index automation_tasks_by_batch on automation_tasks (batch_id, state);
 create index automation_tasks_by_record on automation_tasks (record_key);
 create index automation_failures_by_record on automation_tasks (record_key, finished_at) where state = 'failed';
@@ -218,6 +220,7 @@ create table manual_tasks (
     state manual_state not null default 'initialized',
     assigned_to text, -- whom a bulk job named; anybody may claim it all the same
     assignee text,
+    claimed_at timestamptz, -- by this person; a renewal keeps it, and so does an end that is taken back
     claimed_until timestamptz,
     due_at timestamptz not null,
     note text,

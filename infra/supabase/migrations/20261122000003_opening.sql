@@ -301,10 +301,11 @@ begin
 
     insert into automation_tasks (
         batch_id, decision_id, record_key, pn, manufacturer, manufacturer_key, content_hash, source_record, priority,
-        sweep_after, created_at, updated_at
+        rule, sweep_after, created_at, updated_at
     )
     select
         p_batch_id, d.id, i.record_key, i.pn, i.manufacturer, i.manufacturer_key, i.content_hash, i.source_record, i.priority,
+        i.rule,
         p_now + make_interval(secs => p_sweep_grace_seconds), p_now, p_now
     from unnest(items) as i
     cross join lateral decision_of(p_batch_id, i.record_key, begun) as d

@@ -208,7 +208,7 @@ declare
 begin
     if task.state = 'initialized' then
         select detail ->> 'assignee' into released_by from task_events
-        where task_id = p_task_id order by id desc limit 1;
+        where task_id = p_task_id and from_state = 'processing' and to_state = 'initialized' order by id desc limit 1;
         if released_by = p_assignee then -- this call again, because its answer was lost
             return manual_task_view(task);
         end if;

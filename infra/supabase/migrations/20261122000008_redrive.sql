@@ -38,21 +38,76 @@ end
 $$;
 
 -- Ends the manual tasks of dead letters, with a note: automation has their records again.
-create function take_letters_back(p_redrive_id text, p_letters uuid[], p_now timestamptz) returns void
+create function take_letters_back(p_redrive_id text, p_letters uuid[], p_note text, p_now timestamptz) returns void
 language plpgsql set search_path = public, pg_temp as $$
 begin
     update manual_tasks set state = 'processing', assignee = 'redrive', claimed_until = p_now, updated_at = p_now
     where id = any (p_letters);
     update manual_tasks
-    set state = 'failed', claimed_until = null, note = format('given back to automation by batch %s', p_redrive_id),
+    set state = 'failed', claimed_until = null, note = p_note,
         result = jsonb_build_object('redriven_by', p_redrive_id), finished_at = p_now, updated_at = p_now
     where id = any (p_letters);
 end
 $$;
 
+-- How many of these dead letters, whose tasks the caller has locked, the day's quota has room for. Locks what a redrive of
+-- them changes: ending the tasks touches their records, and the quota's row comes after these.
+create function room_for_letters(p_letters uuid[], p_daily_limit integer, p_now timestamptz) returns integer
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    today date := (p_now at time zone 'UTC')::date;
+    room integer;
+begin
+    perform from records
+    where record_key in (select record_key from manual_tasks where id = any (p_letters)) order by record_key for update;
+    perform from turns
+    where record_key in (select record_key from manual_tasks where id = any (p_letters))
+    order by record_key, content_hash for update;
+    insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
+    select greatest(p_daily_limit - used, 0) into room from daily_usage where day = today for update;
+    return room;
+end
+$$;
+
+-- Gives these dead letters, for which there is room, to automation as the open batch `p_redrive_id`. The new tasks are due for
+-- the sweep at once, which puts them into the queue; they are `initialized`, or `data_finished` with the answer that the letter
+-- had saved.
+create function redrive_letters(
+    p_redrive_id text, p_letters uuid[], p_note text, p_daily_limit integer, p_now timestamptz
+) returns void
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    opened integer;
+begin
+    perform take_letters_back(p_redrive_id, p_letters, p_note, p_now);
+    opened := jsonb_array_length(open_tasks(
+        p_redrive_id,
+        (
+            select jsonb_agg(jsonb_build_object(
+                'record_key', m.record_key, 'pn', m.pn, 'manufacturer', m.manufacturer, 'manufacturer_key', m.manufacturer_key,
+                'content_hash', m.content_hash, 'source_record', m.source_record, 'route', 'automation', 'priority', m.priority,
+                'rule', 'redrive', 'reason', format('Redriven: a dead letter of batch %s (%s).', m.origin_batch_id, m.cause),
+                'confidence', 1, 'features', d.features, 'comparisons', '[]'::jsonb
+            ) order by m.priority, m.created_at, m.id)
+            from manual_tasks as m
+            inner join batches as b on b.id = m.origin_batch_id
+            inner join decisions as d on d.id = m.decision_id and d.decided_at >= b.created_at
+            where m.id = any (p_letters)
+        ),
+        '[]', p_daily_limit, 1, '{}', 0, (
+            select extract(epoch from max(t.reprocess)) from turns as t
+            inner join manual_tasks as m using (record_key, content_hash) where m.id = any (p_letters)
+        ), true, p_now -- whatever the verdict was: a redrive is a person's word
+    ) -> 'automation');
+    if opened <> cardinality(p_letters) then
+        raise exception 'batch %: % of % dead letters could be opened', p_redrive_id, opened, cardinality(p_letters);
+    end if;
+    perform inherit_from_letters(p_redrive_id, p_letters, p_now);
+end
+$$;
+
 -- Gives such dead letters to automation again, as batch `p_redrive_id`: at most `p_limit`, the most urgent first, until
--- the day's quota is used. Their manual tasks end as failed, with a note. The new tasks are due for the sweep at once, which puts
--- them into the queue; they are `initialized`, or `data_finished` with the answer that the letter had saved.
+-- the day's quota is used. Their manual tasks end as failed, with a note.
 -- A repeated call redrives nothing more and returns the same. Returns {batch_id, redriven, left, daily_limit_reached}.
 create function redrive_dead_letters(
     p_batch_id text,
@@ -65,10 +120,8 @@ create function redrive_dead_letters(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     asked jsonb := jsonb_build_object('redrive_of', p_batch_id, 'cause', p_cause, 'limit', p_limit);
-    today date := (p_now at time zone 'UTC')::date;
     room integer;
     letters uuid[];
-    opened integer;
     still integer;
     answer jsonb;
 begin
@@ -99,14 +152,7 @@ begin
         order by m.priority, m.created_at, m.id limit p_limit
         for update of t, m skip locked
     ) as chosen;
-    -- Ending the tasks touches their records, and the quota's row comes after these.
-    perform from records
-    where record_key in (select record_key from manual_tasks where id = any (letters)) order by record_key for update;
-    perform from turns
-    where record_key in (select record_key from manual_tasks where id = any (letters))
-    order by record_key, content_hash for update;
-    insert into daily_usage (day, used, quota) values (today, 0, p_daily_limit) on conflict (day) do nothing;
-    select greatest(p_daily_limit - used, 0) into room from daily_usage where day = today for update;
+    room := room_for_letters(letters, p_daily_limit, p_now);
 
     letters := letters[1:room];
     select count(*) into still from letters_to_redrive(p_batch_id, p_cause, p_now) where id <> all (letters);
@@ -118,31 +164,9 @@ begin
         delete from batches where id = p_redrive_id; -- the name stays free
         return answer;
     end if;
-
-    perform take_letters_back(p_redrive_id, letters, p_now);
-    opened := jsonb_array_length(open_tasks(
-        p_redrive_id,
-        (
-            select jsonb_agg(jsonb_build_object(
-                'record_key', m.record_key, 'pn', m.pn, 'manufacturer', m.manufacturer, 'manufacturer_key', m.manufacturer_key,
-                'content_hash', m.content_hash, 'source_record', m.source_record, 'route', 'automation', 'priority', m.priority,
-                'rule', 'redrive', 'reason', format('Redriven: a dead letter of batch %s (%s).', p_batch_id, m.cause),
-                'confidence', 1, 'features', d.features, 'comparisons', '[]'::jsonb
-            ) order by m.priority, m.created_at, m.id)
-            from manual_tasks as m
-            inner join batches as b on b.id = m.origin_batch_id
-            inner join decisions as d on d.id = m.decision_id and d.decided_at >= b.created_at
-            where m.id = any (letters)
-        ),
-        '[]', p_daily_limit, 1, '{}', 0, (
-            select extract(epoch from max(t.reprocess)) from turns as t
-            inner join manual_tasks as m using (record_key, content_hash) where m.id = any (letters)
-        ), true, p_now -- whatever the verdict was: a redrive is a person's word
-    ) -> 'automation');
-    if opened <> cardinality(letters) then
-        raise exception 'batch %: % of % dead letters could be opened', p_redrive_id, opened, cardinality(letters);
-    end if;
-    perform inherit_from_letters(p_redrive_id, letters, p_now);
+    perform redrive_letters(
+        p_redrive_id, letters, format('given back to automation by batch %s', p_redrive_id), p_daily_limit, p_now
+    );
     update batches set counts = answer, closed_at = p_now where id = p_redrive_id;
     return answer;
 end

@@ -56,13 +56,34 @@ language sql stable set search_path = public, pg_temp as $$
     from batches as b cross join walks as w cross join lines as l
 $$;
 
--- Accounts for every record of a batch or of a day (UTC, by the batches' beginning); exactly one of them is given. `taken` is
--- counted when records are opened, the places as their tasks move, and the audit looks at the rows; a day's within `p_seconds`.
--- `verdict` is
+-- Puts the sides of an account beside what the audit says. `p_batches` is the number of batches that began. `verdict` is
 --   balanced     the sides are equal (`adds_up`), and the audit has looked at everything and found nothing
 --   unbalanced   they are not, or it has
 --   nothing_ran  no batch was begun on this day
 --   unverified   nothing is wrong so far, but the audit has not looked at every batch yet
+create function judge_account(p_sides jsonb, p_audit jsonb, p_batches bigint) returns jsonb
+language sql immutable set search_path = public, pg_temp as $$
+    select p_sides || jsonb_build_object(
+        'lost', coalesce(p_audit #> '{lines,decisions_without_task,count}', '0'), 'batches', p_batches, 'adds_up', adds_up,
+        'balanced', verdict = 'balanced', 'verdict', verdict, 'audit', p_audit
+    )
+    from (
+        select (p_sides -> 'taken')::bigint = (
+            select sum(value::bigint) from jsonb_each_text(p_sides) where key <> 'taken'
+        ) as adds_up
+    ) as sides
+    cross join lateral (
+        select case
+            when not adds_up or faults_in(coalesce(p_audit -> 'lines', '{}')) > 0 then 'unbalanced'
+            when p_batches = 0 then 'nothing_ran'
+            when p_audit ->> 'state' = 'partial' then 'unverified'
+            else 'balanced'
+        end as verdict
+    ) as judged
+$$;
+
+-- Accounts for every record of a batch or of a day (UTC, by the batches' beginning); exactly one of them is given. `taken` is
+-- counted when records are opened, the places as their tasks move, and the audit looks at the rows; a day's within `p_seconds`.
 create function reconcile(
     p_batch_id text default null, p_day date default null, p_seconds double precision default 0.4,
     p_now timestamptz default clock_timestamp()
@@ -70,9 +91,6 @@ create function reconcile(
 language plpgsql set search_path = public, pg_temp as $$
 declare
     audit jsonb;
-    sides jsonb;
-    verdict text;
-    adds_up boolean;
     run bigint;
 begin
     if (p_batch_id is null) = (p_day is null) then
@@ -87,24 +105,11 @@ begin
         perform audit_some(p_seconds, p_day, p_now);
         audit := audit_of_day(p_day);
     end if;
-    sides := sides_of(p_batch_id, p_day);
-    adds_up := (sides -> 'taken')::bigint = (
-        select sum(value::bigint) from jsonb_each_text(sides) where key <> 'taken'
-    );
     select count(*) into run from batches
     where id = p_batch_id or (
         parent_batch_id is null
         and created_at >= p_day::timestamp at time zone 'UTC' and created_at < (p_day + 1)::timestamp at time zone 'UTC'
     );
-    verdict := case
-        when not adds_up or faults_in(coalesce(audit -> 'lines', '{}')) > 0 then 'unbalanced'
-        when run = 0 then 'nothing_ran'
-        when audit ->> 'state' = 'partial' then 'unverified'
-        else 'balanced'
-    end;
-    return sides || jsonb_build_object(
-        'lost', coalesce(audit #> '{lines,decisions_without_task,count}', '0'), 'batches', run, 'adds_up', adds_up,
-        'balanced', verdict = 'balanced', 'verdict', verdict, 'audit', audit, 'batch_id', p_batch_id, 'day', p_day
-    );
+    return judge_account(sides_of(p_batch_id, p_day), audit, run) || jsonb_build_object('batch_id', p_batch_id, 'day', p_day);
 end
 $$;

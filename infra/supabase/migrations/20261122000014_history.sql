@@ -162,6 +162,7 @@ begin
         return found;
     end if;
     perform make_partition('decisions', p_month), make_partition('task_events', p_month);
+    perform roll_up_month(p_month); -- the figures of its days stay
     execute format('lock table %I in access exclusive mode', 'decisions_' || to_char(p_month, 'YYYY_MM'));
     execute format('lock table %I in access exclusive mode', 'task_events_' || to_char(p_month, 'YYYY_MM'));
     found := history_of(p_month, p_keep_months, p_now);

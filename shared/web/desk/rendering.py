@@ -1,12 +1,14 @@
 """Makes pages of templates. All text is escaped; what a page shows comes as plain values."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from shared.web.call import Page
@@ -29,12 +31,16 @@ SAFE: Mapping[str, str] = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 """Headers of every answer of the desk."""
 
 PRIVATE = {"Cache-Control": "private, no-store"}
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+_LONG_NUMBER = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -69,14 +75,13 @@ class Renderer:
 
     def _environment(self) -> "Environment":
         if self._made is None:
-            from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - not for the assets
+            from jinja2 import Environment, FileSystemLoader  # noqa: PLC0415 - not for the assets
 
             made = Environment(
                 loader=FileSystemLoader(HERE / "templates"),
                 autoescape=True,
                 trim_blocks=True,
                 lstrip_blocks=True,
-                undefined=StrictUndefined,
                 auto_reload=False,
             )
             made.globals["asset"] = asset_address
@@ -88,6 +93,11 @@ class Renderer:
                 "cents": cents,
                 "words": words,
                 "count": count,
+                "brief": brief,
+                "duration": duration,
+                "zip": zip,
+                "options": options,
+                "query": query,
             }
             self._made = made
         return self._made
@@ -131,8 +141,33 @@ def words(code: str | None) -> str:
     return (code or "").replace("_", " ").replace("-", " ")
 
 
+def brief(text: str | None) -> str:
+    """The long numbers in names of batches are for machines: people see eight digits of them."""
+    return _LONG_NUMBER.sub(r"\1", text or "")
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """`45 s`, `12 min`, `3.5 h`, `2.1 d`."""
+    if seconds is None:
+        return ""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.0f} s"
+
+
+def options(rows: Sequence[Mapping[str, Any]], key: str, name: str, number: str) -> list[tuple[str, str]]:
+    """Value and text of a select's options, with how many there are of each."""
+    return [(row[key], f"{row[name]} ({row[number]})") for row in rows]
+
+
+def query(fields: Mapping[str, str | None]) -> str:
+    """The query of an address, without the fields that say nothing."""
+    return urlencode({name: value for name, value in fields.items() if value})
 
 
 def asset(name: str) -> Page | None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 import flask
 from pydantic import ValidationError
 
 from shared.errors import FieldError, Forbidden, InvalidRequest
-from shared.web.body import read_query
 from shared.web.call import Call, File, Page, RequestModel
 from shared.web.desk.visitor import Role, Visitor
 from shared.web.function import Reply, Route, Supply
@@ -16,7 +15,7 @@ from shared.web.function import Reply, Route, Supply
 if TYPE_CHECKING:
     from shared.web.desk.gate import Gate
 
-FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+T = TypeVar("T", bound=RequestModel)
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,8 @@ class Visit:
     path: str
     query: str
     partial: bool
+    navigates: bool
+    """Whether the person opened the page here; a prefetch or a link on another site takes nothing into work."""
 
     @property
     def person(self) -> str:
@@ -45,13 +46,18 @@ class PageRoute(Route):
     """`gate` returns the Gate. The handler is called with the request, the Visit, and what `supplies` return.
 
     `wrong` answers a form with wrong fields: it gets the FormWrong and the rest as the handler does. A POST is written
-    to the log of the desk as `action`; its subject is the path's id.
+    to the log of the desk as `action`; its subject is the
+    request's `subject`, else the path's id.
     """
 
     role: Role = Role.VIEWER
     gate: Supply = field(kw_only=True)
     action: str | None = None
     wrong: Callable[..., Reply] | None = None
+
+    @property
+    def parts(self) -> tuple[Supply, ...]:
+        return (*self.supplies, self.gate)
 
     def answer(self, request: flask.Request, call: Call) -> Reply:
         gate: Gate = self.gate()
@@ -69,6 +75,7 @@ class PageRoute(Route):
             request.path,
             request.query_string.decode("utf-8", "replace"),
             partial=request.headers.get("HX-Request-Type") == "partial",
+            navigates=_navigates(request),
         )
         supplies = [supply() for supply in self.supplies]
         try:
@@ -80,15 +87,14 @@ class PageRoute(Route):
         reply = self.handler(read, visit, *supplies)
         if self.action and not (isinstance(reply, Page) and reply.status >= 400):  # noqa: PLR2004 - refused
             note = getattr(read, "note", None)
-            gate.people.note_action(
-                visitor.person, visitor.role.word, self.action, call.path.get("id", ""), note
-            )
+            subject = getattr(read, "subject", None) or call.path.get("id", "")
+            gate.people.note_action(visitor.person, visitor.role.word, self.action, subject, note)
         return reply
 
     def read(self, request: flask.Request) -> RequestModel:
         if self.method == "GET":
             given = {name: values for name, values in request.args.to_dict(flat=False).items() if any(values)}
-            return read_query(self.model, given)  # a filter form sends its empty fields too
+            return read_form(self.model, given)  # a filter form sends its empty fields too
         return read_form(self.model, request.form.to_dict(flat=False))
 
 
@@ -100,7 +106,7 @@ class FormWrong(InvalidRequest):
         self.given = given
 
 
-def read_form(model: type[RequestModel], given: Mapping[str, Sequence[str]]) -> RequestModel:
+def read_form(model: type[T], given: Mapping[str, Sequence[str]]) -> T:
     """Fields of a sequence type get all their values, the others the last. Empty ones count as missing.
 
     Raises FormWrong.
@@ -115,13 +121,22 @@ def read_form(model: type[RequestModel], given: Mapping[str, Sequence[str]]) -> 
         elif texts and texts[-1].strip():
             values[name] = texts[-1]
     try:
-        return model.model_validate_strings(values)
+        return model.model_validate(values)
     except ValidationError as error:
         fields = [
             FieldError(".".join(map(str, item["loc"])) or "(form)", _plain(item["type"], item["msg"]))
             for item in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise FormWrong(given, fields) from None
+
+
+def _navigates(request: flask.Request) -> bool:
+    headers = request.headers
+    return (
+        request.method != "HEAD"
+        and "prefetch" not in headers.get("Sec-Purpose", headers.get("Purpose", ""))
+        and headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+    )
 
 
 def _plain(kind: str, message: str) -> str:

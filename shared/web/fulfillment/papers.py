@@ -1,10 +1,8 @@
 """The endpoints of `workflow` that answer with files: labels, packing slips, files of messages, the ledger as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -26,10 +24,11 @@ from shared.fulfillment.papers import (
 from shared.fulfillment.ports import ENDED_LINES, Address
 from shared.fulfillment.shop import Shop
 from shared.fulfillment.store import Json, OrderFilter, OrderReports
-from shared.web.call import Answer, Call, File, NoInput, RequestModel
+from shared.web.call import Answer, Call, Csv, File, NoInput, Pdf, RequestModel
 from shared.web.fields import NO_NUL
 from shared.web.fulfillment.desk import order_in
 from shared.web.function import Route, Supply
+from shared.web.table import csv_file
 
 MOST_LABELS = 200
 """In one PDF: an answer of the platform is at most 32 MiB."""
@@ -85,7 +84,7 @@ def order_papers(store: Supply, shelf: Supply, sender: Supply, shop: Supply) -> 
 
 def _labels(
     request: LabelsRequest, _call: Call, store: OrderReports, shelf: LabelShelf, sender: Party, shop: Shop
-) -> File:
+) -> Pdf:
     """Raises NotFound when no order has a label, and Conflict when an order that was named has none."""
     wanted = request.wanted(shop.time_zone)
     rows = store.list_orders(wanted, request.limit, None)["orders"]
@@ -101,7 +100,7 @@ def _labels(
     return File(whole, MEDIA_TYPE, name, logged={"labels": len(orders)})
 
 
-def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf) -> File:
+def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf) -> Pdf:
     row = store.order_status(order_in(call))
     paths = _paths(row)
     if not paths:
@@ -111,7 +110,7 @@ def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf
     return File(content, MEDIA_TYPE, label_name(row["order_id"]))
 
 
-def _slip(_request: NoInput, call: Call, store: OrderReports, sender: Party) -> File:
+def _slip(_request: NoInput, call: Call, store: OrderReports, sender: Party) -> Pdf:
     row = store.order_status(order_in(call))
     if row["address"] is None and row["address_override"] is None:
         raise Conflict(f"order {row['order_id']} has no address yet")
@@ -143,7 +142,7 @@ def _slip_order(row: Json, sender: Party) -> SlipOrder:
     )
 
 
-def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answer | File:
+def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answer | Csv:
     last = request.last or datetime.now(UTC).date()
     first = request.first or last.replace(day=1)
     if not 0 <= (last - first).days <= LONGEST_LEDGER:
@@ -153,18 +152,4 @@ def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answe
     if not request.csv:
         return Answer(ledger)
     name = f"postage {ledger['first']} to {ledger['last']} by {request.by}.csv"
-    return File(_csv(ledger["rows"]).encode(), "text/csv; charset=utf-8", name)
-
-
-def _csv(rows: Sequence[Json]) -> str:
-    written = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(written, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return written.getvalue()
-
-
-def _cell(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """A text that a spreadsheet would take for a formula is marked as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
+    return csv_file(name, ledger["rows"])

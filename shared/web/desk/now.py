@@ -1,0 +1,174 @@
+"""The first page: is all well? Both accounts, the stages, what waits, and a sentence for all that is not well."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+from pydantic import StringConstraints
+
+from shared.enrichment.insight import RecordInsight
+from shared.errors import RetryLater, SwitchyardError
+from shared.fulfillment.insight import OrderInsight
+from shared.fulfillment.pipeline import load_pipeline
+from shared.limits import LONGEST_TEXT
+from shared.schedule import Change, Jobs, ScheduledJob, ScheduleLog
+from shared.web.call import NoInput, Page, RequestModel
+from shared.web.desk.rendering import SAFE, Renderer
+from shared.web.desk.route import PageRoute, Visit, moved
+from shared.web.desk.visitor import Role
+from shared.web.fields import NO_NUL
+from shared.web.function import Route, Supply
+
+Json = Mapping[str, Any]
+OVERDUE = "/tasks?view=overdue"
+RENEWED = {"Cache-Control": "private, no-cache"}
+"""The browser keeps the page, and asks each time whether it is still so."""
+
+
+class JobForm(RequestModel):
+    note: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT, pattern=NO_NUL)
+    ] = ""
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One thing that is not well. `kind` is bad or warn; `at` is put behind the sentence as a time."""
+
+    kind: str
+    text: str
+    link: str
+    at: str | None = None
+
+
+def now_pages(
+    gate: Supply, renderer: Supply, records: Supply, daily_limit: Supply, orders: Supply, jobs: Supply
+) -> Sequence[Route]:
+    """They return a RecordInsight, the day's quota, an OrderInsight that is a ScheduleLog too, and a Jobs."""
+    return (
+        PageRoute("GET", "/", NoInput, _now, (records, daily_limit, orders, jobs, renderer), gate=gate),
+        *(
+            PageRoute(
+                "POST",
+                f"/jobs-of-scheduler/{{id}}/{change}",
+                JobForm,
+                _Changed(change),
+                (jobs, orders),
+                role=Role.OPERATOR,
+                gate=gate,
+                action=f"{change} scheduled job",
+            )
+            for change in get_args(Change)
+        ),
+    )
+
+
+class _Changed:
+    def __init__(self, change: Change) -> None:
+        self._change = change
+
+    def __call__(self, request: JobForm, visit: Visit, jobs: Jobs, log: ScheduleLog) -> Page:
+        getattr(jobs, self._change)(visit.id)
+        log.note_schedule_change(visit.id, self._change, visit.person, request.note or "from the desk")
+        return moved("/")
+
+
+def _now(
+    _request: NoInput,
+    visit: Visit,
+    records: RecordInsight,
+    daily_limit: int,
+    orders: OrderInsight,
+    jobs: Jobs,
+    renderer: Renderer,
+) -> Page:
+    of_records = records.now(daily_limit)
+    of_orders = orders.now([stage.name for stage in load_pipeline().stages], str(renderer.zone))
+    scheduled, silent = _scheduled(jobs)
+    concerns = list(concerns_of(of_records, of_orders, scheduled, silent))
+    facts = [
+        of_records,
+        of_orders,
+        [vars(job) for job in scheduled],
+        silent,
+        visit.person,
+        visit.visitor.role,
+    ]
+    tag = f'"{hashlib.sha256(json.dumps(facts, default=str, sort_keys=True).encode()).hexdigest()[:32]}"'
+    headers = {"ETag": tag, **RENEWED}
+    if visit.call.headers.get("If-None-Match") == tag:
+        return Page("", 304, {**SAFE, **headers})
+    return renderer.page(
+        "now.html",
+        visit,
+        headers=headers,
+        records=of_records,
+        orders=of_orders,
+        jobs={job.name: job for job in scheduled},
+        silent=silent,
+        concerns=concerns,
+    )
+
+
+def _scheduled(jobs: Jobs) -> tuple[Sequence[ScheduledJob], str | None]:
+    """The page is shown also while Cloud Scheduler does not answer; then it says why."""
+    try:
+        return jobs.jobs(), None
+    except (RetryLater, SwitchyardError) as error:
+        return (), error.detail
+
+
+def concerns_of(
+    records: Json, orders: Json, jobs: Sequence[ScheduledJob], silent: str | None
+) -> Iterator[Concern]:
+    """The worst first."""
+    found = [*_of_records(records), *_of_orders(orders)]
+    paused = [job.name for job in jobs if job.state == "PAUSED"]
+    if paused:
+        found.append(
+            Concern("warn", f"{len(paused)} scheduled jobs are paused: {', '.join(paused)}", "#stages")
+        )
+    if silent:
+        found.append(Concern("warn", f"The schedule cannot be read: {silent}", "#stages"))
+    yield from sorted(found, key=lambda each: each.kind)  # bad comes before warn
+
+
+def _of_records(records: Json) -> Iterator[Concern]:
+    if records["account"]["verdict"] == "unbalanced":
+        yield Concern("bad", "The account of the records does not balance", "/insight")
+    for vendor in records["vendors"]:
+        if vendor["state"] == "open":
+            why = f"{vendor['vendor']} is not called: {vendor['cause'].replace('_', ' ')}"
+            text = f"{why}; {vendor['waiting']} records wait until"
+            yield Concern(
+                "bad" if vendor["cause"] == "account" else "warn", text, "#vendors", vendor["until"]
+            )
+    if overdue := records["manual_tasks"]["overdue"]:
+        yield Concern("warn", f"{_number(overdue, 'manual task is', 'manual tasks are')} overdue", OVERDUE)
+    if not records["quota"]["left"]:
+        text = "The day's quota of records is used; it is renewed"
+        yield Concern("warn", text, "#quota", records["quota"]["renewed_at"])
+
+
+def _of_orders(orders: Json) -> Iterator[Concern]:
+    asking = "/orders?attention=true"
+    if orders["verdict"] == "unbalanced":
+        yield Concern("bad", "The account of the orders does not balance", asking)
+    if late := orders["late"]:
+        yield Concern(
+            "bad", f"{_number(late, 'open order is', 'open orders are')} past the ship-by time", "/orders"
+        )
+    for stage in orders["stages"]:
+        if stage["breaker"]:
+            yield Concern("bad", f"{stage['stage']} is stopped: {stage['breaker']['reason']}", "#stages")
+    if needed := orders["with_a_person"]["orders"]:
+        text = f"{_number(needed, 'order needs', 'orders need')} a person, the first since"
+        yield Concern("warn", text, asking, orders["with_a_person"]["since"])
+    if orders["verdict"] == "unverified":
+        yield Concern("warn", "No fresh look at marketplace and carrier confirms the orders", "/orders")
+
+
+def _number(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
