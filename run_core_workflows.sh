@@ -73,6 +73,9 @@ counts |= {key: n for key, n in found.items() if type(n) is int and n and key no
 out_of_order = " (the stage before it had not finished)" if found.get("out_of_order") else ""
 listed = ", ".join(f"{n} {key.replace('_', ' ')}" for key, n in counts.items())
 print(f"{name}: {listed}{out_of_order}")
+because = found.get("skipped_because")
+for why, n in (because if isinstance(because, dict) else {}).items():
+    print(f"  {n} skipped: {why}")
 sys.exit(counts["failed"] > 0)
 PYTHON
 )

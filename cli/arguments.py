@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from cli.called_as import program, typed
 from cli.failures import WrongUsage
 from cli.inbox_arguments import TASK_HELP, add_inbox_commands
 from cli.insight_arguments import add_insight_commands
@@ -82,9 +83,9 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     top = Parser(
-        prog="run_workflow.py",
+        prog=program(),
         description=DESCRIPTION,
-        epilog=EPILOG,
+        epilog=EPILOG.replace("python run_workflow.py", typed()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_connection()],
         allow_abbrev=False,

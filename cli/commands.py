@@ -1,6 +1,7 @@
 """The commands about part records. Each makes one call, shows one summary and returns one exit status."""
 
 from argparse import Namespace
+from functools import partial
 from typing import Any
 
 from cli.answers import (
@@ -17,8 +18,9 @@ from cli.answers import (
     Vendors,
     parsed,
 )
+from cli.called_as import program
 from cli.command import Commands
-from cli.failures import NoAnswer
+from cli.failures import Failure, NoAnswer
 from cli.inbox_answers import WholeTask
 from cli.inbox_commands import task_id_of
 from cli.inbox_views import show_whole_task
@@ -35,7 +37,7 @@ from cli.views import (
     show_vendor,
     show_vendors,
 )
-from cli.watch import Watching, display, watch
+from cli.watch import Watching, display, watch, why_it_waits
 from shared.clock import system_clock
 from shared.enrichment.naming import new_batch_id
 
@@ -53,9 +55,7 @@ class RecordCommands(Commands):
             answer = self.functions.run(request)
         except (KeyboardInterrupt, NoAnswer):
             if not given.dry_run:
-                self.notify(
-                    f"the batch may have begun: `run_workflow.py status {request['batch_id']}` shows it"
-                )
+                self.notify(f"the batch may have begun: `{program()} status {request['batch_id']}` shows it")
             raise
         if given.dry_run:
             trial = parsed(DryRun, answer)
@@ -71,8 +71,16 @@ class RecordCommands(Commands):
         watching = Watching(given.interval, given.patience, given.until_ended)
         screen = None if self.answer_file.replaces_summary else self.screen
         with display(screen) as show:
-            answer = watch(lambda: self.functions.batch(given.batch), watching, show, self.notify)
+            read = partial(self.functions.batch, given.batch)
+            answer = watch(read, self._why_it_waits, watching, show, self.notify)
         return self._batch(answer)
+
+    def _why_it_waits(self, batch: BatchStatus) -> str:
+        try:
+            vendors = parsed(Vendors, self.functions.vendors()).vendors
+        except Failure:  # the next look at the batch meets the same, and says so
+            vendors = []
+        return why_it_waits(batch, vendors)
 
     def config(self, _given: Namespace) -> int:
         answer = self.functions.config()

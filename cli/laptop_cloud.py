@@ -1,10 +1,10 @@
 """The laptop cloud that runs on this machine, as far as the command line knows it: by its state file."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.failures import NotReached
+from shared.checkout import project_folder
 
 if TYPE_CHECKING:
     from laptop.supervisor.state import StackState
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 PROGRAM = "python -m infra.local"
 START_IT = "start the laptop cloud with `make up`, or say where the functions are with --url"
 ADVICE = "is the laptop cloud running? `make up` starts it"
-
-_ROOT = Path(__file__).parents[1]
 
 
 def local_functions() -> dict[str, str]:
@@ -27,6 +25,6 @@ def local_state() -> "StackState":
     from laptop.supervisor.state import read_state, state_folder  # noqa: PLC0415
 
     try:
-        return read_state(state_folder(_ROOT, os.environ), PROGRAM)
+        return read_state(state_folder(project_folder(), os.environ), PROGRAM)
     except (StateUnreadable, OSError) as error:
         raise NotReached(f"the laptop cloud's state cannot be read: {error}") from error

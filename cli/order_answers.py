@@ -8,9 +8,10 @@ from cli.answers import Answer
 
 
 class Reason(Answer):
-    """Why a person must look. `finding` is its number if it is a finding."""
+    """Why a person must look. `finding` is its number if it is a finding; `what` the limit's name or its kind."""
 
     kind: str
+    what: str = ""
     finding: int | None
     reason: str
     since: datetime
@@ -45,6 +46,46 @@ class Order(Answer):
     address_override: Override | None
 
 
+class Turn(Answer):
+    """What the system does next by itself, and when its schedule fires it."""
+
+    stage: str
+    does: str
+    at: datetime
+
+
+class BoardOrder(Answer):
+    order_id: str
+    state: str
+    ship_before: datetime | None
+    total: Decimal
+    currency: str
+    reasons: list[Reason]
+    actions: list[str]
+    turn: Turn | None
+
+
+class Today(Answer):
+    day: date
+    shipped: int
+    cancelled: int
+    refused: int
+    open: int
+    orders: int
+
+
+class PostageToday(Answer):
+    currency: str
+    labels: int
+    bought_cents: int
+    undone_cents: int
+
+
+class StateCount(Answer):
+    total: int
+    need_person: int
+
+
 class OrderPage(Answer):
     total: int
     orders: list[Order]
@@ -67,22 +108,31 @@ class Shipment(Answer):
     request_id: str
     price: Decimal | None
     tracking_number: str | None
+    currency: str
     wanted: bool
+    undo_state: str | None
     label_path: str | None
     message: str | None
 
 
-class OrderMove(Answer):
-    to_state: str
-    reason: str | None
-    stage: str | None
+class OrderStep(Answer):
+    """A move, or a person's decision."""
+
     at: datetime
+    what: str
+    by: str | None
+    person: bool
+    note: str | None
 
 
 class OrderStatus(Order):
     lines: list[OrderedItem]
     shipments: list[Shipment]
-    history: list[OrderMove]
+    path: list[OrderStep]
+    actions: list[str]
+    turn: Turn | None
+    unmended: str | None
+    postage: PostageToday
 
 
 class NotRetried(Answer):
@@ -189,6 +239,25 @@ class Outside(Answer):
     unmatched: int
 
 
+class BoardOutside(Outside):
+    """`verdict` is confirmed, contradicted, or unverified without a fresh look."""
+
+    verdict: str
+
+
+class Board(Answer):
+    today: Today
+    need_person: int
+    states: dict[str, StateCount]
+    postage: PostageToday
+    outside: BoardOutside
+    unanswered: int
+    breakers: list[OpenBreaker]
+    total: int
+    orders: list[BoardOrder]
+    next: str | None
+
+
 class Account(Answer):
     """The place of every order. `verdict` is balanced, unbalanced, or unverified without a fresh look."""
 
@@ -242,3 +311,25 @@ class GuessedSku(Answer):
 
 class GuessedSkus(Answer):
     skus: list[GuessedSku]
+
+
+class DeskPerson(Answer):
+    person: str
+    role: str
+    by: str
+    at: datetime
+
+
+class DeskAction(Answer):
+    at: datetime
+    person: str
+    action: str
+    subject: str
+    note: str | None
+
+
+class DeskPeople(Answer):
+    """`actions` has the latest first."""
+
+    people: list[DeskPerson]
+    actions: list[DeskAction]

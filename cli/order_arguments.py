@@ -25,6 +25,8 @@ Add = Callable[..., argparse.ArgumentParser]
 
 DECISIONS = {
     "undo": "let the void and refund calls of an order's needless labels be sent to the carrier",
+    "approve": "agree to an undo for much money that another person has asked for",
+    "decline": "end an undo that waits for a second person, without sending anything",
     "refuse": "refuse an order that is not accepted yet; accept-orders tells the marketplace",
     "relabel": "buy another label for an order; the one that is paid for is to be undone",
     "not-sold": "say that an unclear call bought nothing, as seen at the carrier",
@@ -43,7 +45,11 @@ ADDRESS_FIELDS = {
 }
 
 
+ROLES = ("viewer", "reviewer", "operator", "none")
+
+
 def add_order_commands(add: Add) -> None:
+    _board(add("board", "show the day's figures, and what needs a person with the actions it allows"))
     _orders(add("orders", "list orders, the oldest deadline first"))
     order = add("order", "show one order: its path, shipments, reasons, address and prices")
     order.add_argument("order", metavar="ORDER", type=order_id)
@@ -53,6 +59,20 @@ def add_order_commands(add: Add) -> None:
     _messages(add)
     _stages(add)
     _money(add)
+    _people(add)
+
+
+def _board(board: argparse.ArgumentParser) -> None:
+    board.add_argument("--state", choices=[str(state) for state in OrderState], help="only in this state")
+    board.add_argument(
+        "--attention",
+        action=argparse.BooleanOptionalAction,
+        help="only orders that a person must look at, or only the others",
+    )
+    board.add_argument(
+        "--limit", type=whole(1, 200), default=20, help="at most this many (default: %(default)s)"
+    )
+    board.add_argument("--after", metavar="PLACE", help="the page after the one that ended with this `next`")
 
 
 def _orders(orders: argparse.ArgumentParser) -> None:
@@ -69,7 +89,9 @@ def _filter(command: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="only orders that a person must look at, or only the others",
     )
-    command.add_argument("--day", metavar="YYYY-MM-DD", type=day, help="only first seen on that UTC day")
+    command.add_argument(
+        "--day", metavar="YYYY-MM-DD", type=day, help="only first seen on that day of the shop"
+    )
     command.add_argument(
         "--ship-before", metavar="TIME", type=instant, help="only those to be shipped before then (UTC)"
     )
@@ -93,7 +115,7 @@ def _papers(add: Add) -> None:
         "--day",
         metavar="YYYY-MM-DD",
         type=day,
-        help="labels of the orders first seen on that UTC day, shipped ones too",
+        help="labels of the orders first seen on that day of the shop, shipped ones too",
     )
     slip = add("slip", "fetch an order's packing slip", output="the PDF")
     slip.add_argument("order", metavar="ORDER", type=order_id)
@@ -111,6 +133,11 @@ def _decisions(add: Add) -> None:
     retry.add_argument("orders", metavar="ORDER", nargs="*", type=order_id)
     _filter(retry)
     _limit(retry, MOST_LISTED)
+    retry.add_argument(
+        "--anyway",
+        action="store_true",
+        help="also what would certainly fail again, as after a change of settings",
+    )
     retry.add_argument("--dry-run", action="store_true", help="show what would be retried, change nothing")
     _signed(retry)
     for name, about in DECISIONS.items():
@@ -191,7 +218,10 @@ def _stages(add: Add) -> None:
     _limit(add("stages", "show the last runs of the stages, and which stage is held"), 20)
     account = add("reconcile-orders", "account for every order and label, compared with the outside")
     account.add_argument(
-        "--day", metavar="YYYY-MM-DD", type=day, help="orders first seen on that UTC day (default: all)"
+        "--day",
+        metavar="YYYY-MM-DD",
+        type=day,
+        help="orders first seen on that day of the shop (default: all)",
     )
     account.add_argument(
         "--look", action="store_true", help="look at marketplace and carrier first: fire the stage now"
@@ -215,3 +245,11 @@ def _money(add: Add) -> None:
         "--csv", action="store_true", help="write the rows to the --output file as CSV, not JSON"
     )
     _limit(add("sizes", "list SKUs without a size of their own, the most frequent first"), 20)
+
+
+def _people(add: Add) -> None:
+    add("people", "list the people of the desk with their roles, and what was done there")
+    role = add("role", "give somebody a role at the desk, or take it away")
+    role.add_argument("person", metavar="PERSON", type=person, help="as that person signs in")
+    role.add_argument("role", metavar="ROLE", choices=ROLES, help="one of " + ", ".join(ROLES))
+    _signed(role)

@@ -6,11 +6,14 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from cli.answers import parsed
+from cli.board_views import show_board
 from cli.client import FileReply
 from cli.command import Commands
 from cli.failures import OK, NoAnswer, WrongUsage
 from cli.order_answers import (
     Account,
+    Board,
+    DeskPeople,
     Findings,
     GuessedSkus,
     Ledger,
@@ -32,7 +35,7 @@ from cli.order_views import (
     show_retried,
     show_threads,
 )
-from cli.report_views import show_account, show_guessed, show_ledger, show_look, show_stages
+from cli.report_views import show_account, show_guessed, show_ledger, show_look, show_people, show_stages
 from cli.screen import shown
 from shared.limits import MOST_LISTED
 
@@ -40,6 +43,8 @@ Json = dict[str, Any]
 
 _DONE = {
     "undo": "create-labels sends the calls that undo its labels",
+    "approve": "create-labels sends the calls that undo its labels",
+    "decline": "nothing is sent, and its labels stay as they are",
     "undone": "its needless labels are seen to",
     "parcels": "create-labels buys a label for each parcel",
     "refuse": "accept-orders refuses it at the marketplace",
@@ -61,6 +66,16 @@ class OrderCommands(Commands):
             answer = page | {"orders": answer["orders"] + page["orders"]}
         found = parsed(OrderPage, answer)
         return self.finish(answer, lambda: show_orders(self.screen, found))
+
+    def board(self, given: Namespace) -> int:
+        query = {"limit": given.limit} | {
+            name: value
+            for name in ("state", "attention", "after")
+            if (value := getattr(given, name)) is not None
+        }
+        answer = self.functions.get("/orders/board", query)
+        found = parsed(Board, answer)
+        return self.finish(answer, lambda: show_board(self.screen, found))
 
     def order(self, given: Namespace) -> int:
         answer = self.functions.get(_path(given.order))
@@ -86,6 +101,7 @@ class OrderCommands(Commands):
         if not given.orders and not wanted:
             raise WrongUsage("retry: give the orders, or a filter such as --state label_failed")
         body = wanted | signed(given) | {"limit": given.limit, "dry_run": given.dry_run}
+        body["anyway"] = given.anyway
         if given.orders:
             body["order_ids"] = given.orders
         repeatable = given.dry_run or bool(given.orders)
@@ -99,11 +115,14 @@ class OrderCommands(Commands):
     def decide(self, given: Namespace) -> int:
         own = {"undone": "outcome", "parcels": "parcels"}.get(given.command)
         body = signed(given) | ({own: getattr(given, own)} if own else {})
-        answer = self.functions.post(f"{_path(given.order)}/{given.command}", body, repeatable=True)
+        of_two = "undo/" if given.command in ("approve", "decline") else ""
+        answer = self.functions.post(f"{_path(given.order)}/{of_two}{given.command}", body, repeatable=True)
         order = parsed(Order, answer)
-        return self.finish(answer, lambda: show_decision(self.screen, order, _DONE[given.command]))
+        waits = given.command == "undo" and any(each.what == "undo not approved" for each in order.reasons)
+        done = "another person must approve it: `approve`" if waits else _DONE[given.command]
+        return self.finish(answer, lambda: show_decision(self.screen, order, done))
 
-    undo = undone = refuse = relabel = not_sold = parcels = decide
+    undo = undone = refuse = relabel = not_sold = parcels = approve = decline = decide
 
     def address(self, given: Namespace) -> int:
         body = signed(given) | {"address": own_address(given)}
@@ -147,6 +166,17 @@ class OrderCommands(Commands):
 
     def file(self, given: Namespace) -> int:
         return self._save(self.functions.file(f"/files/{quote(given.attachment, safe='')}"))
+
+    def people(self, _given: Namespace) -> int:
+        answer = self.functions.get("/people")
+        found = parsed(DeskPeople, answer)
+        return self.finish(answer, lambda: show_people(self.screen, found))
+
+    def role(self, given: Namespace) -> int:
+        body = {"person": given.person, "role": given.role} | signed(given)
+        answer = self.functions.post("/people", body, repeatable=True)
+        found = parsed(DeskPeople, answer)
+        return self.finish(answer, lambda: show_people(self.screen, found))
 
     def stages(self, given: Namespace) -> int:
         answer = self.functions.get("/stages", {"limit": given.limit})

@@ -8,7 +8,9 @@ from cli.order_answers import (
     Order,
     OrderPage,
     OrderStatus,
+    PostageToday,
     Retried,
+    Turn,
     WrittenReply,
 )
 from cli.screen import Screen, shown
@@ -69,21 +71,49 @@ def show_order(screen: Screen, order: OrderStatus) -> None:
         rows = [
             (
                 each.sequence,
-                state_in_words(each.state) + ("" if each.wanted else ", not needed"),
+                state_in_words(each.undo_state or each.state) + ("" if each.wanted else ", not needed"),
                 each.request_id,
                 each.tracking_number,
-                None if each.price is None else f"{each.price:.2f}",
+                None if each.price is None else f"{each.price:.2f} {shown(each.currency)}",
                 "stored" if each.label_path else "no PDF",
                 each.message,
             )
             for each in order.shipments
         ]
-        columns = ("label", "state", "request", "tracking number", "price CAD", "PDF", "message")
+        columns = ("label", "state", "request", "tracking number", "price", "PDF", "message")
         screen.table(columns, rows, title="Labels")
+        screen.line(f"  postage: {sums(order.postage)}")
     rows = [
-        (moment(move.at), state_in_words(move.to_state), move.stage, move.reason) for move in order.history
+        (
+            moment(step.at),
+            state_in_words(step.what),
+            f"{step.by} (a person)" if step.person else step.by,
+            step.note,
+        )
+        for step in order.path
     ]
-    screen.table(("at", "state", "by", "reason"), rows, title="Path")
+    screen.table(("at", "what", "by", "why"), rows, title="Path")
+    show_next(screen, order.actions, order.turn)
+
+
+def sums(postage: PostageToday) -> str:
+    """What labels cost and what came back."""
+    bought, undone = (f"{cents / 100:.2f}" for cents in (postage.bought_cents, postage.undone_cents))
+    return (
+        f"{counted_labels(postage.labels)}, {bought} {shown(postage.currency)}, of which {undone} came back"
+    )
+
+
+def counted_labels(number: int) -> str:
+    return f"{number} label{'' if number == 1 else 's'}"
+
+
+def show_next(screen: Screen, actions: Sequence[str], turn: Turn | None) -> None:
+    """What a person may do, and what happens without one."""
+    if actions:
+        screen.line(f"  a person may: {', '.join(shown(each).replace('_', '-') for each in actions)}")
+    if turn:
+        screen.line(f"  next, {moment(turn.at)}: {shown(turn.stage)} {shown(turn.does)}")
 
 
 def _head(screen: Screen, order: Order) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cli.order_answers import Account, GuessedSku, Ledger, Look, Stages
+from cli.order_answers import Account, DeskPeople, GuessedSku, Ledger, Look, Stages
 from cli.screen import Screen, shown
 from cli.views import counted, moment, state_in_words
 
@@ -56,7 +56,10 @@ def outcome(answer: Mapping[str, Any]) -> str:
         if isinstance(count, int) and count and count is not True
     }
     error = answer.get("error")
-    return f"{shown(error)} ({counted(counts)})" if error else counted(counts)
+    text = f"{shown(error)} ({counted(counts)})" if error else counted(counts)
+    because = answer.get("skipped_because")
+    why = [f"{shown(reason)} ({n})" for reason, n in because.items()] if isinstance(because, dict) else []
+    return f"{text}; skipped because {', '.join(why)}" if why else text
 
 
 def show_look(screen: Screen, answer: Mapping[str, Any]) -> None:
@@ -65,7 +68,7 @@ def show_look(screen: Screen, answer: Mapping[str, Any]) -> None:
 
 
 def show_account(screen: Screen, account: Account) -> None:
-    about = f"orders first seen on {account.day} (UTC)" if account.day else "all orders"
+    about = f"orders first seen on the shop's {account.day}" if account.day else "all orders"
     screen.line(about, style="bold")
     in_progress = {name: count for name, count in account.in_progress.items() if count}
     screen.line(
@@ -149,3 +152,17 @@ def show_guessed(screen: Screen, skus: Sequence[GuessedSku]) -> None:
         return
     screen.line("SKUs without a size of their own: the default is used", style="bold")
     screen.table(("sku", "orders", "title"), [(each.sku, each.orders, each.title) for each in skus])
+
+
+def show_people(screen: Screen, found: DeskPeople) -> None:
+    if not found.people:
+        screen.line("nobody has a role of the table yet")
+    else:
+        rows = [(each.person, each.role, each.by, moment(each.at)) for each in found.people]
+        screen.table(("person", "role", "given by", "since"), rows)
+    if found.actions:
+        screen.line()
+        screen.table(
+            ("when", "who", "what", "of", "why"),
+            [(moment(each.at), each.person, each.action, each.subject, each.note) for each in found.actions],
+        )

@@ -11,6 +11,9 @@ from rich.text import Text
 
 PLAIN_WIDTH = 2_000
 
+LEAST_FOLDED_WIDTH = 80
+"""Columns of the narrowest terminal on which a table that does not fit is folded; below, it becomes paragraphs."""
+
 SYMBOLS = {
     "done": ("✅", "[ok]"),
     "bad": ("❌", "[failed]"),
@@ -60,8 +63,12 @@ class Screen:
         for number, column in enumerate(columns):
             # a person copies the first cell into the next command, so it is never wrapped
             table.add_column(column, no_wrap=number == 0 or not self.is_terminal, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(shown(cell)) for cell in row))
+        cells = [[shown(cell) for cell in row] for row in rows]
+        for row in cells:
+            table.add_row(*map(Text, row))
+        if self._is_too_wide(table):
+            self._paragraphs(columns, cells)
+            return
         if self.is_terminal:
             self.console.print(table)
             return
@@ -69,6 +76,22 @@ class Screen:
             self.console.print(table)
         for line in captured.get().splitlines():
             self.line(line.rstrip())
+
+    def _is_too_wide(self, table: Table) -> bool:
+        """A wide terminal folds cells; a narrow one would fold them to a few characters."""
+        if self.console.width >= LEAST_FOLDED_WIDTH:
+            return False
+        unbounded = self.console.options.update(max_width=PLAIN_WIDTH)
+        return self.console.measure(table, options=unbounded).maximum > self.console.width
+
+    def _paragraphs(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """The first cell, then a line for each of the others that says something."""
+        width = max(map(len, columns), default=0)
+        for first, *others in rows:
+            self.line(f"{columns[0]} {first}", style="bold")
+            for column, cell in zip(columns[1:], others, strict=True):
+                if cell not in ("", "-"):
+                    self.line(f"  {column:<{width}}  {cell}")
 
 
 def shown(value: object) -> str:

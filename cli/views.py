@@ -19,6 +19,7 @@ from cli.answers import (
     Vendor,
     Vendors,
 )
+from cli.called_as import typed
 from cli.screen import Screen, shown
 from shared.schedule import ScheduledJob
 
@@ -105,7 +106,7 @@ def show_run(screen: Screen, report: RunReport) -> None:
         screen.line(f"{screen.symbol('warning')} {warning}", style="yellow")
     if report.source_exhausted:
         screen.line("the source has no more records for now")
-    screen.line(f"watch it: python run_workflow.py watch {name}")
+    screen.line(f"watch it: {typed()} watch {name}")
 
 
 def _warnings(report: RunReport) -> list[str]:

@@ -1,7 +1,7 @@
 """Looks at a batch again and again until nothing is left to see."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from cli.answers import BatchStatus, TaskCounts, parsed
+from cli.answers import BatchStatus, TaskCounts, Vendor, parsed
 from cli.failures import NotReached
-from cli.screen import Screen
+from cli.screen import Screen, shown
 
 ABANDONED_AFTER = timedelta(minutes=15)
 """A dead `orchestrate` never closes its batch; the database gives it up after the same time (batch_status)."""
@@ -65,7 +65,44 @@ def _share(counts: TaskCounts) -> Share:
     return Share(sum(counts.values()), completed + failed, failed)
 
 
-Show = Callable[[Progress], None]
+def why_it_waits(batch: BatchStatus, vendors: Sequence[Vendor]) -> str:
+    """Names a paused vendor, else the queue, and people, with what each of them holds. Empty when all has ended."""
+    automation, people = _open(batch.automation), _open(batch.manual)
+    reasons = []
+    if automation:
+        paused = [vendor for vendor in vendors if vendor.state == "open"]
+        reasons += [_paused(vendor) for vendor in paused]
+        if not paused:
+            queued = automation.get("initialized", 0)
+            reasons.append(f"{queued} in the queue, {sum(automation.values()) - queued} at work")
+    if people:
+        free = people.get("initialized", 0)
+        held = sum(people.values()) - free
+        reasons.append(f"people hold {held}, {free} unclaimed")
+    return "; ".join(reasons)
+
+
+def _open(counts: TaskCounts) -> TaskCounts:
+    return {state: count for state, count in counts.items() if count and state not in ("completed", "failed")}
+
+
+_PAUSED = {
+    "daily_limit": "the day's quota of {} is used",
+    "down": "{} is down",
+    "account": "{} refuses our account",
+}
+
+
+def _paused(vendor: Vendor) -> str:
+    said = _PAUSED.get(vendor.cause or "", "{} is paused").format(shown(vendor.vendor))
+    until = (
+        "" if vendor.until is None else f", asked again at {vendor.until.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    )
+    return f"{said}: {vendor.waiting} records wait{until}"
+
+
+Show = Callable[[Progress, str], None]
+"""Takes the progress, and why nothing moves: empty while something does."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +123,30 @@ class Reader(Protocol):
         ...
 
 
-def watch(read: Reader, watching: Watching, show: Show, notify: Callable[[str], None]) -> dict[str, Any]:
+Explain = Callable[[BatchStatus], str]
+
+_STILL = 2
+_STILL_AGAIN = 10
+"""After so many looks without a change the reason is asked for, and after each so many once more."""
+
+
+def watch(
+    read: Reader, explain: Explain, watching: Watching, show: Show, notify: Callable[[str], None]
+) -> dict[str, Any]:
     """Returns the last status. Raises NotReached when the first call fails, or later ones fail for `patience`."""
     answer = read()
+    before, why, still = None, "", 0
     while True:
-        progress = progress_of(parsed(BatchStatus, answer), datetime.now(UTC))
-        show(progress)
+        batch = parsed(BatchStatus, answer)
+        progress = progress_of(batch, datetime.now(UTC))
+        seen = (batch.automation, batch.manual, progress)
+        still = still + 1 if seen == before else 0
+        before = seen
+        if still == 0:
+            why = ""
+        elif still == _STILL or still % _STILL_AGAIN == 0:
+            why = explain(batch)
+        show(progress, why)
         if watching.is_over(progress):
             return answer
         time.sleep(watching.interval)
@@ -114,7 +169,7 @@ def _read_patiently(read: Reader, watching: Watching, notify: Callable[[str], No
 def display(screen: Screen | None) -> Iterator[Show]:
     """Shows bars on a terminal, lines in a pipe, and nothing without a screen."""
     if screen is None:
-        yield lambda _progress: None
+        yield lambda _progress, _why: None
         return
     if not screen.is_terminal:
         yield _lines(screen)
@@ -135,7 +190,13 @@ def _bars(bars: Bars, screen: Screen) -> Show:
         name: bars.add_task(screen.symbol(name), total=None, words="") for name in ("automation", "person")
     }
 
-    def show(progress: Progress) -> None:
+    last = ""
+
+    def show(progress: Progress, why: str) -> None:
+        nonlocal last
+        if why not in ("", last):
+            screen.line(f"waits: {why}", style="yellow")
+        last = why
         shares: dict[str, Share] = {"automation": progress.automation, "person": progress.people}
         for name, share in shares.items():
             bars.update(
@@ -152,10 +213,11 @@ def _lines(screen: Screen) -> Show:
     """Prints one line for each change."""
     last = ""
 
-    def show(progress: Progress) -> None:
+    def show(progress: Progress, why: str) -> None:
         nonlocal last
-        if progress.in_words != last:
-            last = progress.in_words
+        words = f"{progress.in_words}; waits: {why}" if why else progress.in_words
+        if words != last:
+            last = words
             screen.line(last)
 
     return show

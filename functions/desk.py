@@ -9,6 +9,7 @@ from shared.web.desk.now import now_pages
 from shared.web.desk.orders import order_pages
 from shared.web.desk.papers import paper_pages
 from shared.web.desk.problem import refusal_pages
+from shared.web.desk.rendering import PRIVATE, SAFE
 from shared.web.desk.task import task_pages
 from shared.web.fulfillment.inbox import order_inbox
 from shared.web.fulfillment.papers import order_papers
@@ -53,4 +54,5 @@ desk = http_function(
         "orders": check(checks.order_tables, fulfillment.order_store),
     },
     refusal_pages(parts.renderer),
+    {**SAFE, **PRIVATE},
 )

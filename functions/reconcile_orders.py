@@ -21,7 +21,9 @@ class ReconcileRequest(StageRequest):
     """`carrier` looks at the carrier now, not only when a day has passed; `day` at that day of its calendar."""
 
     carrier: bool = False
-    day: date | None = Field(None, ge=date(2000, 1, 1), le=date(2999, 1, 1))
+    day: date | None = Field(
+        None, ge=date(2000, 1, 1), le=date(2999, 12, 31), json_schema_extra={"pattern": "^2"}
+    )
 
 
 def as_asked(work: OutsideCheck, request: ReconcileRequest) -> partial[None]:

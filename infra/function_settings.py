@@ -24,6 +24,7 @@ from infra.local.functions import function_environment
 from infra.local.settings import PORT_OFFSETS
 from infra.package.archive import functions
 from shared.settings import GROUPS, Allowed
+from shared.web.function import HttpFunction
 from shared.wiring.part import Group
 from shared.workflow_config import WorkflowConfig, allowed_values, variable_of
 
@@ -40,12 +41,17 @@ FIELDS: Mapping[str, FieldInfo] = {
 
 
 @cache
-def groups_of(function: str) -> tuple[type[Group], ...]:
-    """The groups of settings that the function could read. It starts, in this process, with the laptop's settings."""
+def started(function: str) -> HttpFunction:
+    """The function. It starts, in this process, with the laptop's settings."""
     name = function.replace("-", "_")
     with _environment(function_environment(PORT_OFFSETS, "-" * 32, {}, {})):
-        groups: tuple[type[Group], ...] = getattr(import_module(f"functions.{name}"), name).settings
-    return groups
+        loaded: HttpFunction = getattr(import_module(f"functions.{name}"), name)
+    return loaded
+
+
+def groups_of(function: str) -> tuple[type[Group], ...]:
+    """The groups of settings that the function could read."""
+    return tuple(started(function).settings)
 
 
 def settings_of(function: str) -> dict[str, list[str]]:

@@ -57,6 +57,12 @@ def _secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _long(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < 32:  # noqa: PLR2004 - as many as the words below say
+        raise ValueError("it is too short to keep a signature safe")
+    return secret
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), Allowed("a text")]
 Word = Annotated[
     str,
@@ -86,6 +92,12 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Days = Annotated[float, Field(gt=0, le=31_536_000)]
 """In seconds, up to a year."""
 Secret = Annotated[SecretStr, AfterValidator(_secret), Allowed("a secret")]
+LongSecret = Annotated[Secret, AfterValidator(_long), Allowed("a secret of 32 characters or more")]
+
+
+def is_deployed() -> bool:
+    """Cloud Run names the service in K_SERVICE; nothing else does."""
+    return bool(os.environ.get("K_SERVICE"))
 
 
 class Settings(BaseModel):
@@ -367,6 +379,7 @@ class ShopSettings(Settings):
         5000,
         alias="REFUND_APPROVAL_CENTS",
         ge=0,
+        le=10_000_000,
         description="price of needless labels, in cents, from which a second person must approve their undoing",
     )
 
@@ -492,9 +505,7 @@ class PageSettings(Settings):
         alias="DESK_DOOR",
         description="how people prove who they are: iap, supabase (a code by e-mail), or development (a laptop's)",
     )
-    secret: Annotated[Secret, Field(min_length=32)] = Field(
-        alias="DESK_SECRET", description="signs the desk's cookies and forms; 32 characters or more"
-    )
+    secret: LongSecret = Field(alias="DESK_SECRET", description="signs the desk's cookies and forms")
     session: Seconds = Field(
         43_200, alias="DESK_SESSION_SECONDS", description="how long somebody stays signed in"
     )
@@ -506,10 +517,15 @@ class PageSettings(Settings):
     development_person: Text = Field(
         "operator", alias="DESK_DEVELOPMENT_PERSON", description="who everybody is at the door `development`"
     )
-    zone: Text = Field(
-        "America/Toronto",
-        alias="SHOP_TIME_ZONE",
-        description="time zone of the shop, such as America/Toronto",
+    iap_audience: Word | None = Field(
+        None,
+        alias="DESK_IAP_AUDIENCE",
+        description="door `iap`: the audience of IAP's tokens, /projects/NUMBER/locations/REGION/services/desk",
+    )
+    anon_key: Word | None = Field(
+        None,
+        alias="DESK_SUPABASE_ANON_KEY",
+        description="door `supabase`: the project's anon (publishable) key, which is not secret",
     )
 
 

@@ -1,11 +1,13 @@
 """Enrichment in process, for notebooks and scripts: `await run_workflow(limit=50)`.
 
-The use cases are those of the deployed functions, built from the environment's settings or from given parts. Each call
-runs in a thread. A cancelled call returns at once and its use case continues to its end, as it does behind a deployed
+The use cases are those of the deployed functions, built from the environment's settings or from given parts. An
+environment without SUPABASE_URL gets the settings of the laptop cloud that runs here, if one does. Each call runs in a
+thread. A cancelled call returns at once and its use case continues to its end, as it does behind a deployed
 function whose caller hung up. A second call with the same `batch_id` returns the result.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -22,6 +24,7 @@ from pydantic import (
     ValidationError,
 )
 
+from shared.checkout import stack_environment
 from shared.clock import Clock, system_clock
 from shared.enrichment.inbox import TaskLists
 from shared.enrichment.naming import BATCH_ID, chosen_batch_id
@@ -128,7 +131,10 @@ class WorkflowOrchestrator:
         return await asyncio.to_thread(lambda: question(self._opened_store()))
 
     def _opened_store(self) -> WorkflowStore:
-        return wiring.record_store() if self._store is None else self._store
+        if self._store is not None:
+            return self._store
+        _find_stack()
+        return wiring.record_store()
 
     def _orchestrator(self) -> Orchestrator:
         if self._source is not None and self._store is not None and self._queue is not None:
@@ -140,6 +146,7 @@ class WorkflowOrchestrator:
                 self._clock or system_clock,
                 self._reprocessing(Reprocessing()),
             )
+        _find_stack()
         wired = wiring.orchestrator()
         return replace(
             wired,
@@ -204,6 +211,11 @@ class PendingArguments(BaseModel):
 
     limit: Annotated[StrictInt, Field(ge=1, le=MOST_LISTED)]
     priority: TaskPriority | None
+
+
+def _find_stack() -> None:
+    """Changes the environment of this process, because the parts read it. The process stays with this stack."""
+    os.environ.update(stack_environment(os.environ))
 
 
 def _policy(policy: Policy | str) -> Policy:

@@ -1,8 +1,9 @@
 """A function with an endpoint for each case of the HTTP edge, loaded like a deployed one."""
 
+from datetime import date
 from typing import Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared import errors
 from shared.web.call import Answer, Call, File, NoInput, RequestModel
@@ -19,10 +20,15 @@ class Thing(RequestModel):
     name: str = Field(max_length=5)
     count: int = Field(1, ge=1)
     inner: dict[str, list[int]] = Field(default_factory=dict)
+    day: date | None = None
 
 
 class Page(RequestModel):
     limit: int = Field(5, ge=1, le=9)
+    whole: bool | None = None
+    share: float = 1
+    day: date | None = None
+    since: AwareDatetime | None = None
 
 
 RAISED: dict[str, Exception] = {
@@ -41,7 +47,7 @@ def echo(request: Thing, call: Call) -> Answer:
 
 
 def page(request: Page, _call: Call) -> Answer:
-    return Answer({"limit": request.limit})
+    return Answer({"limit": request.limit} | request.model_dump(mode="json", exclude_unset=True))
 
 
 def one(_request: NoInput, call: Call) -> Answer:
@@ -65,6 +71,7 @@ ROUTES: list[Any] = [
     Route("GET", "/things", Page, page),
     Route("POST", "/things", Thing, echo),
     Route("GET", "/things/{id}", NoInput, one),
+    Route("POST", "/things/again", Thing, echo),
     Route("GET", "/file", NoInput, file),
     Route("POST", "/fail/{kind}", NoInput, fail),
     Route("POST", "/refuse", NoInput, refuse),

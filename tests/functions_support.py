@@ -15,7 +15,7 @@ from psycopg import sql
 
 from shared.enrichment.store import Opened
 from shared.settings import GROUPS
-from shared.wiring import common, enrichment, fulfillment
+from shared.wiring import common, desk, enrichment, fulfillment
 from shared.wiring.part import Part
 from shared.workflow_config import WorkflowConfig, variable_of
 from tests.laptop.google.tasks_support import TasksServer
@@ -81,12 +81,16 @@ def environment_on(rest: Rest) -> dict[str, str]:
         "DIGIKEY_CLIENT_SECRET": "a-secret-of-the-vendor",
         "DIGIKEY_TIMEOUT_SECONDS": "3",
         "CANADA_POST_SENDER": SENDER,
+        "DESK_DOOR": "development",
+        "DESK_SECRET": "a-secret-of-the-desk-that-is-long-enough",
+        "DESK_OPERATORS": "olga",
+        "DESK_DEVELOPMENT_PERSON": "olga",
     }
 
 
 def end_connections() -> None:
     """Closes all parts that were built, and lets them be built again."""
-    roots = (common, enrichment, fulfillment)
+    roots = (common, enrichment, fulfillment, desk)
     for root in roots:
         for part in vars(root).values():
             for built in part.forget() if isinstance(part, Part) else ():

@@ -4,7 +4,7 @@ from infra.local.functions import function_environment
 from infra.local.settings import PORT_OFFSETS
 from shared.settings import Settings
 
-SECRET = "hunter2"
+SECRET = "hunter2" * 5
 COMPLETE = {
     name: SECRET if name.endswith(("_KEY", "_SECRET", "_PASSWORD")) else value
     for name, value in function_environment(PORT_OFFSETS, "-" * 32, {}, {}).items()

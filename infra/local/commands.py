@@ -1,6 +1,7 @@
 """The commands of `python -m infra.local`, and the display of their results."""
 
 import json
+import shlex
 import time
 from collections import deque
 from collections.abc import Collection
@@ -10,11 +11,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from infra.local.functions import Line
+from cli.laptop_cloud import PROGRAM
+from infra.local.functions import STAGES, Line
 from infra.local.local_stack import LocalStack
 from infra.local.settings import LocalSettings
-from laptop.supervisor.overview import PartState, StackOverview, look
+from laptop.supervisor.errors import StackError
+from laptop.supervisor.overview import PartOverview, PartState, StackOverview, look
 from laptop.supervisor.state import StackState
+
+_ORDERS_BEGIN = f"""\
+The marketplace is empty at first: `make seed-orders` puts 25 orders into it.
+The jobs of the stages ({", ".join(STAGES)}) are made paused:
+  .venv/bin/python -m infra.local scheduler --every 60                 fires them and shows their answers
+  .venv/bin/python run_workflow.py schedule resume {STAGES[0]}       has the stack fire this one by itself"""
+
+NOT_RUNNING = "The stack is not running. `make up` starts it."
 
 _COLOURS = {
     PartState.RUNNING: "green",
@@ -43,26 +54,50 @@ class Display:
             self.line(f"    {trial.command}")
 
     def overview(self, overview: StackOverview) -> None:
-        table = Table("part", "state", "pid", "ports", "up", box=None, pad_edge=False)
-        table.add_column("url", overflow="fold")
-        table.add_column("log", overflow="fold")
+        """One row for each part; where the rows do not fit, one paragraph. Then, how each part comes back."""
+        table = Table("part", "state", "pid", "ports", "up", "url", "log", box=None, pad_edge=False)
         for part in overview.parts:
-            table.add_row(
-                part.name,
-                f"[{_COLOURS[part.state]}]{part.state}[/]",
-                str(part.pid or "-"),
-                " ".join(str(port) for port in part.ports) or "-",
-                "-" if part.uptime is None else str(timedelta(seconds=int(part.uptime))),
-                part.url or "-",
-                _near(part.log),
-            )
-        self._console.print(table, highlight=False)
+            facts = _facts(part)
+            table.add_row(part.name, f"[{_COLOURS[part.state]}]{part.state}[/]", *facts.values())
+        unbounded = self._console.options.update(max_width=_NO_EDGE)
+        if self._console.measure(table, options=unbounded).maximum <= self._console.width:
+            self._console.print(table, highlight=False)
+        else:
+            for part in overview.parts:
+                self._paragraph(part)
+        for part in overview.parts:
+            if part.state != PartState.RUNNING:
+                self.line(f"{part.name} is {part.state}: {_WAYS_BACK[part.state].format(part.name)}")
+
+    def _paragraph(self, part: PartOverview) -> None:
+        self._console.print(f"{part.name}  [{_COLOURS[part.state]}]{part.state}[/]", highlight=False)
+        for name, fact in _facts(part).items():
+            if fact != _NOTHING:
+                self.line(f"  {name:<6} {fact}")
+
+
+_NOTHING = "-"
+_WAYS_BACK = {
+    PartState.STOPPED: "`make up` starts it.",
+    PartState.DEAD: f"`{PROGRAM} restart {{0}}` starts it again, `{PROGRAM} logs {{0}}` shows its end.",
+    PartState.SILENT: f"`{PROGRAM} restart {{}}` stops it and starts it again.",
+}
+
+
+def _facts(part: PartOverview) -> dict[str, str]:
+    return {
+        "pid": str(part.pid or _NOTHING),
+        "ports": " ".join(str(port) for port in part.ports) or _NOTHING,
+        "up": _NOTHING if part.uptime is None else str(timedelta(seconds=int(part.uptime))),
+        "url": part.url or _NOTHING,
+        "log": _near(part.log),
+    }
 
 
 def _near(log: str) -> str:
     """The path, relative to the current folder when it is below it."""
     path = Path(log)
-    return str(path.relative_to(Path.cwd())) if log and path.is_relative_to(Path.cwd()) else log or "-"
+    return str(path.relative_to(Path.cwd())) if log and path.is_relative_to(Path.cwd()) else log or _NOTHING
 
 
 _FOLLOW_SECONDS = 0.2
@@ -90,6 +125,9 @@ class Commands:
             self._display.line("The stack runs already.")
         self._display.line()
         self._display.functions(stack.state)
+        if Line.ORDERS in stack.running_lines():
+            self._display.line()
+            self._display.line(_ORDERS_BEGIN)
         return 0
 
     def down(self, *, purge: bool) -> int:
@@ -110,7 +148,7 @@ class Commands:
         elif overview.parts:
             self._display.overview(overview)
         else:
-            self._display.line("The stack is not running. `make up` starts it.")
+            self._display.line(NOT_RUNNING)
         return overview.exit_status
 
     def restart(self, name: str) -> int:
@@ -122,13 +160,17 @@ class Commands:
         stack.kill(name)
         states = {part.name: part.state for part in look(stack.state).parts}
         self._display.line(
-            f"{name} is {states.get(name, PartState.STOPPED)}. `restart {name}` brings it back."
+            f"{name} is {states.get(name, PartState.STOPPED)}. `{PROGRAM} restart {name}` brings it back."
         )
         return 0
 
-    def environment(self) -> int:
-        for name, value in sorted(self.stack().environment.items()):
-            self._display.line(f"{name}={value}")
+    def environment(self, *, export: bool) -> int:
+        """With `export` as commands of a shell, with every value quoted."""
+        variables = self.stack().environment
+        if export and not variables:
+            raise StackError(NOT_RUNNING)
+        for name, value in sorted(variables.items()):
+            self._display.line(f"export {name}={shlex.quote(value)}" if export else f"{name}={value}")
         return 0
 
     def logs(self, name: str, lines: int, *, follow: bool) -> int:

@@ -13,6 +13,7 @@ import requests
 from google.api_core import exceptions
 
 from infra.local.intake import LINE_LIMIT, read_line
+from laptop.supervisor.startup import WARNING
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -34,13 +35,17 @@ class LoadRefused(Exception):
 
 @dataclass
 class LoadReport:
-    """`problems` counts all problems; `shown` holds the first SHOWN_LIMIT, with file and line."""
+    """`problems` counts all problems; `shown` holds the first SHOWN_LIMIT, with file and line.
+
+    `first_rejected` says where the first rejected line stands, and why it was rejected.
+    """
 
     table: str
     loaded: int = 0
     rejected: int = 0
     problems: int = 0
     shown: list[str] = field(default_factory=list)
+    first_rejected: str = ""
 
     def add_problem(self, place: str, problem: str) -> None:
         self.problems += 1
@@ -48,10 +53,10 @@ class LoadReport:
             self.shown.append(f"{place}: {problem}")
 
     def __str__(self) -> str:
-        lines = [
+        counts = (
             f"{self.table}: {self.loaded} rows loaded, {self.rejected} rejected, {self.problems} problems"
-        ]
-        lines += self.shown
+        )
+        lines = [counts, *self.shown]
         if self.problems > len(self.shown):
             lines.append(f"... and {self.problems - len(self.shown)} more")
         return "\n".join(lines)
@@ -134,6 +139,7 @@ def _stage(line: bytes, place: str, rows: IO[bytes], report: LoadReport) -> None
         report.add_problem(place, problem)
     if read.row is None:
         report.rejected += 1
+        report.first_rejected = report.first_rejected or f"{place}: {read.problems[0]}"
     else:
         report.loaded += 1
         rows.write(read.encoded())
@@ -180,6 +186,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 client, options.table, options.file, append=options.append, progress=_print_progress
             )
         print(report)  # noqa: T201 - a command's answer
+        if report.rejected:
+            lines = "line is" if report.rejected == 1 else "lines are"
+            print(f"{WARNING}{report.rejected} {lines} no record. {report.first_rejected}")  # noqa: T201
     except LoadRefused as refusal:
         print(f"parts: {refusal}", file=sys.stderr)  # noqa: T201 - a command's answer
         return 1

@@ -61,6 +61,16 @@ locals {
         max         = 4
         callers     = ["operators"]
       }
+      # Pages that a few people click through, each three database calls at most. Who may enter is settled at its door (desk.tf).
+      desk = {
+        cpu         = "1"
+        memory      = "512Mi"
+        concurrency = 8
+        timeout     = 60
+        min         = 0
+        max         = 3
+        callers     = ["visitors"]
+      }
     },
     {
       for name, stage in local.stages :
@@ -111,6 +121,9 @@ locals {
       DIGIKEY_CLIENT_ID           = var.digikey_client_id
       CANADA_POST_API_USER        = var.canada_post.api_user
       CANADA_POST_CUSTOMER_NUMBER = var.canada_post.customer_number
+      DESK_DOOR                   = var.desk_door
+      DESK_OPERATORS              = join(",", var.desk_operators)
+      DESK_IAP_AUDIENCE           = local.desk_audience
       CANADA_POST_SENDER          = jsonencode({ for name, text in var.canada_post.sender : name => text if text != null })
     },
     { for name, value in var.workflow : "WORKFLOW_${upper(name)}" => tostring(value) },
@@ -122,7 +135,7 @@ locals {
       "SUPABASE_URL", "GOOGLE_CLOUD_PROJECT", "BIGQUERY_TABLE", "BIGQUERY_LEDGER_TABLE", "BIGQUERY_LOCATION", "TASKS_LOCATION",
       "SCHEDULER_LOCATION", "AUTOMATION_QUEUE", "DEAD_LETTER_QUEUE", "AUTOMATE_URL", "FALLBACK_URL", "TASKS_SERVICE_ACCOUNT",
       "QUEUE_MAX_ATTEMPTS", "AUTOMATION_LEASE_SECONDS", "DIGIKEY_CLIENT_ID", "CANADA_POST_API_USER", "CANADA_POST_CUSTOMER_NUMBER",
-      "CANADA_POST_SENDER",
+      "CANADA_POST_SENDER", "DESK_DOOR", "DESK_OPERATORS", "DESK_IAP_AUDIENCE",
     ],
     [for name in keys(local.required_settings.workflow) : "WORKFLOW_${upper(name)}"],
   )

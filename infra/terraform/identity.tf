@@ -1,4 +1,5 @@
-# Identities and their rights. Nobody without an identity may call anything, and no identity is shared.
+# Identities and their rights. No identity is shared. Nobody without an identity may call anything, but for the desk's sign-in page
+# where the desk itself asks who comes (desk.tf).
 
 # --- the functions
 
@@ -28,6 +29,7 @@ locals {
     scheduler = [google_service_account.caller["scheduler"].member]
     tasks     = [google_service_account.caller["tasks"].member]
     operators = var.operators
+    visitors  = [local.visitors]
   }
 
   # Keys are made of values that are known before anything exists.

@@ -13,6 +13,11 @@ output "urls" {
   value       = local.urls
 }
 
+output "desk_url" {
+  description = "The address that people open."
+  value       = local.urls["desk"]
+}
+
 output "service_accounts" {
   description = "The service account of each function."
   value       = { for name, account in google_service_account.function : name => account.email }

@@ -182,7 +182,7 @@ variable "scheduler_paused" {
 # --- people
 
 variable "operators" {
-  description = "People who work with it (user:..., group:...): they may call every function except the worker."
+  description = "People who work with it (user:..., group:...): they may call every function except the worker and the desk."
   type        = list(string)
   default     = []
 
@@ -200,6 +200,44 @@ variable "smoke_callers" {
   validation {
     condition     = alltrue([for who in var.smoke_callers : can(regex("^(user|group|serviceAccount):[^ ]+@[^ ]+$", who))])
     error_message = "smoke_callers are user:, group: or serviceAccount: with an address. Nobody is let in without an identity."
+  }
+}
+
+variable "desk_door" {
+  description = "How people prove to the desk who they are: iap (Google accounts; closed until you turn it on), or supabase (a code by e-mail)."
+  type        = string
+  default     = "iap"
+
+  validation {
+    condition     = contains(["iap", "supabase"], var.desk_door)
+    error_message = "desk_door is iap or supabase."
+  }
+
+  validation {
+    condition     = (var.desk_door == "supabase") == contains(keys(var.settings), "DESK_SUPABASE_ANON_KEY")
+    error_message = "Give DESK_SUPABASE_ANON_KEY in settings when desk_door is supabase, and only then."
+  }
+}
+
+variable "desk_operators" {
+  description = "E-mail addresses of those who are operators at the desk whatever its table of roles says, so that somebody can fill it."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for email in var.desk_operators : can(regex("^[^@:, ]+@[^@:, ]+$", email)) && email == lower(email)])
+    error_message = "desk_operators are e-mail addresses, in small letters."
+  }
+}
+
+variable "desk_people" {
+  description = "Others who may pass Identity-Aware Proxy to the desk (user:..., group:...). Their role is given at the desk."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for who in var.desk_people : can(regex("^(user|group):[^ ]+@[^ ]+$", who))])
+    error_message = "desk_people are user: or group: with an address."
   }
 }
 

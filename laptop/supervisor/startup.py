@@ -14,6 +14,9 @@ from laptop.supervisor.state import PartRecord, StackState, write_state
 _POLL_SECONDS = 0.03
 _LOG_LINES = 20
 
+WARNING = "warning: "
+"""A line of a job's output that begins so is shown to the person who starts the stack."""
+
 _LOOPBACK_IS_DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 """Keeps a proxy from the environment away from what runs on this machine."""
 
@@ -125,6 +128,8 @@ class Startup:
         self.state.jobs[job.name] = job.fingerprint()
         write_state(self.state_dir, self.state)
         self._finish(job.name, begun, "done")
+        for warning in _warnings(begun):
+            self.report(f"    {warning}")
 
     def _finish(self, name: str, begun: _Begun, word: str) -> None:
         del self._running[name]
@@ -145,10 +150,19 @@ def _record(part: Part, process: ProcessId, log: Path) -> PartRecord:
     )
 
 
-def _last_lines(begun: _Begun) -> str:
+def _written(begun: _Begun) -> list[str]:
     with begun.log.open("rb") as file:
         file.seek(begun.log_start)
-        lines = file.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+        return file.read().decode(errors="replace").splitlines()
+
+
+def _warnings(begun: _Begun) -> list[str]:
+    """The lines that a job which succeeded writes for the person who started it."""
+    return [line for line in _written(begun) if line.startswith(WARNING)]
+
+
+def _last_lines(begun: _Begun) -> str:
+    lines = _written(begun)[-_LOG_LINES:]
     if not lines:
         return f"It wrote nothing to {begun.log}."
     return "\n".join([f"The end of {begun.log}:", *(f"  | {line}" for line in lines)])

@@ -5,14 +5,18 @@ from shared.enrichment.store import Json
 
 
 class SupabasePeople:
-    """Implements PeopleTable of `shared.web.desk.visitor`."""
+    """Implements PeopleTable of `shared.web.desk.visitor`, and Tries of `shared.web.desk.code_door`."""
 
     def __init__(self, rpc: SupabaseRpc) -> None:
         self._rpc = rpc
 
     def role_of(self, person: str) -> str | None:
-        role: str | None = self._rpc.call("desk_role_of", {"p_person": person})
+        role: str | None = self._rpc.call("desk_role_of", {"p_person": person})["role"]
         return role
+
+    def count_try(self, person: str, most: int, within: float) -> bool:
+        arguments = {"p_person": person, "p_most": most, "p_within": f"{within} seconds"}
+        return bool(self._rpc.call("count_desk_code_try", arguments))
 
     def note_action(self, person: str, role: str, action: str, subject: str, note: str | None) -> None:
         arguments = {

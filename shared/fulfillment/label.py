@@ -47,6 +47,7 @@ SETTLING = timedelta(minutes=10)
 CALL_WITHIN = SETTLING / 2
 """The longest time from the committed intent to the call. Later, another run may have bought the label."""
 
+MEANWHILE = "another run or a person has decided about it meanwhile"
 BY_RULE = "no single parcel can carry it"
 STATES = (OrderState.ACCEPTED, OrderState.LABEL_UNKNOWN)
 BUYING = (LabelStep.BUY, LabelStep.BUY_AGAIN)
@@ -89,7 +90,7 @@ class LabelPurchase:
             for order in group:
                 step = label_step(order.shipment)
                 if step in BUYING and not _ships(shown.get(order.order_id)):
-                    run.counts["skipped"] += 1
+                    run.skipped(why_not_shipped(shown.get(order.order_id)))
                 elif run.counts["handled"] >= run.limit or not run.may_go_on():
                     run.counts["left"] += 1
                 else:
@@ -110,7 +111,7 @@ class LabelPurchase:
         if shown and step in BUYING:
             distributed = self._distributed(run, order, shown)
             if distributed is None:
-                run.counts["skipped"] += 1
+                run.skipped(MEANWHILE)
                 return
             order = distributed
         self._handle(run, order, step, shown)
@@ -142,7 +143,7 @@ class LabelPurchase:
             return
         carrier = self._carrier_of(run, order.order_id, shipment) if shipment else None
         if shipment is None or carrier is None or step is LabelStep.NOTHING:
-            run.counts["skipped"] += 1
+            run.skipped("nothing can be done about its label now")
         elif step is LabelStep.BUY_AGAIN:
             assert shown is not None, "only orders that ship are bought for"
             self._open_again(run, order, shown, shipment)
@@ -186,12 +187,12 @@ class LabelPurchase:
                 decisions=order.decisions,
             )
         except Conflict:
-            run.counts["skipped"] += 1  # it was cancelled or opened by another run meanwhile
+            run.skipped(MEANWHILE)  # it was cancelled or opened by another run
             return
         if is_new:
             self._ask_and_buy(run, Purchase(order.order_id, shipment, request, begun))
         else:
-            run.counts["skipped"] += 1
+            run.skipped(MEANWHILE)
 
     def _open_again(
         self, run: StageRun, order: KnownOrder, shown: MarketplaceOrder, shipment: ShipmentFacts
@@ -211,7 +212,7 @@ class LabelPurchase:
             committed = request_from_json(called.request)
             self._ask_and_buy(run, Purchase(order.order_id, called, committed, begun))
         else:
-            run.counts["skipped"] += 1
+            run.skipped(MEANWHILE)
 
     def _cheapest(self, run: StageRun, request: LabelRequest, shown: MarketplaceOrder) -> LabelRequest:
         """Chooses the service by price, if that is set. Without one in time, the buyer's shipping type decides."""
@@ -249,7 +250,7 @@ class LabelPurchase:
         if called:
             self._buy(run, carrier, Purchase(order_id, called, request_from_json(called.request), begun))
         else:
-            run.counts["skipped"] += 1
+            run.skipped(MEANWHILE)
 
     def _buy(self, run: StageRun, carrier: Carrier, purchase: Purchase) -> None:
         not_after = purchase.begun + CALL_WITHIN
@@ -358,10 +359,18 @@ class LabelPurchase:
 
 def _ships(shown: MarketplaceOrder | None) -> bool:
     """Whether a label may be bought by what the marketplace shows now."""
-    return (
-        shown is not None
-        and shown.state == MarketplaceState.SHIPPING
-        and shown.address is not None
-        and shown.can_ship
-        and not shown.fully_refunded
-    )
+    return why_not_shipped(shown) == ""
+
+
+def why_not_shipped(shown: MarketplaceOrder | None) -> str:
+    """Empty for an order that may get a label."""
+    if shown is None:
+        return "the marketplace does not show it"
+    if shown.fully_refunded:
+        return "it is fully refunded"
+    if shown.state != MarketplaceState.SHIPPING:
+        known = shown.state if shown.state in set(MarketplaceState) else "in another state"
+        return f"it is {known} at the marketplace, not yet or no longer to be shipped"
+    if shown.address is None:
+        return "the marketplace gives no address yet"
+    return "" if shown.can_ship else "the marketplace does not let it be shipped yet"

@@ -144,6 +144,7 @@ class StageRun:
     pause: Callable[[float], None] = time.sleep
     counts: Counter[str] = field(default_factory=Counter)
     errors: list[dict[str, str]] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
     lost: bool = False
     fault: NotSent | None = None
     suspect: tuple[str, NotSent] | None = None
@@ -190,6 +191,11 @@ class StageRun:
             self.failed(self.suspect[0], self.suspect[1].message)
         self.suspect = None
 
+    def skipped(self, why: str) -> None:
+        """Nothing is to be done for an order in this run. `why` is one of few sentences, without its data."""
+        self.counts["skipped"] += 1
+        self.reasons[why] += 1
+
     def failed(self, what: str, message: str) -> None:
         self.counts["failed"] += 1
         if len(self.errors) < MOST_ERRORS:
@@ -197,7 +203,8 @@ class StageRun:
 
     def to_json(self) -> dict[str, Any]:
         counted = {name: self.counts[name] for name in ("done", "skipped", "failed", "left")}
-        return counted | dict(self.counts) | {"errors": self.errors}
+        because = {"skipped_because": dict(self.reasons)} if self.reasons else {}
+        return counted | dict(self.counts) | because | {"errors": self.errors}
 
 
 def _public_text(error: BaseException) -> str:

@@ -43,7 +43,10 @@ class Shelving:
                 path = f"{shipment.id}.pdf"
                 self.shelf.put(path, content)
                 stored = self.store.note_label_stored(shipment.id, path, digest, len(content))
-                run.counts["done" if stored else "skipped"] += 1
+                if stored:
+                    run.counts["done"] += 1
+                else:
+                    run.skipped("it needs no label any more")
             case NotReady() | Unclear():
                 run.counts["label_pending"] += 1
             case NotSent():

@@ -75,7 +75,7 @@ class TrackingUpdate:
         for order in group:
             found = shown.get(order.order_id)
             if found is None or found.state != MarketplaceState.SHIPPING or found.fully_refunded:
-                run.counts["skipped"] += 1
+                run.skipped("the marketplace does not show it as one that is to be shipped")
             elif self.waits_for_scan and not (order.shipment and order.shipment.scanned_at):
                 run.counts["awaiting_scan"] += 1
             elif not run.may_go_on():

@@ -4,7 +4,7 @@ import unicodedata
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
@@ -67,6 +67,12 @@ class File:
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
         }
+
+
+Pdf = Annotated[File, "application/pdf"]
+Csv = Annotated[File, "text/csv"]
+Attachment = Annotated[File, "application/octet-stream"]
+"""Return types of handlers, from which infra/openapi describes the interface."""
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,11 @@ def http_function(
     routes: Sequence[Route],
     checks: Mapping[str, Check] = MappingProxyType({}),
     refuse: Refusal = problem_json,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> HttpFunction:
     """One deployed function, which also answers `GET /health` by `checks`, and problems by `refuse`.
+
+    Each answer gets those of `headers` that it does not set itself.
 
     Raises SettingsInvalid for a wrong value of a variable that the routes or the checks could ever read.
     """
@@ -93,7 +96,7 @@ def http_function(
     used = (*(supply for route in routes for supply in route.parts), *checks.values())
     require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
-    serve = _server(name, table, refuse)
+    serve = _server(name, table, refuse, headers)
     prepare_server(serve)
     function = cast("HttpFunction", serve)
     function.routes, function.settings = table, (LogSettings, *settings_of(used))
@@ -109,7 +112,9 @@ def endpoint(
     )
 
 
-def _server(name: str, table: Sequence[Route], refuse: Refusal) -> Callable[[flask.Request], flask.Response]:
+def _server(
+    name: str, table: Sequence[Route], refuse: Refusal, headers: Mapping[str, str]
+) -> Callable[[flask.Request], flask.Response]:
     """Answers a request by its route, or with a problem, and writes the log entry."""
 
     def serve(request: flask.Request) -> flask.Response:
@@ -136,6 +141,8 @@ def _server(name: str, table: Sequence[Route], refuse: Refusal) -> Callable[[fla
             response = _response(refuse(request, unexpected()))
             severity, fault = logging.ERROR, error
         response.headers[CORRELATION_HEADER] = correlation_id
+        for header, value in headers.items():
+            response.headers.setdefault(header, value)
         log(
             severity,
             f"{name}: {request.method} {request.path} {response.status_code}",
@@ -153,9 +160,11 @@ def _server(name: str, table: Sequence[Route], refuse: Refusal) -> Callable[[fla
 
 def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Reply:
     path = request.path.rstrip("/") or "/"
-    found = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
-    if not found:
+    matching = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
+    if not matching:
         raise NotFound(f"there is nothing at {path[:200]}")
+    fewest = min(route.pattern.groups for route, _ in matching)  # /orders/retry is no order's id
+    found = [(route, match) for route, match in matching if route.pattern.groups == fewest]
     method = "GET" if request.method == "HEAD" else request.method  # werkzeug leaves out the body
     for route, match in found:
         if route.method == method:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cli_support import CommandLine, FunctionsStandIn, Scripted, order, order_status, problem
+from tests.cli_support import CommandLine, FunctionsStandIn, Scripted, board, order, order_status, problem
 
 SIGNED = ("--as", "ana", "--note", "seen at the carrier")
 WRITTEN = ("--as", "ana", "--body", "On its way.")
@@ -94,12 +94,16 @@ def test_an_order_is_shown_with_its_reasons_labels_and_path(
         "DISC  2       64.75      SHIPPING  A disc",
         "",
         "Labels",
-        "label  state                 request   tracking number   price CAD  PDF     message",
-        "1      undo due, not needed  BB-1-A-1  7023210039414604  12.30      stored  -",
+        "label  state            request   tracking number   price      PDF     message",
+        "1      due, not needed  BB-1-A-1  7023210039414604  12.30 CAD  stored  -",
+        "  postage: 1 label, 12.30 CAD, of which 0.00 came back",
         "",
         "Path",
-        "at                    state               by             reason",
-        "2026-11-22 09:00:00Z  pending acceptance  accept-orders  -",
+        "at                    what                by              why",
+        "2026-11-22 09:00:00Z  pending acceptance  accept-orders   -",
+        "2026-11-22 09:00:00Z  relabel             ana (a person)  heavier",
+        "  a person may: undo, not-sold",
+        "  next, 2026-11-22 10:18:00Z: create-labels buys its label",
     ]
 
 
@@ -122,6 +126,26 @@ def test_a_persons_address_is_shown_before_the_marketplaces(
     assert lines[begin + 1 : begin + 3] == [
         "    by ana at 2026-11-22 12:00:00Z: asked the buyer",
         "  the marketplace's: Ann Roe, 1 Main St, USA",
+    ]
+
+
+def test_the_board_is_a_sentence_then_what_needs_a_person(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script("/workflow/orders/board", board())
+
+    done = cli.run("board", "--limit", "5", "--attention", "--url", functions.url)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "[warning] 18 of 21 shipped, 2 need you, 1 cancelled",
+        "  labels today: 18 labels, 442.72 CAD, of which 27.92 came back",
+        "  confirmed: compared with the marketplace 9 minutes ago, compared with the carrier 9 minutes ago",
+        "  open: 2 label unknown",
+        "",
+        "BB-2-A  label unknown, 20.00 CAD",
+        "  a person may: not-sold",
+        "  next, 2026-11-22 09:18:00Z: create-labels asks again",
     ]
 
 
@@ -265,6 +289,7 @@ def test_retry_shows_what_was_retried_and_what_could_not_be_and_why(
         "order_ids": ["BB-1", "BB-2", "BB-3"],
         "limit": 1000,
         "dry_run": False,
+        "anyway": False,
     }
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
@@ -279,9 +304,16 @@ def test_a_retry_of_a_filter_can_be_tried_first(cli: CommandLine, functions: Fun
     left = {"order_id": "BB-2", "reason": "there is nothing to retry"}
     functions.script("/workflow/orders/retry", {"retried": ["BB-1"], "left": [left], "dry_run": True})
 
-    done = cli.run("retry", "--attention", "--limit", "5", "--dry-run", *SIGNED, "--url", functions.url)
+    done = cli.run(
+        "retry", "--attention", "--limit", "5", "--anyway", "--dry-run", *SIGNED, "--url", functions.url
+    )
 
-    assert functions.asked[0].body == SENT | {"attention": True, "limit": 5, "dry_run": True}
+    assert functions.asked[0].body == SENT | {
+        "attention": True,
+        "limit": 5,
+        "dry_run": True,
+        "anyway": True,
+    }
     assert done.returncode == 0
     assert done.stdout.startswith("[dry run] 1 would be retried, nothing was changed\n  BB-1\n")
 

@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,21 @@ def test_every_command_writes_its_whole_answer_to_a_file_or_to_standard_output(
     assert to_file.stdout
     assert json.loads(to_stdout.stdout) == answer
     assert to_stdout.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "b1"], ["status", "b1", "--output", "-"], ["status", "gone"], ["status"], ["--help"]],
+)
+def test_a_process_of_its_own_answers_as_the_tests_see_it(
+    cli: CommandLine, functions: FunctionsStandIn, arguments: list[str]
+) -> None:
+    functions.script(STATUS, batch())
+
+    here = cli.run(*arguments, "--url", functions.url)
+    apart = cli.process(*arguments, "--url", functions.url)
+
+    assert (here.returncode, here.stdout, here.stderr) == (apart.returncode, apart.stdout, apart.stderr)
 
 
 @pytest.fixture
@@ -212,6 +228,56 @@ def test_a_terminal_that_knows_no_emojis_gets_none(cli: CommandLine, answering: 
     assert "[in progress] b1" in narrow
     assert narrow.isascii()
     assert "[in progress] b1" in dumb
+
+
+def decision(pn: str, manufacturer: str | None) -> dict[str, object]:
+    return {
+        "pn": pn,
+        "manufacturer": manufacturer,
+        "route": "manual",
+        "priority": "high",
+        "rule": "complete",
+        "reason": "Completeness 0.85 is at least 0.8, and complex data needs human review.",
+        "confidence": 0.85,
+    }
+
+
+@pytest.mark.parametrize(("columns", "framed"), [("60", False), ("79", False), ("80", True)])
+def test_below_80_columns_a_table_that_does_not_fit_becomes_paragraphs(
+    cli: CommandLine,
+    functions: FunctionsStandIn,
+    columns: str,
+    framed: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    functions.script(
+        "/orchestrate", {"dry_run": True, "decisions": [decision("NE555", "TI"), decision("X2", None)]}
+    )
+
+    _, shown = on_a_terminal(
+        cli,
+        "run",
+        "--dry-run",
+        "--url",
+        functions.url,
+        COLUMNS=columns,
+        PYTHONIOENCODING="ascii",
+        NO_COLOR="1",
+    )
+
+    lines = re.sub(r"\x1b\[\d*m", "", shown).splitlines()
+    assert any(line.startswith("+--") for line in lines) is framed
+    if not framed:
+        assert lines[1:4] == ["part NE555", "  manufacturer  TI", "  route         manual"]
+        assert (
+            "  reason        Completeness 0.85 is at least 0.8, and complex data needs human review." in lines
+        )
+        assert lines[-6:-4] == ["part X2", "  route         manual"]
+
+
+def test_a_small_table_stays_one_on_a_narrow_terminal(cli: CommandLine, answering: FunctionsStandIn) -> None:
+    _, shown = on_a_terminal(cli, "status", "b1", "--url", answering.url, COLUMNS="60")
+
+    assert "╭" in shown
 
 
 def test_on_a_terminal_ids_of_pending_tasks_are_never_broken(

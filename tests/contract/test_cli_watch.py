@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.cli_support import COMMAND, CommandLine, FunctionsStandIn, Scripted, batch, problem
+from tests.cli_support import COMMAND, CommandLine, FunctionsStandIn, Scripted, batch, problem, vendor
 from tests.processes import started
 
 STATUS = "/workflow/batches/b1"
@@ -39,6 +39,37 @@ def test_in_a_pipe_each_change_is_a_line_until_automation_has_nothing_left_to_do
         "4 records taken, policy flow, by manual",
     ]
     assert len(functions.asked) == 5
+
+
+def test_when_nothing_moves_it_says_why_until_something_does(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    still = [batch(automation=OPEN, manual={})] * 3
+    functions.script(STATUS, *still, batch(automation={"completed": 1, "initialized": 2}, manual={}), batch())
+    functions.script("/workflow/vendors", {"vendors": [vendor(cause="daily_limit")]})
+
+    done = cli.run("watch", "b1", "--interval", "0.01", "--url", functions.url)
+
+    quota = "the day's quota of digikey is used: 12 records wait, asked again at 2026-11-22 10:05:00Z"
+    assert done.stdout.splitlines()[:4] == [
+        "automation 0 of 3, people 0 of 0",
+        f"automation 0 of 3, people 0 of 0; waits: {quota}",
+        "automation 1 of 3, people 0 of 0",
+        "automation 3 of 3 (1 failed), people 0 of 1",
+    ]
+    assert [each.path for each in functions.asked].count("/workflow/vendors") == 1
+
+
+def test_a_function_without_news_of_its_vendors_leaves_the_queue_as_the_reason(
+    cli: CommandLine, functions: FunctionsStandIn
+) -> None:
+    functions.script(STATUS, *[batch(automation=OPEN, manual={"processing": 2})] * 3, batch())
+    functions.script("/workflow/vendors", problem(404, "not_found", "no such path"))
+
+    done = cli.run("watch", "b1", "--interval", "0.01", "--url", functions.url)
+
+    assert "; waits: 3 in the queue, 0 at work; people hold 2, 0 unclaimed\n" in done.stdout
+    assert done.stderr == ""
 
 
 def test_it_goes_on_until_people_are_done_when_asked_to(
@@ -179,6 +210,17 @@ def test_a_terminal_gets_bars_and_notices_above_them(cli: CommandLine, functions
     assert "3 of 3 (1 failed)" in shown
     assert "still watching" in shown
     assert "⏳ b1: in progress" in shown
+
+
+def test_a_terminal_gets_the_reason_above_the_bars(cli: CommandLine, functions: FunctionsStandIn) -> None:
+    functions.script(STATUS, *[batch(automation=OPEN)] * 4, batch())
+    functions.script("/workflow/vendors", {"vendors": [vendor(cause="down", until=None)]})
+
+    with watching_on_a_terminal(cli, functions.url) as (terminal, process):
+        shown = read_until(terminal, None)
+        assert process.wait() == 0
+
+    assert shown.count("waits: digikey is down: 12 records wait; people hold 0, 1 unclaimed") == 1
 
 
 def test_ctrl_c_gives_the_terminal_its_cursor_back(cli: CommandLine, functions: FunctionsStandIn) -> None:

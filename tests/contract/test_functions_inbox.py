@@ -36,12 +36,13 @@ def tasks(workflow: FlaskClient) -> dict[str, UUID]:
 @pytest.mark.usefixtures("tasks")
 @pytest.mark.parametrize("sort", ["urgency", "due", "newest", "part"])
 def test_a_list_is_read_page_by_page_and_says_its_total(workflow: FlaskClient, sort: str) -> None:
-    seen, after = [], ""
-    while after is not None:
-        page = get(workflow, f"/manual-tasks?limit=2&sort={sort}" + (f"&after={after}" if after else ""))
+    seen: list[str] = []
+    place: str | None = ""
+    while place is not None:
+        page = get(workflow, f"/manual-tasks?limit=2&sort={sort}" + (f"&after={place}" if place else ""))
         assert page["total"] == 3
         seen += [task["pn"] for task in page["manual_tasks"]]
-        after = page["next"]
+        place = page["next"]
     assert sorted(seen) == ["A", "D", "E"]
 
 

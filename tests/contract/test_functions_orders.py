@@ -292,7 +292,7 @@ def test_the_command_line_understands_every_answer(shop: RunningFulfillment, des
 
     assert parsed(OrderPage, desk.get("/orders").get_json()).orders[0].order_id == order
     status = parsed(OrderStatus, desk.get(f"/orders/{order}").get_json())
-    assert (status.shipments[0].wanted, len(status.history)) == (False, 4)
+    assert (status.shipments[0].wanted, len(status.path)) == (False, 5)
     (finding,) = parsed(Findings, desk.get("/findings").get_json()).findings
     closed = desk.post(f"/findings/{finding.id}/close", json=SIGNED).get_json()
     assert parsed(ShownFinding, closed) == finding

@@ -4,6 +4,7 @@ import inspect
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -252,8 +253,9 @@ def test_arguments_have_the_bounds_of_the_deployed_functions() -> None:
     assert bounds(face.PendingArguments, "limit") == bounds(inbox.ListRequest, "limit")
 
 
-def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SUPABASE_URL", raising=False)
+    monkeypatch.setenv("LOCAL_STATE_DIR", str(tmp_path))  # no stack runs there
     wiring.record_store.forget()
 
     with pytest.raises(SettingsInvalid, match="SUPABASE_URL is missing"):

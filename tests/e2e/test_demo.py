@@ -62,6 +62,7 @@ def test_forty_real_parts_are_accounted_for_and_nothing_is_left_behind(forty: st
     assert places_of_headings == sorted(places_of_headings)
     assert "  parts looked up again once their answer had arrived: none" in forty
     assert max(map(len, forty.splitlines())) <= 100
+    assert re.search(r"^  make up +keeps it running and opens the desk$", forty, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

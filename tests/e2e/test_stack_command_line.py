@@ -70,3 +70,32 @@ def test_a_log_can_be_followed_until_ctrl_c(stack: StandIns) -> None:
         follower.communicate(timeout=60)
 
     assert follower.returncode == 128 + signal.SIGINT
+
+
+def test_ctrl_c_while_the_command_line_loads_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    package = tmp_path / "rich"
+    package.mkdir()
+    (package / "__init__.py").write_text("print('loading', flush=True)\nwhile True: pass\n")
+
+    with started(
+        [sys.executable, "-m", "infra.local", "status"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as loading:
+        assert loading.stdout is not None
+        assert loading.stdout.readline() == "loading\n"
+        loading.send_signal(signal.SIGINT)
+        _, complaints = loading.communicate(timeout=60)
+
+    assert (loading.returncode, complaints) == (128 + signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("lines", ["-5", "0", "many"])
+def test_a_number_of_lines_that_makes_no_sense_is_wrong_usage(tmp_path: Path, lines: str) -> None:
+    with begin(tmp_path, "logs", "rest", "-n", lines) as wrong:
+        output, _ = wrong.communicate(timeout=60)
+
+    assert wrong.returncode == 2
+    assert f"argument --lines/-n: '{lines}' is not a whole number from 1" in output
+    assert "Traceback" not in output

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.errors import InputUnreadable
-from infra.local.functions import PARTS, Line
+from infra.local.functions import PARTS, STAGES, Line
 from infra.local.local_stack import LocalStack
 from infra.local.settings import PORT_OFFSETS, port_variable
 from laptop.supabase.postgres.place import place_for
@@ -107,8 +108,14 @@ def test_the_command_line_from_up_to_purge(folder: Path, intake: Path) -> None:
     assert "The stack is not running" in local("status", status=3)
     assert "Nothing was running" in local("down")
 
+    assert "mirakl does not run. `make up`" in local("seed-orders", status=1)
+
+    intake.write_text(intake.read_text() + "no JSON\n")
     first = local("up")
     assert "Started postgres, bigquery" in first
+    assert "warning: 1 line is no record. intake.jsonl line 4: unreadable JSON" in first
+    assert "`make seed-orders` puts 25 orders into it." in first
+    assert f"The jobs of the stages ({', '.join(STAGES)}) are made paused" in first
     for line in first.splitlines():
         if line.startswith("    curl "):
             json.loads(run(shlex.split(line), environment))
@@ -118,8 +125,18 @@ def test_the_command_line_from_up_to_purge(folder: Path, intake: Path) -> None:
     assert "SUPABASE_URL=http://127.0.0.1:" in local("env")
     assert "rest ready" in local("logs", "rest", "-n", "5")
 
+    shown = python_face(environment)
+    assert "taken 3 waiting 0 status 3" in shown
+    assert "Traceback" not in shown
+    orders = local("seed-orders", "--cycle")
+    assert "25 orders and 10 message threads are new at the Mirakl sandbox, 0 were there." in orders
+    assert re.search(r"^  create-labels +18 done, 1 skipped, 2 failed", orders, re.MULTILINE)
+    assert "25 were there." in local("seed-orders")
+    looked_at = json.loads(run([sys.executable, "run_workflow.py", "orders", "--output", "-"], environment))
+    assert {"elsewhere-A", "cancelled-A"} <= {order["order_id"] for order in looked_at["orders"]}
+
     local("kill", "digikey")
-    assert "dead" in local("status", status=1)
+    assert "digikey is dead: `python -m infra.local restart digikey` starts it" in local("status", status=1)
     assert "Started digikey in" in local("up")
     local("restart", "digikey")
     assert "running" in local("status")
@@ -135,9 +152,18 @@ def test_the_command_line_from_up_to_purge(folder: Path, intake: Path) -> None:
     assert not place_for(state_dir / "postgres").folder.exists()
 
 
-def run(command: list[str], environment: Mapping[str, str], status: int = 0) -> str:
+def python_face(environment: Mapping[str, str]) -> str:
+    """The output of the example in docs/cli.md, which is given no setting but the folder of the stack."""
+    page = (PROJECT / "docs" / "cli.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```python\n(from shared.*?)^```", page, re.MULTILINE | re.DOTALL)
+    shown = "print('taken', equation['taken'], 'waiting', len(waiting), 'status', status['taken'])\n"
+    return run([sys.executable, "-m", "asyncio"], environment, typed=f"{example}\n{shown}")
+
+
+def run(command: list[str], environment: Mapping[str, str], status: int = 0, typed: str = "") -> str:
     done = subprocess.run(
         command,
+        input=typed,
         cwd=PROJECT,
         env=environment,
         check=False,

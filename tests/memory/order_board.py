@@ -29,7 +29,7 @@ class InMemoryOrderBoard(InMemoryOrderReports):
             and wanted.state in (None, order.state)
             and wanted.attention in (None, order.order_id in asking)
         )
-        start = after and _place(after)
+        start = None if after is None else _place(after)
         page = [place for place in places if start is None or place > start][:limit]
         return self._figures(asking, zone) | {
             "total": len(places),

@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.answers import BatchStatus
-from cli.watch import ABANDONED_AFTER, Share, progress_of
-from tests.cli_support import batch
+from cli.answers import BatchStatus, Vendor
+from cli.watch import ABANDONED_AFTER, Share, progress_of, why_it_waits
+from tests.cli_support import batch, vendor
 
 BEGUN = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -44,3 +44,40 @@ def test_automation_has_nothing_left_when_nothing_is_open_and_nothing_more_comes
 
     assert progress.automation_ended is over
     assert progress.ended is (changes.get("state") == "completed")
+
+
+WAITING = {"automation": {"initialized": 12, "processing": 3, "completed": 4}, "manual": {}}
+
+
+def a_vendor(**changes: object) -> Vendor:
+    return Vendor.model_validate(vendor() | changes)
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("daily_limit", "the day's quota of digikey is used"),
+        ("down", "digikey is down"),
+        ("account", "digikey refuses our account"),
+        (None, "digikey is paused"),
+    ],
+)
+def test_a_paused_vendor_is_why_automation_waits(cause: str | None, words: str) -> None:
+    why = why_it_waits(status(**WAITING), [a_vendor(cause=cause)])
+
+    assert why == f"{words}: 12 records wait, asked again at 2026-11-22 10:05:00Z"
+
+
+def test_without_a_paused_vendor_it_is_the_queue_or_the_work_itself() -> None:
+    assert why_it_waits(status(**WAITING), [a_vendor(state="closed")]) == "12 in the queue, 3 at work"
+    assert why_it_waits(status(**WAITING), []) == "12 in the queue, 3 at work"
+
+
+def test_what_people_hold_and_what_nobody_has_claimed_is_told_apart() -> None:
+    waiting = status(automation={"completed": 1}, manual={"initialized": 5, "processing": 2, "failed": 1})
+
+    assert why_it_waits(waiting, [a_vendor()]) == "people hold 2, 5 unclaimed"
+
+
+def test_a_batch_that_has_ended_waits_for_nothing() -> None:
+    assert why_it_waits(status(automation={"completed": 1}, manual={"failed": 1}), [a_vendor()]) == ""

@@ -93,6 +93,19 @@ def test_an_intake_without_eligible_records_is_refused(catalogue: Path) -> None:
         check_inputs(catalogue, catalogue, 0.5)
 
 
+def test_a_line_that_is_no_json_is_named_beside_the_score_of_the_others(
+    intake: Path, catalogue: Path
+) -> None:
+    lines(intake, RECORD | {"priority_score": {"score": 0.1}}, '{"pn": "X2", }\n', "nonsense\n")
+
+    with pytest.raises(InputUnreadable) as refusal:
+        check_inputs(intake, catalogue, 0.5)
+
+    assert "None of the 1 records" in str(refusal.value)
+    assert "Line 2: unreadable JSON" in str(refusal.value)
+    assert "1 more lines have problems." in str(refusal.value)
+
+
 def test_a_line_longer_than_any_record_is_left_out(intake: Path, catalogue: Path) -> None:
     lines(intake, '{"pn": "' + "x" * 11_000_000 + '"}\n', RECORD)
 

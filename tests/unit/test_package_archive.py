@@ -18,9 +18,9 @@ from infra.package.requirements import Pins, RequirementsUnclear
 ROOT = Path(__file__).parents[2]
 NOT_IMPORTED = {
     "google-cloud-scheduler",  # Terraform makes the schedule; the laptop cloud uses its messages
-    *("supabase", "supabase-auth", "supabase-functions", "realtime", "pyjwt", "websockets"),
+    *("supabase", "supabase-functions", "realtime", "websockets"),
 }
-"""Pinned for development: `postgrest` and `storage3`, which functions import, are what `supabase` is made of."""
+"""Pinned for development: functions import `postgrest`, `storage3` and `supabase_auth`, which `supabase` is made of."""
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,7 @@ def test_each_function_installs_only_what_it_imports_and_what_that_needs(pins: P
             "defusedxml",
             "fpdf2",
             "pypdf",
+            "supabase-auth",
         )
     }
     assert by_package == {
@@ -144,6 +145,7 @@ def test_each_function_installs_only_what_it_imports_and_what_that_needs(pins: P
         "defusedxml": {"create-labels", "reconcile-orders", "workflow"},  # fpdf2 needs it, too
         "fpdf2": {"workflow"},
         "pypdf": {"workflow"},
+        "supabase-auth": {"desk"},
     }
 
 

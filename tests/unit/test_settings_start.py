@@ -14,7 +14,7 @@ from infra.package.archive import functions
 from shared.errors import SettingsInvalid
 from shared.settings import GROUPS, Settings
 from shared.web.function import HttpFunction
-from shared.wiring import common, enrichment, fulfillment
+from shared.wiring import common, desk, enrichment, fulfillment
 from shared.wiring.part import Part, Wired
 from tests.functions_support import end_connections
 from tests.settings_support import COMPLETE
@@ -134,7 +134,7 @@ def test_a_default_parcel_that_cannot_be_sent_stops_the_start(
 def parts() -> list[Part[object]]:
     return [
         each
-        for root in (common, enrichment, fulfillment)
+        for root in (common, enrichment, fulfillment, desk)
         for each in vars(root).values()
         if isinstance(each, Part)
     ]

@@ -114,6 +114,7 @@ def test_an_unknown_path_is_not_found(client: FlaskClient, path: str) -> None:
         ("PUT", "/", "POST"),
         ("DELETE", "/things", "GET, HEAD, POST"),
         ("PATCH", "/things/1", "GET, HEAD"),
+        ("GET", "/things/again", "POST"),
         ("OPTIONS", "/", "POST"),
         ("POST", "/health", "GET, HEAD"),
         ("BREW", "/things", "GET, HEAD, POST"),
@@ -212,6 +213,54 @@ def test_a_query_is_validated_like_a_body(client: FlaskClient) -> None:
     assert fields(client.get("/things?limit=many")).keys() == {"limit"}
     assert fields(client.get("/things?limti=1")).keys() == {"limti"}
     assert fields(client.get("/things?limit=1&limit=2")) == {"limit": "was given more than once"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("limit", "7", 7),
+        ("whole", "true", True),
+        ("whole", "false", False),
+        ("share", "2", 2),
+        ("share", "0.5", 0.5),
+        ("day", "2026-11-27", "2026-11-27"),
+        ("since", "2026-11-27T10:00:00Z", "2026-11-27T10:00:00Z"),
+    ],
+)
+def test_a_value_in_a_query_is_written_as_in_json(
+    client: FlaskClient, name: str, text: str, value: object
+) -> None:
+    assert client.get("/things", query_string={name: text}).get_json()[name] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *[("limit", text) for text in ("07", "+7", " 7", "7.0", "1_0", "7" * 200, "\u0667", "true", "")],
+        *[("whole", text) for text in ("True", "1", "yes", "on", "")],
+        *[("share", text) for text in (".5", "5.", "half", "nan")],
+        *[("day", text) for text in ("0", "86400", "20261127", "2026-11-27T00:00:00", "today", "")],
+        *[("since", text) for text in ("0", "1795348800", "2026-11-27T10:00:00", "now")],
+    ],
+)
+def test_a_value_in_a_query_that_is_written_otherwise_is_refused(
+    client: FlaskClient, name: str, text: str
+) -> None:
+    assert fields(client.get("/things", query_string={name: text})).keys() == {name}
+
+
+def test_a_day_in_a_body_is_no_number_of_seconds(client: FlaskClient) -> None:
+    assert client.post("/", json={"name": "a", "day": "2026-11-27"}).status_code == 200
+    assert fields(client.post("/", json={"name": "a", "day": "0"})).keys() == {"day"}
+
+
+def test_a_whole_number_may_be_written_with_a_point(client: FlaskClient) -> None:
+    body = b'{"name": "a", "count": 7.0}'
+    assert client.post("/", data=body, content_type="application/json").get_json()["count"] == 7
+
+
+def test_a_path_that_is_written_out_goes_before_one_with_a_parameter(client: FlaskClient) -> None:
+    assert client.post("/things/again", json={"name": "a"}).get_json()["name"] == "a"
 
 
 def test_an_option_in_the_address_of_a_post_is_refused(client: FlaskClient) -> None:

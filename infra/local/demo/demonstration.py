@@ -236,7 +236,7 @@ def _show_next_steps(screen: Screen, stage: Stage, seconds: float, *, kept: bool
         screen.line("  done: no process, no data, no port is left")
         screen.line(f"\nEverything took {seconds:.1f} s. What to do next:", style="bold")
     for command, what in (
-        ("make up", "the same stack, left running, with curl calls"),
+        ("make up", "keeps it running and opens the desk"),
         (".venv/bin/python run_workflow.py --help", "run, watch, pending, claim, reconcile"),
         ("make demo INTAKE=mine.jsonl CATALOG=theirs.jsonl", "your own data; shapes: data/README.md"),
         ("docs/architecture.md, docs/operations.md", "how it works, and how to repair it"),

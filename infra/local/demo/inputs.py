@@ -81,13 +81,16 @@ def _knows(catalogue: Catalogue, row: Row) -> bool:
 
 
 def _why_nothing(intake: Path, rows: list[Row], problems: list[tuple[int, str]], threshold: float) -> str:
-    if rows:
-        return (
-            f"None of the {len(rows)} records in {intake} would be taken: their priority_score.score is below"
-            f" {threshold:g} (WORKFLOW_MANUAL_PRIORITY_THRESHOLD). Is it an intake file? data/README.md shows one."
-        )
+    """Every reason that there is: lines that are no records come before the score of those that are."""
     first = f" Line {problems[0][0]}: {problems[0][1]}." if problems else ""
-    return f"The intake file {intake} holds no record.{first}"
+    if not rows:
+        return f"The intake file {intake} holds no record.{first}"
+    more = f" {len(problems) - 1} more lines have problems." if len(problems) > 1 else ""
+    return (
+        f"None of the {len(rows)} records in {intake} would be taken: their priority_score.score is below"
+        f" {threshold:g} (WORKFLOW_MANUAL_PRIORITY_THRESHOLD).{first}{more} Is it an intake file?"
+        " data/README.md shows one."
+    )
 
 
 def _warning(path: Path, what: str, problems: list[tuple[int, str]]) -> list[str]:

@@ -70,7 +70,7 @@ class OrderDay:
 
     def _fire(self, stage: str, request: Json) -> None:
         began = time.monotonic()
-        line = f"  {stage:<16} {_in_words(self.backstage.fire(stage, request))}"
+        line = f"  {stage:<16} {stage_in_words(self.backstage.fire(stage, request))}"
         self.screen.line(f"{report.cut(line, 91)} ({time.monotonic() - began:.1f} s)")
 
     def _show_paths(self) -> None:
@@ -148,7 +148,7 @@ class OrderDay:
         self.screen.line(f"  {len(bought)} labels with their PDFs on the shelf, {cost:.2f} CAD in all")
 
 
-def _in_words(answer: Json) -> str:
+def stage_in_words(answer: Json) -> str:
     if "detail" in answer:
         return f"failed: {shown(answer['detail'])}"
     counts = {

@@ -314,10 +314,7 @@ create function order_board(
     p_wanted jsonb, p_limit integer, p_after jsonb default null, p_zone text default 'UTC',
     p_now timestamptz default clock_timestamp()
 ) returns jsonb
-language plpgsql stable
-set search_path = public, pg_temp
-set plan_cache_mode = force_custom_plan -- the place in the list decides which index is good
-as $$
+language plpgsql stable set search_path = public, pg_temp as $$
 declare
     open_states constant order_state[] := array(
         select s from unnest(enum_range(null::order_state)) as s where s not in ('shipped', 'refused', 'cancelled')
@@ -325,8 +322,8 @@ declare
     wanted constant jsonb := jsonb_strip_nulls(p_wanted);
     only_state constant order_state := wanted ->> 'state';
     day_begin constant timestamptz := date_trunc('day', p_now at time zone p_zone) at time zone p_zone;
-    asking text[];
-    reasons jsonb; -- by order
+    asking constant text[] := array(select distinct a.order_id from attention(p_now) as a);
+    is_asking constant jsonb := jsonb_object(asking, asking);
     states jsonb;
     need bigint;
     ended jsonb;
@@ -335,20 +332,13 @@ declare
     after_deadline constant timestamptz := coalesce((p_after ->> 'deadline')::timestamptz, '-infinity');
     after_id constant text := coalesce(p_after ->> 'order_id', '');
 begin
-    select coalesce(array_agg(g.order_id), '{}'), coalesce(jsonb_object_agg(g.order_id, g.reasons), '{}') into asking, reasons
-    from (
-        select a.order_id, jsonb_agg(jsonb_build_object(
-            'kind', a.kind, 'what', a.what, 'finding', a.finding, 'reason', a.reason, 'since', a.since
-        ) order by a.since, a.reason) as reasons
-        from attention(p_now) as a group by a.order_id
-    ) as g;
-
     select jsonb_object_agg(s.state, jsonb_build_object('total', coalesce(n.total, 0), 'need_person', coalesce(n.need, 0)))
     into states
     from unnest(open_states) as s (state)
     left join (
-        select o.state, count(*) as total, count(*) filter (where o.order_id = any (asking)) as need
-        from orders as o where o.state = any (open_states) group by o.state
+        select o.state, count(*) as total, count(a.order_id) as need
+        from orders as o left join unnest(asking) as a (order_id) on a.order_id = o.order_id
+        where o.state = any (open_states) group by o.state
     ) as n using (state);
 
     select jsonb_object_agg(e.state, e.total) into ended
@@ -378,7 +368,7 @@ begin
             select false, o.order_id, coalesce(o.ship_before, 'infinity') as deadline
             from orders as o
             where o.state not in ('shipped', 'refused', 'cancelled') and (only_state is null or o.state = only_state)
-                and wanted -> 'attention' is distinct from 'true' and o.order_id <> all (asking)
+                and wanted -> 'attention' is distinct from 'true' and not is_asking ? o.order_id
                 and (coalesce(o.ship_before, 'infinity'), o.order_id) > (
                     case when is_after_asking then after_deadline else '-infinity' end,
                     case when is_after_asking then after_id else '' end
@@ -387,7 +377,14 @@ begin
         )
     ),
 
-    cut as (select * from listed order by asks desc, deadline, order_id limit p_limit),
+    cut as materialized (select * from listed order by asks desc, deadline, order_id limit p_limit),
+
+    reasons as (
+        select a.order_id, jsonb_agg(jsonb_build_object(
+            'kind', a.kind, 'what', a.what, 'finding', a.finding, 'reason', a.reason, 'since', a.since
+        ) order by a.since, a.reason) as found
+        from attention(p_now) as a where a.order_id = any (array(select cut.order_id from cut where cut.asks)) group by a.order_id
+    ),
 
     unanswered as (
         select about.order_id, count(*) as n from threads as k cross join lateral unnest(k.order_ids) as about (order_id)
@@ -397,7 +394,7 @@ begin
     select jsonb_build_object(
         'orders', coalesce(
             jsonb_agg(
-                board_row(o, coalesce(reasons -> o.order_id, '[]'), coalesce(u.n, 0)) order by c.asks desc, c.deadline, c.order_id
+                board_row(o::orders, coalesce(r.found, '[]'), coalesce(u.n, 0)) order by c.asks desc, c.deadline, c.order_id
             ), '[]'
         ),
         'next', case when count(*) = p_limit then (
@@ -405,7 +402,11 @@ begin
             from cut as k order by k.asks, k.deadline desc, k.order_id desc limit 1
         ) end
     )
-    into page from cut as c inner join orders as o using (order_id) left join unanswered as u using (order_id);
+    into page
+    from cut as c
+    cross join lateral (select * from orders where orders.order_id = c.order_id offset 0) as o
+    left join reasons as r on r.order_id = c.order_id
+    left join unanswered as u on u.order_id = c.order_id;
 
     select count(*) into need from unnest(asking) as a (order_id)
     cross join lateral (select state from orders where orders.order_id = a.order_id offset 0) as o

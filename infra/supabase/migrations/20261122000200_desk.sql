@@ -26,10 +26,10 @@ for each row execute function refuse_rewriting();
 create trigger desk_actions_are_kept before truncate on desk_actions
 for each statement execute function refuse_rewriting();
 
--- Null for a person who has none.
-create function desk_role_of(p_person text) returns text
+-- `role` is null for a person who has none.
+create function desk_role_of(p_person text) returns jsonb
 language sql stable set search_path = public, pg_temp
-return (select role::text from desk_people where person = p_person);
+return jsonb_build_object('role', (select role from desk_people where person = p_person));
 
 -- Adds an action to the log.
 create function note_desk_action(
@@ -69,6 +69,33 @@ begin
         where desk_people.role <> excluded.role;
     end if;
     return desk_people_and_actions(0);
+end
+$$;
+
+-- Codes tried for an address since a moment, so that nobody can try them all.
+create table desk_code_tries (
+    person text primary key,
+    tries integer not null,
+    since timestamptz not null
+);
+
+-- Counts one try; false when there were more than p_most within p_within. A repeated call counts twice, which only ends sooner.
+create function count_desk_code_try(
+    p_person text, p_most integer, p_within interval, p_now timestamptz default clock_timestamp()
+) returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+declare
+    v_tries integer;
+begin
+    insert into desk_code_tries as tried (person, tries, since) values (p_person, 1, p_now)
+    on conflict (person) do update set
+        tries = case when tried.since + p_within <= p_now then 1 else tried.tries + 1 end,
+        since = case when tried.since + p_within <= p_now then p_now else tried.since end
+    returning tries into v_tries;
+    delete from desk_code_tries where person in (
+        select person from desk_code_tries where since + p_within <= p_now limit 100 for update skip locked
+    );
+    return v_tries <= p_most;
 end
 $$;
 

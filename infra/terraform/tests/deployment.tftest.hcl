@@ -32,9 +32,9 @@ variables {
 run "functions" {
   assert {
     condition = toset(keys(google_cloudfunctions2_function.function)) == toset(concat(
-      ["orchestrate", "automate", "fallback", "workflow"], jsondecode(file("../../shared/pipeline.json")).stages[*].name
+      ["orchestrate", "automate", "fallback", "workflow", "desk"], jsondecode(file("../../shared/pipeline.json")).stages[*].name
     ))
-    error_message = "Functions are not the four of enrichment and one for each stage of pipeline.json."
+    error_message = "Functions are not the four of enrichment, the desk and one for each stage of pipeline.json."
   }
 
   assert {

@@ -14,6 +14,7 @@ variables {
   digikey_client_id = "a-client"
   alert_emails      = ["people@example.com"]
   operators         = ["group:operators@example.com"]
+  desk_operators    = ["ana@example.com"]
   smoke_callers     = ["serviceAccount:smoke@example.com"]
   canada_post = {
     api_user        = "a-user"
@@ -64,9 +65,86 @@ run "invokers" {
           "group:operators@example.com", "serviceAccount:smoke@example.com"
         ])
         workflow = toset(["group:operators@example.com", "serviceAccount:smoke@example.com"])
+        desk = toset([
+          "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com", "serviceAccount:smoke@example.com"
+        ])
       },
     )
     error_message = "The callers of a function are not exactly those of docs/security.md."
+  }
+}
+
+run "desk_behind_iap" {
+  variables {
+    desk_people = ["group:clerks@example.com"]
+  }
+
+  assert {
+    condition = toset([
+      for right in google_iap_web_cloud_run_service_iam_member.person : "${right.cloud_run_service_name} ${right.role} ${right.member}"
+      ]) == toset([
+      "desk roles/iap.httpsResourceAccessor user:ana@example.com", "desk roles/iap.httpsResourceAccessor group:clerks@example.com"
+    ])
+    error_message = "IAP does not let exactly the desk's people through."
+  }
+
+  assert {
+    condition = (
+      google_cloudfunctions2_function.function["desk"].service_config[0].environment_variables["DESK_IAP_AUDIENCE"]
+      == "/projects/123456789012/locations/northamerica-northeast1/services/desk"
+      && google_cloudfunctions2_function.function["desk"].service_config[0].environment_variables["DESK_DOOR"] == "iap"
+      && google_cloudfunctions2_function.function["desk"].service_config[0].environment_variables["DESK_OPERATORS"] == "ana@example.com"
+    )
+    error_message = "The desk would take tokens of another service, or not know its operators."
+  }
+}
+
+run "desk_by_code" {
+  variables {
+    desk_door = "supabase"
+    settings  = { DESK_SUPABASE_ANON_KEY = "anon" }
+  }
+
+  assert {
+    condition = [
+      for right in google_cloud_run_v2_service_iam_member.invoker : right.name if right.member == "allUsers"
+    ] == ["desk"]
+    error_message = "Anybody may call another function than the desk."
+  }
+
+  assert {
+    condition = (
+      length(google_iap_web_cloud_run_service_iam_member.person) == 0
+      && !contains(keys(google_project_service.api), "iap.googleapis.com")
+    )
+    error_message = "IAP is set up though nobody passes it."
+  }
+}
+
+run "refuses_the_laptops_door" {
+  command         = plan
+  expect_failures = [var.desk_door]
+
+  variables {
+    desk_door = "development"
+  }
+}
+
+run "refuses_a_door_without_its_key" {
+  command         = plan
+  expect_failures = [var.desk_door]
+
+  variables {
+    desk_door = "supabase"
+  }
+}
+
+run "refuses_a_public_person_at_the_desk" {
+  command         = plan
+  expect_failures = [var.desk_people]
+
+  variables {
+    desk_people = ["allUsers"]
   }
 }
 

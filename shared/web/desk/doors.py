@@ -1,5 +1,7 @@
 """The ways to prove who asks. `development` is for a laptop."""
 
+from urllib.parse import urlsplit
+
 import flask
 from pydantic import Field
 
@@ -9,6 +11,8 @@ from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import moved, read_form
 from shared.web.desk.session import Sessions, check_origin
 from shared.web.fields import Person
+
+LAPTOP = ("localhost", "127.0.0.1", "::1")
 
 
 class Name(RequestModel):
@@ -27,6 +31,9 @@ class DevelopmentDoor:
         self._renderer = renderer
 
     def person(self, request: flask.Request) -> str | None:
+        """Raises Forbidden for another name than this machine's: a site on the web could give itself our address."""
+        if urlsplit(f"//{request.host}").hostname not in LAPTOP:
+            raise Forbidden("a laptop's desk is open at 127.0.0.1 and localhost only")
         return self._sessions.person(request) or self._person
 
     def welcome(self, request: flask.Request) -> Page:
@@ -37,9 +44,8 @@ class DevelopmentDoor:
 
     def let_in(self, request: flask.Request) -> Page:
         check_origin(request)
+        self.person(request)
         name = read_form(Name, request.form.to_dict(flat=False))
-        if not isinstance(name, Name):
-            raise Forbidden("give a name")
         return moved(own_path(name.next), headers={"Set-Cookie": self._sessions.cookie(name.person)})
 
     def let_out(self, _request: flask.Request) -> Page:

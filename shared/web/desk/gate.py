@@ -7,7 +7,8 @@ from collections.abc import Collection
 import flask
 
 from shared.errors import Forbidden, SignInNeeded
-from shared.web.desk.session import Sessions
+from shared.web.call import Page
+from shared.web.desk.session import Sessions, check_origin
 from shared.web.desk.visitor import Door, People, Role, Visitor, role_named
 
 KNOWN_FOR = 30.0
@@ -31,6 +32,15 @@ class Gate:
         if person is None:
             raise SignInNeeded("sign in to go on")
         return Visitor(person, self._role(person))
+
+    def sign_out(self, request: flask.Request) -> Page:
+        """Raises Forbidden when another site asks: it must not be able to end a session."""
+        person = self.door.person(request)
+        if person is None:
+            check_origin(request)
+        else:
+            self.sessions.check(request, person)
+        return self.door.let_out(request)
 
     def _role(self, person: str) -> Role:
         if person in self._operators:

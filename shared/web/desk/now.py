@@ -85,7 +85,7 @@ def _now(
     renderer: Renderer,
 ) -> Page:
     of_records = records.now(daily_limit)
-    of_orders = orders.now([stage.name for stage in load_pipeline().stages])
+    of_orders = orders.now([stage.name for stage in load_pipeline().stages], str(renderer.zone))
     scheduled, silent = _scheduled(jobs)
     concerns = list(concerns_of(of_records, of_orders, scheduled, silent))
     facts = [

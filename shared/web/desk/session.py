@@ -15,32 +15,38 @@ if TYPE_CHECKING:
 COOKIE = "__Host-switchyard"
 """The prefix makes browsers refuse it over plain http (but from this machine), for other paths and from subdomains."""
 
-DAY = 86_400
+WAITING_FOR = 900
+"""Seconds that the desk remembers to which address a browser asked for a code."""
 
 
 class Sessions:
-    """`lifetime` in seconds. Whoever knows `secret` can be anybody."""
+    """`lifetime` in seconds. Whoever knows `secret` can be anybody. `door` keeps another door's cookies out.
 
-    def __init__(self, secret: str, lifetime: float) -> None:
+    There is one cookie: signing in replaces that of somebody who waits for a code, signing out ends both.
+    """
+
+    def __init__(self, secret: str, lifetime: float, door: str = "") -> None:
         self._secret = secret
         self._lifetime = lifetime
+        self._door = door
 
     def person(self, request: flask.Request) -> str | None:
         """None without a cookie, or with one that is forged, changed or too old."""
-        from itsdangerous import BadData  # noqa: PLC0415 - the tasks' functions never need it
+        return self._read(request, "session", self._lifetime)
 
-        try:
-            return str(self._signer().loads(request.cookies.get(COOKIE, ""), max_age=int(self._lifetime)))
-        except BadData:
-            return None
+    def waiting(self, request: flask.Request) -> str | None:
+        """The address to which this browser asked for a code."""
+        return self._read(request, "waiting", WAITING_FOR)
 
     def cookie(self, person: str) -> str:
         """The value of the Set-Cookie header that signs `person` in."""
-        value = self._signer().dumps(person)
-        return f"{COOKIE}={value}; Path=/; Max-Age={int(self._lifetime)}; Secure; HttpOnly; SameSite=Lax"
+        return _cookie(str(self._signer("session").dumps(person)), self._lifetime)
+
+    def waiting_cookie(self, address: str) -> str:
+        return _cookie(str(self._signer("waiting").dumps(address)), WAITING_FOR)
 
     def no_cookie(self) -> str:
-        return f"{COOKIE}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
+        return _cookie("", 0)
 
     def token(self, person: str) -> str:
         """What each form of this person's pages carries. Another site cannot know it."""
@@ -48,14 +54,14 @@ class Sessions:
 
     def seal(self, word: dict[str, str]) -> str:
         """For an address: only what was sealed here comes back from `unseal`."""
-        return self._signer("desk word").dumps(word)
+        return self._signer("word").dumps(word)
 
     def unseal(self, sealed: str | None) -> dict[str, str] | None:
         """None for anything else, and after a quarter of an hour."""
         from itsdangerous import BadData  # noqa: PLC0415 - see above
 
         try:
-            word: dict[str, str] = self._signer("desk word").loads(sealed or "", max_age=900)
+            word: dict[str, str] = self._signer("word").loads(sealed or "", max_age=900)
         except BadData:
             return None
         return word
@@ -67,10 +73,24 @@ class Sessions:
         if not hmac.compare_digest(given.encode(), self.token(person).encode()):
             raise Forbidden("this form is not from a page that was given to you; load the page again")
 
-    def _signer(self, salt: str = "desk session") -> "URLSafeTimedSerializer":
+    def _read(self, request: flask.Request, kind: str, lifetime: float) -> str | None:
+        from itsdangerous import BadData  # noqa: PLC0415 - the tasks' functions never need it
+
+        try:
+            return str(self._signer(kind).loads(request.cookies.get(COOKIE, ""), max_age=int(lifetime)))
+        except BadData:
+            return None
+
+    def _signer(self, kind: str) -> "URLSafeTimedSerializer":
         from itsdangerous import URLSafeTimedSerializer  # noqa: PLC0415 - see above
 
-        return URLSafeTimedSerializer(self._secret, salt=salt)
+        return URLSafeTimedSerializer(
+            self._secret, salt=f"desk {kind} {self._door}", signer_kwargs={"digest_method": hashlib.sha256}
+        )
+
+
+def _cookie(value: str, lifetime: float) -> str:
+    return f"{COOKIE}={value}; Path=/; Max-Age={int(lifetime)}; Secure; HttpOnly; SameSite=Lax"
 
 
 def check_origin(request: flask.Request) -> None:

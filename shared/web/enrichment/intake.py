@@ -16,7 +16,9 @@ class OrchestrateBody(RequestModel):
     priority_threshold: float | None = Field(None, ge=0, le=1)
     force: Route | None = None
     batch_id: ChosenBatchId | None = None
-    policy: str = DEFAULT_POLICY
+    policy: str = Field(
+        DEFAULT_POLICY, json_schema_extra=lambda schema: schema.update(enum=list(available_policies()))
+    )
     dry_run: bool = False
 
     @field_validator("policy")

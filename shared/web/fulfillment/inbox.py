@@ -10,7 +10,7 @@ from shared.errors import NotFound
 from shared.fulfillment.carrier import LabelShelf
 from shared.fulfillment.store import InboxReports
 from shared.limits import LONGEST_NAME, MOST_LISTED
-from shared.web.call import Answer, Call, File, NoInput, RequestModel
+from shared.web.call import Answer, Attachment, Call, File, NoInput, RequestModel
 from shared.web.fields import NO_NUL, Person
 from shared.web.function import Route, Supply
 
@@ -73,7 +73,7 @@ def _to_buyer(request: BuyerMessageRequest, call: Call, store: InboxReports) -> 
     return Answer(store.write_to_buyer(reply_id, order_id, request.topic, request.body, request.by))
 
 
-def _file(_request: NoInput, call: Call, store: InboxReports, shelf: LabelShelf) -> File:
+def _file(_request: NoInput, call: Call, store: InboxReports, shelf: LabelShelf) -> Attachment:
     """The media type is not the sender's: a browser must show nothing that a customer sent."""
     found = store.message_file(_ident(call))
     if found["path"] is None:

@@ -24,7 +24,7 @@ from shared.fulfillment.papers import (
 from shared.fulfillment.ports import ENDED_LINES, Address
 from shared.fulfillment.shop import Shop
 from shared.fulfillment.store import Json, OrderFilter, OrderReports
-from shared.web.call import Answer, Call, File, NoInput, RequestModel
+from shared.web.call import Answer, Call, Csv, File, NoInput, Pdf, RequestModel
 from shared.web.fields import NO_NUL
 from shared.web.fulfillment.desk import order_in
 from shared.web.function import Route, Supply
@@ -84,7 +84,7 @@ def order_papers(store: Supply, shelf: Supply, sender: Supply, shop: Supply) -> 
 
 def _labels(
     request: LabelsRequest, _call: Call, store: OrderReports, shelf: LabelShelf, sender: Party, shop: Shop
-) -> File:
+) -> Pdf:
     """Raises NotFound when no order has a label, and Conflict when an order that was named has none."""
     wanted = request.wanted(shop.time_zone)
     rows = store.list_orders(wanted, request.limit, None)["orders"]
@@ -100,7 +100,7 @@ def _labels(
     return File(whole, MEDIA_TYPE, name, logged={"labels": len(orders)})
 
 
-def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf) -> File:
+def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf) -> Pdf:
     row = store.order_status(order_in(call))
     paths = _paths(row)
     if not paths:
@@ -110,7 +110,7 @@ def _label(_request: NoInput, call: Call, store: OrderReports, shelf: LabelShelf
     return File(content, MEDIA_TYPE, label_name(row["order_id"]))
 
 
-def _slip(_request: NoInput, call: Call, store: OrderReports, sender: Party) -> File:
+def _slip(_request: NoInput, call: Call, store: OrderReports, sender: Party) -> Pdf:
     row = store.order_status(order_in(call))
     if row["address"] is None and row["address_override"] is None:
         raise Conflict(f"order {row['order_id']} has no address yet")
@@ -142,7 +142,7 @@ def _slip_order(row: Json, sender: Party) -> SlipOrder:
     )
 
 
-def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answer | File:
+def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answer | Csv:
     last = request.last or datetime.now(UTC).date()
     first = request.first or last.replace(day=1)
     if not 0 <= (last - first).days <= LONGEST_LEDGER:

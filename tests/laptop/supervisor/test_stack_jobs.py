@@ -92,3 +92,11 @@ def test_a_job_that_never_ends_fails_the_start_and_is_killed(stack: StandIns) ->
 
     assert "start job" in stack.events()
     assert stack.alive() == []
+
+
+def test_a_warning_of_a_job_is_shown_to_the_person_who_starts_the_stack(stack: StandIns) -> None:
+    said = "print('12 rows'); print('warning: line 3 is no record'); print('a warning: of something else')"
+
+    stack.supervisor.start(Plan((stack.part("bigquery"),), (stack.job("data", said, after="bigquery"),)))
+
+    assert [line for line in stack.lines if "warning" in line] == ["    warning: line 3 is no record"]
