@@ -94,7 +94,8 @@ def pushing_and_people(seed: int, fulfillment: Fulfillment) -> None:
         )
         decisions = ("relabel_order", "note_not_sold", "ask_undo")
         calls: list[Callable[..., Json]] = [partial(fulfillment.decide, each) for each in decisions]
-        for call in chance.sample([fulfillment.retry, fulfillment.undone, *calls], 5):
+        calls += [fulfillment.retry, fulfillment.undone]
+        for call in chance.sample(calls, 5):
             attempt(call, name)
         fulfillment.find(finding("other_api", name), finding("sold_twice", name))
     fulfillment.store_threads(*[thread(f"T{n}", f"m{n}", f"m{n + 50}") for n in chance.sample(range(20), 20)])

@@ -18,7 +18,7 @@ def test_now_has_both_halves_and_stays_the_same_while_nothing_happens(deployment
     opened("A")
     first = workflow.get("/now")
     assert first.status_code == 200
-    records, orders = first.json["records"], first.json["orders"]
+    records, orders = first.get_json()["records"], first.get_json()["orders"]
     assert (records["account"]["taken"], records["queue"]["in_flight"], records["quota"]["used"]) == (1, 1, 1)
     assert records["queue"]["oldest"]["pn"] == "A"
     assert [stage["stage"] for stage in orders["stages"]] == [
@@ -35,20 +35,20 @@ def test_now_has_both_halves_and_stays_the_same_while_nothing_happens(deployment
 def test_a_series_is_90_days_by_default_and_a_year_at_most(deployment: Deployment) -> None:
     workflow = deployment.function("workflow")
     for series in ("throughput", "decisions", "postage"):
-        found = workflow.get(f"/insight/{series}").json
+        found = workflow.get(f"/insight/{series}").get_json()
         assert (found["series"], len(found["rows"]), found["last"]) == (
             series,
             90,
             str(datetime.now(UTC).date()),
         )
     assert (
-        len(workflow.get("/insight/weeks?first=2025-03-03&last=2026-03-01").json["rows"]) == 52
+        len(workflow.get("/insight/weeks?first=2025-03-03&last=2026-03-01").get_json()["rows"]) == 52
     )  # from a Monday to a Sunday
     refused = workflow.get("/insight/rules?first=2024-01-01&last=2026-01-01")
     assert (refused.status_code, refused.content_type) == (422, PROBLEM)
     assert workflow.get("/insight/rules?first=2026-01-02&last=2026-01-01").status_code == 422
     unknown = workflow.get("/insight/revenue")
-    assert (unknown.status_code, "manufacturers" in unknown.json["detail"]) == (404, True)
+    assert (unknown.status_code, "manufacturers" in unknown.get_json()["detail"]) == (404, True)
 
 
 def test_the_rows_come_as_csv_without_formulas(deployment: Deployment) -> None:
@@ -76,17 +76,17 @@ def test_a_job_is_paused_resumed_and_fired_with_who_and_why(
 ) -> None:
     name = schedule.add().rpartition("/")[2]
     workflow = scheduled.function("workflow")
-    (job,) = workflow.get("/schedule").json["jobs"]
+    (job,) = workflow.get("/schedule").get_json()["jobs"]
     assert (job["job"], job["state"], job["changed"], job["last_status"]) == (name, "enabled", None, None)
     said = {"by": "ana", "note": "stocktaking"}
-    assert workflow.post(f"/schedule/{name}/pause", json=said).json["state"] == "paused"
-    (job,) = workflow.get("/schedule").json["jobs"]
+    assert workflow.post(f"/schedule/{name}/pause", json=said).get_json()["state"] == "paused"
+    (job,) = workflow.get("/schedule").get_json()["jobs"]
     assert job["changed"] | said | {"change": "pause"} == job["changed"]
     assert job["state"] == "paused"
-    fired = workflow.post(f"/schedule/{name}/run", json=said | {"note": "now"}).json
+    fired = workflow.post(f"/schedule/{name}/run", json=said | {"note": "now"}).get_json()
     assert (fired["asked"], fired["changed"]["note"]) == ("to run", "now")
     assert len(schedule.calls(f"projects/demo/locations/here/jobs/{name}", 1)) == 1
-    assert workflow.post(f"/schedule/{name}/resume", json=said).json["state"] == "enabled"
+    assert workflow.post(f"/schedule/{name}/resume", json=said).get_json()["state"] == "enabled"
 
 
 def test_an_unknown_job_is_not_found_and_nothing_is_noted(scheduled: Deployment, schedule: Schedule) -> None:
@@ -95,7 +95,7 @@ def test_an_unknown_job_is_not_found_and_nothing_is_noted(scheduled: Deployment,
     assert workflow.post("/schedule/nobody/run", json=said).status_code == 404
     assert workflow.post("/schedule/a%00b/run", json=said).status_code == 404
     name = schedule.add().rpartition("/")[2]
-    (job,) = workflow.get("/schedule").json["jobs"]
+    (job,) = workflow.get("/schedule").get_json()["jobs"]
     assert (job["job"], job["changed"]) == (name, None)
     assert workflow.post(f"/schedule/{name}/run", json={"by": "ana"}).status_code == 422
 
