@@ -76,11 +76,16 @@ def assert_safe(answer: TestResponse, path: str) -> None:
     assert "frame-ancestors 'none'" in policy
     if path.startswith("/assets/") and answer.status_code == 200:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    elif path == "/" and answer.status_code == 200:  # asked again and again with its ETag; figures alone
+        assert answer.headers["Cache-Control"] == "private, no-cache"
     else:
         assert "no-store" in answer.headers["Cache-Control"], path
 
 
 # --- every route
+
+UNLOGGED = ("/tasks/{id}/draft", "/tasks/{id}/check")
+"""They keep or look at what somebody types, every few seconds, and change no record."""
 
 
 def test_every_route_knows_its_role_or_is_for_everybody(pages: FlaskClient) -> None:  # noqa: ARG001 - it starts the function
@@ -88,7 +93,10 @@ def test_every_route_knows_its_role_or_is_for_everybody(pages: FlaskClient) -> N
         if isinstance(route, PageRoute):
             if route.method == "POST":
                 assert route.role >= Role.REVIEWER, f"{route.template} changes things for a viewer"
-                assert route.action, f"{route.template} leaves nothing in the log of the desk"
+                unlogged = route.template in UNLOGGED
+                assert bool(route.action) != unlogged, (
+                    f"{route.template} leaves nothing in the log of the desk"
+                )
         else:
             assert isinstance(route, DoorRoute) or route.template in ("/health", "/assets/{id}"), (
                 route.template
@@ -112,7 +120,7 @@ def test_each_role_gets_its_own_routes_and_no_other(pages: FlaskClient, person: 
         assert refused == (role < route.role), (
             f"{route.method} {path} for a {role.word}: {answer.status_code}"
         )
-        assert answer.status_code < 500, f"{route.method} {path}: {answer.text}"
+        assert answer.status_code < 500 or answer.status_code == 503, f"{route.method} {path}: {answer.text}"
         assert_safe(answer, path)
 
 
@@ -491,7 +499,7 @@ def test_tries_end_with_their_time(service_connection: psycopg.Connection) -> No
             "select count_desk_code_try(%s, 2, '1 hour', %s)", (person, f"2026-11-22 {at}+00")
         ).fetchone()
         assert row
-        return bool(row["count_desk_code_try"])
+        return bool(row[0])
 
     assert [count("a", "12:00"), count("a", "12:10"), count("a", "12:59")] == [True, True, False]
     assert count("b", "12:59")

@@ -6,7 +6,6 @@ import pytest
 
 from tests.browser_support import Window, Windows
 from tests.scenarios_support import RunningEnrichment
-from tests.waiting import wait_until
 
 Json = dict[str, Any]
 
