@@ -46,13 +46,19 @@ TASK_HELP = "a manual task: its part number, or eight or more digits of its id"
 
 def _filter(command: argparse.ArgumentParser) -> None:
     command.add_argument("--state", choices=STATES, help="default: free; with --of: open")
-    command.add_argument("--priority", choices=[str(priority) for priority in TaskPriority])
-    command.add_argument("--type", choices=("workflow_generated", "automation_fallback"))
+    command.add_argument(
+        "--priority", choices=[str(priority) for priority in TaskPriority], help="only this priority"
+    )
+    command.add_argument(
+        "--type",
+        choices=("workflow_generated", "automation_fallback"),
+        help="given to people at once, or after automation failed",
+    )
     command.add_argument("--rule", type=person, help="the rule that gave them to a person")
     command.add_argument(
         "--cause", choices=[str(cause) for cause in ErrorCategory], help="why automation failed"
     )
-    command.add_argument("--manufacturer", type=person)
+    command.add_argument("--manufacturer", type=person, help="in any spelling of the name")
     command.add_argument("--batch", type=known_batch_id, help="of this batch, with its dead letters")
     command.add_argument(
         "--of",

@@ -9,7 +9,7 @@ from typing import Any
 from cli.answer_file import AnswerFile
 from cli.answers import parsed
 from cli.command import Commands
-from cli.failures import OK, NoAnswer, WrongUsage
+from cli.failures import OK, NoAnswer, NotReached, WrongUsage
 from cli.insight_answers import Insight, LastRun, Now, StageNow
 from cli.insight_views import run_outcome, show_insight, show_now
 from cli.schedule import as_json, change_schedule, local_scheduler
@@ -29,7 +29,7 @@ PATIENCE = 10.0
 
 
 class InsightCommands(Commands):
-    """What is going on, what went on, and what is fired when."""
+    """The commands about now, the past, and the schedule."""
 
     def now(self, _given: Namespace) -> int:
         answer = self.functions.get("/now")
@@ -51,7 +51,11 @@ class InsightCommands(Commands):
 
     def schedule(self, given: Namespace) -> int:
         follows = given.action == "run" and given.job in {stage.name for stage in load_pipeline().stages}
-        before = self._stage(given.job).last_run if follows else None
+        try:
+            before = self._stage(given.job).last_run if follows else None
+        except NotReached as failure:  # the job may be fired all the same
+            self.notify(f"the run cannot be followed: {failure}")
+            follows, before = False, None
         jobs = self._schedule(given)
         if not follows:
             answer: Json = {"jobs": [as_json(job) for job in jobs]}

@@ -30,7 +30,7 @@ FILTER = (
 
 
 def add_job_commands(add: Add) -> None:
-    _bulk(add("bulk", "change all manual tasks of a filter: assign, reprioritise or redrive them"))
+    _bulk(add("bulk", "change all manual tasks of a filter: assign, reprioritise, redrive or fail them"))
     jobs = add("jobs", "list bulk jobs, the latest first")
     jobs.add_argument(
         "--limit", type=whole(1, 100), default=20, help="at most this many (default: %(default)s)"
@@ -52,7 +52,7 @@ def add_job_commands(add: Add) -> None:
 
 
 def _bulk(bulk: argparse.ArgumentParser) -> None:
-    bulk.add_argument("action", choices=("assign", "reprioritise", "redrive"))
+    bulk.add_argument("action", choices=("assign", "reprioritise", "redrive", "fail"))
     to = bulk.add_mutually_exclusive_group()
     to.add_argument("--to", metavar="NAME", type=person, help="the person to assign to, or the new priority")
     to.add_argument("--to-nobody", action="store_true", help="with assign, take the assignment back")

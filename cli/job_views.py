@@ -4,7 +4,12 @@ from cli.job_answers import Items, Job, Jobs, Preview
 from cli.screen import Screen, shown
 from cli.views import moment, state_in_words
 
-_VERBS = {"assign": "assigned", "reprioritise": "reprioritised", "redrive": "given back to automation"}
+_VERBS = {
+    "assign": "assigned",
+    "reprioritise": "reprioritised",
+    "redrive": "given back to automation",
+    "fail": "ended as failed",
+}
 
 
 def show_preview(screen: Screen, action: str, preview: Preview) -> None:
@@ -42,7 +47,7 @@ def show_job(screen: Screen, job: Job) -> None:
 def _what(job: Job) -> str:
     if job.kind == "assign":
         return f"assign to {shown(job.assign_to or 'nobody')}"
-    return f"reprioritise to {job.priority}" if job.priority else "redrive"
+    return f"reprioritise to {job.priority}" if job.priority else job.kind
 
 
 def show_all_jobs(screen: Screen, page: Jobs) -> None:

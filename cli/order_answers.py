@@ -311,3 +311,25 @@ class GuessedSku(Answer):
 
 class GuessedSkus(Answer):
     skus: list[GuessedSku]
+
+
+class DeskPerson(Answer):
+    person: str
+    role: str
+    by: str
+    at: datetime
+
+
+class DeskAction(Answer):
+    at: datetime
+    person: str
+    action: str
+    subject: str
+    note: str | None
+
+
+class DeskPeople(Answer):
+    """`actions` has the latest first."""
+
+    people: list[DeskPerson]
+    actions: list[DeskAction]

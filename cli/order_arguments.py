@@ -45,6 +45,9 @@ ADDRESS_FIELDS = {
 }
 
 
+ROLES = ("viewer", "reviewer", "operator", "none")
+
+
 def add_order_commands(add: Add) -> None:
     _board(add("board", "show the day's figures, and what needs a person with the actions it allows"))
     _orders(add("orders", "list orders, the oldest deadline first"))
@@ -56,6 +59,7 @@ def add_order_commands(add: Add) -> None:
     _messages(add)
     _stages(add)
     _money(add)
+    _people(add)
 
 
 def _board(board: argparse.ArgumentParser) -> None:
@@ -241,3 +245,11 @@ def _money(add: Add) -> None:
         "--csv", action="store_true", help="write the rows to the --output file as CSV, not JSON"
     )
     _limit(add("sizes", "list SKUs without a size of their own, the most frequent first"), 20)
+
+
+def _people(add: Add) -> None:
+    add("people", "list the people of the desk with their roles, and what was done there")
+    role = add("role", "give somebody a role at the desk, or take it away")
+    role.add_argument("person", metavar="PERSON", type=person, help="as that person signs in")
+    role.add_argument("role", metavar="ROLE", choices=ROLES, help="one of " + ", ".join(ROLES))
+    _signed(role)

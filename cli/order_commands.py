@@ -13,6 +13,7 @@ from cli.failures import OK, NoAnswer, WrongUsage
 from cli.order_answers import (
     Account,
     Board,
+    DeskPeople,
     Findings,
     GuessedSkus,
     Ledger,
@@ -34,7 +35,7 @@ from cli.order_views import (
     show_retried,
     show_threads,
 )
-from cli.report_views import show_account, show_guessed, show_ledger, show_look, show_stages
+from cli.report_views import show_account, show_guessed, show_ledger, show_look, show_people, show_stages
 from cli.screen import shown
 from shared.limits import MOST_LISTED
 
@@ -165,6 +166,17 @@ class OrderCommands(Commands):
 
     def file(self, given: Namespace) -> int:
         return self._save(self.functions.file(f"/files/{quote(given.attachment, safe='')}"))
+
+    def people(self, _given: Namespace) -> int:
+        answer = self.functions.get("/people")
+        found = parsed(DeskPeople, answer)
+        return self.finish(answer, lambda: show_people(self.screen, found))
+
+    def role(self, given: Namespace) -> int:
+        body = {"person": given.person, "role": given.role} | signed(given)
+        answer = self.functions.post("/people", body, repeatable=True)
+        found = parsed(DeskPeople, answer)
+        return self.finish(answer, lambda: show_people(self.screen, found))
 
     def stages(self, given: Namespace) -> int:
         answer = self.functions.get("/stages", {"limit": given.limit})

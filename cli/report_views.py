@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cli.order_answers import Account, GuessedSku, Ledger, Look, Stages
+from cli.order_answers import Account, DeskPeople, GuessedSku, Ledger, Look, Stages
 from cli.screen import Screen, shown
 from cli.views import counted, moment, state_in_words
 
@@ -152,3 +152,17 @@ def show_guessed(screen: Screen, skus: Sequence[GuessedSku]) -> None:
         return
     screen.line("SKUs without a size of their own: the default is used", style="bold")
     screen.table(("sku", "orders", "title"), [(each.sku, each.orders, each.title) for each in skus])
+
+
+def show_people(screen: Screen, found: DeskPeople) -> None:
+    if not found.people:
+        screen.line("nobody has a role of the table yet")
+    else:
+        rows = [(each.person, each.role, each.by, moment(each.at)) for each in found.people]
+        screen.table(("person", "role", "given by", "since"), rows)
+    if found.actions:
+        screen.line()
+        screen.table(
+            ("when", "who", "what", "of", "why"),
+            [(moment(each.at), each.person, each.action, each.subject, each.note) for each in found.actions],
+        )

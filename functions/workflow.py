@@ -2,6 +2,7 @@
 
 from shared.settings import Settings
 from shared.web.call import Answer, Call, NoInput
+from shared.web.desk.people import desk_people
 from shared.web.enrichment.desk import enrichment_desk
 from shared.web.enrichment.inbox import enrichment_inbox
 from shared.web.enrichment.insight import record_insight
@@ -16,7 +17,7 @@ from shared.web.fulfillment.papers import order_papers
 from shared.web.function import Route, http_function
 from shared.web.now import now_report
 from shared.web.schedule import schedule_desk
-from shared.wiring import checks, common, enrichment, fulfillment
+from shared.wiring import checks, common, desk, enrichment, fulfillment
 from shared.wiring.part import check
 from shared.workflow_config import WorkflowConfig
 
@@ -48,6 +49,7 @@ workflow = http_function(
         *order_insight(fulfillment.order_insight),
         *record_insight(enrichment.record_insight),
         *schedule_desk(common.schedule, fulfillment.order_insight),
+        *desk_people(desk.people),
         Route("GET", "/config", NoInput, show_config),
     ],
     {

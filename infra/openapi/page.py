@@ -17,6 +17,7 @@ _TABLE = re.compile(r"^\|.*\|$", re.MULTILINE)
 _PROBLEM = re.compile(r"^\| (\d{3}) \| `(\w+)` \| ([^|]*) \|", re.MULTILINE)
 _SHAPE = re.compile(r'(?:answers?|:) `(\{"[^`]*\})`', re.IGNORECASE)
 _KEYS = re.compile(r"\bAnswers (?:200 with )?((?:`\w+`(?:, | and )?)+)")
+_BARE_KEY = re.compile(r'\{"\w+"\s*[,}]')
 _STATUS = re.compile(r"\b(4\d\d|5\d\d)\b")
 
 
@@ -183,4 +184,6 @@ def _joined(text: str) -> str:
 
 
 def _emptied(text: str) -> str:
-    return text.replace("[...]", "[]").replace("{...}", "{}")
+    """As JSON: a key without a value, such as `{"first", "rows": [...]}`, can hold anything."""
+    text = text.replace("[...]", "[]").replace("{...}", "{}")
+    return re.sub(r'([{,]\s*)"(\w+)"(?=\s*[,}])', r'\1"\2": null', text) if _BARE_KEY.match(text) else text

@@ -182,7 +182,7 @@ variable "scheduler_paused" {
 # --- people
 
 variable "operators" {
-  description = "People who work with it (user:..., group:...): they may call every function except the worker."
+  description = "People who work with it (user:..., group:...): they may call every function except the worker and the desk."
   type        = list(string)
   default     = []
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from supabase_auth import SyncGoTrueClient
 
 WRONG_CODE = frozenset({400, 401, 403, 404, 422})
-"""What Auth answers to a code that is wrong, used or too old (403 `otp_expired`), or of an address it does not know."""
+"""Auth answers these to a code that is wrong, used or too old (403 `otp_expired`), and to an unknown address."""
 
 
 class SupabaseCodes:

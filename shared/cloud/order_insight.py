@@ -17,7 +17,7 @@ class SupabaseOrderInsight(SupabaseCalls):
             "order_insight", p_series="postage", p_first=first.isoformat(), p_last=last.isoformat()
         )
 
-    def now(self, stages: Sequence[str], zone: str) -> Json:
+    def now(self, stages: Sequence[str], zone: str = "UTC") -> Json:
         return self._call("fulfillment_now", p_stages=list(stages), p_zone=zone)
 
     def roll_up(self, seconds: float) -> Json:

@@ -360,7 +360,7 @@ class DeskStore(Protocol):
 
 @dataclass(frozen=True)
 class BulkAction:
-    """A change to all manual tasks of the filter `wanted`. `kind` is assign, reprioritise or redrive."""
+    """A change to all manual tasks of the filter `wanted`. `kind` is assign, reprioritise, redrive or fail."""
 
     kind: str
     wanted: JsonObject

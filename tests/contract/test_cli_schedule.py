@@ -43,7 +43,7 @@ def test_a_job_is_paused_resumed_and_fired(schedule: Schedule, cli: CommandLine)
     assert (paused.returncode, f"paused: {name}" in paused.stdout) == (0, True)
     assert schedule.client.get_job(name=job).state.name == "PAUSED"
     fired = cli.run("schedule", "run", name, *place)
-    assert (fired.returncode, f"fired: {name}" in fired.stdout) == (0, True)
+    assert (fired.returncode, f"asked to run: {name}" in fired.stdout) == (0, True)
     assert len(schedule.calls(job, 1)) == 1
     resumed = cli.run("schedule", "resume", name, *place, "--output", "-")
     assert [each["state"] for each in json.loads(resumed.stdout)["jobs"]] == ["ENABLED"]

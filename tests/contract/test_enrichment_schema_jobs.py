@@ -465,3 +465,20 @@ def test_of_a_thousand_dead_letters_a_hundred_come_back_and_none_is_called_resol
     view = jobs.job(job)
     assert (view["resolved"], view["state"]) == (900, "finished")
     assert view["came_back"] == [{"cause": "timeout", "count": 100, "given_up": 0}]
+
+
+def test_one_note_ends_all_tasks_of_a_filter_and_each_can_be_taken_back(jobs: Jobs) -> None:
+    tasks = [jobs.person(pn, batch=pn) for pn in ("ONE", "TWO")]
+    held = jobs.person("HELD", batch="HELD")
+    jobs.take(held, "ana")
+    job = jobs.create("fail")
+    jobs.work(job)
+    assert [(jobs.manual(task)["state"], jobs.manual(task)["assignee"]) for task in tasks] == [
+        ("failed", "olga")
+    ] * 2
+    assert {jobs.manual(task)["note"] for task in tasks} == {"the account is paid"}
+    assert jobs.manual(held)["state"] == "processing"
+    status = jobs.job(job)
+    assert (status["applied"], status["refused"], status["total"]) == (2, 1, 3)
+    jobs.one("select undo_manual_task(%s, 'olga', null, 3600, %s) as undone", tasks[0], jobs.now)
+    assert jobs.manual(tasks[0])["state"] == "processing"

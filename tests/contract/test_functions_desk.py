@@ -1,8 +1,8 @@
 """The deployed `desk`: who gets in, what each role may do, and what every answer carries."""
 
 import re
-import sys
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -18,7 +18,6 @@ from shared.web.desk.rendering import SAFE
 from shared.web.desk.route import PageRoute
 from shared.web.desk.session import COOKIE
 from shared.web.desk.visitor import Role
-from shared.web.function import HttpFunction
 from shared.wiring import desk as parts
 from tests.desk_support import AUDIENCE, HTTPS, Auth, sign_in
 from tests.functions_support import Deployment, environment_on
@@ -29,6 +28,7 @@ from tests.web_support import Log
 
 if TYPE_CHECKING:
     from shared.cloud.desk_people import SupabasePeople
+    from shared.web.function import HttpFunction
 
 SAME_SITE = {"Origin": HTTPS, "Sec-Fetch-Site": "same-origin"}
 
@@ -49,14 +49,9 @@ def pages(deployed: Deployment) -> FlaskClient:
 
 
 def routes() -> list[Any]:
-    function: HttpFunction = sys.modules["main"].desk if "main" in sys.modules else _imported()
+    """The function has started already, since it reads the settings."""
+    function: HttpFunction = import_module("functions.desk").desk
     return list(function.routes)
-
-
-def _imported() -> HttpFunction:
-    from functions.desk import desk  # noqa: PLC0415 - it reads the settings
-
-    return desk
 
 
 def get(client: FlaskClient, path: str, **headers: str) -> TestResponse:
@@ -173,7 +168,12 @@ def test_a_page_runs_no_script_of_its_own_text(pages: FlaskClient) -> None:
 
 
 def people_form(**changes: str) -> dict[str, str]:
-    return {"person": "new@example.com", "role": "viewer", "token": _token("olga")} | changes
+    return {
+        "person": "new@example.com",
+        "role": "viewer",
+        "note": "new here",
+        "token": _token("olga"),
+    } | changes
 
 
 def test_a_form_of_ours_is_carried_out_and_stands_in_the_log(pages: FlaskClient) -> None:
@@ -181,7 +181,13 @@ def test_a_form_of_ours_is_carried_out_and_stands_in_the_log(pages: FlaskClient)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/people")
     assert parts.people().role_of("new@example.com") == "viewer"
     action = parts.people().list_people()["actions"][0]
-    assert (action["person"], action["role"], action["action"]) == ("olga", "operator", "set role")
+    assert {name: action[name] for name in ("person", "role", "action", "subject", "note")} == {
+        "person": "olga",
+        "role": "operator",
+        "action": "set role",
+        "subject": "new@example.com: viewer",
+        "note": "new here",
+    }
 
 
 @pytest.mark.parametrize(
@@ -463,7 +469,7 @@ def test_what_is_no_address_is_refused_at_the_field(auth: tuple[Auth, FlaskClien
 
 
 def test_a_code_without_having_asked_for_one_is_refused(auth: tuple[Auth, FlaskClient]) -> None:
-    """Whoever knows a code cannot make another person's browser sign in with it."""
+    """A person who knows a code cannot make another person's browser sign in with it."""
     state, client = auth
     state.codes["ana@example.com"] = "123456"
     answer = post(client, "/sign-in", {"code": "123456", "person": "ana@example.com"}, **SAME_SITE)
@@ -481,11 +487,11 @@ def test_neither_address_nor_code_is_logged(auth: tuple[Auth, FlaskClient], log:
 
 def test_tries_end_with_their_time(service_connection: psycopg.Connection) -> None:
     def count(person: str, at: str) -> bool:
-        row = service_connection.execute(
+        row: Any = service_connection.execute(
             "select count_desk_code_try(%s, 2, '1 hour', %s)", (person, f"2026-11-22 {at}+00")
         ).fetchone()
         assert row
-        return bool(row[0])
+        return bool(row["count_desk_code_try"])
 
     assert [count("a", "12:00"), count("a", "12:10"), count("a", "12:59")] == [True, True, False]
     assert count("b", "12:59")

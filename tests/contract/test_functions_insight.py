@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.web.table import csv_file
 from tests.functions_support import Deployment, manual, opened
 from tests.laptop.google.scheduler_support import Schedule
 from tests.web_support import PROBLEM
-
-ONE_FORMULA = "=HYPERLINK(1)"
 
 
 def test_now_has_both_halves_and_stays_the_same_while_nothing_happens(deployment: Deployment) -> None:
@@ -53,11 +52,13 @@ def test_a_series_is_90_days_by_default_and_a_year_at_most(deployment: Deploymen
 
 def test_the_rows_come_as_csv_without_formulas(deployment: Deployment) -> None:
     workflow = deployment.function("workflow")
-    manual(ONE_FORMULA)
+    manual("A")
     answer = workflow.get("/insight/backlog?csv=true")
     assert (answer.status_code, answer.mimetype) == (200, "text/csv")
     (row,) = csv.DictReader(io.StringIO(answer.text))
     assert (row["open"], row["cause"]) == ("1", "")
+    written = csv_file("a.csv", [{"manufacturer": "=HYPERLINK(1)", "completed": 3}]).content.decode()
+    assert written.splitlines() == ["manufacturer,completed", "'=HYPERLINK(1),3"]
 
 
 @pytest.fixture

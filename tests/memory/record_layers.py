@@ -14,7 +14,10 @@ LINKS = {"docs": "datasheet", "images": "photo"}
 
 @dataclass(frozen=True)
 class Word:
-    """A field's value that a person holds. `passed_over`: other words that the person saw."""
+    """A field's value that a person holds, empty when the person removed it.
+
+    `passed_over` are other words that were seen.
+    """
 
     value: str
     layer: str
@@ -47,13 +50,13 @@ class Layers:
 
     def complete(self, item: Mapping[str, Any], fields: JsonObject, by: str, now: datetime) -> None:
         self.lay_source(item, now)
-        typed = dict(_typed_fields(fields))
+        typed = dict.fromkeys(_removed_fields(fields), "") | dict(_typed_fields(fields))
         said = {name: Word(value, "edited", by, now) for name, value in typed.items()}
         for name, value in self.source.items():
             if name not in said and not self._typed(name):
                 said[name] = Word(value, "approved", by, now)
         for name, word in self.people.items():
-            if name not in said and self._others(name) - word.passed_over - {word.value}:
+            if name not in said and word.value and self._others(name) - word.passed_over - {word.value}:
                 said[name] = replace(word, by=by, at=now)
         gone = [
             name
@@ -76,6 +79,7 @@ class Layers:
     def product(self) -> Json:
         """A person's word, then the vendor's, then the source's. `attributes` by name, `media` by kind."""
         won = self.source | self.vendor | {name: word.value for name, word in self.people.items()}
+        won = {name: value for name, value in won.items() if value}
         parts: Json = {"attributes": {}, "media": {}}
         for name, value in won.items():
             kind, _, rest = name.partition(":")
@@ -95,6 +99,7 @@ class Layers:
                 ("vendor", self.vendor, self.vendor_at),
             )
             if name in said
+            and word.value
             and at is not None
             and at > word.at
             and said[name].strip() != word.value.strip()
@@ -123,6 +128,12 @@ def _typed_fields(fields: JsonObject) -> Iterator[tuple[str, str]]:
         for link in links if isinstance(links, list | tuple) else ():
             if str(link).startswith(("http://", "https://")):
                 yield f"{kind}:{link}", str(link)
+
+
+def _removed_fields(fields: JsonObject) -> Iterator[str]:
+    removed = fields.get("removed") or {}
+    for part, kind in {"attributes": "attribute", **LINKS}.items():
+        yield from (f"{kind}:{name}" for name in removed.get(part, ()))
 
 
 def _answer_fields(product: JsonObject) -> Iterator[tuple[str, str]]:

@@ -55,6 +55,8 @@ def scripted() -> Iterator[Functions]:
             state.bodies[self.path] = json.loads(sent) if sent else None
             status, body = state.answer(self.path)
             self.send_response(status)
+            if self.path.startswith("/desk/"):
+                self.send_header("X-Correlation-Id", "c-1")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -94,8 +96,9 @@ def test_each_function_gets_a_health_call_and_a_call_without_effect(
     sent = {path: body for path, body in deployed.bodies.items() if not path.endswith("/health")}
     assert (sent.pop("/automate/"), sent.pop("/fallback/")) == (smoke.NO_TASK, smoke.NO_TASK)
     assert sent.pop("/workflow/config") is None
+    assert sent.pop("/desk/assets/icon.svg") is None
     assert all(body == {"dry_run": True, "limit": 1} for body in sent.values())
-    assert len(sent) == len(NAMES) - 3
+    assert len(sent) == len(NAMES) - 4
     assert capsys.readouterr().out.count(" ok ") == 2 * len(NAMES)
 
 

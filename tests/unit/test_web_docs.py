@@ -13,12 +13,15 @@ from pydantic import BaseModel
 from shared import errors
 from shared.errors import RetryLater, SwitchyardError
 from shared.settings import GROUPS
+from shared.web.desk.route import PageRoute
 from shared.web.function import Route
 from tests.settings_support import minimal
 from tests.web_support import ROOT, logged
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-FUNCTIONS = sorted(path.stem for path in Path(ROOT, "functions").glob("[a-z]*.py"))
+FUNCTIONS = sorted({path.stem for path in Path(ROOT, "functions").glob("[a-z]*.py")} - {"desk"})
+"""All but the desk, whose pages are for people: docs/desk.md lists them."""
+
 GENERAL = "Every function"
 
 
@@ -75,6 +78,18 @@ def test_every_endpoint_is_documented_with_its_fields_and_a_call(name: str, rout
         assert re.search(
             rf"(http://127\.0\.0\.1:808\d|\$[A-Z_]+_URL){path}(\?[\w=&-]+)?['\"]?$", call.strip()
         )
+
+
+@pytest.mark.parametrize("routes", ["desk"], indirect=True)
+def test_every_page_of_the_desk_is_listed_with_its_role(routes: list[Route]) -> None:
+    table = (ROOT / "docs" / "desk.md").read_text(encoding="utf-8").partition("\n## Pages\n")[2]
+    rows = re.findall(r"^\| (`(?:GET|POST) .*`) \| (\w+) \|", table, re.MULTILINE)
+    listed = {page: role for pages, role in rows for page in re.findall(r"`([^`]+)`", pages)}
+    assert listed == {
+        f"{route.method} {route.template}": route.role.word if isinstance(route, PageRoute) else "everybody"
+        for route in routes
+        if route.template != "/health"
+    }
 
 
 def test_every_error_code_is_documented_with_its_status() -> None:

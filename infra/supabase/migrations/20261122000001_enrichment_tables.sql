@@ -227,7 +227,6 @@ create table manual_tasks (
     edited_fields jsonb,
     result jsonb,
     product jsonb, -- as the person left it
-    claimed_at timestamptz, -- since when it is held: a renewal keeps it, and so does an end that is taken back
     undo_until timestamptz, -- until when the person who ended it may take that back
     created_at timestamptz not null,
     updated_at timestamptz not null,

@@ -1,11 +1,11 @@
 -- Bulk work on the manual tasks of a filter. A job fixes its members when it is created, works on them in chunks, and follows
 -- each one to its real end, which is read from the tasks and never stored.
 
-create type job_kind as enum ('assign', 'reprioritise', 'redrive');
+create type job_kind as enum ('assign', 'reprioritise', 'redrive', 'fail');
 
 -- What the job did with a member.
 create type job_outcome as enum (
-    'applied',    -- the person or the priority is written
+    'applied',    -- the person or the priority is written, or the task is ended as failed
     'given_back', -- automation has the record again, as task `redriven_as`
     'refused'
 );
@@ -149,10 +149,21 @@ begin
 end
 $$;
 
--- Writes the person or the priority of a job into these tasks, which the caller has locked, each with an event.
+-- Writes the person or the priority of a job into these tasks, which the caller has locked, each with an event; or ends them as
+-- failed with the job's note, as the person would one by one, who may take each back.
 create function apply_job(job jobs, p_tasks uuid[], p_now timestamptz) returns void
 language plpgsql set search_path = public, pg_temp as $$
+declare
+    one uuid;
 begin
+    update job_items set outcome = 'applied', at = p_now where job_id = job.id and task_id = any (p_tasks);
+    if job.kind = 'fail' then
+        for one in select task.id from unnest(p_tasks) as task (id) order by task.id loop
+            perform claim_manual_task(one, job.asked_by, 60, p_now);
+            perform fail_manual_task(one, job.asked_by, job.note, 900, p_now);
+        end loop;
+        return;
+    end if;
     insert into task_events (task_kind, task_id, batch_id, from_state, to_state, detail, at)
     select 'manual', m.id, m.batch_id, m.state, m.state, jsonb_build_object('job', job.id, 'by', job.asked_by, 'note', job.note)
         || case job.kind
@@ -164,7 +175,6 @@ begin
     set assigned_to = case when job.kind = 'assign' then job.assign_to else assigned_to end,
         priority = coalesce(job.priority, priority), updated_at = p_now
     where id = any (p_tasks);
-    update job_items set outcome = 'applied', at = p_now where job_id = job.id and task_id = any (p_tasks);
 end
 $$;
 

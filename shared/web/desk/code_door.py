@@ -48,7 +48,7 @@ class Codes(Protocol):
 
 
 class Tries(Protocol):
-    """Whose code may be tried still, and who has a role at all."""
+    """Counts tries of codes, and knows who has a role at all."""
 
     def role_of(self, person: str) -> str | None: ...
 

@@ -1,7 +1,7 @@
 """Pages without a subject of their own: assets, signing in and out, people and their roles."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import flask
 from pydantic import StringConstraints
@@ -9,10 +9,11 @@ from pydantic import StringConstraints
 from shared.errors import NotFound
 from shared.web.call import Call, NoInput, Page, RequestModel
 from shared.web.desk.gate import Gate
+from shared.web.desk.people import SET_ROLE, RoleWord
 from shared.web.desk.rendering import Renderer, asset
 from shared.web.desk.route import PageRoute, Visit, moved
 from shared.web.desk.visitor import PeopleTable, Role
-from shared.web.fields import Person
+from shared.web.fields import Person, Text
 from shared.web.function import Reply, Route, Supply
 
 
@@ -32,7 +33,12 @@ class DoorRoute(Route):
 
 class RoleRequest(RequestModel):
     person: Person
-    role: Literal["viewer", "reviewer", "operator", "none"]
+    role: RoleWord
+    note: Text
+
+    @property
+    def subject(self) -> str:
+        return f"{self.person}: {self.role}"
 
 
 def front_pages(gate: Supply, renderer: Supply, people: Supply) -> Sequence[Route]:
@@ -52,7 +58,7 @@ def front_pages(gate: Supply, renderer: Supply, people: Supply) -> Sequence[Rout
             (people, gate),
             role=Role.OPERATOR,
             gate=gate,
-            action="set role",
+            action=SET_ROLE,
         ),
     )
 

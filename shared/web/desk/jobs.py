@@ -32,7 +32,7 @@ class JobForm(RequestModel):
     """`filter` is the query of the inbox. The same `job_id` sent twice is one job."""
 
     filter: Annotated[str, Field(max_length=2_000)] = ""
-    kind: Literal["redrive", "assign", "reprioritise"]
+    kind: Literal["redrive", "assign", "reprioritise", "fail"]
     assign_to: Person | None = None
     priority: TaskPriority | None = None
     note: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from shared.clock import system_clock
-from shared.errors import FieldError, InvalidRequest
+from shared.errors import Conflict, FieldError, InvalidRequest
 from shared.fulfillment.address import Unmappable, party_of
 from shared.fulfillment.board import OrderBoard, with_time
 from shared.fulfillment.orders import OrderState
@@ -57,6 +57,12 @@ class DecisionForm(RequestModel):
     """`note` says what the person found or did."""
 
     note: Why
+
+
+class RetryForm(DecisionForm):
+    """`anyway` tries what would certainly fail again by the facts that are stored here."""
+
+    anyway: bool = False
 
 
 class UndoneForm(DecisionForm):
@@ -127,7 +133,11 @@ class Choice:
 
 
 CHOICES: Mapping[str, Choice] = {
-    "retry": Choice("retry order", lambda case: case.store.retry_order(*case.plain)),
+    "retry": Choice(
+        "retry order",
+        lambda case: case.store.retry_order(*case.plain, anyway=case.form.anyway),
+        RetryForm,
+    ),
     "refuse": Choice("refuse order", lambda case: case.store.refuse_order(*case.plain)),
     "relabel": Choice("ask for another label", lambda case: case.store.relabel_order(*case.plain)),
     "not-sold": Choice("say that no label was sold", lambda case: case.store.note_not_sold(*case.plain)),
@@ -192,6 +202,10 @@ class _Decided:
         order_id = order_in(visit.call)
         try:
             self._choice.decide(Case(store, board, order_id, visit.person, request))
+        except Conflict as refused:
+            typed = {name: [str(value)] for name, value in request.model_dump().items() if value}
+            stands = FormWrong(typed, [FieldError("note", refused.detail)])
+            return _shown(visit, store, renderer, action=_action(visit), wrong=stands, status=refused.status)
         except InvalidRequest as refused:
             typed = {name: [str(value)] for name, value in request.model_dump().items() if value}
             return _wrong(FormWrong(typed, refused.fields), visit, store, board, renderer)
@@ -202,8 +216,11 @@ def _wrong(
     wrong: FormWrong, visit: Visit, store: OrderReports, _board: OrderBoard, renderer: Renderer
 ) -> Page:
     """The order's page with the form as it was typed, and what is wrong at each field."""
-    action = visit.path.rpartition("/")[2]
-    return _shown(visit, store, renderer, action=action, wrong=wrong, status=wrong.status)
+    return _shown(visit, store, renderer, action=_action(visit), wrong=wrong, status=wrong.status)
+
+
+def _action(visit: Visit) -> str:
+    return visit.path.rpartition("/")[2]
 
 
 def _board(request: BoardQuery, visit: Visit, board: OrderBoard, shop: Shop, renderer: Renderer) -> Page:

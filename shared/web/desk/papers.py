@@ -1,13 +1,21 @@
 """Labels, packing slips and files of messages, which the browser shows: for operators only."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import Field, StringConstraints
+
+from shared.limits import LONGEST_NAME
 from shared.web.call import File, Page, RequestModel
 from shared.web.desk.route import PageRoute, Visit, inline
 from shared.web.desk.visitor import Role
+from shared.web.fields import NO_NUL
+from shared.web.fulfillment.papers import MOST_LABELS, LabelsRequest
 from shared.web.function import Handler, Route, Supply
 
 PDF = "application/pdf"
+LABELS = "/labels"
+Order = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=NO_NUL)]
 
 
 def paper_pages(gate: Supply, routes: Sequence[Route]) -> Sequence[Route]:
@@ -16,15 +24,21 @@ def paper_pages(gate: Supply, routes: Sequence[Route]) -> Sequence[Route]:
         PageRoute(
             "GET",
             route.template,
-            route.model,
+            ChosenLabels if route.template == LABELS else route.model,
             _Shown(route.handler),
             route.supplies,
             role=Role.OPERATOR,
             gate=gate,
         )
         for route in routes
-        if route.template.endswith(("/label", "/packing-slip", "/labels", "/files/{id}", "/postage"))
+        if route.template.endswith(("/label", "/packing-slip", LABELS, "/files/{id}"))
     ]
+
+
+class ChosenLabels(RequestModel):
+    """The orders that were marked on the board; none of them means all that wait."""
+
+    order: Annotated[tuple[Order, ...], Field(max_length=MOST_LABELS)] = ()
 
 
 class _Shown:
@@ -32,6 +46,8 @@ class _Shown:
         self._handler = handler
 
     def __call__(self, request: RequestModel, visit: Visit, *supplies: object) -> Page:
+        if isinstance(request, ChosenLabels):
+            request = LabelsRequest(orders=",".join(request.order) or None)
         answer = self._handler(request, visit.call, *supplies)
         if not isinstance(answer, File):
             raise TypeError("a paper is a file")

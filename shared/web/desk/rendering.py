@@ -1,6 +1,7 @@
 """Makes pages of templates. All text is escaped; what a page shows comes as plain values."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,6 +39,8 @@ SAFE: Mapping[str, str] = {
 
 PRIVATE = {"Cache-Control": "private, no-store"}
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+_LONG_NUMBER = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -90,6 +93,7 @@ class Renderer:
                 "cents": cents,
                 "words": words,
                 "count": count,
+                "brief": brief,
                 "duration": duration,
                 "zip": zip,
                 "options": options,
@@ -135,6 +139,11 @@ def cents(amount: int | None, currency: str = "CAD") -> str:
 def words(code: str | None) -> str:
     """A code as people say it: `label_unknown` is `label unknown`."""
     return (code or "").replace("_", " ").replace("-", " ")
+
+
+def brief(text: str | None) -> str:
+    """The long numbers in names of batches are for machines: people see eight digits of them."""
+    return _LONG_NUMBER.sub(r"\1", text or "")
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -8,7 +8,6 @@ import flask
 from pydantic import ValidationError
 
 from shared.errors import FieldError, Forbidden, InvalidRequest
-from shared.web.body import read_query
 from shared.web.call import Call, File, Page, RequestModel
 from shared.web.desk.visitor import Role, Visitor
 from shared.web.function import Reply, Route, Supply
@@ -47,7 +46,8 @@ class PageRoute(Route):
     """`gate` returns the Gate. The handler is called with the request, the Visit, and what `supplies` return.
 
     `wrong` answers a form with wrong fields: it gets the FormWrong and the rest as the handler does. A POST is written
-    to the log of the desk as `action`; its subject is the path's id.
+    to the log of the desk as `action`; its subject is the
+    request's `subject`, else the path's id.
     """
 
     role: Role = Role.VIEWER
@@ -87,15 +87,14 @@ class PageRoute(Route):
         reply = self.handler(read, visit, *supplies)
         if self.action and not (isinstance(reply, Page) and reply.status >= 400):  # noqa: PLR2004 - refused
             note = getattr(read, "note", None)
-            gate.people.note_action(
-                visitor.person, visitor.role.word, self.action, call.path.get("id", ""), note
-            )
+            subject = getattr(read, "subject", None) or call.path.get("id", "")
+            gate.people.note_action(visitor.person, visitor.role.word, self.action, subject, note)
         return reply
 
     def read(self, request: flask.Request) -> RequestModel:
         if self.method == "GET":
             given = {name: values for name, values in request.args.to_dict(flat=False).items() if any(values)}
-            return read_query(self.model, given)  # a filter form sends its empty fields too
+            return read_form(self.model, given)  # a filter form sends its empty fields too
         return read_form(self.model, request.form.to_dict(flat=False))
 
 
@@ -122,7 +121,7 @@ def read_form(model: type[T], given: Mapping[str, Sequence[str]]) -> T:
         elif texts and texts[-1].strip():
             values[name] = texts[-1]
     try:
-        return model.model_validate_strings(values)
+        return model.model_validate(values)
     except ValidationError as error:
         fields = [
             FieldError(".".join(map(str, item["loc"])) or "(form)", _plain(item["type"], item["msg"]))

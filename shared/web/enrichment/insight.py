@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shared.enrichment.insight import SERIES, RecordInsight
 from shared.errors import NotFound
-from shared.web.call import Answer, Call, File
+from shared.web.call import Answer, Call, Csv
 from shared.web.days import Days
 from shared.web.function import Route, Supply
 from shared.web.table import csv_file
@@ -15,7 +15,7 @@ def record_insight(store: Supply) -> Sequence[Route]:
     return (Route("GET", "/insight/{id}", Days, _series, (store,)),)
 
 
-def _series(request: Days, call: Call, store: RecordInsight) -> Answer | File:
+def _series(request: Days, call: Call, store: RecordInsight) -> Answer | Csv:
     series = call.path["id"]
     if series not in SERIES:
         raise NotFound(f"there is no such series; there are {', '.join((*SERIES, 'postage'))}")

@@ -22,7 +22,7 @@ Stands = Literal["applied", "refused", "resolved", "came_back", "waiting"]
 class JobRequest(RequestModel):
     """`job_id` makes the call repeatable. A dry run changes nothing and needs no note."""
 
-    kind: Literal["assign", "reprioritise", "redrive"]
+    kind: Literal["assign", "reprioritise", "redrive", "fail"]
     wanted: WantedTasks = WantedTasks()
     assign_to: Person | None = None
     priority: TaskPriority | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.fulfillment.insight import OrderInsight
-from shared.web.call import Answer, Call, File
+from shared.web.call import Answer, Call, Csv
 from shared.web.days import Days
 from shared.web.function import Route, Supply
 from shared.web.table import csv_file
@@ -14,7 +14,7 @@ def order_insight(store: Supply) -> Sequence[Route]:
     return (Route("GET", "/insight/postage", Days, _postage, (store,)),)
 
 
-def _postage(request: Days, _call: Call, store: OrderInsight) -> Answer | File:
+def _postage(request: Days, _call: Call, store: OrderInsight) -> Answer | Csv:
     first, last = request.span()
     found = store.postage_by_day(first, last)
     return csv_file(f"postage {first} to {last}.csv", found["rows"]) if request.csv else Answer(found)

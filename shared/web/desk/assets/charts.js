@@ -28,15 +28,15 @@ addEventListener("DOMContentLoaded", () => {
       width: place.clientWidth, height: 260, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       scales: { x: { time, range: time ? undefined : [-0.6, Math.max(shown.length - 0.4, 1)] } },
       axes: [
-        { ...axis, ...(time ? {} : { splits: () => x, values: (_plot, at) => at.map((number) => (shown[number]?.[0] || "none").slice(0, 14)), rotate: -35, size: 70 }) },
+        { ...axis, ...(time ? {} : { splits: () => x, values: (_plot, at) => at.map((number) => (shown[number]?.[0] || "none").slice(0, 14)), rotate: -35, size: 84 }) },
         { ...axis, size: 62 },
       ],
       series: [
-        time ? { value: "{YYYY}-{MM}-{DD}" } : { value: (_plot, number) => shown[number]?.[0] ?? "" },
+        time ? { value: "{YYYY}-{MM}-{DD}" } : { label: heads[0].textContent, value: (_plot, number) => shown[number]?.[0] ?? "" },
         ...drawn.map((name, number) => ({
           label: heads[columns[number]].textContent + (name.endsWith("_cents") ? " (CAD)" : name.endsWith("_seconds") ? " (min)" : ""),
           stroke: strokes[number], width: 2, dash: dashes[number], spanGaps: true,
-          ...(time ? { points: { show: shown.length < 40 } } : { fill: `${strokes[number]}44`, paths: (plot, series, from, to) => bars(plot, series, from, to) }),
+          ...(time ? { points: { show: shown.length < 40 } } : { points: { show: false }, fill: `${strokes[number]}44`, paths: (plot, series, from, to) => bars(plot, series, from, to) }),
         })),
       ],
     }, [x, ...columns.map((column, number) => shown.map((row) => (row[column] === "" ? null : Number(row[column]) * scale(drawn[number]) + (time ? 0 : 0))))], place);

@@ -1,0 +1,42 @@
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser_support import Windows, browsing, needs_chromium
+from tests.folders import fast_folder
+from tests.scenarios_support import RunningEnrichment, running_enrichment
+
+QUICK = {"WORKFLOW_AUTOMATION_RETRY_ATTEMPTS": "1", "WORKFLOW_AUTOMATION_MAX_CONCURRENT": "40"}
+"""Dead letters come at the first failure, and a thousand of them soon."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what runs in a browser, on a whole laptop cloud; without a browser it is skipped."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(needs_chromium)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for each module: while Playwright runs, its event loop does too, and other tests start one of their own."""
+    with browsing() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[RunningEnrichment]:
+    """One laptop cloud for each module."""
+    with fast_folder() as folder, running_enrichment(folder, **QUICK) as running:
+        yield running
+
+
+@pytest.fixture
+def windows(browser: Browser, cloud: RunningEnrichment) -> Iterator[Windows]:
+    """The desk of the laptop cloud."""
+    opened = Windows(browser, cloud.url("desk"))
+    yield opened
+    opened.close()
