@@ -1,6 +1,7 @@
 """A real browser at the desk, which notes whatever a page must not do: call another host, break its policy, fail."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,8 +48,6 @@ document.addEventListener("securitypolicyviolation", (event) => console.error("p
 
 @contextmanager
 def browsing() -> Iterator[Browser]:
-    import os
-
     root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *root])

@@ -346,9 +346,9 @@ def _has_one_end(place: Place) -> bool:
 
 
 @contextmanager
-def running_enrichment(folder: Path, known_parts: int = 4000, **more: str) -> Iterator[RunningEnrichment]:
+def running_enrichment(folder: Path, **more: str) -> Iterator[RunningEnrichment]:
     """`more` are settings beside WAITS."""
-    parts = [f"SC{number:05}" for number in range(known_parts)]
+    parts = [f"SC{number:05}" for number in range(4000)]
     catalogue = folder / "catalogue.jsonl"
     catalogue.write_text(
         "".join(json.dumps({"pn": pn, "manufacturer": MAKER, "category": "Capacitor"}) + "\n" for pn in parts)
