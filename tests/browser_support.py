@@ -4,14 +4,16 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, sync_playwright
+
+from tests.waiting import wait_until
 
 Json = dict[str, Any]
 
@@ -30,6 +32,7 @@ QUIET = (
     "--disable-dev-shm-usage",
 )
 FIRST_ERROR = 400
+MOST_TABS = 40
 AXE = Path(__file__).parent / "data/axe/axe.min.js"
 REFUSED = "Failed to load resource"
 """How Chromium's console begins for each answer from 400 on; which of them are right is for the test to say."""
@@ -37,6 +40,9 @@ REFUSED = "Failed to load resource"
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
+ARRIVED = """
+document.left || document.readyState === "loading" ? 0 : performance.getEntriesByType("navigation")[0].responseStatus
+"""
 SHIFTS = """
 window.shifted = 0;
 new PerformanceObserver((list) => {
@@ -93,14 +99,32 @@ class Window:
 
     def leave(self, by: Callable[[], object]) -> int:
         """Does what opens another page, and waits until its scripts have run. Returns the status of the answer."""
-        with self.page.expect_navigation(wait_until="domcontentloaded") as opened:
-            by()
-        return opened.value.status
+        self.page.evaluate("document.left = true")
+        by()
+        return self.arrive()
+
+    def arrive(self) -> int:
+        """Waits for the page that comes after one with `document.left`."""
+        return wait_until(self._arrived)
+
+    def _arrived(self) -> int:
+        """The status of a page that was not there before; 0 while it is not there."""
+        with suppress(Error):  # asked in the moment in which the page changed
+            return int(self.page.evaluate(ARRIVED))
+        return 0
 
     def press(self, key: str) -> None:
         """A key that opens another page."""
         status = self.leave(lambda: self.page.keyboard.press(key))
         assert status < FIRST_ERROR, (key, status, self.page.inner_text("main"))
+
+    def tab_to(self, selector: str) -> None:
+        """Goes on from what has the focus."""
+        for _ in range(MOST_TABS):
+            if self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{selector} is not reached by {MOST_TABS} tabs")
 
     def says(self, text: str) -> Locator:
         """Waits for a visible text."""

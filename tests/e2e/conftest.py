@@ -7,8 +7,14 @@ from tests.browser_support import Windows, browsing, needs_chromium
 from tests.folders import fast_folder
 from tests.scenarios_support import RunningEnrichment, running_enrichment
 
-QUICK = {"WORKFLOW_AUTOMATION_RETRY_ATTEMPTS": "1", "WORKFLOW_AUTOMATION_MAX_CONCURRENT": "40"}
-"""Dead letters come at the first failure, and a thousand of them soon."""
+SETTINGS = {
+    "WORKFLOW_AUTOMATION_RETRY_ATTEMPTS": "1",
+    "WORKFLOW_AUTOMATION_MAX_CONCURRENT": "40",
+    "SUPABASE_TIMEOUT_SECONDS": "20",
+    "BIGQUERY_TIMEOUT_SECONDS": "30",
+    "AUTOMATION_LEASE_SECONDS": "15",
+}
+"""Dead letters come at the first failure, and a thousand of them soon; nobody waits in vain on a busy machine."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
@@ -30,7 +36,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[RunningEnrichment]:
     """One laptop cloud for each module."""
-    with fast_folder() as folder, running_enrichment(folder, **QUICK) as running:
+    with fast_folder() as folder, running_enrichment(folder, **SETTINGS) as running:
         yield running
 
 

@@ -44,6 +44,7 @@
   };
   const places = { n: "/", i: "/tasks", o: "/orders", m: "/messages", j: "/jobs", s: "/insight" };
   let prefix = false;
+  let leaving = false; // a form was sent: until the next page is there, keys mean nothing
   document.addEventListener("keydown", (event) => {
     const target = event.target instanceof Element ? event.target : document.body;
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
@@ -55,7 +56,7 @@
       if (field && take(field, { v: "vendor", s: "source", p: "similar" }[event.key])) event.preventDefault();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || one("dialog[open]")) return;
+    if (leaving || event.ctrlKey || event.metaKey || event.altKey || one("dialog[open]")) return;
     if (typing(target)) { if (event.key === "Escape") target.blur(); return; }
     if (stored.get(KEYS_OFF)) return;
     const gone = prefix;
@@ -215,7 +216,8 @@
 
   // --- a form is sent once
   document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented) return;
+    if (event.defaultPrevented || event.target.target || event.target.method === "dialog") return;
+    leaving = true;
     clearTimeout(timer);
     setTimeout(() => all("button", event.target).forEach((button) => { button.disabled = true; }), 0);
   });
