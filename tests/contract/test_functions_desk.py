@@ -77,18 +77,12 @@ def assert_safe(answer: TestResponse, path: str) -> None:
     assert "frame-ancestors 'none'" in policy
     if path.startswith("/assets/") and answer.status_code == 200:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    elif path == "/" and answer.status_code == 200:  # asked again and again with its ETag; figures alone
-        assert answer.headers["Cache-Control"] == "private, no-cache"
     else:
         kept = "private, no-cache" if path == "/" and answer.status_code == 200 else "private, no-store"
         assert answer.headers["Cache-Control"] == kept, path
 
 
 # --- every route
-
-UNLOGGED = ("/tasks/{id}/draft", "/tasks/{id}/check")
-"""They keep or look at what somebody types, every few seconds, and change no record."""
-
 
 UNLOGGED = {"/tasks/{id}/draft", "/tasks/{id}/check"}
 """They end nothing and give nothing to anybody; a draft is saved at each pause of a person's typing."""

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import flask
