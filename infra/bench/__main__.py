@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from infra.bench import cold_start, deciding, orchestrating, spending, staging, working
+from infra.bench import cold_start, deciding, orchestrating, paging, spending, staging, working
 from infra.bench.laboratory import Laboratory, laboratory, request
 from infra.bench.table import Row, render, write
 from infra.local.functions import STAGES
@@ -32,6 +32,7 @@ def cold_starts(lab: Laboratory, folder: Path) -> list[Row]:
             "automate": ("POST", "/", delivered),
             "fallback": ("POST", "/", delivered),
             "workflow": ("GET", "/manual-tasks?limit=5", None),
+            "desk": ("GET", "/tasks", None),
             "orchestrate": ("POST", "/", {"limit": 5, "batch_id": f"cold-{uuid4().hex}", "dry_run": True}),
         }
         first_calls |= {stage: ("POST", "/", {"dry_run": True}) for stage in STAGES}
@@ -47,6 +48,7 @@ def main(arguments: list[str]) -> int:
         "spending": lambda lab, _: spending.measure(lab),
         "stages": lambda lab, _: staging.measure(lab),
         "cold": cold_starts,
+        "desk": lambda lab, _: paging.measure(lab),
     }
     parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
     parser.add_argument(

@@ -16,7 +16,13 @@ from infra.local.functions import STAGES
 from infra.local.settings import ROOT
 from laptop.supervisor.ports import resolve_ports
 
-BUDGETS = {"automate": 1.5, "fallback": 1.5, "workflow": 2.0, "orchestrate": 2.7} | dict.fromkeys(STAGES, 1.5)
+BUDGETS = {
+    "automate": 1.5,
+    "fallback": 1.5,
+    "workflow": 2.0,
+    "desk": 1.6,
+    "orchestrate": 2.7,
+} | dict.fromkeys(STAGES, 1.5)
 ROUNDS = 7
 HELLO = "def hello(request):\n    return 'hello'\n"
 

@@ -118,15 +118,24 @@ def _parameter(name: str, schema: Json, meaning: str, *, required: bool) -> Json
 
 def answer_schema(section: Section) -> Json:
     """An object with the keys that the page names. A key is required if the page shows that each answer has it."""
-    properties: dict[str, Json] = {key: {} for key in section.keys}
+    shown: dict[str, list[object]] = {key: [None] for key in section.keys}
     for answer in section.answers:
         for key, value in answer.items():
-            known = properties.setdefault(key, {})
-            if value is not None:
-                known["type"] = _TYPES[type(value)]
+            shown.setdefault(key, []).append(value)
+    properties = {key: _of(values) for key, values in shown.items()}
     schema: Json = {"type": "object"}
     if properties:
         schema["properties"] = properties
     if section.certain:
         schema["required"] = list(section.answers[0])
     return schema
+
+
+def _of(values: Sequence[object]) -> Json:
+    """The page shows one value of many: a text or an object can be null as well, and a null can be anything."""
+    if any(value is None for value in values):
+        return {}
+    kinds = list(dict.fromkeys(_TYPES[type(value)] for value in values))
+    if {"string", "object"} & set(kinds):
+        kinds.append("null")
+    return {"type": kinds[0] if len(kinds) == 1 else kinds}

@@ -3,13 +3,15 @@
 A new action of the desk belongs into `ACTIONS`: the account has to balance after it, whatever came before.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import psycopg
 
 from tests.contract.desk_work_calls import DeskWork
+from tests.contract.job_calls import OPEN, Jobs
 from tests.contract.schema_rows import Json, item, product
 
 PARTS = ("A", "B", "C")
@@ -21,6 +23,20 @@ EDITS: tuple[Json, ...] = (
     {"manufacturer": "onsemi"},
     {"manufacturer": "Texas Instruments", "description": "typed"},
 )
+WANTED: tuple[Json, ...] = (
+    OPEN,
+    {"state": "free"},
+    {"state": "open", "search": "a"},
+    {"state": "open", "type": "automation_fallback"},
+    {"state": "failed"},
+)
+BULK: Mapping[str, Json] = {
+    "assign": {"assign_to": "bo"},
+    "reprioritise": {"priority": "high"},
+    "redrive": {},
+    "fail": {},
+}
+WHOLE = 100
 REFUSALS = ("PT404", "PT409")
 
 
@@ -152,6 +168,50 @@ def take_again(desk: DeskWork, step: Step) -> None:
     desk.again(records[step.pick % len(records)]["record_key"] if records else "none", step.person)
 
 
+@contextmanager
+def never_refused() -> Iterator[None]:
+    """A job refuses single members; a call that is refused whole would stop the job for ever."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise AssertionError("a job was refused whole") from error
+
+
+@never_refused()
+def start_job(desk: DeskWork, step: Step, kind: str) -> None:
+    """Works on the whole job at once, which then has done what its preview said; or on its first members alone."""
+    jobs, wanted = Jobs(desk.connection, desk.now), WANTED[step.pick % len(WANTED)]
+    before = desk.world()
+    would = jobs.preview(kind, wanted, by=step.person, **BULK[kind])
+    assert desk.world() == before
+    job = jobs.create(kind, wanted, by=step.person, **BULK[kind])
+    whole = step.variant % 2 == 0
+    worked = jobs.work(job, WHOLE if whole else 1 + step.variant // 2)
+    if whole:
+        refused = sum(each["count"] for each in would["refused"])
+        assert (worked, jobs.job(job)["refused"]) == (would["matched"], refused)
+
+
+@never_refused()
+def work_on_a_job(desk: DeskWork, step: Step) -> None:
+    due = Jobs(desk.connection, desk.now).due()
+    if due:
+        Jobs(desk.connection, desk.now).work(UUID(due[step.pick % len(due)]), 1 + step.variant)
+
+
+def cancel_a_job(desk: DeskWork, step: Step) -> None:
+    jobs = desk.all("select id from jobs order by at desc, ended_at desc nulls first, id")
+    Jobs(desk.connection, desk.now).cancel(
+        jobs[step.pick % len(jobs)]["id"] if jobs else uuid4(), step.person
+    )
+
+
+def assert_sums_of_jobs(desk: DeskWork) -> None:
+    """Each member of each job has one outcome."""
+    for job in desk.all("select id from jobs"):
+        Jobs(desk.connection, desk.now).job(job["id"])
+
+
 Action = Callable[[DeskWork, Step], object]
 ACTIONS: Mapping[str, Action] = {
     "open": open_records,
@@ -170,6 +230,12 @@ ACTIONS: Mapping[str, Action] = {
     "end and undo": end_and_undo,
     "redrive": redrive,
     "take again": take_again,
+    "assign many": lambda desk, step: start_job(desk, step, "assign"),
+    "reprioritise many": lambda desk, step: start_job(desk, step, "reprioritise"),
+    "redrive many": lambda desk, step: start_job(desk, step, "redrive"),
+    "fail many": lambda desk, step: start_job(desk, step, "fail"),
+    "work on a job": work_on_a_job,
+    "cancel a job": cancel_a_job,
 }
 OFTEN = ("deliver", "hand over", "take and complete", "fail", "undo", "open")
 """These actions make others possible."""

@@ -26,6 +26,14 @@ from tests.cli_support import (
 from tests.processes import started
 
 STATUS = "/workflow/batches/b1"
+PART = {
+    "record_key": "LM317T|ti",
+    "pn": "LM317T",
+    "manufacturer": "TI",
+    "open": True,
+    "openings": 2,
+    "history": [],
+}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +48,7 @@ STATUS = "/workflow/batches/b1"
         (f"/workflow/manual-tasks/{TASK}", whole_task(), ["task", TASK]),
         ("/workflow/manual-tasks/groups", {"total": 0, "groups": []}, ["groups"]),
         ("/workflow/batches", {"total": 0, "batches": []}, ["batches"]),
-        ("/workflow/parts", {"part": "LM317T", "records": []}, ["show", "LM317T"]),
+        ("/workflow/parts", {"part": "LM317T", "records": [PART]}, ["show", "LM317T"]),
         (f"/workflow/manual-tasks/{TASK}/release", manual_task(), ["release", TASK, "--as", "ana"]),
         (f"/workflow/manual-tasks/{TASK}/complete", manual_task(), ["complete", TASK, "--as", "ana"]),
         ("/workflow/products", known_part(), ["product", "LM317T"]),

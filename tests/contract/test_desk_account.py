@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contract.desk_actions import ACTIONS, OFTEN, PASSING, Step, act
+from tests.contract.desk_actions import ACTIONS, OFTEN, PASSING, Step, act, assert_sums_of_jobs
 from tests.contract.desk_work_calls import DeskWork
 from tests.postgres_support import PostgresServer
 
@@ -42,3 +42,4 @@ def test_the_account_balances_after_every_action_in_any_order(
                 continue
             act(desk, step)
             assert_balanced(desk, (place, step))
+            assert_sums_of_jobs(desk)

@@ -95,8 +95,8 @@ def test_a_filter_and_its_groups_reach_the_table_by_index(backlog: Database, nam
     for function in ("list_manual_tasks", "manual_task_groups"):
         _, plans = plans_of(backlog, function, wanted=Jsonb(wanted | {"state": state}))
         assert plans.read_whole() == []
-    if state == "finished":
-        assert plans.indexes() >= expected
+        if state == "finished" and function == "manual_task_groups":
+            assert plans.indexes() >= expected
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tests.orders_support import LABEL, MESSAGES, RECONCILE, RunningFulfillment
 from tests.web_support import PROBLEM, Log
 
 Json = dict[str, Any]
-SIGNED = {"by": "Ana", "note": "seen at the carrier"}
+SIGNED = {"by": "marie", "note": "seen at the carrier"}
 ABROAD = {"country_iso_code": "USA", "zip_code": "90210"}
 OWN = {
     "name": "Ben Roy",
@@ -152,7 +152,7 @@ def test_a_decision_that_does_not_fit_the_orders_state_is_a_conflict(
     answer = desk.post(f"/orders/{order}/{path}", json=SIGNED | more)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "conflict")
     assert order in answer.get_json()["detail"]
-    assert "Ana" not in log.text
+    assert "marie" not in log.text
 
 
 @pytest.mark.parametrize("missing", ["by", "note"])
@@ -197,7 +197,7 @@ def test_a_persons_address_is_used_for_the_label_until_the_marketplaces_is_taken
     shop.fire(LABEL)
     answer = desk.post(f"/orders/{order}/address", json=SIGNED | {"address": OWN})
     assert (answer.status_code, answer.get_json()["state"]) == (200, "accepted")
-    assert answer.get_json()["address_override"]["by"] == "Ana"
+    assert answer.get_json()["address_override"]["by"] == "marie"
     shop.fire(LABEL)
     assert shop.status(order)["shipment"]["request"]["destination"]["postal_code"] == "H2X1Y4"
     back = desk.post(f"/orders/{order}/address", json=SIGNED | {"address": None})
@@ -239,7 +239,7 @@ def test_a_finding_is_listed_and_closed_by_a_person(shop: RunningFulfillment, de
     assert desk.get("/findings?kind=sold_twice").get_json() == {"total": 0, "findings": []}
     for _ in range(2):
         closed = desk.post(f"/findings/{finding['id']}/close", json=SIGNED)
-        assert (closed.status_code, closed.get_json()["closed_by"]) == (200, "Ana")
+        assert (closed.status_code, closed.get_json()["closed_by"]) == (200, "marie")
     another = desk.post(f"/findings/{finding['id']}/close", json=SIGNED | {"note": "another"})
     assert another.status_code == 409
     assert desk.get("/findings").get_json()["total"] == 0
@@ -284,7 +284,7 @@ def test_the_command_line_understands_every_answer(shop: RunningFulfillment, des
     shop.fire(MESSAGES)
     decided = desk.post(f"/orders/{order}/relabel", json=SIGNED)
     ident = "3f0c2f5e-6f0b-4d56-9a53-5d3c1f6f2b11"
-    written = desk.post("/threads/T-1/reply", json={"reply_id": ident, "body": "On its way.", "by": "Ana"})
+    written = desk.post("/threads/T-1/reply", json={"reply_id": ident, "body": "On its way.", "by": "marie"})
     retried = desk.post("/orders/retry", json=SIGNED | {"order_ids": [order], "dry_run": True})
     assert parsed(Order, decided.get_json()).state == "accepted"
     assert parsed(WrittenReply, written.get_json()).reply_id == ident

@@ -15,7 +15,7 @@ from tests.orders_support import MESSAGES, TRACK, RunningFulfillment
 from tests.web_support import Log
 
 Json = dict[str, Any]
-SIGNED = {"by": "Ana", "note": "the printer ate it"}
+SIGNED = {"by": "marie", "note": "the printer ate it"}
 
 
 def pages(answer: TestResponse) -> int:
@@ -159,7 +159,7 @@ def reply(
     desk: FlaskClient, thread_id: str, ident: str, body: str = "On its way.", **more: object
 ) -> TestResponse:
     return desk.post(
-        f"/threads/{thread_id}/reply", json={"reply_id": ident, "body": body, "by": "Ana"} | more
+        f"/threads/{thread_id}/reply", json={"reply_id": ident, "body": body, "by": "marie"} | more
     )
 
 
@@ -181,7 +181,7 @@ def test_a_reply_is_written_once_whatever_is_repeated(shop: RunningFulfillment, 
     ident = str(uuid4())
     first, second = reply(desk, "T-1", ident), reply(desk, "T-1", ident)
     assert (first.status_code, first.get_json()) == (200, second.get_json())
-    assert shop.rows("select body, written_by from replies") == [("On its way.", "Ana")]
+    assert shop.rows("select body, written_by from replies") == [("On its way.", "marie")]
     another = reply(desk, "T-1", ident, "It is lost.")
     assert (another.status_code, another.get_json()["code"]) == (409, "conflict")
     assert reply(desk, "T-1", ident, to=["OPERATOR"]).status_code == 409
@@ -212,7 +212,7 @@ def to_buyer(
     desk: FlaskClient, order: str, ident: str, topic: str = "Your order", body: str = "On its way."
 ) -> TestResponse:
     return desk.post(
-        f"/orders/{order}/message", json={"reply_id": ident, "topic": topic, "body": body, "by": "Ana"}
+        f"/orders/{order}/message", json={"reply_id": ident, "topic": topic, "body": body, "by": "marie"}
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from infra.function_settings import settings_of
+from infra.function_settings import groups_of
 from shared.enrichment.ports import ErrorCategory, PauseCause
 from shared.wiring import enrichment as wiring
 from tests.functions_support import Deployment, contents, manual, opened
@@ -203,8 +203,12 @@ def test_the_configuration_is_shown_without_its_secrets(deployment: Deployment) 
     shown = answer.get_json()
     assert shown["workflow"]["max_batch_size"] == 7
     assert shown["settings"]["SUPABASE_SERVICE_ROLE_KEY"] == "********"
-    listed = settings_of("workflow")
-    read = {name for names in listed.values() for name in names if not name.startswith("WORKFLOW_")}
+    read = {
+        name
+        for group in groups_of("workflow")
+        for name in group.variables()
+        if not name.startswith("WORKFLOW_")
+    }
     assert shown["settings"].keys() == read
     assert deployment.environment["SUPABASE_SERVICE_ROLE_KEY"].encode() not in answer.data
 

@@ -134,7 +134,7 @@ class TaskDesk:
         self.store.claim_manual_task(_task(visit), visit.person)
         return moved(_here(visit, request.filter))
 
-    def save(self, request: TaskForm, visit: Visit) -> Page:
+    def draft(self, request: TaskForm, visit: Visit) -> Page:
         """Answers the line that shows until when the task is held."""
         typed = request.model_dump(mode="json", exclude={"filter", "note"}, exclude_defaults=True)
         draft = Draft({"typed": typed}, {}, {}, request.note.strip() or None)
