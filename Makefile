@@ -21,7 +21,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status seed-orders demo test test-all check api-check terraform-check format bench bench-peers package plan deploy smoke logs lock audit clean
+.PHONY: help venv up down status seed-orders demo test test-all check api-check terraform-check screenshots format bench bench-peers package plan deploy smoke logs lock audit clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ api-check: venv ## let Schemathesis call every function as docs/openapi.json des
 
 terraform-check: venv ## check, validate and test infra/terraform, without registry or account (needs terraform)
 	@$(BIN)/python -m infra.terraform.check
+
+screenshots: venv ## renew the pictures in docs/pictures, of a desk with the demo's data (needs Chromium)
+	@$(BIN)/python -m infra.screenshots
 
 format: venv ## let ruff correct what it can
 	$(BIN)/ruff check --fix .

@@ -95,7 +95,10 @@ def _desk(environment: Mapping[str, str]) -> Iterator[tuple[FlaskClient, list[st
         return original(rpc, function, arguments)
 
     source = Path(ROOT / "functions" / "desk.py")
-    with patch.dict("os.environ", {**environment, "LOG_LEVEL": "ERROR"}), patch.object(SupabaseRpc, "call", counted):
+    with (
+        patch.dict("os.environ", {**environment, "LOG_LEVEL": "ERROR"}),
+        patch.object(SupabaseRpc, "call", counted),
+    ):
         yield create_app("desk", str(source)).test_client(), calls  # type: ignore[no-untyped-call]  # it has no types
 
 

@@ -3,7 +3,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser_support import Windows, browsing, needs_chromium
+from infra.screenshots import browsing
+from tests.browser_support import Windows, needs_chromium
 from tests.folders import fast_folder
 from tests.scenarios_support import RunningEnrichment, running_enrichment
 
@@ -40,9 +41,14 @@ def cloud() -> Iterator[RunningEnrichment]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def desk(cloud: RunningEnrichment) -> str:
+    """The desk's address."""
+    return cloud.url("desk")
+
+
 @pytest.fixture
-def windows(browser: Browser, cloud: RunningEnrichment) -> Iterator[Windows]:
-    """The desk of the laptop cloud."""
-    opened = Windows(browser, cloud.url("desk"))
+def windows(browser: Browser, desk: str) -> Iterator[Windows]:
+    opened = Windows(browser, desk)
     yield opened
     opened.close()
