@@ -6,9 +6,10 @@ from playwright.sync_api import Browser
 from infra.screenshots import browsing
 from tests.browser_support import Windows, needs_chromium
 from tests.folders import fast_folder
-from tests.scenarios_support import RunningEnrichment, running_enrichment
+from tests.scenarios_support import WAITS, RunningEnrichment, running_enrichment
 
 SETTINGS = {
+    **WAITS,
     "WORKFLOW_AUTOMATION_RETRY_ATTEMPTS": "1",
     "WORKFLOW_AUTOMATION_MAX_CONCURRENT": "40",
     "SUPABASE_TIMEOUT_SECONDS": "20",
@@ -37,7 +38,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[RunningEnrichment]:
     """One laptop cloud for each module."""
-    with fast_folder() as folder, running_enrichment(folder, **SETTINGS) as running:
+    with fast_folder() as folder, running_enrichment(folder, settings=SETTINGS) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 import io
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -322,7 +323,7 @@ def test_now_renews_itself_cheaply_and_says_when_it_cannot(
         with page.expect_event("requestfinished", lambda each: each.url == f"{window.base}/"):
             page.clock.fast_forward(16_000)
 
-    log = stack.supervisor.record("desk").log
+    log = Path(stack.supervisor.record("desk").log)
     before = log.read_text().count("GET / 304")
     polled()
     polled()
