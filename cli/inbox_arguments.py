@@ -3,33 +3,21 @@
 import argparse
 
 from cli.order_arguments import Add
-from cli.values import known_batch_id, person, task_name, whole
-from shared.enrichment.ports import ErrorCategory
-from shared.enrichment.routing.route import TaskPriority
+from cli.task_filter import add_task_filter
+from cli.values import person, task_name, whole
 from shared.limits import MOST_LISTED
 
 STATES = ("free", "held", "open", "completed", "failed", "finished", "any")
 SORTS = ("urgency", "due", "newest", "part")
-FILTER = (
-    "state",
-    "priority",
-    "type",
-    "rule",
-    "cause",
-    "manufacturer",
-    "batch",
-    "assignee",
-    "overdue",
-    "search",
-)
 
 
 def add_inbox_commands(add: Add) -> None:
     pending = add("pending", "list manual tasks; without options, those that nobody has claimed")
-    _filter(pending)
+    add_task_filter(pending, STATES)
     pending.add_argument("--sort", choices=SORTS, help="default: urgency, for ended tasks newest")
     _paged(pending)
-    _filter(add("groups", "count manual tasks by the reason why a person has them"))
+    groups = add("groups", "count manual tasks by the reason why a person has them")
+    add_task_filter(groups, STATES)
     task = add("task", "show one manual task with all that helps to work on it")
     task.add_argument("task", metavar="TASK", type=task_name, help=TASK_HELP)
     task.add_argument(
@@ -42,33 +30,6 @@ def add_inbox_commands(add: Add) -> None:
 
 
 TASK_HELP = "a manual task: its part number, or eight or more digits of its id"
-
-
-def _filter(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--state", choices=STATES, help="default: free; with --of: open")
-    command.add_argument(
-        "--priority", choices=[str(priority) for priority in TaskPriority], help="only this priority"
-    )
-    command.add_argument(
-        "--type",
-        choices=("workflow_generated", "automation_fallback"),
-        help="given to people at once, or after automation failed",
-    )
-    command.add_argument("--rule", type=person, help="the rule that gave them to a person")
-    command.add_argument(
-        "--cause", choices=[str(cause) for cause in ErrorCategory], help="why automation failed"
-    )
-    command.add_argument("--manufacturer", type=person, help="in any spelling of the name")
-    command.add_argument("--batch", type=known_batch_id, help="of this batch, with its dead letters")
-    command.add_argument(
-        "--of",
-        metavar="NAME",
-        dest="assignee",
-        type=person,
-        help="held by this person, assigned to or ended by",
-    )
-    command.add_argument("--overdue", action="store_const", const="true", help="only those that are due")
-    command.add_argument("--search", metavar="TEXT", type=person, help="a part of the part number")
 
 
 def _paged(command: argparse.ArgumentParser) -> None:

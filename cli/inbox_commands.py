@@ -10,8 +10,8 @@ from cli.command import Commands
 from cli.failures import Refused
 from cli.functions import Functions
 from cli.inbox_answers import BatchList, PartHistory, TaskGroups, TaskList, WholeTask
-from cli.inbox_arguments import FILTER
 from cli.inbox_views import name_of, show_batches, show_groups, show_history, show_tasks, show_whole_task
+from cli.task_filter import task_filter
 
 Json = dict[str, Any]
 
@@ -20,13 +20,13 @@ _MOST_NAMED = 20
 
 class InboxCommands(Commands):
     def pending(self, given: Namespace) -> int:
-        query = _filter_of(given) | ({"sort": given.sort} if given.sort else {})
+        query = task_filter(given) | ({"sort": given.sort} if given.sort else {})
         answer = self._pages(given, "manual_tasks", lambda place: self.functions.manual_tasks(query | place))
         found = parsed(TaskList, answer)
         return self.finish(answer, lambda: show_tasks(self.screen, found, given.state))
 
     def groups(self, given: Namespace) -> int:
-        answer = self.functions.task_groups(_filter_of(given))
+        answer = self.functions.task_groups(task_filter(given))
         found = parsed(TaskGroups, answer)
         return self.finish(answer, lambda: show_groups(self.screen, found))
 
@@ -71,7 +71,3 @@ def task_id_of(functions: Functions, named: str) -> str:
             several = "".join(f"\n  {name_of(task)}" for task in found.manual_tasks)
             raise Refused(f"{named!r} names {found.total} manual tasks; take more digits of the id:{several}")
     raise Refused(f"no manual task is named {named!r}: give its part number, or 8 or more digits of its id")
-
-
-def _filter_of(given: Namespace) -> Json:
-    return {name: getattr(given, name) for name in FILTER if getattr(given, name) is not None}

@@ -3,30 +3,15 @@
 import argparse
 from collections.abc import Callable
 
-from cli.values import job_id, known_batch_id, person, text, whole
-from shared.enrichment.ports import ErrorCategory
-from shared.enrichment.routing.route import TaskPriority
+from cli.task_filter import add_task_filter
+from cli.values import job_id, person, text, whole
 from shared.limits import MOST_LISTED
 
 Add = Callable[..., argparse.ArgumentParser]
 """(name, what it does) -> the command's parser"""
 
 STANDS = ("applied", "refused", "resolved", "came_back", "waiting")
-PRIORITIES = [str(priority) for priority in TaskPriority]
-
-FILTER = (
-    "state",
-    "priority",
-    "rule",
-    "cause",
-    "type",
-    "manufacturer",
-    "batch",
-    "assignee",
-    "overdue",
-    "search",
-)
-"""The options that are the filter's fields of the same names."""
+STATES = ("free", "held", "open", "completed", "failed")
 
 
 def add_job_commands(add: Add) -> None:
@@ -67,29 +52,5 @@ def _bulk(bulk: argparse.ArgumentParser) -> None:
         type=job_id,
         help="the id of a job whose answer was lost: the same one does nothing twice (default: a new one)",
     )
-    _filter(bulk.add_argument_group("filter", "without any, all tasks that nobody holds"))
-
-
-def _filter(wanted: "argparse._ArgumentGroup") -> None:
-    wanted.add_argument(
-        "--state",
-        choices=("free", "held", "open", "completed", "failed"),
-        help="free: nobody holds them (default); held: somebody does; open: both",
-    )
-    wanted.add_argument("--priority", choices=PRIORITIES, help="only of this priority")
-    wanted.add_argument("--rule", metavar="NAME", type=person, help="only what this rule decided")
-    wanted.add_argument(
-        "--cause", choices=[str(cause) for cause in ErrorCategory], help="only what failed for it"
-    )
-    wanted.add_argument(
-        "--type", choices=("workflow_generated", "automation_fallback"), help="only of this type"
-    )
-    wanted.add_argument("--manufacturer", metavar="NAME", type=person, help="only of this manufacturer")
-    wanted.add_argument("--batch", metavar="ID", type=known_batch_id, help="only of this batch")
-    wanted.add_argument(
-        "--assignee", metavar="NAME", type=person, help="only what this person holds or is to do"
-    )
-    wanted.add_argument(
-        "--overdue", action=argparse.BooleanOptionalAction, help="only what is overdue, or only the others"
-    )
-    wanted.add_argument("--search", metavar="TEXT", type=person, help="only part numbers with this in them")
+    wanted = bulk.add_argument_group("filter", "without any, all tasks that nobody holds")
+    add_task_filter(wanted, STATES)

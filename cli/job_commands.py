@@ -8,8 +8,8 @@ from cli.answers import parsed
 from cli.command import Commands
 from cli.failures import WrongUsage
 from cli.job_answers import Items, Job, Jobs, Preview
-from cli.job_arguments import FILTER, PRIORITIES
 from cli.job_views import show_all_jobs, show_items, show_job, show_preview
+from cli.task_filter import PRIORITIES, task_filter
 
 Json = dict[str, Any]
 
@@ -60,8 +60,7 @@ class JobCommands(Commands):
 
 def job_request(given: Namespace) -> Json:
     """The request for a job or its dry run. A job id is always sent, so that a repeated call creates nothing twice."""
-    wanted = {name: getattr(given, name) for name in FILTER if getattr(given, name) is not None}
-    body: Json = {"kind": given.action, "wanted": wanted, "by": given.by} | _change(given)
+    body: Json = {"kind": given.action, "wanted": task_filter(given), "by": given.by} | _change(given)
     if given.dry_run:
         return body | {"dry_run": True}
     if given.note is None:

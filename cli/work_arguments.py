@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 
 from cli.inbox_arguments import TASK_HELP
+from cli.task_filter import add_task_filter
 from cli.values import (
-    known_batch_id,
     link,
     named_value,
     origin,
@@ -15,8 +15,6 @@ from cli.values import (
     task_name,
     text,
 )
-from shared.enrichment.ports import ErrorCategory
-from shared.enrichment.routing.route import TaskPriority
 from shared.limits import LONGEST_LINK, LONGEST_NAME
 
 Add = Callable[[str, str], argparse.ArgumentParser]
@@ -39,7 +37,7 @@ def add_work_commands(add: Add) -> None:
         command.add_argument("--note", type=text, help="a note that is kept with the task")
     for command in (complete, preview, draft):
         _edits(command)
-    _filter(following)
+    add_task_filter(following)
 
 
 def _edits(command: argparse.ArgumentParser) -> None:
@@ -69,18 +67,3 @@ def _edits(command: argparse.ArgumentParser) -> None:
         "where an edited field is from: source, vendor, similar or typed",
         "origins",
     )
-
-
-def _filter(command: argparse.ArgumentParser) -> None:
-    name = sized_text(1, LONGEST_NAME)
-    command.add_argument(
-        "--priority", choices=[str(each) for each in TaskPriority], help="only of this priority"
-    )
-    command.add_argument("--rule", type=name, help="only what this rule sent to a person")
-    command.add_argument(
-        "--cause", choices=[str(each) for each in ErrorCategory], help="only what failed for this cause"
-    )
-    command.add_argument("--manufacturer", type=name, help="only parts of this manufacturer")
-    command.add_argument("--batch", metavar="BATCH", type=known_batch_id, help="only of this batch")
-    command.add_argument("--overdue", action="store_true", help="only what is overdue")
-    command.add_argument("--search", metavar="TEXT", type=name, help="only part numbers with this in them")

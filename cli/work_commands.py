@@ -10,12 +10,12 @@ from cli.failures import WrongUsage
 from cli.inbox_answers import WholeTask
 from cli.inbox_commands import task_id_of
 from cli.inbox_views import show_whole_task
+from cli.task_filter import task_filter
 from cli.values import once
 from cli.views import show_task
 from cli.work_views import show_changes, show_completed, show_draft
 
 Json = dict[str, Any]
-FILTER = ("priority", "rule", "cause", "manufacturer", "batch", "overdue", "search")
 
 
 class WorkCommands(Commands):
@@ -51,7 +51,8 @@ class WorkCommands(Commands):
         return self.finish(answer, lambda: show_task(self.screen, task, "skipped"))
 
     def next(self, given: Namespace) -> int:
-        wanted = {name: getattr(given, name) for name in FILTER if getattr(given, name)}
+        wanted = task_filter(given)
+        wanted.pop("assignee", None)  # here `--as`: who asks
         request = {"assignee": given.assignee, "wanted": wanted, "call": str(uuid4())}
         answer = self.functions.next_task(request)
         if answer.get("task") is None:

@@ -58,7 +58,7 @@ def test_a_dry_run_shows_what_would_be_done_and_what_refused(
             "TI",
             "--batch",
             "b1_fallback",
-            "--assignee",
+            "--of",
             "ana",
         ),
         *("--no-overdue", "--search", "LM3", "--as", "olga", "--dry-run", "--url", functions.url),
