@@ -31,7 +31,7 @@ class Package:
     text: str
     files: Mapping[str, str]
     integrity: str
-    """Of the package, as npm gives it: sha512 in base64."""
+    """The package's own, as npm gives it: sha512 in base64."""
 
     @property
     def kept_text(self) -> str:

@@ -120,7 +120,10 @@ def test_of_two_makers_without_a_name_neither_is_taken() -> None:
     refused = refusal(read(page(hit("Diotec Semiconductor"), hit("onsemi"))))
     assert refused.category is ErrorCategory.AMBIGUOUS
     assert "Diotec Semiconductor, onsemi" in refused.message
-    assert refused.answer == {"ExactMatches": [hit("Diotec Semiconductor"), hit("onsemi")]}
+    assert refused.answer == {
+        "SearchLocaleUsed": None,
+        "ExactMatches": [hit("Diotec Semiconductor"), hit("onsemi")],
+    }
 
 
 def test_a_hit_without_a_maker_goes_to_a_person() -> None:
