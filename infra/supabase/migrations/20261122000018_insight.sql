@@ -299,7 +299,9 @@ language sql stable set search_path = public, pg_temp as $$
             sum(people_failed) as people_failed
         from insight_rows(p_subject, p_first, p_last, true, p_now) group by key
     ) as s
-    left join manufacturers as m on p_subject = 'manufacturer' and m.key = s.key
+    left join lateral ( -- one by one, where a join would read all manufacturers
+        select name from manufacturers where p_subject = 'manufacturer' and key = s.key offset 0
+    ) as m on true
     where s.completed + s.failed + s.people_completed + s.people_failed > 0
 $$;
 
