@@ -1,44 +1,29 @@
 """A real browser at the desk, which notes whatever a page must not do: call another host, break its policy, fail."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request
 
+from infra.screenshots import WIDE, chromium
 from tests.waiting import wait_until
 
 Json = dict[str, Any]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no Chromium on PATH; Debian's package chromium has one"
-)
-
-QUIET = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
+    chromium() is None, reason="there is no Chromium on PATH; Debian's package chromium has one"
 )
 FIRST_ERROR = 400
 MOST_TABS = 40
 AXE = Path(__file__).parent / "data/axe/axe.min.js"
 REFUSED = "Failed to load resource"
 """How Chromium's console begins for each answer from 400 on; which of them are right is for the test to say."""
-
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
 
 ARRIVED = """
 document.left || document.readyState === "loading" ? 0 : performance.getEntriesByType("navigation")[0].responseStatus
@@ -50,17 +35,6 @@ new PerformanceObserver((list) => {
 }).observe({type: "layout-shift", buffered: true});
 document.addEventListener("securitypolicyviolation", (event) => console.error("policy: " + event.violatedDirective));
 """
-
-
-@contextmanager
-def browsing() -> Iterator[Browser]:
-    root = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *root])
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @dataclass
@@ -176,13 +150,13 @@ class Windows:
         person: str | None = None,
         *,
         scheme: Literal["light", "dark"] = "light",
-        size: Json | None = None,
+        size: tuple[int, int] = WIDE,
         scripts: bool = True,
     ) -> Window:
         """Without a `person` it is the laptop's, ana, who is an operator."""
         context = self.browser.new_context(
             color_scheme=scheme,
-            viewport=size or WIDE,  # type: ignore[arg-type]  # a ViewportSize
+            viewport={"width": size[0], "height": size[1]},
             java_script_enabled=scripts,
             permissions=["clipboard-read", "clipboard-write"],
         )

@@ -3,11 +3,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser_support import Windows, browsing, needs_chromium
+from infra.screenshots import browsing
+from tests.browser_support import Windows, needs_chromium
 from tests.folders import fast_folder
-from tests.scenarios_support import RunningEnrichment, running_enrichment
+from tests.scenarios_support import WAITS, RunningEnrichment, running_enrichment
 
 SETTINGS = {
+    **WAITS,
     "WORKFLOW_AUTOMATION_RETRY_ATTEMPTS": "1",
     "WORKFLOW_AUTOMATION_MAX_CONCURRENT": "40",
     "SUPABASE_TIMEOUT_SECONDS": "20",
@@ -36,13 +38,18 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[RunningEnrichment]:
     """One laptop cloud for each module."""
-    with fast_folder() as folder, running_enrichment(folder, **SETTINGS) as running:
+    with fast_folder() as folder, running_enrichment(folder, settings=SETTINGS) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def desk(cloud: RunningEnrichment) -> str:
+    """The desk's address."""
+    return cloud.url("desk")
+
+
 @pytest.fixture
-def windows(browser: Browser, cloud: RunningEnrichment) -> Iterator[Windows]:
-    """The desk of the laptop cloud."""
-    opened = Windows(browser, cloud.url("desk"))
+def windows(browser: Browser, desk: str) -> Iterator[Windows]:
+    opened = Windows(browser, desk)
     yield opened
     opened.close()

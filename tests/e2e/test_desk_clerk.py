@@ -74,6 +74,7 @@ def test_two_clerks_open_one_task_and_the_second_is_told_by_whom_it_is_held(
     operator.open("/people")
     operator.page.get_by_label("Person, as they sign in").fill("Bob")
     operator.page.get_by_label("Role").select_option("reviewer")
+    operator.page.get_by_label("Why").fill("works with us from today")
     operator.leave(operator.page.get_by_role("button", name="Save").click)
     clerks = {"ana": windows("ana"), "bob": windows("BOB")}
 
