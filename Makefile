@@ -21,7 +21,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.15 python3.14 python3.13 python3.12 
 
 export INTAKE CATALOG
 
-.PHONY: help venv up down status seed-orders demo test test-all check api-check terraform-check screenshots format bench bench-peers package plan deploy smoke logs lock audit clean
+.PHONY: help venv up down status seed-orders demo test test-all check api-check terraform-check screenshots format bench bench-peers package plan deploy smoke logs lock assets audit clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,9 @@ lock: venv ## compile requirements*.in into the pinned requirements*.txt
 	  requirements-dev.in -o requirements-dev.txt
 	$(UV_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
 	  -c requirements-dev.txt requirements.in -o requirements.txt
+
+assets: venv ## fetch the scripts and styles of the desk again, by the hashes of infra/assets.py (needs npm)
+	@$(BIN)/python -m infra.assets
 
 audit: venv ## ask whether a deployed package has a known vulnerability (needs PyPI's advisories)
 	@[ -x build/audit/bin/pip-audit ] || { $(BIN)/python -m venv build/audit && build/audit/bin/pip install -qq --disable-pip-version-check pip-audit; }

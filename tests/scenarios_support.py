@@ -347,8 +347,9 @@ def _has_one_end(place: Place) -> bool:
 
 @contextmanager
 def running_enrichment(
-    folder: Path, known_parts: int = 4000, settings: Mapping[str, str] = WAITS
+    folder: Path, known_parts: int = 4000, settings: Mapping[str, str] = WAITS, **more: str
 ) -> Iterator[RunningEnrichment]:
+    """`more` are settings beside `settings`."""
     parts = [f"SC{number:05}" for number in range(known_parts)]
     catalogue = folder / "catalogue.jsonl"
     catalogue.write_text(
@@ -356,7 +357,7 @@ def running_enrichment(
     )
     intake = folder / "intake.jsonl"
     intake.write_text(json.dumps(row("FIRST-LOAD")) + "\n")
-    stack = LocalStack(folder / "stack", intake=intake, catalogue=catalogue, environment=settings)
+    stack = LocalStack(folder / "stack", intake=intake, catalogue=catalogue, environment={**settings, **more})
     try:
         stack.start()
         with httpx.Client(trust_env=False, timeout=120, limits=httpx.Limits(keepalive_expiry=1)) as http:

@@ -29,7 +29,11 @@ def measure(lab: Laboratory) -> list[Row]:
         for script in HISTORY:
             connection.execute((ROOT / "tests" / "contract" / script).read_bytes())
         for roll_up in ("roll_up_days", "roll_up_postage"):  # as the sweep does, until nothing is left
-            connection.execute(f"select {roll_up}(600, '2026-03-02')".encode())
+            connection.execute(f"select {roll_up}(600)".encode())
+        connection.execute(
+            "update orders set first_seen_at = now() where order_id in"
+            " (select order_id from orders where state = 'accepted' order by order_id limit 140)"  # a day's
+        )
         connection.execute("vacuum analyze")
         (task,) = _one(
             connection, "select id from manual_tasks where state = 'initialized' order by id limit 1"

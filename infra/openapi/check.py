@@ -35,7 +35,7 @@ MOST_PATHS = 20
 """A function with more is called by several runs at once."""
 
 RECORDS, ORDERS, THREADS = 60, 20, 10
-PATIENCE = 600  # seconds, of one run
+PATIENCE = 1800  # seconds, of one run: a busy machine is slow, not wrong
 
 
 @dataclass(frozen=True)
@@ -115,16 +115,18 @@ def _called(run: Run, folder: Path, given: argparse.Namespace) -> Outcome:
     command = [str(PROGRAM), "--no-color", "--config-file", "schemathesis.toml", "run", "openapi.json"]
     command += ["--url", run.document["servers"][0]["url"], "--seed", given.seed, "-n", given.examples]
     begun = time.monotonic()
-    done = subprocess.run(  # noqa: S603 - the project's own program
-        command,
-        cwd=place,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    return read_report(run, done.stdout, done.returncode, time.monotonic() - begun)
+    report = place / "report.txt"
+    with report.open("w", encoding="utf-8") as written:
+        try:
+            status = subprocess.run(  # noqa: S603 - the project's own program
+                command, cwd=place, stdout=written, stderr=subprocess.STDOUT, check=False, timeout=PATIENCE
+            ).returncode
+        except subprocess.TimeoutExpired:
+            status = 1
+    text = report.read_text(encoding="utf-8", errors="replace")
+    outcome = read_report(run, text, status, time.monotonic() - begun)
+    sys.stderr.write(f"{run.name}: {outcome.cases} calls, {outcome.failures} failures\n")
+    return outcome
 
 
 def read_report(run: Run, text: str, status: int, seconds: float) -> Outcome:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from infra.assets import FOLDER, PACKAGES
 from infra.package.archive import build, functions
 from infra.package.requirements import Pins
 
@@ -59,12 +60,23 @@ class Vendored:
         return hashlib.sha256((ROOT / self.path).read_bytes()).hexdigest()
 
 
+ASSET_TERMS: Mapping[str, str] = {"0BSD": "nothing", "MIT": "notice kept"}
+
 VENDORED = (
     Vendored(
         "shared/fulfillment/fonts/DejaVuSansCondensed.ttf",
         "DejaVu 2.37, from `dejavu-fonts-ttf` 2.37.3 of npm",
         "Bitstream Vera and Arev ([text](../shared/fulfillment/fonts/LICENSE)):"
         " notice kept, no sale by itself, a changed font under another name",
+    ),
+    *(
+        Vendored(
+            f"{FOLDER}/{name}",
+            f"`{package.name}` {package.version} of npm, by `make assets`",
+            f"{package.licence} ([text](../{FOLDER}/{package.kept_text})): {ASSET_TERMS[package.licence]}",
+        )
+        for package in PACKAGES
+        for name in package.files.values()
     ),
 )
 

@@ -1,4 +1,4 @@
-"""What people, runs and deliveries may do, for random stories. Each action picks its target by `step.pick`.
+"""Actions of people, runs and deliveries, for random stories. Each action picks its target by `step.pick`.
 
 A new action of the desk belongs into `ACTIONS`: the account has to balance after it, whatever came before.
 """
@@ -132,7 +132,7 @@ def take_and_complete(desk: DeskWork, step: Step) -> None:
 
 
 def undo(desk: DeskWork, step: Step) -> None:
-    """Of a task that has ended, by the person who has ended it or by any."""
+    """Takes back a task that has ended, as the person who has ended it or as any."""
     ended = desk.all(
         "select id, assignee from manual_tasks where state in ('completed', 'failed') order by finished_at desc, id"
     )
@@ -141,7 +141,7 @@ def undo(desk: DeskWork, step: Step) -> None:
 
 
 def end_and_undo(desk: DeskWork, step: Step) -> None:
-    """What is taken back at once has changed nothing."""
+    """An end that is taken back at once has changed nothing."""
     task = manual_task(desk, step)
     desk.take(task, step.person)
     before = desk.world()

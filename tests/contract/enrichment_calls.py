@@ -347,7 +347,8 @@ class Enrichment(ServiceConnection):
         return report
 
     def reconcile(self, batch: str | None = "b1", day: str | None = None) -> Json:
-        sides: Json = self.call("reconcile", batch_id=batch, day=day)
+        """The audit takes the time it needs."""
+        sides: Json = self.call("reconcile", batch_id=batch, day=day, seconds=60.0)
         return sides
 
     # --- where a test begins

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli_support import TASK, CommandLine, FunctionsStandIn, Scripted, manual_task, problem
+from tests.cli_support import TASK, CommandLine, FunctionsStandIn, Scripted, manual_task, problem, whole_task
 
 EDITS = ("--set", "category=Timers", "--attribute", "pins=8", "--origin", "category=vendor")
 REMOVALS = (
@@ -160,12 +160,14 @@ def test_next_takes_one_task_of_the_filter_also_when_the_answer_was_lost(
         "/workflow/manual-tasks/next", Scripted(fault="hang up"), {"task": manual_task()}, {"task": None}
     )
 
+    functions.script(f"/workflow/manual-tasks/{TASK}", whole_task())
     shown = cli.run(
         "next", "--as", "ana", "--priority", "high", "--search", "ne5", "--overdue", "--url", functions.url
     )
 
-    assert shown.stdout.startswith("[ok] claimed: NE555 TI\n")
-    first, second = (asked.body for asked in functions.asked)
+    assert shown.returncode == 0, shown.stderr
+    assert "NE555" in shown.stdout
+    first, second, _ = (asked.body for asked in functions.asked)
     assert first == second
     assert first is not None
     assert first["wanted"] == {"priority": "high", "search": "ne5", "overdue": True}

@@ -179,6 +179,7 @@ def a_deleted_letter(enrichment: Enrichment) -> None:
     letter = enrichment.fallback("P1")
     enrichment.take(letter)
     enrichment.give_up(letter)
+    enrichment.connection.execute("delete from manual_endings")
     enrichment.connection.execute("delete from manual_tasks")
 
 

@@ -144,8 +144,8 @@ def test_no_second_manual_task_of_an_automation_task_can_be_written_past_the_fun
     manual = enrichment.fallback("P1")
     enrichment.take(manual)
     enrichment.give_up(manual)
-    changed = {"state": "initialized", "assignee": None, "finished_at": None, "source_record": "{}"}
-    copied = enrichment.manual(manual) | changed | {"last_vendor_answer": None}
+    changed = {"state": "initialized", "assignee": None, "finished_at": None, "undo_until": None}
+    copied = enrichment.manual(manual) | changed | {"source_record": "{}", "last_vendor_answer": None}
     del copied["id"]
     names, marks = ", ".join(copied), ", ".join(["%s"] * len(copied))
     with pytest.raises(psycopg.errors.UniqueViolation, match="one_manual_task_per_automation_task"):

@@ -107,6 +107,7 @@ def test_a_fallback_task_deleted_behind_its_back_shows(enrichment: Enrichment, *
     if ended:
         enrichment.take(manual)
         enrichment.complete(manual)
+    enrichment.connection.execute("delete from manual_endings")
     enrichment.connection.execute("delete from manual_tasks")
     place = "completed" if ended else "with_a_person"
     assert sides(enrichment) == (1, {place: 1, "lost": 1}, False)

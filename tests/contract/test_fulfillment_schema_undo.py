@@ -48,10 +48,10 @@ def test_of_many_who_approve_or_decline_at_once_one_ends_it(
 ) -> None:
     needless(fulfillment)
     said("ask_undo", "ana", fulfillment)
-    people = [*(f"person {n}" for n in range(8)), " ANA "]
     calls: list[Said] = [
-        partial(said, ("approve_undo", "decline_undo")[n % 2], name) for n, name in enumerate(people)
+        partial(said, ("approve_undo", "decline_undo")[n % 2], f"person {n}") for n in range(8)
     ]
+    calls.append(partial(said, "approve_undo", " ANA "))
     answers = at_once(database, calls)
     assert len([each for each in answers if isinstance(each, str)]) == 1
     (ended,) = outcomes(fulfillment)

@@ -14,7 +14,10 @@ LINKS = {"docs": "datasheet", "images": "photo"}
 
 @dataclass(frozen=True)
 class Word:
-    """A field's value that a person holds, empty when the person removed it. `passed_over`: others that were seen."""
+    """A field's value that a person holds, empty when the person removed it.
+
+    `passed_over` are other words that were seen.
+    """
 
     value: str
     layer: str

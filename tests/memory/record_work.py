@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ending:
-    """What stood before a person ended a task, and the turns that the end left."""
+    """The state before a person ended a task, and the turns that the end left."""
 
     until: datetime
     task: Manual

@@ -92,11 +92,16 @@ def test_every_page_of_the_desk_is_listed_with_its_role(routes: list[Route]) -> 
     }
 
 
+def narrower(kind: type[SwitchyardError]) -> list[type[SwitchyardError]]:
+    """Those of the tree in shared/errors.py; a room may narrow an error for itself."""
+    return [each for each in kind.__subclasses__() if each.__module__ == errors.__name__]
+
+
 def test_every_error_code_is_documented_with_its_status() -> None:
     raised = {
         (str(kind.status), kind.code)
         for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, SwitchyardError) and not kind.__subclasses__()
+        if isinstance(kind, type) and issubclass(kind, SwitchyardError) and not narrower(kind)
     }
     chapter = sections(PAGE, "##")[GENERAL]
     documented = set(re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", chapter, re.MULTILINE))

@@ -72,8 +72,8 @@ end
 $$;
 
 -- Claims the first free task of a filter (see `wanted_condition`) for a person: assigned to them before assigned to nobody, then
--- by priority and age. Tasks that others are taking at this moment are passed over. Null: there is none. One call of a person runs
--- at a time, and the same `p_call` again gives the same task.
+-- by priority and age. Tasks that others are taking at this moment are passed over. Null: there is none. One call of a person
+-- runs at a time, and the same `p_call` again gives the same task.
 create function next_manual_task(
     p_assignee text, p_wanted jsonb, p_call uuid, p_claim_seconds double precision,
     p_now timestamptz default clock_timestamp()

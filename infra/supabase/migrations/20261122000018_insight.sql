@@ -149,7 +149,7 @@ create function open_days(p_first date, p_last date, p_now timestamptz) returns 
 language sql stable set search_path = public, pg_temp as $$
     select each.day::date
     -- without a batch no row, else the series would have no beginning and no end
-    from (select min(created_at) at time zone 'UTC' as at from batches having count(*) > 0) as begun
+    from (select created_at at time zone 'UTC' as at from batches order by created_at limit 1) as begun
     cross join lateral generate_series(
         greatest(p_first, begun.at::date)::timestamp, least(p_last, (p_now at time zone 'UTC')::date)::timestamp,
         interval '1 day'

@@ -332,14 +332,13 @@ declare
     after_deadline constant timestamptz := coalesce((p_after ->> 'deadline')::timestamptz, '-infinity');
     after_id constant text := coalesce(p_after ->> 'order_id', '');
 begin
-    select jsonb_object_agg(s.state, jsonb_build_object('total', coalesce(n.total, 0), 'need_person', coalesce(n.need, 0)))
-    into states
+    select jsonb_object_agg(s.state, jsonb_build_object('total', n.total, 'need_person', n.need)) into states
     from unnest(open_states) as s (state)
-    left join (
-        select o.state, count(*) as total, count(a.order_id) as need
+    cross join lateral ( -- state by state, so that any plan reads them by index
+        select count(*) as total, count(a.order_id) as need
         from orders as o left join unnest(asking) as a (order_id) on a.order_id = o.order_id
-        where o.state = any (open_states) group by o.state
-    ) as n using (state);
+        where o.state = s.state
+    ) as n;
 
     select jsonb_object_agg(e.state, e.total) into ended
     from (

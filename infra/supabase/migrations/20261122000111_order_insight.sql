@@ -87,7 +87,8 @@ execute function note_postage_of_list();
 create trigger listed_shipment_adds_postage after insert on carrier_shipments
 for each row execute function note_postage_of_list();
 
--- Counts the postage of a day from its rows: the sums of `postage_entries`, found by index.
+-- Counts the postage of a day from its rows: the sums of `postage_entries`, found by index. An `offset 0` looks up row by row, where
+-- a join might read a whole table.
 create function count_postage(p_day date) returns postage_days
 language sql stable set search_path = public, pg_temp as $$
     with span as (
@@ -97,13 +98,16 @@ language sql stable set search_path = public, pg_temp as $$
     entries (kind, cents) as (
         select 'purchase', round(coalesce(c.price, s.price, 0) * 100)::bigint
         from carrier_shipments as c
-        inner join shipments as s on s.shipment_id = c.shipment_id and s.backend = c.backend
-        where c.day = p_day and s.bought_at is not null
+        cross join lateral (
+            select o.price from shipments as o
+            where o.shipment_id = c.shipment_id and o.backend = c.backend and o.bought_at is not null offset 0
+        ) as s
+        where c.day = p_day
         union all
         select 'purchase', round(coalesce(s.price, 0) * 100)::bigint
         from span inner join shipments as s on s.bought_at >= span.first and s.bought_at < span.last
         where not exists (
-            select from carrier_shipments as c where c.backend = s.backend and c.shipment_id = s.shipment_id
+            select from carrier_shipments as c where c.backend = s.backend and c.shipment_id = s.shipment_id offset 0
         )
         union all
         select 'purchase', round(coalesce(c.price, 0) * 100)::bigint
@@ -113,7 +117,9 @@ language sql stable set search_path = public, pg_temp as $$
         union all
         select s.state::text, -round(coalesce(c.price, s.price, 0) * 100)::bigint
         from span inner join shipments as s on s.undone_at >= span.first and s.undone_at < span.last
-        left join carrier_shipments as c on c.backend = s.backend and c.shipment_id = s.shipment_id
+        left join lateral (
+            select l.price from carrier_shipments as l where l.backend = s.backend and l.shipment_id = s.shipment_id offset 0
+        ) as c on true
         where s.state in ('voided', 'refunded')
         union all
         select s.also_sold_outcome, -round(coalesce(c.price, 0) * 100)::bigint
@@ -136,7 +142,7 @@ create function open_postage_days(p_first date, p_last date, p_now timestamptz) 
 language sql stable set search_path = public, pg_temp as $$
     select each.day::date
     -- without an order no row, else the series would have no beginning and no end
-    from (select postage_day(min(first_seen_at)) as day from orders having count(*) > 0) as begun
+    from (select postage_day(first_seen_at) as day from orders order by first_seen_at limit 1) as begun
     cross join lateral generate_series(
         greatest(p_first, begun.day - 7)::timestamp, least(p_last, postage_day(p_now))::timestamp, interval '1 day'
     ) as each (day)

@@ -47,7 +47,7 @@ class _Shown:
 
     def __call__(self, request: RequestModel, visit: Visit, *supplies: object) -> Page:
         if isinstance(request, ChosenLabels):
-            request = LabelsRequest(orders=",".join(request.order) or None)
+            request = LabelsRequest(orders=",".join(request.order) or None, limit=MOST_LABELS)
         answer = self._handler(request, visit.call, *supplies)
         if not isinstance(answer, File):
             raise TypeError("a paper is a file")

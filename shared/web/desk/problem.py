@@ -18,7 +18,7 @@ TITLES = {
     405: "This page cannot do that",
     409: "That does not fit any more",
     422: "Something is not right yet",
-    503: "The database is away for a moment",
+    503: "Something this needs is away for a moment",
 }
 FAULT = "Something went wrong here"
 SIGN_IN_NEEDED = 401

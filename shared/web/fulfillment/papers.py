@@ -49,7 +49,7 @@ class LabelsRequest(RequestModel):
         Annotated[str, StringConstraints(strip_whitespace=True, max_length=20_000, pattern=NO_NUL)] | None
     ) = None
     day: date | None = None
-    limit: int = Field(MOST_LABELS, ge=1, le=MOST_LABELS)
+    limit: int = Field(default=MOST_LABELS, ge=1, le=MOST_LABELS)
 
     def wanted(self, zone: str) -> OrderFilter:
         """Raises InvalidRequest for too many orders."""
