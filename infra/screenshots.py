@@ -1,6 +1,7 @@
 """`make screenshots`: the pictures of the README and of docs/desk.md, taken of a desk with the demo's data."""
 
 import io
+import json
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ import httpx
 
 from cli.screen import Screen
 from infra.local.demo.backstage import Backstage
+from infra.local.demo.inputs import CATALOGUE, INTAKE
 from infra.local.demo.seed import seed_orders
 from infra.local.functions import STAGES
 from infra.local.local_stack import LocalStack
@@ -29,6 +31,7 @@ LARGEST = 150_000
 COLOURS = 256
 RECORDS = 200
 BATCH = "morning"
+MADE_TWICE, SECOND = 6, "Rochester Electronics"
 ENVIRONMENT = {
     "LOCAL_POSTGRES_FAST": "true",
     "LOCAL_SWEEP": "false",
@@ -76,7 +79,10 @@ SHOWN: Sequence[Picture] = (
 @contextmanager
 def filled_stack(folder: Path, records: int, **environment: str) -> Iterator[LocalStack]:
     """A laptop cloud in which a morning's work was done: records, and two cycles of orders."""
-    stack = LocalStack(folder / "stack", environment={**ENVIRONMENT, **environment})
+    intake, catalogue = _inputs(folder)
+    stack = LocalStack(
+        folder / "stack", intake=intake, catalogue=catalogue, environment={**ENVIRONMENT, **environment}
+    )
     try:
         stack.start()
         with Backstage(stack) as backstage:
@@ -91,6 +97,26 @@ def filled_stack(folder: Path, records: int, **environment: str) -> Iterator[Loc
         yield stack
     finally:
         stack.purge()
+
+
+def _inputs(folder: Path) -> tuple[Path, Path]:
+    """The demo's files, and some parts that two manufacturers make: automation cannot choose between them."""
+    catalogue = CATALOGUE.read_text(encoding="utf-8").splitlines()
+    chosen = [json.loads(line) for line in catalogue[:: len(catalogue) // MADE_TWICE][:MADE_TWICE]]
+    names = {each["pn"] for each in chosen}
+    rows = [
+        line
+        for line in INTAKE.read_text(encoding="utf-8").splitlines()
+        if json.loads(line)["pn"] not in names
+    ]
+    asked = [{"pn": each["pn"], "priority_score": {"score": 0.99}} for each in chosen]
+    files = {
+        "intake.jsonl": [*map(json.dumps, asked), *rows],
+        "catalogue.jsonl": [*catalogue, *(json.dumps(each | {"manufacturer": SECOND}) for each in chosen)],
+    }
+    for name, lines in files.items():
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "intake.jsonl", folder / "catalogue.jsonl"
 
 
 def chromium() -> str | None:

@@ -214,7 +214,7 @@ def test_25_labels_are_printed_as_one_file(backstage: Backstage, windows: Window
     with window.page.context.expect_event("request", lambda each: "/labels?" in each.url) as asked:
         window.page.get_by_role("button", name="Print the chosen labels").click()
     answer = window.page.request.get(asked.value.url)
-    assert answer.headers["cache-control"] == "private, no-store"
+    assert "no-store" in answer.headers["cache-control"]
     assert len(PdfReader(io.BytesIO(answer.body())).pages) == 25
     assert window.page.get_by_role("button", name="Print the chosen labels").is_enabled(), "and again"
 
@@ -295,16 +295,11 @@ def test_a_vendors_value_and_a_spreadsheets_columns_are_taken_over_with_their_or
 
 
 def with_an_offer(backstage: Backstage, windows: Windows) -> tuple[Window, str]:
-    """A task's page on which the vendor offers what the product has not, and the selector of that field."""
+    """The page of a task of which the vendor offers two candidates, and the selector of its empty category."""
     window = windows()
-    for task in tasks(backstage, state="free"):
-        window.open(f"/tasks/{task['id']}")
-        for name in ("category", "description", "manufacturer"):
-            field = f"[data-field]:has([name={name}])"
-            take = window.page.locator(f"{field} ~ .from [data-take=vendor]")
-            if take.count() and window.page.locator(f"[name={name}]").input_value() == "":
-                return window, field
-    raise AssertionError("no vendor offers anything")
+    task = next(each for each in tasks(backstage, state="free") if each["cause"] == "ambiguous")
+    window.open(f"/tasks/{task['id']}")
+    return window, "[data-field]:has([name=category])"
 
 
 # --- the page Now -------------------------------------------------------------------------------------------
@@ -349,10 +344,15 @@ def test_now_renews_itself_cheaply_and_says_when_it_cannot(
 # --- without scripts ----------------------------------------------------------------------------------------
 
 
-def test_without_scripts_a_clerk_does_the_same(backstage: Backstage, windows: Windows) -> None:
+def test_without_scripts_a_clerk_does_the_same(
+    stack: LocalStack, backstage: Backstage, windows: Windows
+) -> None:
+    batch = f"by-hand-{uuid.uuid4()}"
+    taken = {"limit": 4, "force": "manual", "batch_id": batch}
+    httpx.post(stack.url("orchestrate"), json=taken, timeout=60, trust_env=False).raise_for_status()
     window = windows(scripts=False)
     page = window.page
-    window.open("/tasks")
+    window.open(f"/tasks?batch={batch}")
 
     def click(name: str) -> None:
         status = window.leave(page.get_by_role("button", name=name).first.click)
