@@ -102,14 +102,15 @@ def filled_stack(folder: Path, records: int, **environment: str) -> Iterator[Loc
 def _inputs(folder: Path) -> tuple[Path, Path]:
     """The demo's files, and some parts that two manufacturers make: automation cannot choose between them."""
     catalogue = CATALOGUE.read_text(encoding="utf-8").splitlines()
-    chosen = [json.loads(line) for line in catalogue[:: len(catalogue) // MADE_TWICE][:MADE_TWICE]]
+    plain = [each for each in map(json.loads, catalogue) if each["pn"].isalnum() and each["specs"]]
+    chosen = plain[:: len(plain) // MADE_TWICE][:MADE_TWICE]
     names = {each["pn"] for each in chosen}
     rows = [
         line
         for line in INTAKE.read_text(encoding="utf-8").splitlines()
         if json.loads(line)["pn"] not in names
     ]
-    asked = [{"pn": each["pn"], "priority_score": {"score": 0.99}} for each in chosen]
+    asked = [{"pn": each["pn"], "priority_score": {"score": 1}} for each in chosen]
     files = {
         "intake.jsonl": [*map(json.dumps, asked), *rows],
         "catalogue.jsonl": [*catalogue, *(json.dumps(each | {"manufacturer": SECOND}) for each in chosen)],

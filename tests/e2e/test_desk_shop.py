@@ -339,6 +339,8 @@ def test_now_renews_itself_cheaply_and_says_when_it_cannot(
     polled()
     page.get_by_text("This page could not renew itself.").wait_for(state="hidden")
     assert page.evaluate("document.left"), "without a reload"
+    assert all("Failed to fetch" in each for each in window.complaints)
+    window.complaints.clear()
 
 
 # --- without scripts ----------------------------------------------------------------------------------------
