@@ -47,7 +47,7 @@ class Order(Answer):
 
 
 class Turn(Answer):
-    """What the system does next by itself, and when its schedule fires it."""
+    """The next act of the system itself, and when its schedule fires it."""
 
     stage: str
     does: str

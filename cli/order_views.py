@@ -97,7 +97,7 @@ def show_order(screen: Screen, order: OrderStatus) -> None:
 
 
 def sums(postage: PostageToday) -> str:
-    """What labels cost and what came back."""
+    """The cost of labels and what came back of it."""
     bought, undone = (f"{cents / 100:.2f}" for cents in (postage.bought_cents, postage.undone_cents))
     return (
         f"{counted_labels(postage.labels)}, {bought} {shown(postage.currency)}, of which {undone} came back"
@@ -109,7 +109,7 @@ def counted_labels(number: int) -> str:
 
 
 def show_next(screen: Screen, actions: Sequence[str], turn: Turn | None) -> None:
-    """What a person may do, and what happens without one."""
+    """Prints the actions of a person, and what happens without one."""
     if actions:
         screen.line(f"  a person may: {', '.join(shown(each).replace('_', '-') for each in actions)}")
     if turn:

@@ -105,7 +105,7 @@ def _smoke(addresses: Mapping[str, str], token: str) -> bool:
     # A proxy from the environment is only for other machines.
     outside = not all(map(_is_here, addresses.values()))
     passed = True
-    sys.stdout.write(f"{'function':<17}{'call':<22}{'':<8}{'seconds':>8}  answer\n")
+    sys.stdout.write(f"{'function':<17}{'call':<23}{'':<8}{'seconds':>8}  answer\n")
     with httpx.Client(headers=headers, trust_env=outside) as client:
         for name, url in addresses.items():
             trial = TRIALS.get(name, STAGE)
@@ -115,7 +115,7 @@ def _smoke(addresses: Mapping[str, str], token: str) -> bool:
             ):
                 passed = passed and outcome.passed
                 mark = "ok" if outcome.passed else "FAILED"
-                sys.stdout.write(f"{name:<17}{label:<22}{mark:<8}{outcome.seconds:>8.2f}  {outcome.what}\n")
+                sys.stdout.write(f"{name:<17}{label:<23}{mark:<8}{outcome.seconds:>8.2f}  {outcome.what}\n")
                 sys.stdout.flush()
     return passed
 

@@ -123,7 +123,7 @@ class Window:
         return int(self.page.evaluate(script))
 
     def barriers(self) -> list[str]:
-        """What axe finds serious or critical, by rule and element."""
+        """Everything that axe finds serious or critical, by rule and element."""
         self.page.evaluate(AXE.read_text(encoding="utf-8") + "\nundefined")
         found: Json = self.page.evaluate(
             "() => axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a',"

@@ -289,7 +289,7 @@ def manual_task(**changes: object) -> dict[str, object]:
 
 
 def whole_task(**changes: object) -> dict[str, object]:
-    """What `GET /manual-tasks/{id}` answers."""
+    """The answer of `GET /manual-tasks/{id}`."""
     price = {"price": 0.8125, "currency": "CAD"}
     candidate = {"pn": "NE555P", "manufacturer": "TI", "vendor_pn": "296-1", "price": 0.5, "currency": "CAD"}
     compared = {

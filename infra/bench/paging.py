@@ -17,7 +17,7 @@ from infra.local.settings import ROOT
 from shared.cloud.supabase import SupabaseRpc
 
 HISTORY = ("enrichment_history.sql", "inbox_backlog.sql", "fulfillment_history.sql")
-"""Of the schema's own tests: 10,000 open and over 100,000 finished manual tasks, 52,000 orders, 2,000 of them open."""
+"""The schema's own tests: 10,000 open and 100,000 finished manual tasks, 52,000 orders, 2,000 of them open."""
 
 ROUNDS = 20
 MOST_MS, MOST_CALLS, MOST_BYTES = 50, 3, 120_000

@@ -50,8 +50,11 @@ class Display:
 
     def functions(self, state: StackState) -> None:
         for trial in state.trials:
-            self.line(f"{trial.function:<16} {trial.url}")
-            self.line(f"    {trial.command}")
+            if trial.command is None:
+                self.line(f"{trial.function:<16} {trial.url}  open it in a browser")
+            else:
+                self.line(f"{trial.function:<16} {trial.url}")
+                self.line(f"    {trial.command}")
 
     def overview(self, overview: StackOverview) -> None:
         """One row for each part; where the rows do not fit, one paragraph. Then, how each part comes back."""

@@ -135,6 +135,7 @@ def function_environment(
 
 
 def trials(ports: Mapping[str, int]) -> tuple[Trial, ...]:
+    """The desk comes first: it is what a person opens."""
     here = Endpoints(ports)
     post = "curl -sS -X POST -H 'Content-Type: application/json'"
     commands = {
@@ -142,7 +143,7 @@ def trials(ports: Mapping[str, int]) -> tuple[Trial, ...]:
         "automate": f"curl -sS {here.url('automate')}/health",
         "fallback": f"""{post} -d '{{"sweep": true}}' {here.url("fallback")}""",
         "workflow": f"curl -sS '{here.url('workflow')}/manual-tasks?limit=5'",
-        "desk": f"open {here.url('desk')}",
     }
     commands |= {name: f"""{post} -d '{{"dry_run": true}}' {here.url(name)}""" for name in STAGES}
-    return tuple(Trial(name, here.url(name), commands[name]) for name in FUNCTIONS)
+    ordered = sorted(FUNCTIONS, key=lambda name: name in commands)
+    return tuple(Trial(name, here.url(name), commands.get(name)) for name in ordered)

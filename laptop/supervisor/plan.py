@@ -53,11 +53,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Trial:
-    """One command that a person can paste to see a function answer."""
+    """A command that a person can paste to see a function answer; None for pages, which a browser opens."""
 
     function: str
     url: str
-    command: str
+    command: str | None
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class TrialRecord(BaseModel):
 
     function: str
     url: str
-    command: str
+    command: str | None
 
 
 class StackState(BaseModel):

@@ -1,4 +1,4 @@
-"""What the shop has settled for itself: whose days it means, and which refunds need two people."""
+"""The shop's own choices: whose days it means, and which refunds need two people."""
 
 from dataclasses import dataclass
 

@@ -217,7 +217,7 @@ def test_an_account_that_nobody_compared_with_the_outside_is_unverified(
 
     assert (done.returncode, functions.asked[0].query) == (1, {"day": ["2026-11-22"]})
     lines = done.stdout.splitlines()
-    assert lines[0] == "orders first seen on 2026-11-22 (UTC)"
+    assert lines[0] == "orders first seen on the shop's 2026-11-22"
     assert lines[-3:] == [
         "marketplace: never looked at",
         "carrier: looked at 2 days ago, too old: it counts for 26 hours",

@@ -36,7 +36,7 @@ def test_in_a_pipe_each_change_is_a_line_until_automation_has_nothing_left_to_do
         "automation 1 of 3, people 0 of 1",
         "automation 3 of 3 (1 failed), people 0 of 1",
         "[in progress] b1: in progress",
-        "4 records taken, policy flow, by manual",
+        "4 taken = 2 completed + 2 with a person + 0 in flight + 0 failed + 0 rejected",
     ]
     assert len(functions.asked) == 5
 

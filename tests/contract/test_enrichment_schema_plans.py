@@ -235,7 +235,7 @@ CALLS: dict[str, tuple[Callable[[Enrichment], Any], set[str]]] = {
     ),
     "a day that is summed up": (
         lambda db: db.call("sum_up_day", day="2026-02-20"),
-        {"automation_tasks_by_end", "manual_tasks_by_end", "decisions_by_time", "insight_sums_pkey"},
+        {"automation_tasks_by_end", "manual_tasks_by_end", "decisions_by_time"},
     ),
     "enrichment_now": (
         lambda db: db.call("enrichment_now", daily_limit=1000),

@@ -1,4 +1,4 @@
-"""What an order's page shows beside its report: actions, the system's turn, labels and path. Pure."""
+"""The facts that an order's page shows beside its report: actions, the system's turn, labels and path. Pure."""
 
 from collections.abc import Iterable, Sequence
 

@@ -127,7 +127,7 @@ class InMemoryOrders(InMemoryStages):
         return sorted(moved)
 
     def _facts(self, order: Order) -> object:
-        """What a label's request is made of."""
+        """The facts that a label's request is made of."""
         own = order.own_address and order.own_address["address"]
         lines = [(x.line_id, x.sku, x.quantity, x.state, self.sizes.get(x.sku)) for x in order.facts.lines]
         return (order.facts.address, own, order.parcels, sorted(lines, key=lambda line: line[0]))

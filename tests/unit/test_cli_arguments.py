@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from cli.arguments import parser
-from cli.commands import run_request, task_request
+from cli.commands import run_request
 from cli.failures import WrongUsage
+from cli.work_commands import completion
 from tests.cli_support import TASK
 
 AS_ANA = ("--as", "ana")
@@ -44,7 +45,8 @@ AS_ANA = ("--as", "ana")
         (("reconcile", "--day", "20261122"), "is not a day; write YYYY-MM-DD"),
         (("reconcile", "--day", "2026-11-22", "--batch", "b1"), "not allowed with"),
         (("claim", TASK), "--as"),
-        (("claim", "17", *AS_ANA), "'17' is not a task id; `pending` lists them"),
+        (("claim", "1\x007", *AS_ANA), "cannot name a task; `pending` lists them"),
+        (("claim", "1" * 201, *AS_ANA), "cannot name a task"),
         (("claim", TASK, "--as", "  "), "give a text of 1 to 200 characters"),
         (("claim", TASK, "--as", "a" * 201), "give a text of 1 to 200 characters"),
         (("claim", TASK, "--as", "a\x00"), "give a text of 1 to 200 characters"),
@@ -114,7 +116,7 @@ def test_a_field_that_is_given_twice_is_refused(option: str) -> None:
     given = parser().parse_args(["complete", TASK, *AS_ANA, option, "category=A", option, "category=B"])
 
     with pytest.raises(WrongUsage, match=f"{option}: 'category' was given twice"):
-        task_request(given)
+        completion(given)
 
 
 def test_a_request_holds_only_the_given_options_and_a_batch_id() -> None:
@@ -132,7 +134,7 @@ def test_values_are_converted_to_their_types() -> None:
     assert read(["run", "--limit", "+7"]).limit == 7
     assert read(["reconcile", "--day", "2026-02-28"]).day == date(2026, 2, 28)
     assert read(["status", "b1_fallback"]).batch == "b1_fallback"
-    assert read(["claim", TASK.upper(), *AS_ANA]).task == TASK
+    assert read(["claim", f" {TASK} ", *AS_ANA]).task == TASK
     assert read(["pending", "--token", " abc \n"]).token == "abc"
 
 

@@ -17,7 +17,6 @@ from infra.package.requirements import Pins, RequirementsUnclear
 
 ROOT = Path(__file__).parents[2]
 NOT_IMPORTED = {
-    "google-cloud-scheduler",  # Terraform makes the schedule; the laptop cloud uses its messages
     *("supabase", "supabase-functions", "realtime", "websockets"),
 }
 """Pinned for development: functions import `postgrest`, `storage3` and `supabase_auth`, which `supabase` is made of."""
@@ -90,7 +89,7 @@ def test_a_change_alters_only_the_versions_of_the_functions_that_contain_it(
     }
     copy_of(ROOT, tmp_path)
     assert versions() == before
-    file = tmp_path / "shared" / "vendors" / "digikey" / "mapper.py"
+    file = tmp_path / "shared" / "vendors" / "digikey" / "client.py"
     file.write_text(file.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     after = versions()
     assert {name for name in after if after[name] != before[name]} == {"automate"}
@@ -127,6 +126,7 @@ def test_each_function_installs_only_what_it_imports_and_what_that_needs(pins: P
         for package in (
             "google-cloud-bigquery",
             "google-cloud-tasks",
+            "google-cloud-scheduler",
             "grpcio",
             "pyyaml",
             "storage3",
@@ -139,12 +139,13 @@ def test_each_function_installs_only_what_it_imports_and_what_that_needs(pins: P
     assert by_package == {
         "google-cloud-bigquery": {"orchestrate"},
         "google-cloud-tasks": {"orchestrate", "automate", "fallback"},
-        "grpcio": {"orchestrate", "automate", "fallback"},
+        "google-cloud-scheduler": {"workflow", "desk"},
+        "grpcio": {"orchestrate", "automate", "fallback", "workflow", "desk"},
         "pyyaml": {"orchestrate"},
-        "storage3": {"create-labels", "reconcile-orders", "sync-messages", "workflow"},
-        "defusedxml": {"create-labels", "reconcile-orders", "workflow"},  # fpdf2 needs it, too
-        "fpdf2": {"workflow"},
-        "pypdf": {"workflow"},
+        "storage3": {"create-labels", "reconcile-orders", "sync-messages", "workflow", "desk"},
+        "defusedxml": {"create-labels", "reconcile-orders", "workflow", "desk"},  # fpdf2 needs it, too
+        "fpdf2": {"workflow", "desk"},
+        "pypdf": {"workflow", "desk"},
         "supabase-auth": {"desk"},
     }
 

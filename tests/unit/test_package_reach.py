@@ -166,8 +166,8 @@ def test_every_module_of_ours_is_in_some_archive_or_is_not_deployed() -> None:
     ours = {
         file.relative_to(ROOT) for room in ("functions", "shared") for file in (ROOT / room).rglob("*.py")
     }
-    # The use cases in process, for notebooks, and the schedule, seen and changed from the command line.
-    assert {file.as_posix() for file in ours - reached} == {"shared/workflow.py", "shared/cloud/scheduler.py"}
+    # The use cases in process, for notebooks, and how programs find the laptop cloud of their checkout.
+    assert {file.as_posix() for file in ours - reached} == {"shared/workflow.py", "shared/checkout.py"}
 
 
 def test_every_file_that_is_no_module_is_brought_by_the_module_that_reads_it() -> None:
@@ -186,4 +186,5 @@ def test_every_module_that_looks_beside_itself_is_known_to() -> None:
         for file in (ROOT / "shared").rglob("*.py")
         if "__file__" in file.read_text(encoding="utf-8")
     }
-    assert looking == {*DATA, "shared/web/health.py"}  # which reads what the archive itself says
+    # The one reads what the archive itself says, the other one is in no archive.
+    assert looking == {*DATA, "shared/web/health.py", "shared/checkout.py"}

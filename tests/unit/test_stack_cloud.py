@@ -124,6 +124,7 @@ ORDERS = replace(CLOUD, lines=frozenset({Line.ORDERS}))
 def test_the_line_of_records_runs_without_the_marketplace_the_carrier_and_the_stages() -> None:
     assert set(parts_of(CLOUD)) - set(parts_of(RECORDS)) == {"mirakl", "canada-post", *STAGES}
     assert [trial.function for trial in RECORDS.plan().trials] == [
+        "desk",
         "orchestrate",
         "automate",
         "fallback",

@@ -2,6 +2,7 @@ import jwt
 
 from infra.local.functions import FUNCTIONS, function_environment, service_role_key, trials
 from infra.local.settings import read_local_settings
+from laptop.supervisor.plan import Trial
 from shared.settings import GROUPS
 
 PORTS = read_local_settings({}).ports
@@ -54,11 +55,13 @@ def test_overrides_win() -> None:
     assert environment({}, DIGIKEY_API_BASE="http://127.0.0.1:1")["DIGIKEY_API_BASE"] == "http://127.0.0.1:1"
 
 
-def test_each_function_has_a_command_to_try_at_its_own_address() -> None:
-    found = trials(PORTS)
+def test_the_desk_is_shown_first_and_each_other_function_with_a_command_to_try() -> None:
+    desk, *found = trials(PORTS)
 
-    assert [trial.function for trial in found] == list(FUNCTIONS)
+    assert desk == Trial("desk", f"http://127.0.0.1:{PORTS['desk']}", None)
+    assert [trial.function for trial in found] == [name for name in FUNCTIONS if name != "desk"]
     for trial in found:
         assert trial.url == f"http://127.0.0.1:{PORTS[trial.function]}"
+        assert trial.command is not None
         assert trial.command.startswith("curl ")
         assert trial.url in trial.command

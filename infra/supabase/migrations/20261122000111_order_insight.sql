@@ -3,7 +3,7 @@
 -- A day of the carrier's calendar is summed up once, an hour after its end, by the sweep, and again when a purchase, a price or
 -- an undo of it becomes known later. A day that is not summed up is counted from its rows, which indexes find.
 
-create index stage_runs_by_stage on stage_runs (stage, begun_at desc);
+create index stage_runs_by_stage on stage_runs (stage, begun_at desc nulls last); -- so that none by time alone is taken for it
 
 -- The postage of each day, in cents (CAD); what came back is negative.
 create table postage_days (
@@ -211,7 +211,7 @@ language sql stable set search_path = public, pg_temp as $$
         ) end
     ) order by s.place), '[]')
     from unnest(p_stages) with ordinality as s (stage, place)
-    left join lateral (select * from stage_runs where stage = s.stage order by begun_at desc limit 1) as r on true
+    left join lateral (select * from stage_runs where stage = s.stage order by begun_at desc nulls last limit 1) as r on true
 $$;
 
 -- Is all well with the orders? The account of those first seen on the present day of `p_zone`, all open ones by state, what needs a

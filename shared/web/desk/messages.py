@@ -15,7 +15,7 @@ from shared.web.desk.visitor import Role
 from shared.web.fields import NO_NUL
 from shared.web.function import Route, Supply
 
-SHOWN = 50
+SHOWN = 20
 
 
 class MessagesQuery(RequestModel):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
@@ -22,6 +23,9 @@ from shared.web.fields import NO_NUL
 from shared.web.function import Route, Supply
 
 Json = Mapping[str, Any]
+_ASKED = ThreadPoolExecutor(4, "now")
+"""Asks for the halves at once. Its threads keep their connections."""
+
 OVERDUE = "/tasks?view=overdue"
 RENEWED = {"Cache-Control": "private, no-cache"}
 """The browser keeps the page, and asks each time whether it is still so."""
@@ -84,9 +88,11 @@ def _now(
     jobs: Jobs,
     renderer: Renderer,
 ) -> Page:
-    of_records = records.now(daily_limit)
-    of_orders = orders.now([stage.name for stage in load_pipeline().stages], str(renderer.zone))
-    scheduled, silent = _scheduled(jobs)
+    stages = [stage.name for stage in load_pipeline().stages]
+    asked = _ASKED.submit(orders.now, stages, str(renderer.zone))
+    schedule = _ASKED.submit(_scheduled, jobs)
+    of_records, of_orders = records.now(daily_limit), asked.result()
+    scheduled, silent = schedule.result()
     concerns = list(concerns_of(of_records, of_orders, scheduled, silent))
     facts = [
         of_records,

@@ -17,7 +17,7 @@ from shared.fulfillment.shop import Shop
 from shared.fulfillment.store import OrderReports
 from shared.fulfillment.street import LINE
 from shared.limits import LONGEST_NAME, LONGEST_TEXT
-from shared.web.call import NoInput, Page, RequestModel
+from shared.web.call import Page, RequestModel
 from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import FormWrong, PageRoute, Visit, moved
 from shared.web.desk.visitor import Role
@@ -51,6 +51,12 @@ class BoardQuery(BoardRequest):
     """As the API's, with a page that a screen shows."""
 
     limit: int = Field(50, ge=1, le=200)
+
+
+class OrderQuery(RequestModel):
+    """`open` is the decision whose form is open, such as `address`, or `close-12` for a finding."""
+
+    open: Line | None = None
 
 
 class DecisionForm(RequestModel):
@@ -174,7 +180,7 @@ def order_pages(
     """They return a Gate, a Renderer, an OrderReports, an OrderBoard and a Shop."""
     return (
         PageRoute("GET", "/orders", BoardQuery, _board, (board, shop, renderer), gate=gate),
-        PageRoute("GET", "/orders/{id}", NoInput, _order, (store, renderer), gate=gate),
+        PageRoute("GET", "/orders/{id}", OrderQuery, _order, (store, renderer), gate=gate),
         *(
             PageRoute(
                 "POST",
@@ -242,8 +248,8 @@ def sentence_of(board: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _order(_request: NoInput, visit: Visit, store: OrderReports, renderer: Renderer) -> Page:
-    return _shown(visit, store, renderer)
+def _order(request: OrderQuery, visit: Visit, store: OrderReports, renderer: Renderer) -> Page:
+    return _shown(visit, store, renderer, action=request.open)
 
 
 def _shown(

@@ -49,7 +49,7 @@ class Sessions:
         return _cookie("", 0)
 
     def token(self, person: str) -> str:
-        """What each form of this person's pages carries. Another site cannot know it."""
+        """Each form of this person's pages carries it. Another site cannot know it."""
         return hmac.new(self._secret.encode(), f"form {person}".encode(), hashlib.sha256).hexdigest()
 
     def seal(self, word: dict[str, str]) -> str:

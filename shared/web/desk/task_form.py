@@ -23,7 +23,7 @@ PASTED_PARTS = 2
 
 
 class TaskForm(RequestModel):
-    """What the page of a task sends. The four `attribute_*` fields are columns of one table.
+    """The form of a task's page. The four `attribute_*` fields are columns of one table.
 
     `pasted` holds lines `name<tab>value`; `filter` is the query of the inbox from which the person came.
     """
@@ -49,7 +49,7 @@ class TaskForm(RequestModel):
 
 @dataclass(frozen=True)
 class Edits:
-    """What differs from the product: the arguments of `complete_manual_task`."""
+    """The differences from the product: the arguments of `complete_manual_task`."""
 
     fields: dict[str, Any] = field(default_factory=dict)
     removed: dict[str, list[str]] = field(default_factory=dict)

@@ -191,6 +191,17 @@
     send(form);
   };
 
+  // --- counters: how many characters the carrier's line still takes
+  const measure = (input) => {
+    const shown = one("[data-count]", input.parentElement);
+    if (!shown) return;
+    const most = Number(input.dataset.most);
+    shown.textContent = input.value.length ? `${input.value.length} of ${most}` : "";
+    shown.classList.toggle("error", input.value.length > most);
+  };
+  document.addEventListener("input", (event) => { if (event.target.dataset?.most) measure(event.target); });
+  document.addEventListener("toggle", (event) => { if (event.target.open) all("[data-most]", event.target).forEach(measure); }, true);
+
   // --- time
   const tick = () => {
     for (const each of all("[data-until]")) {
@@ -229,6 +240,8 @@
     if (done) stored.drop(`desk:task:${done.getAttribute("action").split("/")[2]}`);
     if (one("#keys-on")) one("#keys-on").checked = !stored.get(KEYS_OFF);
     if (form?.dataset.draft) { restore(form); counted(form); }
+    all("details[open] [data-most]").forEach(measure);
+    one("details.decision[open] input:not([type=hidden])")?.focus();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();
