@@ -18,6 +18,8 @@ import httpx
 from cli.screen import Screen
 from infra.local.demo.backstage import Backstage
 from infra.local.demo.inputs import CATALOGUE, INTAKE
+from infra.local.demo.orders import CHECK
+from infra.local.demo.planted import correct
 from infra.local.demo.seed import seed_orders
 from infra.local.functions import STAGES
 from infra.local.local_stack import LocalStack
@@ -89,8 +91,10 @@ def filled_stack(folder: Path, records: int, **environment: str) -> Iterator[Loc
             taken = {"limit": records, "batch_id": BATCH}
             httpx.post(stack.url("orchestrate"), json=taken, timeout=120).raise_for_status()
             seed_orders(stack, Screen(sys.stderr), cycle=True)
+            correct(backstage)
             for stage in STAGES:
-                backstage.fire(stage, {"cycle": "second"})
+                carrier = {"carrier": True} if stage == CHECK else {}
+                backstage.fire(stage, {"cycle": "second", **carrier})
             while backstage.report(f"/reconcile?batch={BATCH}")["in_flight"] or backstage.queued():
                 backstage.sweep()
                 time.sleep(0.2)
@@ -102,14 +106,15 @@ def filled_stack(folder: Path, records: int, **environment: str) -> Iterator[Loc
 def _inputs(folder: Path) -> tuple[Path, Path]:
     """The demo's files, and some parts that two manufacturers make: automation cannot choose between them."""
     catalogue = CATALOGUE.read_text(encoding="utf-8").splitlines()
-    chosen = [json.loads(line) for line in catalogue[:: len(catalogue) // MADE_TWICE][:MADE_TWICE]]
+    plain = [each for each in map(json.loads, catalogue) if each["pn"].isalnum() and each["specs"]]
+    chosen = plain[:: len(plain) // MADE_TWICE][:MADE_TWICE]
     names = {each["pn"] for each in chosen}
     rows = [
         line
         for line in INTAKE.read_text(encoding="utf-8").splitlines()
         if json.loads(line)["pn"] not in names
     ]
-    asked = [{"pn": each["pn"], "priority_score": {"score": 0.99}} for each in chosen]
+    asked = [{"pn": each["pn"], "priority_score": {"score": 1}} for each in chosen]
     files = {
         "intake.jsonl": [*map(json.dumps, asked), *rows],
         "catalogue.jsonl": [*catalogue, *(json.dumps(each | {"manufacturer": SECOND}) for each in chosen)],

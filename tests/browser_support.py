@@ -69,7 +69,7 @@ class Window:
         self.open("/sign-in")
         self.page.get_by_label("Name").fill(person)
         self.leave(lambda: self.page.keyboard.press("Enter"))
-        assert self.page.locator(".who strong").inner_text() == person
+        assert self.page.locator(".who strong").inner_text() == person.casefold()
 
     def leave(self, by: Callable[[], object]) -> int:
         """Does what opens another page, and waits until its scripts have run. Returns the status of the answer."""

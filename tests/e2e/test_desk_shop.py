@@ -289,7 +289,7 @@ def test_a_vendors_value_and_a_spreadsheets_columns_are_taken_over_with_their_or
     done = backstage.report(f"/manual-tasks/{task}")
     attributes = done["product"]["attributes"]
     assert (attributes["Pitch"], attributes["Rows"], attributes["Finish"]) == ("1.27 mm", "2", "tin")
-    origins = done["origins"]
+    origins = done["edited_fields"]["origins"]
     assert "vendor" in origins.values()
     assert origins["attribute:Pitch"] == "typed"
 
@@ -339,6 +339,8 @@ def test_now_renews_itself_cheaply_and_says_when_it_cannot(
     polled()
     page.get_by_text("This page could not renew itself.").wait_for(state="hidden")
     assert page.evaluate("document.left"), "without a reload"
+    assert all("Failed to fetch" in each for each in window.complaints)
+    window.complaints.clear()
 
 
 # --- without scripts ----------------------------------------------------------------------------------------
