@@ -26,7 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
             item.add_marker(needs_chromium)
-            item.add_marker(pytest.mark.timeout(900))  # a browser shares the cores with the other test processes
+            item.add_marker(
+                pytest.mark.timeout(900)
+            )  # a browser shares the cores with the other test processes
 
 
 @pytest.fixture(scope="module")
