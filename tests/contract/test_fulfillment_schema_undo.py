@@ -57,7 +57,7 @@ def test_of_many_who_approve_or_decline_at_once_one_ends_it(
     (ended,) = outcomes(fulfillment)
     state = {"approved": "undo_asked", "declined": "undo_due"}[str(ended)]
     assert fulfillment.shipment()["state"] == state
-    decisions = fulfillment.status()["decisions"]
+    decisions = fulfillment.status()["decided"]
     assert [each["decision"] for each in decisions][-1] == str(ended).removesuffix("d")
 
 
@@ -186,7 +186,7 @@ def test_an_action_is_offered_exactly_when_it_is_accepted(
     said_so = partial(fulfillment.call, decision, order_id="A", by="zoe", note="because", **more)
     if offered:
         said_so()
-        assert fulfillment.status()["decisions"][-1]["by"] == "zoe"
+        assert fulfillment.status()["decided"][-1]["by"] == "zoe"
     else:
         assert refusal_of(said_so) == "PT409"
 

@@ -520,7 +520,7 @@ def test_tries_end_with_their_time(service_connection: psycopg.Connection) -> No
             "select count_desk_code_try(%s, 2, '1 hour', %s)", (person, f"2026-11-22 {at}+00")
         ).fetchone()
         assert row
-        return bool(row["count_desk_code_try"])
+        return bool(row[0])
 
     assert [count("a", "12:00"), count("a", "12:10"), count("a", "12:59")] == [True, True, False]
     assert count("b", "12:59")

@@ -152,10 +152,10 @@ def test_an_order_s_page_shows_each_label_the_money_the_path_and_who_decided(
     labels = [(each["undo_state"], each["price"], each["currency"]) for each in page["shipments"]]
     assert labels == [("due", 12.34, "CAD"), (None, 15.0, "CAD")]
     assert page["turn"]["stage"] == "create-labels"
-    (said,) = page["decisions"]
+    (said,) = page["decided"]
     assert (said["decision"], said["by"], said["note"]) == ("relabel", "kim", "the parcel is heavier")
     store.relabel_order("A", "kim", "the parcel is heavier")
-    assert len(store.order_status("A")["decisions"]) == 1, "a repeated call is one decision"
+    assert len(store.order_status("A")["decided"]) == 1, "a repeated call is one decision"
 
 
 def test_an_order_s_page_counts_its_conversations(store: Store) -> None:
@@ -230,7 +230,7 @@ def test_an_undo_for_much_money_waits_for_another_person(store: Store, board: Or
         assert sent[0].id == shipment_of(store).id
     (request,) = store.order_status("A")["undo_requests"]
     assert (request["outcome"], request["asked_by"], request["ended_by"]) == ("approved", "ana", "ben")
-    assert [each["decision"] for each in store.order_status("A")["decisions"]] == ["undo", "approve"]
+    assert [each["decision"] for each in store.order_status("A")["decided"]] == ["undo", "approve"]
 
 
 def test_a_declined_undo_may_be_asked_for_again_with_another_note(store: Store, board: OrderBoard) -> None:

@@ -34,6 +34,10 @@ FULFILLMENT = {
     "CANADA_POST_API_PASSWORD": "p",
     "CANADA_POST_CUSTOMER_NUMBER": "2004381",
     "CANADA_POST_CONTRACT_ID": "42708517",
+    "DESK_DOOR": "development",
+    "DESK_DEVELOPMENT_PERSON": "ana",
+    "DESK_OPERATORS": "ana",
+    "DESK_SECRET": "s" * 32,
     "CANADA_POST_SENDER": json.dumps(
         {
             "company": "Acme",
@@ -53,6 +57,12 @@ CALLS: dict[str, list[tuple[str, str, object, int]]] = {
         ("GET", "/manual-tasks", None, 200),
         ("GET", "/orders", None, 200),
         ("GET", "/config", None, 200),
+    ],
+    "desk": [
+        ("GET", "/tasks", None, 200),
+        ("GET", "/orders", None, 200),
+        ("GET", "/insight", None, 200),
+        ("GET", "/assets/desk.css", None, 200),
     ],
     "accept-orders": [("POST", "/", {"dry_run": True}, 503)],
     "create-labels": [("POST", "/", {"dry_run": True}, 200), ("POST", "/", {}, 200)],

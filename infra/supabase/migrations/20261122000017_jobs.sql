@@ -178,7 +178,8 @@ begin
 end
 $$;
 
--- Gives these tasks, which the caller has locked, back to automation as one batch, as far as the day's quota goes. Returns how many.
+-- Gives these tasks, which the caller has locked, back to automation as one batch, as far as the day's quota goes. Returns how
+-- many.
 create function redrive_chunk(job jobs, p_tasks uuid[], p_daily_limit integer, p_now timestamptz) returns integer
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -429,6 +430,7 @@ begin
 end
 $$;
 
+-- One job with its progress. Raises PT404.
 create function job_status(
     p_job_id uuid, p_daily_limit integer, p_now timestamptz default clock_timestamp()
 ) returns jsonb

@@ -337,7 +337,8 @@ language sql stable set search_path = public, pg_temp as $$
     from generate_series(p_first::timestamp, p_last::timestamp, interval '1 day') as span (day)
     left join (
         select
-            first, sum(decided) filter (where key = 'automation') as automation, sum(decided) filter (where key = 'manual') as manual,
+            first, sum(decided) filter (where key = 'automation') as automation,
+            sum(decided) filter (where key = 'manual') as manual,
             sum(decided) filter (where key = 'rejected') as rejected
         from insight_rows('route', p_first, p_last, false, p_now) group by first
     ) as s on s.first = span.day::date
@@ -356,7 +357,8 @@ language sql stable set search_path = public, pg_temp as $$
 
     ranked as (
         select
-            key, seconds, sum(tasks) over (partition by key order by seconds) as until, sum(tasks) over (partition by key) as total
+            key, seconds, sum(tasks) over (partition by key order by seconds) as until,
+            sum(tasks) over (partition by key) as total
         from taken
     )
 

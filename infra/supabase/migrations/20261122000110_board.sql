@@ -552,7 +552,7 @@ begin
             select coalesce(jsonb_agg(to_jsonb(h) - 'order_id' - 'id' order by h.id), '[]')
             from order_status_history as h where h.order_id = p_order_id
         ),
-        'decisions', (
+        'decided', (
             select coalesce(jsonb_agg(to_jsonb(d) - 'order_id' - 'id' order by d.id), '[]')
             from order_decisions as d where d.order_id = p_order_id
         ),

@@ -55,9 +55,15 @@ $$;
 
 create trigger shipment_changes_postage after update on shipments
 for each row when (
-    (old.state, old.price, old.bought_at, old.shipment_id, old.undone_at, old.not_needed_since, old.also_sold, old.also_sold_outcome)
+    (
+        old.state, old.price, old.bought_at, old.shipment_id, old.undone_at, old.not_needed_since, old.also_sold,
+        old.also_sold_outcome
+    )
     is distinct from
-    (new.state, new.price, new.bought_at, new.shipment_id, new.undone_at, new.not_needed_since, new.also_sold, new.also_sold_outcome)
+    (
+        new.state, new.price, new.bought_at, new.shipment_id, new.undone_at, new.not_needed_since, new.also_sold,
+        new.also_sold_outcome
+    )
 )
 execute function note_postage_of_shipment();
 create trigger shipment_adds_postage after insert on shipments
@@ -87,12 +93,14 @@ execute function note_postage_of_list();
 create trigger listed_shipment_adds_postage after insert on carrier_shipments
 for each row execute function note_postage_of_list();
 
--- Counts the postage of a day from its rows: the sums of `postage_entries`, found by index. An `offset 0` looks up row by row, where
--- a join might read a whole table.
+-- Counts the postage of a day from its rows: the sums of `postage_entries`, found by index. An `offset 0` looks up row by row,
+-- where a join might read a whole table.
 create function count_postage(p_day date) returns postage_days
 language sql stable set search_path = public, pg_temp as $$
     with span as (
-        select p_day::timestamp at time zone 'America/Toronto' as first, (p_day + 1)::timestamp at time zone 'America/Toronto' as last
+        select
+            p_day::timestamp at time zone 'America/Toronto' as first,
+            (p_day + 1)::timestamp at time zone 'America/Toronto' as last
     ),
 
     entries (kind, cents) as (
@@ -150,8 +158,8 @@ language sql stable set search_path = public, pg_temp as $$
         or exists (select from postage_due as u where u.day = each.day::date)
 $$;
 
--- Sums up the days that are over since an hour, and those that have changed, the latest first, for `p_seconds`. One call at a time
--- does it. Returns {summed_up, days_not_summed_up}.
+-- Sums up the days that are over since an hour, and those that have changed, the latest first, for `p_seconds`. One call at a
+-- time does it. Returns {summed_up, days_not_summed_up}.
 create function roll_up_postage(p_seconds double precision, p_now timestamptz default clock_timestamp()) returns jsonb
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -214,8 +222,8 @@ language sql stable set search_path = public, pg_temp as $$
     left join lateral (select * from stage_runs where stage = s.stage order by begun_at desc nulls last limit 1) as r on true
 $$;
 
--- Is all well with the orders? The account of those first seen on the present day of `p_zone`, all open ones by state, what needs a
--- person, the soonest deadline, the outside looks, the day's postage and each stage's last run. It changes only when one of
+-- Is all well with the orders? The account of those first seen on the present day of `p_zone`, all open ones by state, what needs
+-- a person, the soonest deadline, the outside looks, the day's postage and each stage's last run. It changes only when one of
 -- them does, and holds no age.
 create function fulfillment_now(
     p_stages text[], p_zone text default 'UTC', p_now timestamptz default clock_timestamp()
@@ -248,7 +256,8 @@ language sql stable set search_path = public, pg_temp as $$
             order by coalesce(o.ship_before, 'infinity'), o.order_id limit 1
         ),
         'late', (
-            select count(*) from orders where state not in ('shipped', 'refused', 'cancelled') and coalesce(ship_before, 'infinity') < p_now
+            select count(*) from orders
+            where state not in ('shipped', 'refused', 'cancelled') and coalesce(ship_before, 'infinity') < p_now
         ),
         'labels_unknown', (select count(*) from shipments where state in ('requested', 'unknown') and called_at is not null),
         'postage', (
