@@ -52,7 +52,8 @@ def forty(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_forty_real_parts_are_accounted_for_and_nothing_is_left_behind(forty: str) -> None:
-    [sides] = EQUATION.findall(forty)
+    sides, account = EQUATION.findall(forty)
+    assert sides == account, "the state of the batch and its account are one"
     taken, *places = map(int, sides)
     assert taken == sum(places) == 40
     assert places[0] > 0

@@ -76,7 +76,7 @@ class InMemoryOrderReports(InMemoryUndos):
             self._report(order)
             | page
             | {
-                "decisions": [each for each in self.said if each["order_id"] == order_id],
+                "decided": [each for each in self.said if each["order_id"] == order_id],
                 "messages": {
                     "unanswered": sum(thread.reply_needed_since is not None for thread in threads),
                     "threads": [{"thread_id": thread.thread_id, "topic": thread.topic} for thread in threads],
