@@ -98,7 +98,11 @@ begin
         last_field = coalesce((
             select max(f.id) from record_layers as own
             inner join record_layers as l on l.product_id = own.product_id
-            inner join person_fields as f on f.record_key = l.record_key
+            cross join lateral ( -- each side has an index of its own
+                select id from person_fields where record_key = l.record_key and replaced_at is null
+                union all
+                select id from person_fields where record_key = l.record_key and replaced_at is not null
+            ) as f
             where own.record_key = task.record_key
         ), 0)
     where task_id = task.id;
