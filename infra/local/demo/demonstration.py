@@ -57,6 +57,7 @@ PURPOSES: Mapping[str, str] = {
     "automate": "function: looks a part up, stores the product",
     "fallback": "function: hands to people what automation cannot finish",
     "workflow": "function: people's tasks, and reports",
+    "desk": "the page where people work, and see whether all is well",
     "mirakl": "the marketplace, Mirakl as Best Buy Canada runs it",
     "canada-post": "the carrier, Canada Post",
     "accept-orders": "function: accepts new orders, follows all",
