@@ -20,6 +20,7 @@ from infra.local.functions import function_environment
 from infra.local.settings import PORT_OFFSETS
 from shared.web.body import read_query
 from shared.web.enrichment.desk import enrichment_desk
+from shared.web.enrichment.inbox import enrichment_inbox
 from shared.web.function import Route
 from tests.laptop.supervisor.stack_support import PROJECT
 
@@ -104,7 +105,7 @@ def curl_commands() -> Iterator[tuple[str, str, str, str | None]]:
 
 def record_routes() -> list[Route]:
     """The routes of `workflow` for records; no handler is called."""
-    return [*enrichment_desk(pytest.fail, pytest.fail)]
+    return [*enrichment_desk(pytest.fail, pytest.fail), *enrichment_inbox(pytest.fail, pytest.fail)]
 
 
 @pytest.mark.parametrize(("function", "method", "path", "body"), list(curl_commands()))
