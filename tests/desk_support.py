@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from shared.wiring import desk as parts
 from tests.scripted_vendor import respond
 
 AUDIENCE = "/projects/123456789012/locations/northamerica-northeast1/services/desk"
@@ -27,6 +28,27 @@ USER = {
     "created_at": "2026-11-22T12:00:00Z",
 }
 NO_SUCH_CODE = {"code": 403, "error_code": "otp_expired", "msg": "Token has expired or is invalid"}
+
+
+HTTPS = "https://localhost"
+SAME_SITE = {"Origin": HTTPS, "Sec-Fetch-Site": "same-origin"}
+
+
+def get(client: FlaskClient, path: str, **headers: str) -> TestResponse:
+    return client.get(
+        path, base_url=HTTPS, headers={name.replace("_", "-"): text for name, text in headers.items()}
+    )
+
+
+def post(client: FlaskClient, path: str, form: dict[str, str], **headers: str) -> TestResponse:
+    given = {name.replace("_", "-"): text for name, text in headers.items()}
+    return client.post(path, data=form, base_url=HTTPS, headers=given)
+
+
+def form_token(person: str) -> str:
+    """Each form of this person's pages carries it."""
+    token: str = parts.sessions().token(person)
+    return token
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -109,6 +131,3 @@ def sign_in(client: FlaskClient, person: str) -> None:
     """At the laptop's door. A cookie with Secure is kept by the test's client only for https."""
     answer = client.post("/sign-in", data={"person": person}, base_url=HTTPS)
     assert answer.status_code == 303, answer.text
-
-
-HTTPS = "https://localhost"

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict
 from werkzeug.datastructures import Headers
 
+from shared.errors import NotFound
+
 CORRELATION_HEADER = "X-Correlation-Id"
 _CORRELATION = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
@@ -85,6 +87,15 @@ class Page:
     media_type: str = "text/html; charset=utf-8"
     logged: Mapping[str, Any] = field(default_factory=dict)
     severity: int = logging.INFO
+
+
+def uuid_in(call: Call, what: str) -> uuid.UUID:
+    """The path's id. Raises NotFound for a text that is no UUID."""
+    text = call.path["id"]
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFound(f"no {what} {text[:100]}") from None
 
 
 def correlation_of(headers: Headers) -> str:

@@ -1,16 +1,19 @@
 """A time in whole days, as the reports ask for it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from typing import ClassVar
 
+from shared.clock import system_clock
 from shared.errors import FieldError, InvalidRequest
 from shared.web.call import RequestModel
 
-DEFAULT_DAYS = 90
 LONGEST_DAYS = 400
 
 
 class Days(RequestModel):
-    """`last` is by default today (UTC), `first` makes it 90 days."""
+    """`last` is by default today (UTC), `first` makes it `usual` days."""
+
+    usual: ClassVar[int] = 90
 
     first: date | None = None
     last: date | None = None
@@ -18,9 +21,9 @@ class Days(RequestModel):
 
     def span(self) -> tuple[date, date]:
         """Raises InvalidRequest for a time that is too long, or ends before it begins."""
-        last = self.last or datetime.now(UTC).date()
+        last = self.last or system_clock().date()
         try:
-            first = self.first or last - timedelta(days=DEFAULT_DAYS - 1)
+            first = self.first or last - timedelta(days=self.usual - 1)
         except OverflowError:
             first = last
         if not 0 <= (last - first).days <= LONGEST_DAYS:

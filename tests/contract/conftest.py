@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from shared.cloud.order_store import SupabaseOrderStore
 from shared.cloud.record_store import SupabaseRecordStore
 from shared.cloud.supabase import SupabaseRpc
 from shared.fulfillment.board import OrderBoard
+from shared.wiring import desk as parts
 from tests.bigquery_support import Emulator, running_emulator
 from tests.cli_support import CommandLine, FunctionsStandIn, standing_in
 from tests.contract.enrichment_calls import Enrichment
@@ -19,6 +21,7 @@ from tests.contract.job_calls import Jobs
 from tests.contract.record_store_calls import Store as RecordStore
 from tests.folders import fast_folder
 from tests.functions_support import Deployment, end_connections, environment_on, paused_queue
+from tests.laptop.google.scheduler_support import Schedule
 from tests.laptop.google.tasks_support import TasksServer
 from tests.laptop.vendors.sandboxes import DigiKeySandbox, row, write_catalogue
 from tests.laptop.vendors.sandboxes import digikey as digikey_sandbox
@@ -30,6 +33,9 @@ from tests.orders_support import RunningFulfillment, Vendors, running_fulfillmen
 from tests.postgres_support import Database
 from tests.rest_support import Rest, serving
 from tests.web_support import Log, logged
+
+if TYPE_CHECKING:
+    from shared.cloud.desk_people import SupabasePeople
 
 
 @pytest.fixture
@@ -176,3 +182,18 @@ def desk(shop: RunningFulfillment, log: Log, monkeypatch: pytest.MonkeyPatch) ->
     """`workflow` beside the shop."""
     yield Deployment(monkeypatch, environment_on(shop.rest) | shop.environment()).function("workflow")
     end_connections()
+
+
+@pytest.fixture
+def desk_deployment(rest_server: Rest, monkeypatch: pytest.MonkeyPatch, log: Log) -> Deployment:  # noqa: ARG001 - the log in its place
+    return Deployment(monkeypatch, environment_on(rest_server))
+
+
+@pytest.fixture
+def desk_pages(desk_deployment: Deployment, schedule: Schedule) -> FlaskClient:
+    """The desk at the laptop's door; vera is a viewer, rita a reviewer, olga an operator by the settings."""
+    client = desk_deployment.function("desk", SCHEDULER_API_ENDPOINT=schedule.server.endpoint)
+    people: SupabasePeople = parts.people()
+    people.set_role("vera", "viewer", "olga")
+    people.set_role("rita", "reviewer", "olga")
+    return client

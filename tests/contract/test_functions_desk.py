@@ -19,9 +19,8 @@ from shared.web.desk.route import PageRoute
 from shared.web.desk.session import COOKIE
 from shared.web.desk.visitor import Role
 from shared.wiring import desk as parts
-from tests.desk_support import AUDIENCE, HTTPS, Auth, sign_in
-from tests.functions_support import Deployment, environment_on, manual
-from tests.laptop.google.scheduler_support import Schedule
+from tests.desk_support import AUDIENCE, HTTPS, SAME_SITE, Auth, form_token, get, post, sign_in
+from tests.functions_support import Deployment
 from tests.rest_support import Rest
 from tests.scripted_vendor import serving
 from tests.waiting import wait_until
@@ -31,39 +30,11 @@ if TYPE_CHECKING:
     from shared.cloud.desk_people import SupabasePeople
     from shared.web.function import HttpFunction
 
-SAME_SITE = {"Origin": HTTPS, "Sec-Fetch-Site": "same-origin"}
-
-
-@pytest.fixture
-def deployed(rest_server: Rest, monkeypatch: pytest.MonkeyPatch, log: Log) -> Deployment:  # noqa: ARG001 - the log in its place
-    return Deployment(monkeypatch, environment_on(rest_server))
-
-
-@pytest.fixture
-def pages(deployed: Deployment, schedule: Schedule) -> FlaskClient:
-    """The desk at the laptop's door; vera is a viewer, rita a reviewer, olga an operator by the settings."""
-    client = deployed.function("desk", SCHEDULER_API_ENDPOINT=schedule.server.endpoint)
-    people: SupabasePeople = parts.people()
-    people.set_role("vera", "viewer", "olga")
-    people.set_role("rita", "reviewer", "olga")
-    return client
-
 
 def routes() -> list[Any]:
     """The function has started already, since it reads the settings."""
     function: HttpFunction = import_module("functions.desk").desk
     return list(function.routes)
-
-
-def get(client: FlaskClient, path: str, **headers: str) -> TestResponse:
-    return client.get(
-        path, base_url=HTTPS, headers={name.replace("_", "-"): text for name, text in headers.items()}
-    )
-
-
-def post(client: FlaskClient, path: str, form: dict[str, str], **headers: str) -> TestResponse:
-    given = {name.replace("_", "-"): text for name, text in headers.items()}
-    return client.post(path, data=form, base_url=HTTPS, headers=given)
 
 
 def path_of(route: Any) -> str:  # noqa: ANN401 - a Route
@@ -88,7 +59,7 @@ UNLOGGED = {"/tasks/{id}/draft", "/tasks/{id}/check"}
 """They end nothing and give nothing to anybody; a draft is saved at each pause of a person's typing."""
 
 
-def test_every_route_knows_its_role_or_is_for_everybody(pages: FlaskClient) -> None:  # noqa: ARG001 - it starts the function
+def test_every_route_knows_its_role_or_is_for_everybody(desk_pages: FlaskClient) -> None:  # noqa: ARG001 - it starts the function
     for route in routes():
         if isinstance(route, PageRoute):
             if route.method == "POST":
@@ -106,15 +77,17 @@ def test_every_route_knows_its_role_or_is_for_everybody(pages: FlaskClient) -> N
 @pytest.mark.parametrize(
     ("person", "role"), [("vera", Role.VIEWER), ("rita", Role.REVIEWER), ("olga", Role.OPERATOR)]
 )
-def test_each_role_gets_its_own_routes_and_no_other(pages: FlaskClient, person: str, role: Role) -> None:
-    sign_in(pages, person)
-    token = _token(person)
+def test_each_role_gets_its_own_routes_and_no_other(desk_pages: FlaskClient, person: str, role: Role) -> None:
+    sign_in(desk_pages, person)
+    token = form_token(person)
     for route in routes():
         if not isinstance(route, PageRoute):
             continue
         path = path_of(route)
         answer = (
-            get(pages, path) if route.method == "GET" else post(pages, path, {"token": token}, **SAME_SITE)
+            get(desk_pages, path)
+            if route.method == "GET"
+            else post(desk_pages, path, {"token": token}, **SAME_SITE)
         )
         refused = answer.status_code == 403
         assert refused == (role < route.role), (
@@ -124,24 +97,19 @@ def test_each_role_gets_its_own_routes_and_no_other(pages: FlaskClient, person: 
         assert_safe(answer, path)
 
 
-def _token(person: str) -> str:
-    token: str = parts.sessions().token(person)
-    return token
-
-
-def test_nobody_without_a_role_sees_a_page(pages: FlaskClient) -> None:
-    sign_in(pages, "stranger")
+def test_nobody_without_a_role_sees_a_page(desk_pages: FlaskClient) -> None:
+    sign_in(desk_pages, "stranger")
     for route in routes():
         if isinstance(route, PageRoute) and route.method == "GET":
-            answer = get(pages, path_of(route))
+            answer = get(desk_pages, path_of(route))
             assert (answer.status_code, "no role here yet" in answer.text) == (403, True), route.template
 
 
-def test_a_role_that_was_taken_away_opens_nothing(pages: FlaskClient) -> None:
+def test_a_role_that_was_taken_away_opens_nothing(desk_pages: FlaskClient) -> None:
     people: SupabasePeople = parts.people()
     people.set_role("rita", None, "olga")
-    sign_in(pages, "rita")
-    assert get(pages, "/people").status_code == 403
+    sign_in(desk_pages, "rita")
+    assert get(desk_pages, "/people").status_code == 403
     assert people.role_of("rita") is None
 
 
@@ -160,14 +128,16 @@ def test_a_role_that_was_taken_away_opens_nothing(pages: FlaskClient) -> None:
         ("HEAD", "/sign-in"),
     ],
 )
-def test_every_answer_has_the_headers_that_keep_it_safe(pages: FlaskClient, method: str, path: str) -> None:
-    assert_safe(pages.open(path, method=method, base_url=HTTPS), path)
+def test_every_answer_has_the_headers_that_keep_it_safe(
+    desk_pages: FlaskClient, method: str, path: str
+) -> None:
+    assert_safe(desk_pages.open(path, method=method, base_url=HTTPS), path)
 
 
-def test_a_page_runs_no_script_of_its_own_text(pages: FlaskClient) -> None:
+def test_a_page_runs_no_script_of_its_own_text(desk_pages: FlaskClient) -> None:
     """The policy refuses inline scripts and styles anyway; a page without any needs no exception."""
     for path in ("/people", "/sign-in", "/no-such-page"):
-        text = get(pages, path).text
+        text = get(desk_pages, path).text
         assert not re.search(r"<script(?![^>]*\bsrc=)", text)
         assert not re.search(r"\son\w+\s*=|\sstyle\s*=|javascript:", text)
 
@@ -180,12 +150,12 @@ def people_form(**changes: str) -> dict[str, str]:
         "person": "new@example.com",
         "role": "viewer",
         "note": "new here",
-        "token": _token("olga"),
+        "token": form_token("olga"),
     } | changes
 
 
-def test_a_form_of_ours_is_carried_out_and_stands_in_the_log(pages: FlaskClient) -> None:
-    answer = post(pages, "/people", people_form(), **SAME_SITE)
+def test_a_form_of_ours_is_carried_out_and_stands_in_the_log(desk_pages: FlaskClient) -> None:
+    answer = post(desk_pages, "/people", people_form(), **SAME_SITE)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/people")
     assert parts.people().role_of("new@example.com") == "viewer"
     action = parts.people().list_people()["actions"][0]
@@ -212,16 +182,16 @@ def test_a_form_of_ours_is_carried_out_and_stands_in_the_log(pages: FlaskClient)
     ],
 )
 def test_a_form_of_another_site_changes_nothing(
-    pages: FlaskClient, form: dict[str, str], headers: dict[str, str]
+    desk_pages: FlaskClient, form: dict[str, str], headers: dict[str, str]
 ) -> None:
-    answer = post(pages, "/people", people_form(**form), **headers)
+    answer = post(desk_pages, "/people", people_form(**form), **headers)
     assert answer.status_code == 403
     assert parts.people().role_of("new@example.com") is None
 
 
-def test_the_token_of_one_person_is_not_anothers(pages: FlaskClient) -> None:
-    sign_in(pages, "rita")
-    assert post(pages, "/people", people_form(), **SAME_SITE).status_code == 403
+def test_the_token_of_one_person_is_not_anothers(desk_pages: FlaskClient) -> None:
+    sign_in(desk_pages, "rita")
+    assert post(desk_pages, "/people", people_form(), **SAME_SITE).status_code == 403
     assert parts.people().role_of("new@example.com") is None
 
 
@@ -238,8 +208,10 @@ def test_the_token_of_one_person_is_not_anothers(pages: FlaskClient) -> None:
         ("person=%00&role=%ff", "application/x-www-form-urlencoded"),
     ],
 )
-def test_a_body_that_is_no_form_of_ours_is_refused(pages: FlaskClient, body: str, media_type: str) -> None:
-    answer = pages.post("/people", data=body, content_type=media_type, base_url=HTTPS)
+def test_a_body_that_is_no_form_of_ours_is_refused(
+    desk_pages: FlaskClient, body: str, media_type: str
+) -> None:
+    answer = desk_pages.post("/people", data=body, content_type=media_type, base_url=HTTPS)
     assert 400 <= answer.status_code < 500, answer.text[:500]
     assert_safe(answer, "/people")
 
@@ -255,60 +227,41 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_shown_as_it_was_typed(pages: FlaskClient, text: str) -> None:
-    assert post(pages, "/people", people_form(person=text), **SAME_SITE).status_code == 303
-    shown = get(pages, "/people").text
+def test_hostile_text_is_shown_as_it_was_typed(desk_pages: FlaskClient, text: str) -> None:
+    assert post(desk_pages, "/people", people_form(person=text), **SAME_SITE).status_code == 303
+    shown = get(desk_pages, "/people").text
     assert not re.search(r"<(script>alert|img src=x)", shown)
     assert "603729" not in shown  # 777 * 777
-    assert get(pages, f"/no{text}").status_code == 404
-    kept = post(pages, "/people", {"person": text, "role": text, "token": _token("olga")}, **SAME_SITE)
+    assert get(desk_pages, f"/no{text}").status_code == 404
+    kept = post(
+        desk_pages, "/people", {"person": text, "role": text, "token": form_token("olga")}, **SAME_SITE
+    )
     assert kept.status_code == 422
     assert not re.search(r"<(script>alert|img src=x)", kept.text)
-
-
-def test_what_is_typed_for_a_task_is_kept_before_it_is_sent(pages: FlaskClient) -> None:
-    sign_in(pages, "rita")
-    path = f"/tasks/{manual('LM317T')}"
-    form = {"token": _token("rita"), "category": "Linear regulators"}
-    line = post(pages, f"{path}/draft", form, HX_Request_Type="partial", **SAME_SITE)
-    assert (line.status_code, "draft saved" in line.text) == (200, True)
-    sent_without_scripts = post(pages, f"{path}/draft", form, **SAME_SITE)
-    assert (sent_without_scripts.status_code, sent_without_scripts.headers["Location"]) == (303, path)
-    assert 'value="Linear regulators"' in get(pages, path).text
-
-
-def test_a_button_of_a_service_that_is_away_keeps_the_note(deployed: Deployment) -> None:
-    pages = deployed.function("desk")
-    sign_in(pages, "olga")
-    form = {"token": _token("olga"), "note": "the vendor is back"}
-    answer = post(pages, "/jobs-of-scheduler/sweep/run", form, **SAME_SITE)
-    assert (answer.status_code, "The Cloud Scheduler request for sweep failed" in answer.text) == (503, True)
-    assert '<input type="hidden" name="note" value="the vendor is back">' in answer.text
-    assert "Try again" not in answer.text, "its address answers no GET"
 
 
 # --- signing in and out
 
 
-def test_the_cookie_belongs_to_this_host_alone_and_no_script_reads_it(pages: FlaskClient) -> None:
-    answer = post(pages, "/sign-in", {"person": "Vera"}, **SAME_SITE)
+def test_the_cookie_belongs_to_this_host_alone_and_no_script_reads_it(desk_pages: FlaskClient) -> None:
+    answer = post(desk_pages, "/sign-in", {"person": "Vera"}, **SAME_SITE)
     name, _, rest = answer.headers["Set-Cookie"].partition("=")
     flags = rest.split("; ")[1:]
     assert name == COOKIE == "__Host-switchyard"
     assert flags == ["Path=/", "Max-Age=43200", "Secure", "HttpOnly", "SameSite=Lax"]
-    assert "<strong>vera</strong>" in get(pages, "/sign-in").text
+    assert "<strong>vera</strong>" in get(desk_pages, "/sign-in").text
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "olga", '"olga".aaaa.bbbb', "IjEi.aWaW.x" * 50])
-def test_a_forged_cookie_is_nobodys(deployed: Deployment, cookie: str) -> None:
-    client = deployed.function("desk", DESK_DOOR="supabase", DESK_SUPABASE_ANON_KEY="k")
+def test_a_forged_cookie_is_nobodys(desk_deployment: Deployment, cookie: str) -> None:
+    client = desk_deployment.function("desk", DESK_DOOR="supabase", DESK_SUPABASE_ANON_KEY="k")
     client.set_cookie(COOKIE, cookie, domain="localhost", secure=True)
     answer = get(client, "/people")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in?next=%2Fpeople")
 
 
-def test_a_cookie_of_another_door_or_secret_opens_nothing(deployed: Deployment) -> None:
-    client = deployed.function("desk")
+def test_a_cookie_of_another_door_or_secret_opens_nothing(desk_deployment: Deployment) -> None:
+    client = desk_deployment.function("desk")
     sign_in(client, "olga")
     cookie = client.get_cookie(COOKIE, domain="localhost")
     assert cookie is not None
@@ -316,22 +269,23 @@ def test_a_cookie_of_another_door_or_secret_opens_nothing(deployed: Deployment) 
         {"DESK_DOOR": "supabase", "DESK_SUPABASE_ANON_KEY": "k"},
         {"DESK_DOOR": "supabase", "DESK_SUPABASE_ANON_KEY": "k", "DESK_SECRET": "another" * 8},
     ):
-        other = deployed.function("desk", **changes)
+        other = desk_deployment.function("desk", **changes)
         other.set_cookie(COOKIE, cookie.value, domain="localhost", secure=True)
         assert get(other, "/people").status_code == 303
 
 
-def test_signing_out_ends_the_session_and_only_for_a_form_of_ours(deployed: Deployment) -> None:
-    client = deployed.function("desk", DESK_DOOR="supabase", DESK_SUPABASE_ANON_KEY="k")
+def test_signing_out_ends_the_session_and_only_for_a_form_of_ours(desk_deployment: Deployment) -> None:
+    client = desk_deployment.function("desk", DESK_DOOR="supabase", DESK_SUPABASE_ANON_KEY="k")
     value = parts.sessions().cookie("olga").partition("=")[2].partition(";")[0]
     client.set_cookie(COOKIE, value, domain="localhost", secure=True)
     assert get(client, "/people").status_code == 200
     assert post(client, "/sign-out", {}, **SAME_SITE).status_code == 403
     assert (
-        post(client, "/sign-out", {"token": _token("olga")}, Origin="https://evil.example").status_code == 403
+        post(client, "/sign-out", {"token": form_token("olga")}, Origin="https://evil.example").status_code
+        == 403
     )
     assert get(client, "/people").status_code == 200
-    answer = post(client, "/sign-out", {"token": _token("olga")}, **SAME_SITE)
+    answer = post(client, "/sign-out", {"token": form_token("olga")}, **SAME_SITE)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
     assert get(client, "/people").status_code == 303
 
@@ -350,21 +304,21 @@ def test_signing_out_ends_the_session_and_only_for_a_form_of_ours(deployed: Depl
         "",
     ],
 )
-def test_signing_in_leads_to_no_other_site(pages: FlaskClient, wanted: str) -> None:
-    answer = post(pages, "/sign-in", {"person": "vera", "next": wanted}, **SAME_SITE)
+def test_signing_in_leads_to_no_other_site(desk_pages: FlaskClient, wanted: str) -> None:
+    answer = post(desk_pages, "/sign-in", {"person": "vera", "next": wanted}, **SAME_SITE)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     assert len(answer.headers.getlist("Set-Cookie")) == 1
-    assert "evil" not in get(pages, f"/sign-in?next={wanted}").text
+    assert "evil" not in get(desk_pages, f"/sign-in?next={wanted}").text
 
 
 @pytest.mark.parametrize("wanted", ["/people", "/tasks?state=open&search=a%20b", "/日本"])
-def test_signing_in_leads_to_the_page_that_was_wanted(pages: FlaskClient, wanted: str) -> None:
-    answer = post(pages, "/sign-in", {"person": "vera", "next": wanted}, **SAME_SITE)
+def test_signing_in_leads_to_the_page_that_was_wanted(desk_pages: FlaskClient, wanted: str) -> None:
+    answer = post(desk_pages, "/sign-in", {"person": "vera", "next": wanted}, **SAME_SITE)
     assert unquote(answer.headers["Location"]) == unquote(wanted)
 
 
-def test_another_site_signs_nobody_in(pages: FlaskClient) -> None:
-    answer = post(pages, "/sign-in", {"person": "eve"}, Origin="https://evil.example")
+def test_another_site_signs_nobody_in(desk_pages: FlaskClient) -> None:
+    answer = post(desk_pages, "/sign-in", {"person": "eve"}, Origin="https://evil.example")
     assert (answer.status_code, "Set-Cookie" in answer.headers) == (403, False)
 
 
@@ -372,36 +326,38 @@ def test_another_site_signs_nobody_in(pages: FlaskClient) -> None:
 
 
 def test_the_laptops_door_does_not_start_in_the_cloud(
-    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+    desk_deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("K_SERVICE", "desk")
     with pytest.raises(SettingsInvalid, match="DESK_DOOR is wrong"):
-        deployed.function("desk")
+        desk_deployment.function("desk")
 
 
-def test_the_laptops_door_is_closed_under_a_name_of_the_web(pages: FlaskClient) -> None:
+def test_the_laptops_door_is_closed_under_a_name_of_the_web(desk_pages: FlaskClient) -> None:
     """A site can give itself the address 127.0.0.1; its pages would then be of our origin, but for the name."""
     for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8004"):
-        assert pages.get("/people", base_url=f"http://{host}").status_code == 403
-        answer = pages.post("/sign-in", data={"person": "olga"}, base_url=f"http://{host}")
+        assert desk_pages.get("/people", base_url=f"http://{host}").status_code == 403
+        answer = desk_pages.post("/sign-in", data={"person": "olga"}, base_url=f"http://{host}")
         assert (answer.status_code, "Set-Cookie" in answer.headers) == (403, False)
     for host in ("127.0.0.1:8004", "localhost:8004", "[::1]:8004"):
-        assert pages.get("/people", base_url=f"http://{host}").status_code == 200
+        assert desk_pages.get("/people", base_url=f"http://{host}").status_code == 200
 
 
 @pytest.mark.parametrize(
     ("door", "missing"), [("iap", "DESK_IAP_AUDIENCE"), ("supabase", "DESK_SUPABASE_ANON_KEY")]
 )
-def test_a_door_without_its_setting_does_not_start(deployed: Deployment, door: str, missing: str) -> None:
+def test_a_door_without_its_setting_does_not_start(
+    desk_deployment: Deployment, door: str, missing: str
+) -> None:
     with pytest.raises(SettingsInvalid, match=f"{missing} is missing"):
-        deployed.function("desk", DESK_DOOR=door)
+        desk_deployment.function("desk", DESK_DOOR=door)
 
 
 # --- the other doors
 
 
-def test_behind_iap_a_request_without_its_token_sees_no_page(deployed: Deployment) -> None:
-    client = deployed.function("desk", DESK_DOOR="iap", DESK_IAP_AUDIENCE=AUDIENCE)
+def test_behind_iap_a_request_without_its_token_sees_no_page(desk_deployment: Deployment) -> None:
+    client = desk_deployment.function("desk", DESK_DOOR="iap", DESK_IAP_AUDIENCE=AUDIENCE)
     assert get(client, "/people").status_code == 303
     answer = get(client, "/sign-in")
     assert (answer.status_code, "Identity-Aware Proxy" in answer.text) == (401, True)
@@ -413,13 +369,13 @@ def test_behind_iap_a_request_without_its_token_sees_no_page(deployed: Deploymen
 
 @pytest.fixture
 def auth(
-    deployed: Deployment, rest_server: Rest, monkeypatch: pytest.MonkeyPatch
+    desk_deployment: Deployment, rest_server: Rest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Auth, FlaskClient]]:
     """Supabase Auth before the database, and the desk with the door `supabase`; ana@example.com is a viewer."""
     monkeypatch.setattr(code_door, "SEND_SECONDS", 0)
     state = Auth(rest_server.url)
     with serving(state.script) as (url, _asked):
-        client = deployed.function(
+        client = desk_deployment.function(
             "desk", SUPABASE_URL=url, DESK_DOOR="supabase", DESK_SUPABASE_ANON_KEY="anon"
         )
         parts.people().set_role("ana@example.com", "operator", "olga")

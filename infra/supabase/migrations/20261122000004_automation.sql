@@ -338,6 +338,9 @@ begin
     if task.state = 'completed' or task.lease_owner is distinct from p_owner then
         return false;
     end if;
+    if p_blame = 'record' then -- before the batch's counts are locked, as where a task is finished
+        perform know_manufacturers(jsonb_build_object(coalesce(task.manufacturer_key, ''), task.manufacturer));
+    end if;
     update automation_tasks set blame = p_blame where id = p_task_id;
     perform end_as_failed(task, p_category, p_message, p_answer, p_to_manual, p_grace_seconds, p_now);
     if p_blame = 'record' and p_category <> 'invalid_response' and task.vendor_answer is null then

@@ -9,11 +9,10 @@ from pydantic import StringConstraints
 from shared.errors import NotFound
 from shared.web.call import Call, NoInput, Page, RequestModel
 from shared.web.desk.gate import Gate
-from shared.web.desk.people import SET_ROLE, RoleWord
+from shared.web.desk.people import SET_ROLE, RoleRequest
 from shared.web.desk.rendering import Renderer, asset
 from shared.web.desk.route import PageRoute, Visit, moved
 from shared.web.desk.visitor import PeopleTable, Role
-from shared.web.fields import Person, Text
 from shared.web.function import Reply, Route, Supply
 
 
@@ -29,16 +28,6 @@ class DoorRoute(Route):
     def answer(self, request: flask.Request, _call: Call) -> Reply:
         gate: Gate = self.supplies[0]()
         return self.handler(gate, request)
-
-
-class RoleRequest(RequestModel):
-    person: Person
-    role: RoleWord
-    note: Text
-
-    @property
-    def subject(self) -> str:
-        return f"{self.person}: {self.role}"
 
 
 def front_pages(gate: Supply, renderer: Supply, people: Supply) -> Sequence[Route]:
@@ -75,6 +64,6 @@ def _people(_request: NoInput, visit: Visit, people: PeopleTable, renderer: Rend
 
 
 def _set_role(request: RoleRequest, visit: Visit, people: PeopleTable, gate: Gate) -> Page:
-    people.set_role(request.person, None if request.role == "none" else request.role, visit.person)
+    request.save(people, visit.person)
     gate.forget(request.person)
     return moved("/people")

@@ -3,26 +3,29 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from shared.enrichment.desk_work import WorkStore
 from shared.enrichment.inbox import InboxStore
 from shared.enrichment.ports import ErrorCategory
-from shared.limits import LONGEST_NAME
 from shared.web.call import Page, RequestModel
+from shared.web.desk.gate import Gate
 from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import PageRoute, Visit, moved
 from shared.web.desk.visitor import Role
 from shared.web.enrichment.inbox import next_page, place_after
 from shared.web.enrichment.wanted import WantedTasks
-from shared.web.fields import NO_NUL
+from shared.web.fields import Name
 from shared.web.function import Route, Supply
 
 Json = dict[str, Any]
-Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NAME, pattern=NO_NUL)]
 ON_A_PAGE = 50
 NO_GROUPS: Json = {"total": 0, "groups": [], "manufacturers": []}
+KEPT = ("view", "priority", "rule", "cause", "manufacturer", "batch", "search", "sort")
+"""The fields that make an inbox; an address may say more, such as where its page begins."""
+
 NARROWING = ("priority", "rule", "cause", "manufacturer", "batch", "search")
 
 
@@ -31,11 +34,11 @@ class Filter(RequestModel):
 
     view: Literal["open", "mine", "overdue", "done"] = "open"
     priority: Literal["high", "medium", "low"] | None = None
-    rule: Short | None = None
+    rule: Name | None = None
     cause: ErrorCategory | None = None
-    manufacturer: Short | None = None
-    batch: Short | None = None
-    search: Short | None = None
+    manufacturer: Name | None = None
+    batch: Name | None = None
+    search: Name | None = None
     sort: Literal["urgency", "due", "newest", "part"] | None = None
     after: Annotated[str, StringConstraints(max_length=1000)] | None = None
     done: Annotated[str, StringConstraints(max_length=1000)] | None = None
@@ -50,6 +53,11 @@ class Filter(RequestModel):
         }
         return WantedTasks(**views[self.view], **self.narrow()).wanted()
 
+    def wanted_next(self, person: str) -> Json:
+        """As `next_manual_task` takes it, which looks for free ones itself: of the tab, only what narrows it."""
+        tabs: Mapping[str, Json] = {"mine": {"assignee": person}, "overdue": {"overdue": True}}
+        return WantedTasks(**tabs.get(self.view, {}), **self.narrow()).wanted()
+
     def narrow(self) -> Json:
         """The filter without its tab."""
         return {name: value for name in NARROWING if (value := getattr(self, name))}
@@ -59,12 +67,14 @@ class Filter(RequestModel):
 
     def query(self, **changes: str | None) -> str:
         """The address of this inbox with some fields changed; the page begins anew."""
-        fields = self.model_dump(mode="json", exclude={"after", "done"}, exclude_defaults=True) | changes
+        fields = self.model_dump(mode="json", include=set(KEPT), exclude_defaults=True) | changes
         return urlencode({name: value for name, value in fields.items() if value})
 
 
 class NextRequest(RequestModel):
-    """`filter` is the query of the inbox."""
+    """`filter` is the query of the inbox. `call` was made with the page: the form sent twice takes one task."""
+
+    call: UUID | None = None
 
     filter: Annotated[str, Field(max_length=2_000)] = ""
 
@@ -73,7 +83,7 @@ def filter_of(query: str) -> Filter:
     """The whole inbox for a query that is none of ours."""
     try:
         return Filter.model_validate_strings(
-            {name: value for name, value in parse_qsl(query) if name not in ("after", "done")}
+            {name: value for name, value in parse_qsl(query) if name in KEPT}
         )
     except ValidationError:
         return Filter()
@@ -96,7 +106,7 @@ def inbox_pages(gate: Supply, renderer: Supply, inbox: Supply, work: Supply) -> 
     )
 
 
-def _inbox(request: Filter, visit: Visit, inbox: InboxStore, renderer: Renderer, gate: Any) -> Page:  # noqa: ANN401 - Gate
+def _inbox(request: Filter, visit: Visit, inbox: InboxStore, renderer: Renderer, gate: Gate) -> Page:
     wanted = request.wanted(visit.person)
     order = request.sorted_by()
     listed = inbox.list_manual_tasks(wanted, order, ON_A_PAGE, place_after(order, request.after))
@@ -117,13 +127,12 @@ def _inbox(request: Filter, visit: Visit, inbox: InboxStore, renderer: Renderer,
 
 
 def _next(request: NextRequest, visit: Visit, work: WorkStore) -> Page:
-    return moved(way_on(visit, work, filter_of(request.filter)))
+    return moved(way_on(visit, work, filter_of(request.filter), request.call))
 
 
-def way_on(visit: Visit, work: WorkStore, wanted: Filter, done: str | None = None) -> str:
+def way_on(visit: Visit, work: WorkStore, wanted: Filter, call: UUID | None, done: str | None = None) -> str:
     """The address of the next task of the filter, which is claimed for the person; without one, of the inbox."""
-    overdue = True if wanted.view == "overdue" else None
-    task = work.next_manual_task(visit.person, WantedTasks(overdue=overdue, **wanted.narrow()).wanted())
+    task = work.next_manual_task(visit.person, wanted.wanted_next(visit.person), call)
     query = wanted.query(done=done)
     address = f"/tasks/{task['id']}" if task else "/tasks"
     return f"{address}?{query}" if query else address

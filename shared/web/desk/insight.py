@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal
+from datetime import date
+from typing import Any, ClassVar, Literal
 
 from shared.enrichment.insight import RecordInsight
 from shared.fulfillment.insight import OrderInsight
@@ -101,14 +101,10 @@ SERIES: Mapping[str, Series] = {
 
 
 class InsightQuery(Days):
-    series: Name = "throughput"
+    """A screen shows a month, unless it is asked for more."""
 
-    def span(self) -> tuple[date, date]:
-        """A month, unless another time is asked for: a screen shows no more."""
-        if self.first is None and self.last is None:
-            last = datetime.now(UTC).date()
-            return last - timedelta(days=29), last
-        return super().span()
+    usual: ClassVar[int] = 30
+    series: Name = "throughput"
 
 
 def insight_pages(gate: Supply, renderer: Supply, records: Supply, orders: Supply) -> Sequence[Route]:

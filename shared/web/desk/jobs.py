@@ -4,28 +4,22 @@ import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from shared.enrichment.jobs import CHUNK
 from shared.enrichment.routing.route import TaskPriority
 from shared.enrichment.store import BulkAction, JobStore
-from shared.errors import NotFound
-from shared.limits import LONGEST_NAME, LONGEST_TEXT
-from shared.web.call import Page, RequestModel
+from shared.web.call import NoInput, Page, RequestModel, uuid_in
 from shared.web.desk.inbox import Filter, filter_of
 from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import FormWrong, PageRoute, Visit, moved
 from shared.web.desk.visitor import Role
 from shared.web.enrichment.jobs import Stands
-from shared.web.fields import NO_NUL, Person
+from shared.web.fields import Person, Text
 from shared.web.function import Route, Supply
 
 ITEMS = 50
 LISTED = 30
-
-Note = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT, pattern=NO_NUL)
-]
 
 
 class JobForm(RequestModel):
@@ -35,9 +29,7 @@ class JobForm(RequestModel):
     kind: Literal["redrive", "assign", "reprioritise", "fail"]
     assign_to: Person | None = None
     priority: TaskPriority | None = None
-    note: Annotated[
-        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT, pattern=NO_NUL)
-    ] = ""
+    note: Text | None = None
     job_id: uuid.UUID
     dry_run: bool = False
 
@@ -61,15 +53,7 @@ class ItemsQuery(RequestModel):
 
 
 class EndForm(RequestModel):
-    note: Note
-
-
-class NoFields(RequestModel):
-    """A form of a button alone."""
-
-
-class JobsQuery(RequestModel):
-    after: Annotated[str, StringConstraints(max_length=LONGEST_NAME)] | None = None
+    note: Text
 
 
 def job_pages(gate: Supply, renderer: Supply, store: Supply) -> Sequence[Route]:
@@ -77,7 +61,7 @@ def job_pages(gate: Supply, renderer: Supply, store: Supply) -> Sequence[Route]:
     parts = (store, renderer)
     posts: tuple[tuple[str, type[RequestModel], Any, str], ...] = (
         ("/jobs", JobForm, _create, "start job"),
-        ("/jobs/{id}/go-on", NoFields, _go_on, "go on with job"),
+        ("/jobs/{id}/go-on", NoInput, _go_on, "go on with job"),
         ("/jobs/{id}/cancel", EndForm, _cancel, "cancel job"),
     )
     return (
@@ -96,7 +80,7 @@ def job_pages(gate: Supply, renderer: Supply, store: Supply) -> Sequence[Route]:
             )
             for path, form, handler, action in posts
         ),
-        PageRoute("GET", "/jobs", JobsQuery, _list, parts, gate=gate),
+        PageRoute("GET", "/jobs", NoInput, _list, parts, gate=gate),
         PageRoute("GET", "/jobs/{id}", ItemsQuery, _show, parts, gate=gate),
     )
 
@@ -110,7 +94,7 @@ def _create(request: JobForm, visit: Visit, store: JobStore, renderer: Renderer)
     if request.dry_run:
         preview = store.preview_job(request.action(visit.person), visit.person)
         return _form(visit, renderer, request.filter, preview, request.model_dump(mode="json"))
-    store.create_job(request.job_id, request.action(visit.person), visit.person, request.note)
+    store.create_job(request.job_id, request.action(visit.person), visit.person, request.note or "")
     store.work_on_job(request.job_id, CHUNK)
     return moved(f"/jobs/{request.job_id}")
 
@@ -147,7 +131,7 @@ def _form(
     )
 
 
-def _list(_request: JobsQuery, visit: Visit, store: JobStore, renderer: Renderer) -> Page:
+def _list(_request: NoInput, visit: Visit, store: JobStore, renderer: Renderer) -> Page:
     return renderer.page("jobs.html", visit, shown=LISTED, **store.list_jobs(LISTED, None))
 
 
@@ -167,7 +151,7 @@ def _show(request: ItemsQuery, visit: Visit, store: JobStore, renderer: Renderer
     )
 
 
-def _go_on(_request: NoFields, visit: Visit, store: JobStore, _renderer: Renderer) -> Page:
+def _go_on(_request: NoInput, visit: Visit, store: JobStore, _renderer: Renderer) -> Page:
     store.work_on_job(_job(visit), CHUNK)
     return moved(f"/jobs/{visit.id}")
 
@@ -178,8 +162,4 @@ def _cancel(request: EndForm, visit: Visit, store: JobStore, _renderer: Renderer
 
 
 def _job(visit: Visit) -> uuid.UUID:
-    """Raises NotFound for a text that is not a UUID."""
-    try:
-        return uuid.UUID(visit.id)
-    except ValueError:
-        raise NotFound("there is no such job") from None
+    return uuid_in(visit.call, "job")

@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from shared.fulfillment.store import InboxReports
-from shared.limits import LONGEST_NAME
 from shared.web.call import Page, RequestModel
 from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import FormWrong, PageRoute, Visit, moved
 from shared.web.desk.visitor import Role
-from shared.web.fields import NO_NUL
+from shared.web.fields import NO_NUL, Name
 from shared.web.function import Route, Supply
 
 SHOWN = 20
@@ -20,7 +19,7 @@ SHOWN = 20
 
 class MessagesQuery(RequestModel):
     unanswered: bool = False
-    order: Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=NO_NUL)] | None = None
+    order: Name | None = None
 
 
 class ReplyForm(RequestModel):
@@ -33,7 +32,7 @@ class ReplyForm(RequestModel):
     to: Annotated[tuple[Literal["CUSTOMER", "OPERATOR"], ...], Field(min_length=1, max_length=2)] = (
         "CUSTOMER",
     )
-    order: Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=NO_NUL)] | None = None
+    order: Name | None = None
 
 
 def message_pages(gate: Supply, renderer: Supply, store: Supply) -> Sequence[Route]:
@@ -84,7 +83,6 @@ def _shown(
         status=wrong.status if wrong else 200,
         threads=threads,
         filter=request,
-        new_id=uuid.uuid4,
         typed={name: values[-1] for name, values in wrong.given.items()} if wrong else {},
         errors={each.field: each.message for each in wrong.fields} if wrong else {},
         wrong_thread=visit.id if wrong else None,

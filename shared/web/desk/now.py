@@ -5,26 +5,35 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from datetime import datetime, timedelta
+from typing import Any, get_args
 
-from pydantic import StringConstraints
-
+from shared.clock import system_clock
 from shared.enrichment.insight import RecordInsight
-from shared.errors import RetryLater, SwitchyardError
+from shared.errors import SwitchyardError
 from shared.fulfillment.insight import OrderInsight
 from shared.fulfillment.pipeline import load_pipeline
-from shared.limits import LONGEST_TEXT
 from shared.schedule import Change, Jobs, ScheduledJob, ScheduleLog
 from shared.web.call import NoInput, Page, RequestModel
 from shared.web.desk.rendering import SAFE, Renderer
 from shared.web.desk.route import PageRoute, Visit, moved
 from shared.web.desk.visitor import Role
-from shared.web.fields import NO_NUL
+from shared.web.fields import Text
 from shared.web.function import Route, Supply
 
 Json = Mapping[str, Any]
 _ASKED = ThreadPoolExecutor(4, "now")
 """Asks for the halves at once. Its threads keep their connections."""
+
+ACCOUNTS: Mapping[str, tuple[str, str]] = {
+    "unbalanced": ("bad", "The account of the records does not balance"),
+    "unverified": (
+        "warn",
+        "The rows of today's records were not looked at yet: their account is not verified",
+    ),
+    "nothing_ran": ("warn", "No records were taken today yet"),
+}
+"""By verdict; a balanced account is no concern."""
 
 OVERDUE = "/tasks?view=overdue"
 RENEWED = {"Cache-Control": "private, no-cache"}
@@ -32,9 +41,7 @@ RENEWED = {"Cache-Control": "private, no-cache"}
 
 
 class JobForm(RequestModel):
-    note: Annotated[
-        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT, pattern=NO_NUL)
-    ] = ""
+    note: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -93,14 +100,17 @@ def _now(
     schedule = _ASKED.submit(_scheduled, jobs)
     of_records, of_orders = records.now(daily_limit), asked.result()
     scheduled, silent = schedule.result()
-    concerns = list(concerns_of(of_records, of_orders, scheduled, silent))
+    now = system_clock()
+    concerns = list(concerns_of(of_records, of_orders, scheduled, silent, now))
     facts = [
+        f"{now:%FT%H:%M}",  # the page tells ages: none may stand for more than a minute
         of_records,
         of_orders,
         [vars(job) for job in scheduled],
         silent,
         visit.person,
         visit.visitor.role,
+        [vars(each) for each in concerns],
     ]
     tag = f'"{hashlib.sha256(json.dumps(facts, default=str, sort_keys=True).encode()).hexdigest()[:32]}"'
     headers = {"ETag": tag, **RENEWED}
@@ -122,28 +132,52 @@ def _scheduled(jobs: Jobs) -> tuple[Sequence[ScheduledJob], str | None]:
     """The page is shown also while Cloud Scheduler does not answer; then it says why."""
     try:
         return jobs.jobs(), None
-    except (RetryLater, SwitchyardError) as error:
+    except SwitchyardError as error:
         return (), error.detail
 
 
 def concerns_of(
-    records: Json, orders: Json, jobs: Sequence[ScheduledJob], silent: str | None
+    records: Json, orders: Json, jobs: Sequence[ScheduledJob], silent: str | None, now: datetime
 ) -> Iterator[Concern]:
     """The worst first."""
-    found = [*_of_records(records), *_of_orders(orders)]
+    found = [*_of_records(records), *_of_orders(orders), *_of_jobs(orders["stages"], jobs, now)]
     paused = [job.name for job in jobs if job.state == "PAUSED"]
     if paused:
         found.append(
-            Concern("warn", f"{len(paused)} scheduled jobs are paused: {', '.join(paused)}", "#stages")
+            Concern(
+                "warn",
+                f"{_number(len(paused), 'scheduled job is', 'scheduled jobs are')} paused: {', '.join(paused)}",
+                "#stages",
+            )
         )
     if silent:
         found.append(Concern("warn", f"The schedule cannot be read: {silent}", "#stages"))
     yield from sorted(found, key=lambda each: each.kind)  # bad comes before warn
 
 
+def _of_jobs(stages: Sequence[Json], jobs: Sequence[ScheduledJob], now: datetime) -> Iterator[Concern]:
+    """A job that should have been fired and was not; a run that failed, or that never was."""
+    for job in jobs:
+        if job.state != "PAUSED" and job.last_status not in (None, "OK"):
+            yield Concern("warn", f"The last call of {job.name} ended with {job.last_status}", "#stages")
+    pipeline = load_pipeline()
+    fired = {job.name for job in jobs if job.state != "PAUSED"}
+    longest = timedelta(minutes=2 * pipeline.interval_minutes)
+    for stage in stages:
+        run = stage["last_run"]
+        if run and run["state"] == "failed":
+            yield Concern("bad", f"The last run of {stage['stage']} failed", "#stages", run["begun_at"])
+        if stage["stage"] not in fired:
+            continue
+        if run is None:
+            yield Concern("warn", f"{stage['stage']} has never run", "#stages")
+        elif now - datetime.fromisoformat(run["begun_at"]) > longest:
+            yield Concern("bad", f"{stage['stage']} has not run since", "#stages", run["begun_at"])
+
+
 def _of_records(records: Json) -> Iterator[Concern]:
-    if records["account"]["verdict"] == "unbalanced":
-        yield Concern("bad", "The account of the records does not balance", "/insight")
+    if said := ACCOUNTS.get(records["account"]["verdict"]):
+        yield Concern(*said, "/insight")
     for vendor in records["vendors"]:
         if vendor["state"] == "open":
             why = f"{vendor['vendor']} is not called: {vendor['cause'].replace('_', ' ')}"

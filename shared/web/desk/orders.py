@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from shared.clock import system_clock
 from shared.errors import Conflict, FieldError, InvalidRequest
@@ -16,22 +16,17 @@ from shared.fulfillment.ports import Address
 from shared.fulfillment.shop import Shop
 from shared.fulfillment.store import OrderReports
 from shared.fulfillment.street import LINE
-from shared.limits import LONGEST_NAME, LONGEST_TEXT
 from shared.web.call import Page, RequestModel
 from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import FormWrong, PageRoute, Visit, moved
 from shared.web.desk.visitor import Role
-from shared.web.fields import NO_NUL
+from shared.web.fields import Name, Text
 from shared.web.fulfillment.board import BoardRequest, board_page
 from shared.web.fulfillment.desk import order_in
 from shared.web.function import Route, Supply
 
 Json = dict[str, Any]
 
-Why = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT, pattern=NO_NUL)
-]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NAME, pattern=NO_NUL)]
 
 OPEN = (
     "pending_acceptance",
@@ -56,13 +51,13 @@ class BoardQuery(BoardRequest):
 class OrderQuery(RequestModel):
     """`open` is the decision whose form is open, such as `address`, or `close-12` for a finding."""
 
-    open: Line | None = None
+    open: Name | None = None
 
 
 class DecisionForm(RequestModel):
     """`note` says what the person found or did."""
 
-    note: Why
+    note: Text
 
 
 class RetryForm(DecisionForm):
@@ -83,16 +78,16 @@ class AddressForm(DecisionForm):
     """`theirs` takes the marketplace's address again."""
 
     theirs: bool = False
-    name: Line = ""
-    company: Line = ""
-    street_1: Line = ""
-    street_2: Line = ""
-    city: Line = ""
-    state: Line = ""
-    postal_code: Line = ""
-    country: Line = "CAN"
-    phone: Line = ""
-    additional_info: Line = ""
+    name: Name = ""
+    company: Name = ""
+    street_1: Name = ""
+    street_2: Name = ""
+    city: Name = ""
+    state: Name = ""
+    postal_code: Name = ""
+    country: Name = "CAN"
+    phone: Name = ""
+    additional_info: Name = ""
 
     def address(self) -> Address | None:
         """Raises InvalidRequest for an address that the carrier would not take."""

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from shared.limits import LONGEST_NAME
 from shared.web.call import File, Page, RequestModel
 from shared.web.desk.route import PageRoute, Visit, inline
 from shared.web.desk.visitor import Role
-from shared.web.fields import NO_NUL
+from shared.web.fields import Name
 from shared.web.fulfillment.papers import MOST_LABELS, LabelsRequest
 from shared.web.function import Handler, Route, Supply
 
 PDF = "application/pdf"
 LABELS = "/labels"
-Order = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=NO_NUL)]
 
 
 def paper_pages(gate: Supply, routes: Sequence[Route]) -> Sequence[Route]:
@@ -38,7 +36,7 @@ def paper_pages(gate: Supply, routes: Sequence[Route]) -> Sequence[Route]:
 class ChosenLabels(RequestModel):
     """The orders that were marked on the board; none of them means all that wait."""
 
-    order: Annotated[tuple[Order, ...], Field(max_length=MOST_LABELS)] = ()
+    order: Annotated[tuple[Name, ...], Field(max_length=MOST_LABELS)] = ()
 
 
 class _Shown:

@@ -12,13 +12,24 @@ SET_ROLE = "set role"
 RoleWord = Literal["viewer", "reviewer", "operator", "none"]
 
 
-class RoleSetRequest(RequestModel):
+class RoleRequest(RequestModel):
     """`role` none takes the role away."""
 
     person: Person
     role: RoleWord
-    by: Person
     note: Text
+
+    @property
+    def subject(self) -> str:
+        """Stands in the log of the desk."""
+        return f"{self.person}: {self.role}"
+
+    def save(self, people: PeopleTable, by: str) -> None:
+        people.set_role(self.person, None if self.role == "none" else self.role, by)
+
+
+class RoleSetRequest(RoleRequest):
+    by: Person
 
 
 def desk_people(people: Supply) -> Sequence[Route]:
@@ -35,7 +46,6 @@ def _people(_request: NoInput, _call: Call, people: PeopleTable) -> Answer:
 
 def _set_role(request: RoleSetRequest, _call: Call, people: PeopleTable) -> Answer:
     """Whoever may call `workflow` may do all that an operator may, so the log has the role operator."""
-    people.set_role(request.person, None if request.role == "none" else request.role, request.by)
-    subject = f"{request.person}: {request.role}"
-    people.note_action(request.by, Role.OPERATOR.word, SET_ROLE, subject, request.note)
+    request.save(people, request.by)
+    people.note_action(request.by, Role.OPERATOR.word, SET_ROLE, request.subject, request.note)
     return Answer(people.list_people(), logged={"role": request.role})

@@ -22,18 +22,20 @@ TITLES = {
 }
 FAULT = "Something went wrong here"
 SIGN_IN_NEEDED = 401
+SIGN_IN = "/sign-in"
 
 
 def refusal_pages(renderer: Callable[[], Renderer]) -> Refusal:
     def refuse(request: flask.Request, problem: Problem) -> Page:
         if problem.status == SIGN_IN_NEEDED and request.method == "GET":
             wanted = quote(request.full_path.rstrip("?"), safe="")
-            return Page("", 303, {**SAFE, "Location": f"/sign-in?next={wanted}"})
+            return Page("", 303, {**SAFE, "Location": f"{SIGN_IN}?next={wanted}"})
         typed = [
             (name, value)
             for name, values in request.form.lists()
             for value in values
             if request.method == "POST"
+            and request.path != SIGN_IN  # there a code is typed, which counts once
         ]
         came_from = urlsplit(request.headers.get("Referer", ""))
         back = came_from.path if came_from.netloc == request.host else "/"
@@ -45,7 +47,7 @@ def refusal_pages(renderer: Callable[[], Renderer]) -> Refusal:
             problem=problem,
             title=TITLES.get(problem.status, FAULT),
             detail=_sentence(problem),
-            typed=typed if problem.status >= 409 else [],  # noqa: PLR2004 - a conflict, a wrong field, an outage
+            typed=typed,
             path=own_path(request.full_path.rstrip("?")),
             back=own_path(back),
             correlation=correlation_of(request.headers),

@@ -3,14 +3,16 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from shared.clock import system_clock
 from shared.web.call import Page
 from shared.web.desk.route import Visit
 from shared.web.desk.visitor import Role
@@ -69,8 +71,12 @@ class Renderer:
         **facts: object,
     ) -> Page:
         """Shows `template` to the visitor; None is somebody who is not signed in."""
-        now = datetime.now(UTC)
-        text = self._environment().get_template(template).render(visit=visit, now=now, Role=Role, **facts)
+        now = system_clock()
+        text = (
+            self._environment()
+            .get_template(template)
+            .render(visit=visit, now=now, Role=Role, new_id=uuid4, **facts)
+        )
         return Page(text, status, {**SAFE, **PRIVATE, **(headers or {})})
 
     def _environment(self) -> "Environment":
@@ -94,6 +100,7 @@ class Renderer:
                 "words": words,
                 "count": count,
                 "brief": brief,
+                "web_address": web_address,
                 "duration": duration,
                 "zip": zip,
                 "options": options,
@@ -139,6 +146,11 @@ def cents(amount: int | None, currency: str = "CAD") -> str:
 def words(code: str | None) -> str:
     """A code as people say it: `label_unknown` is `label unknown`."""
     return (code or "").replace("_", " ").replace("-", " ")
+
+
+def web_address(given: object) -> str:
+    """Empty for anything but an http(s) address: what others send is not put into a link as it is."""
+    return given if isinstance(given, str) and given.startswith(("https://", "http://")) else ""
 
 
 def brief(text: str | None) -> str:

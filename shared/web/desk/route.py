@@ -46,8 +46,7 @@ class PageRoute(Route):
     """`gate` returns the Gate. The handler is called with the request, the Visit, and what `supplies` return.
 
     `wrong` answers a form with wrong fields: it gets the FormWrong and the rest as the handler does. A POST is written
-    to the log of the desk as `action`; its subject is the
-    request's `subject`, else the path's id.
+    to the log of the desk as `action`; its subject is the request's `subject`, else the path's id.
     """
 
     role: Role = Role.VIEWER

@@ -4,18 +4,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from shared.enrichment.desk_work import Draft, WorkStore
 from shared.enrichment.inbox import InboxStore
 from shared.enrichment.store import DeskStore
-from shared.errors import Conflict, NotFound
-from shared.limits import LONGEST_TEXT
-from shared.web.call import Page, RequestModel
+from shared.errors import Conflict
+from shared.web.call import Page, RequestModel, uuid_in
 from shared.web.desk.gate import Gate
-from shared.web.desk.inbox import filter_of, way_on
+from shared.web.desk.inbox import Filter, filter_of, way_on
 from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import FormWrong, PageRoute, Visit, moved
 from shared.web.desk.task_form import (
@@ -30,26 +29,17 @@ from shared.web.desk.task_form import (
 from shared.web.desk.visitor import Role
 from shared.web.enrichment.desk import Completion
 from shared.web.enrichment.inbox import Offers, whole_task
-from shared.web.fields import NO_NUL
+from shared.web.fields import Text
 from shared.web.function import Route, Supply
 
 Json = dict[str, Any]
 
 
-class TaskRequest(RequestModel):
-    """`look` shows the task without claiming it, `done` what was just finished; the rest is the filter."""
+class TaskRequest(Filter):
+    """`look` claims nothing, `candidate` is the vendor's part beside the fields; the rest is the inbox's."""
 
     look: bool = False
     candidate: int = Field(0, ge=0, le=100)
-    done: Annotated[str, StringConstraints(max_length=1000)] | None = None
-    view: str | None = None
-    priority: str | None = None
-    rule: str | None = None
-    cause: str | None = None
-    manufacturer: str | None = None
-    batch: str | None = None
-    search: str | None = None
-    sort: str | None = None
 
 
 class FilterForm(RequestModel):
@@ -57,15 +47,11 @@ class FilterForm(RequestModel):
 
 
 class ReleaseForm(FilterForm):
-    note: Annotated[
-        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT, pattern=NO_NUL)
-    ] = ""
+    note: Text | None = None
 
 
 class FailForm(FilterForm):
-    note: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT, pattern=NO_NUL)
-    ]
+    note: Text
 
 
 def task_pages(
@@ -175,7 +161,7 @@ class TaskDesk:
         )
 
     def release(self, request: ReleaseForm, visit: Visit) -> Page:
-        task = self.store.release_manual_task(_task(visit), visit.person, request.note or None)
+        task = self.store.release_manual_task(_task(visit), visit.person, request.note)
         return self._on(visit, request.filter, task, "sent back")
 
     def skip(self, request: FilterForm, visit: Visit) -> Page:
@@ -192,7 +178,8 @@ class TaskDesk:
     def _on(self, visit: Visit, query: str, task: Json, what: str) -> Page:
         """Goes on with the next task, and says there what became of this one."""
         done = self.gate.sessions.seal({"id": visit.id, "pn": task["pn"], "what": what})
-        return moved(way_on(visit, self.work, filter_of(query), done))
+        call = uuid5(_task(visit), what)  # the form sent again goes on with the same task
+        return moved(way_on(visit, self.work, filter_of(query), call, done))
 
     def _read(self, form: TaskForm, visit: Visit) -> tuple[Json, Completion | None, dict[str, str]]:
         """The task, the completion that the form makes of it, and what is wrong by field."""
@@ -264,8 +251,4 @@ def _here(visit: Visit, query: str) -> str:
 
 
 def _task(visit: Visit) -> UUID:
-    """Raises NotFound for a text that is not a UUID."""
-    try:
-        return UUID(visit.id)
-    except ValueError:
-        raise NotFound("there is no such task") from None
+    return uuid_in(visit.call, "manual task")

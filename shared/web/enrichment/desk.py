@@ -14,7 +14,7 @@ from shared.enrichment.routing.identity import manufacturer_key, record_key
 from shared.enrichment.store import DeskStore, ReportStore
 from shared.errors import NotFound
 from shared.limits import MOST_LISTED
-from shared.web.call import Answer, Call, NoInput, RequestModel
+from shared.web.call import Answer, Call, NoInput, RequestModel, uuid_in
 from shared.web.enrichment.wanted import BatchId
 from shared.web.fields import NO_NUL, Link, Name, Person, Text
 from shared.web.function import Route, Supply
@@ -236,12 +236,7 @@ def _reconcile(request: ReconcileRequest, _call: Call, store: ReportStore) -> An
 
 
 def task_id(call: Call) -> UUID:
-    """Raises NotFound for a text that is not a UUID."""
-    text = call.path["id"]
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"no manual task {text[:100]}") from None
+    return uuid_in(call, "manual task")
 
 
 def _batch(call: Call) -> str:

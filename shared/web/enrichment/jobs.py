@@ -9,9 +9,8 @@ from pydantic import AwareDatetime, Field, model_validator
 from shared.enrichment.jobs import CHUNK
 from shared.enrichment.routing.route import TaskPriority
 from shared.enrichment.store import BulkAction, JobStore
-from shared.errors import NotFound
 from shared.limits import MOST_LISTED
-from shared.web.call import Answer, Call, NoInput, RequestModel
+from shared.web.call import Answer, Call, NoInput, RequestModel, uuid_in
 from shared.web.enrichment.wanted import WantedTasks
 from shared.web.fields import Person, Text
 from shared.web.function import Route, Supply
@@ -125,9 +124,4 @@ def _cancel(request: CancelRequest, call: Call, store: JobStore) -> Answer:
 
 
 def _job(call: Call) -> UUID:
-    """Raises NotFound for a text that is not a UUID."""
-    text = call.path["id"]
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"no job {text[:100]}") from None
+    return uuid_in(call, "job")

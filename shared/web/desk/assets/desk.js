@@ -145,7 +145,7 @@
   });
 
   // --- drafts: sent while one types; kept in this browser until the server has them
-  const keyOf = (form) => `desk:task:${form.dataset.task}`;
+  const keyOf = (form) => `desk:${form.dataset.person}:task:${form.dataset.task}`;
   const lease = (text) => { const shown = one("#lease"); if (shown) { shown.innerHTML = '<span class="tag warn"></span>'; shown.firstChild.textContent = text; } };
   const keep = (form) => stored.set(keyOf(form), JSON.stringify([...new FormData(form)].filter(([name]) => name !== "token")));
   let timer = 0;
@@ -170,7 +170,7 @@
     if (!form?.dataset.draft) return;
     if (!event.detail?.origin) { const origin = one("input[type=hidden]", event.target.closest("[data-field]") || form); if (event.target.closest("[data-field]")) origin.value = "typed"; }
     const table = one("[data-attributes]", form);
-    if (table && one("input[name=attribute_name]:last-of-type", table) && all("input[name=attribute_name]", table).at(-1).value) newRow(form);
+    if (table && all("input[name=attribute_name]", table).at(-1)?.value) newRow(form);
     counted(form);
     keep(form);
     clearTimeout(timer);
@@ -237,7 +237,7 @@
   const begin = () => {
     const form = one("#fields");
     const done = one(".toast form");
-    if (done) stored.drop(`desk:task:${done.getAttribute("action").split("/")[2]}`);
+    if (done) stored.drop(`desk:${one(".who strong").textContent}:task:${done.getAttribute("action").split("/")[2]}`);
     if (one("#keys-on")) one("#keys-on").checked = !stored.get(KEYS_OFF);
     if (form?.dataset.draft) { restore(form); counted(form); }
     all("details[open] [data-most]").forEach(measure);
