@@ -1,11 +1,12 @@
 """The summary that a person sees of `now` and of a series of insight."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cli.insight_answers import Insight, LastRun, Look, Now, Oldest, OrdersNow, RecordsNow, StageNow
 from cli.report_views import money, outcome, period
 from cli.screen import Screen, shown
 from cli.views import counted, moment, state_in_words
+from shared.clock import system_clock
 
 
 def show_now(screen: Screen, now: Now) -> None:
@@ -102,7 +103,7 @@ def _age(look: Look) -> str:
 
 
 def _since(time: datetime) -> str:
-    return period(int((datetime.now(UTC) - time).total_seconds()))
+    return period(int((system_clock() - time).total_seconds()))
 
 
 def show_insight(screen: Screen, found: Insight) -> None:

@@ -13,6 +13,7 @@ from rich.progress import Progress as Bars
 from cli.answers import BatchStatus, TaskCounts, Vendor, parsed
 from cli.failures import NotReached
 from cli.screen import Screen, shown
+from shared.clock import system_clock
 
 ABANDONED_AFTER = timedelta(minutes=15)
 """A dead `orchestrate` never closes its batch; the database gives it up after the same time (batch_status)."""
@@ -138,7 +139,7 @@ def watch(
     before, why, still = None, "", 0
     while True:
         batch = parsed(BatchStatus, answer)
-        progress = progress_of(batch, datetime.now(UTC))
+        progress = progress_of(batch, system_clock())
         seen = (batch.automation, batch.manual, progress)
         still = still + 1 if seen == before else 0
         before = seen

@@ -1,11 +1,12 @@
 """The endpoints of `workflow` that answer with files: labels, packing slips, files of messages, the ledger as CSV."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from shared.clock import system_clock
 from shared.errors import Conflict, FieldError, InvalidRequest, NotFound
 from shared.fulfillment.carrier import LabelShelf, Party
 from shared.fulfillment.orders import OrderState
@@ -96,7 +97,7 @@ def _labels(
     if not orders:
         raise NotFound("no order waits with a label")
     whole = joined((bookmark(order), shelf.get(path)) for order in orders for path in paths[order.order_id])
-    name = labels_name(datetime.now(UTC).date(), len(orders))
+    name = labels_name(system_clock().date(), len(orders))
     return File(whole, MEDIA_TYPE, name, logged={"labels": len(orders)})
 
 
@@ -143,7 +144,7 @@ def _slip_order(row: Json, sender: Party) -> SlipOrder:
 
 
 def _postage(request: PostageRequest, _call: Call, store: OrderReports) -> Answer | Csv:
-    last = request.last or datetime.now(UTC).date()
+    last = request.last or system_clock().date()
     first = request.first or last.replace(day=1)
     if not 0 <= (last - first).days <= LONGEST_LEDGER:
         detail = f"from first to last are 0 to {LONGEST_LEDGER} days"
