@@ -142,11 +142,18 @@ class FaultPlan:
             for index, fault in enumerate(self._settings.faults):
                 if not (fault.matches(method, path) and self._strikes(index, fault, method, path)):
                     continue
-                self._struck[index] += 1
                 if fault.kind is not FaultKind.LATENCY:
                     return (*latencies, fault)
+                self._struck[index] += 1
                 latencies.append(fault)
             return tuple(latencies)
+
+    def count_struck(self, struck: Fault) -> None:
+        """Counts a drawn fault that is no latency, once the request has had its effect or will never have it."""
+        with self._lock:
+            for index, fault in enumerate(self._settings.faults):
+                if fault is struck:
+                    self._struck[index] += 1
 
     def _strikes(self, index: int, fault: Fault, method: str, path: str) -> bool:
         self._matched[index] += 1
@@ -161,7 +168,10 @@ class FaultPlan:
         return True
 
     def report(self) -> dict[str, object]:
-        """The current faults, each with the number of requests that it matched and struck."""
+        """The current faults, each with the number of requests that it matched and struck.
+
+        A request is counted as struck when nothing more of it can happen, so that who waits for the count may kill.
+        """
         with self._lock:
             return {
                 "seed": self._settings.seed,
@@ -251,6 +261,7 @@ class FaultyApp:
             await self._app(scope, receive, _discard)
         else:
             self._unserved(scope, fault)
+        self._plan.count_struck(fault)
         match fault.kind:
             case FaultKind.TIMEOUT:
                 await _hang_up(scope, receive, after=fault.seconds or 0)

@@ -165,9 +165,10 @@ class Books:
         return int(rows[0]["calls"])
 
     def clear(self) -> None:
-        """Forgets all sales and calls."""
+        """Forgets all sales, their scans and all calls; later sales get the same numbers again."""
         with self.database.transaction():
             self.database.rows("DELETE FROM shipments")
+            self.database.rows("DELETE FROM scans")
             self.database.rows("DELETE FROM calls")
 
     def report(self, request_id: str | None = None, reference: str | None = None) -> dict[str, Any]:

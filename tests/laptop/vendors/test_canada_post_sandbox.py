@@ -480,6 +480,18 @@ def test_the_controls_sell_change_and_forget_a_shipment(json_api: JsonApi, vendo
     assert vendor.http.put(f"{vendor.url}/_control/shipments/{other}", json={"price": -1}).status_code == 422
 
 
+def test_cleared_books_leave_no_scan_to_the_next_sale_of_a_number(
+    json_api: JsonApi, vendor: CanadaPostSandbox
+) -> None:
+    sold = vendor.plant("json")
+    vendor.change(sold["shipment_id"], scanned=True)
+    scan = f"/tracking/v1/pins/{sold['tracking_pin']}/summaries"
+    assert json_api("GET", scan).status_code == 200
+    vendor.control("DELETE", "books")
+    assert vendor.plant("json")["tracking_pin"] == sold["tracking_pin"]
+    assert json_api("GET", scan).status_code == 404
+
+
 def test_the_controls_refuse_what_they_do_not_know(vendor: CanadaPostSandbox) -> None:
     assert vendor.http.put(f"{vendor.url}/_control/settings", json={"mood": "bad"}).status_code == 422
     assert vendor.http.put(f"{vendor.url}/_control/settings", json={"pending_labels": -1}).status_code == 422

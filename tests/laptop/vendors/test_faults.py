@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import sleep
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Scope
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from laptop.faults import (
@@ -107,8 +107,15 @@ def test_latencies_add_up_and_the_first_other_fault_ends_the_list() -> None:
 
 def test_concurrent_requests_are_counted_exactly() -> None:
     plan = FaultPlan(faults=[fault("malformed", times=100)])
+
+    def strike(_request: int) -> int:
+        drawn = plan.draw("GET", "/")
+        for each in drawn:
+            plan.count_struck(each)
+        return len(drawn)
+
     with ThreadPoolExecutor(8) as pool:
-        struck = list(pool.map(lambda _: bool(plan.draw("GET", "/")), range(400)))
+        struck = list(pool.map(strike, range(400)))
     assert sum(struck) == 100
     assert plan.report()["faults"] == [
         {"kind": "malformed", "path": "/", "times": 100, "matched": 400, "struck": 100}
@@ -260,6 +267,30 @@ def test_a_connection_closes_without_an_answer(
     assert counter.effects == effects
     order(part)
     assert part.get("/work").status_code == 200  # the app itself works
+
+
+@pytest.mark.parametrize("kind", ["malformed", "lost_answer"])
+def test_a_fault_counts_as_struck_once_its_effect_has_happened(kind: str) -> None:
+    plan = FaultPlan(faults=[fault(kind)])
+    counts: list[object] = []
+
+    def count() -> None:
+        (reported,) = cast("list[dict[str, object]]", plan.report()["faults"])
+        counts.append((reported["matched"], reported["struck"]))
+
+    async def effect(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        count()
+
+    async def hung_up() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def unread(_message: Message) -> None:
+        count()
+
+    asyncio.run(FaultyApp(effect, plan)({"type": "http", "method": "GET", "path": "/"}, hung_up, unread))
+    count()
+    assert counts[0] == (1, 0)
+    assert counts[1:] == [(1, 1)] * len(counts[1:])
 
 
 def test_a_caller_may_hang_up_on_a_silent_app_first(part: httpx.Client, counter: Counter) -> None:
