@@ -275,13 +275,8 @@ class RunningFulfillment:
         report = self.http.get(f"{self._url(part)}/_control/faults").raise_for_status().json()
         return sum(fault["struck"] for fault in report["faults"])
 
-    def kill_while_held(
-        self, function: str, part: str, fault: Mapping[str, object], until: Callable[[], bool] = lambda: True
-    ) -> None:
-        """Runs the deployed function in its own process and kills it by SIGKILL while the fault holds it.
-
-        A fault counts as met before the request has arrived as a whole: `until` waits for its effect.
-        """
+    def kill_while_held(self, function: str, part: str, fault: Mapping[str, object]) -> None:
+        """Runs the deployed function in its own process and kills it by SIGKILL while the fault holds it."""
         self.disturb(part, fault)
         process = subprocess.Popen(
             [sys.executable, "-c", ONE_STAGE, function, f"killed-{next(self.numbers)}"],
@@ -290,7 +285,7 @@ class RunningFulfillment:
             stdout=subprocess.DEVNULL,
         )
         try:
-            wait_until(lambda: (self.struck(part) > 0 and until()) or process.poll() is not None)
+            wait_until(lambda: self.struck(part) > 0 or process.poll() is not None)
             assert process.poll() is None, "the stage ended without having met the fault"
         finally:
             process.kill()
