@@ -18,7 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class WorkflowConfig(BaseModel):
     """The constructor raises pydantic's ValidationError, `from_environment` raises SettingsInvalid."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     automation_priority_threshold: Share = Field(
         default=0.8, description="score from which an automation task is raised to high priority"

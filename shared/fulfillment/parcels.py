@@ -15,7 +15,7 @@ MOST_PIECES = 1000  # of one line, when they are distributed
 class ParcelSize(BaseModel):
     """One piece, in kilograms and centimetres."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     weight: Decimal = Field(gt=0, le=HEAVIEST, decimal_places=3)
     length: Decimal = Field(gt=0, le=LONGEST, decimal_places=1)

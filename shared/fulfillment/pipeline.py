@@ -16,7 +16,7 @@ FILE = Path(__file__).parents[1] / "pipeline.json"
 class Stage(BaseModel):
     """A stage is fired `offset_minutes` after its cycle begins and may take `timeout_seconds`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,40}[a-z0-9]$")
     offset_minutes: int = Field(ge=0, lt=60)
@@ -26,7 +26,7 @@ class Stage(BaseModel):
 class Pipeline(BaseModel):
     """Only the schedulers use `time_zone`: a stage must start without a time zone database."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     interval_minutes: int = Field(ge=1, le=60)
     time_zone: str = Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$")

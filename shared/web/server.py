@@ -22,6 +22,7 @@ def prepare_server(serve: Callable[[flask.Request], flask.Response]) -> None:
     """
     gunicorn.util.write_error = write_problem
     gc.freeze()  # what was imported stays: the worker need not visit it, which would also copy it out of shared memory
+    gc.enable()
     if flask.has_app_context():
         flask.current_app.register_error_handler(404, lambda _error: serve(flask.request))
 

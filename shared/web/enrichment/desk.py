@@ -76,8 +76,8 @@ class Removed(RequestModel):
 class Completion(ClaimRequest):
     """A person's words about a product. `origins` says where a field (`attribute:Voltage`) is from."""
 
-    fields: EditedFields = EditedFields()
-    removed: Removed = Removed()
+    fields: EditedFields = Field(default_factory=EditedFields)
+    removed: Removed = Field(default_factory=Removed)
     origins: Origins = Field(default_factory=dict)
 
     @model_validator(mode="after")

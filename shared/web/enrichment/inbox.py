@@ -63,7 +63,7 @@ class PartRequest(RequestModel):
 
 
 class _PlaceOf(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class _Marked(_PlaceOf):

@@ -22,7 +22,7 @@ class JobRequest(RequestModel):
     """`job_id` makes the call repeatable. A dry run changes nothing and needs no note."""
 
     kind: Literal["assign", "reprioritise", "redrive", "fail"]
-    wanted: WantedTasks = WantedTasks()
+    wanted: WantedTasks = Field(default_factory=WantedTasks)
     assign_to: Person | None = None
     priority: TaskPriority | None = None
     by: Person

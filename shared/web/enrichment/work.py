@@ -19,7 +19,7 @@ Typed = Annotated[str, StringConstraints(pattern=NO_NUL)]
 
 class NextRequest(ClaimRequest):
     call: UUID | None = None
-    wanted: WantedTasks = WantedTasks()
+    wanted: WantedTasks = Field(default_factory=WantedTasks)
 
 
 class DraftFields(RequestModel):
@@ -34,8 +34,8 @@ class DraftFields(RequestModel):
 
 
 class DraftRequest(ClaimRequest):
-    fields: DraftFields = DraftFields()
-    removed: Removed = Removed()
+    fields: DraftFields = Field(default_factory=DraftFields)
+    removed: Removed = Field(default_factory=Removed)
     origins: Origins = Field(default_factory=dict)
     note: Typed | None = None
 
