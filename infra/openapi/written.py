@@ -22,7 +22,7 @@ def described() -> Mapping[str, Sequence[Route]]:
 
 
 def _routes(function: str) -> list[Route]:
-    return [route for route in started(function).routes if not is_page(route)]
+    return [route for route in started(function).routes() if not is_page(route)]
 
 
 def written() -> str:

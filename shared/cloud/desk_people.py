@@ -1,7 +1,10 @@
 """The roles of people at the desk, and the log of what they did."""
 
+from typing import Any
+
 from shared.cloud.supabase import SupabaseRpc
-from shared.enrichment.store import Json
+
+Json = dict[str, Any]
 
 
 class SupabasePeople:

@@ -4,9 +4,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -66,10 +66,43 @@ class Route:
         return self.handler(self.read(request), call, *(supply() for supply in self.supplies))
 
 
-class HttpFunction(Protocol):
-    """`settings` holds every group of settings that the function could ever read."""
+@dataclass(frozen=True)
+class Later:
+    """Routes whose modules are imported with the first request below `heads`, so that no start pays for all of them.
 
-    routes: Sequence[Route]
+    `heads` are first segments of paths, the empty one that of `/`. `load` gets `parts`, which are all that the routes
+    work with: the start checks their settings.
+    """
+
+    heads: frozenset[str]
+    load: Callable[..., Sequence[Route]]
+    parts: tuple[Supply, ...]
+
+    @cached_property
+    def routes(self) -> Sequence[Route]:
+        return tuple(self.load(*self.parts))
+
+
+def later(*heads: str, parts: Sequence[Supply]) -> Callable[[Callable[..., Sequence[Route]]], Later]:
+    return lambda load: Later(frozenset(heads), load, tuple(parts))
+
+
+Table = Sequence[Route | Later]
+
+
+def routes_of(table: Table, head: str | None = None) -> Iterator[Route]:
+    """All routes, or those that could be below a first segment."""
+    for each in table:
+        if isinstance(each, Route):
+            yield each
+        elif head is None or head in each.heads:
+            yield from each.routes
+
+
+class HttpFunction(Protocol):
+    """`routes` is `routes_of` its table; `settings` holds every group of settings that it could ever read."""
+
+    routes: Callable[..., Iterator[Route]]
     settings: Sequence[type[Group]]
 
     def __call__(self, request: flask.Request) -> flask.Response: ...
@@ -81,7 +114,7 @@ def problem_json(_request: flask.Request, problem: Problem) -> Answer:
 
 def http_function(
     name: str,
-    routes: Sequence[Route],
+    routes: Table,
     checks: Mapping[str, Check] = MappingProxyType({}),
     refuse: Refusal = problem_json,
     headers: Mapping[str, str] = MappingProxyType({}),
@@ -93,13 +126,13 @@ def http_function(
     Raises SettingsInvalid for a wrong value of a variable that the routes or the checks could ever read.
     """
     start_logging(LogSettings.from_environment().level)
-    used = (*(supply for route in routes for supply in route.parts), *checks.values())
+    used = (*(supply for each in routes for supply in each.parts), *checks.values())
     require(used)
     table = (Route("GET", "/health", HealthRequest, Health(name, checks)), *routes)
     serve = _server(name, table, refuse, headers)
     prepare_server(serve)
     function = cast("HttpFunction", serve)
-    function.routes, function.settings = table, (LogSettings, *settings_of(used))
+    function.routes, function.settings = partial(routes_of, table), (LogSettings, *settings_of(used))
     return function
 
 
@@ -113,7 +146,7 @@ def endpoint(
 
 
 def _server(
-    name: str, table: Sequence[Route], refuse: Refusal, headers: Mapping[str, str]
+    name: str, table: Table, refuse: Refusal, headers: Mapping[str, str]
 ) -> Callable[[flask.Request], flask.Response]:
     """Answers a request by its route, or with a problem, and writes the log entry."""
 
@@ -158,9 +191,10 @@ def _server(
     return serve
 
 
-def _answer(table: Sequence[Route], request: flask.Request, correlation_id: str) -> Reply:
+def _answer(table: Table, request: flask.Request, correlation_id: str) -> Reply:
     path = request.path.rstrip("/") or "/"
-    matching = [(route, match) for route in table if (match := route.pattern.fullmatch(path))]
+    routes = routes_of(table, path.split("/", 2)[1])
+    matching = [(route, match) for route in routes if (match := route.pattern.fullmatch(path))]
     if not matching:
         raise NotFound(f"there is nothing at {path[:200]}")
     fewest = min(route.pattern.groups for route, _ in matching)  # /orders/retry is no order's id

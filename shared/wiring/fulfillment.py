@@ -2,10 +2,11 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import settings
 from shared.clock import system_clock
@@ -86,18 +87,23 @@ def marketplace(vendor: settings.MarketplaceSettings) -> "MiraklMarketplace":
 
 
 @part(settings.SenderSettings, at_start=True)
-def sender(given: settings.SenderSettings) -> "Party":
+def sender_fields(given: settings.SenderSettings) -> Mapping[str, Any]:
     """Raises SettingsInvalid for a sender that is not a JSON object with the fields of one."""
-    from shared.fulfillment.carrier import Party
-
     fields = ("company", "phone", "line_1", "city", "province", "postal_code", "name", "line_2")
     try:
         read = json.loads(given.sender)
-        return Party(**dict.fromkeys(fields) | {name: str(read[name]) for name in read if name in fields})
+        return dict.fromkeys(fields) | {name: str(read[name]) for name in read if name in fields}
     except (ValueError, TypeError) as error:
         raise SettingsInvalid(
             f"CANADA_POST_SENDER is not a JSON object with {', '.join(fields[:6])}"
         ) from error
+
+
+@part(sender_fields)
+def sender(fields: Mapping[str, Any]) -> "Party":
+    from shared.fulfillment.carrier import Party
+
+    return Party(**fields)
 
 
 @part(settings.CarrierSettings, sender, at_start=True)

@@ -4,7 +4,7 @@ The declarations show, before anything is built, which environment variables a f
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 T = TypeVar("T")
@@ -32,12 +32,6 @@ class Wired(Generic[T_co]):
         return self.function(
             *(each() if isinstance(each, Wired) else each.from_environment() for each in self.sources)
         )
-
-    def reach(self) -> "Iterator[Source]":
-        """Yields itself and every source that a call uses."""
-        yield self
-        for source in self.sources:
-            yield from source.reach() if isinstance(source, Wired) else (source,)
 
 
 class Part(Wired[T]):
@@ -79,7 +73,7 @@ def check(function: Callable[..., None], *sources: Source) -> Wired[None]:
 
 def settings_of(used: Iterable[object]) -> tuple[type[Group], ...]:
     """The groups that the parts among `used` could ever read, without repetition."""
-    return tuple(dict.fromkeys(each for each in _reach(used) if not isinstance(each, Wired)))
+    return tuple(each for each in _reach(used) if not isinstance(each, Wired))
 
 
 def require(used: Iterable[object]) -> None:
@@ -92,7 +86,15 @@ def require(used: Iterable[object]) -> None:
             each()
 
 
-def _reach(used: Iterable[object]) -> Iterator[Source]:
-    for each in used:
-        if isinstance(each, Wired):
-            yield from each.reach()
+def _reach(used: Iterable[object]) -> Iterable[Source]:
+    """The parts among `used`, and every source that they use, each once and before its own sources."""
+    reached: dict[Source, None] = {}
+    waiting: list[Source] = [each for each in used if isinstance(each, Wired)]
+    waiting.reverse()
+    while waiting:
+        source = waiting.pop()
+        if source not in reached:
+            reached[source] = None
+            if isinstance(source, Wired):
+                waiting.extend(reversed(source.sources))
+    return reached

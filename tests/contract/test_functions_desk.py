@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from shared.web.function import HttpFunction
 
 
-def routes() -> list[Any]:
+def routes(head: str | None = None) -> list[Any]:
     """The function has started already, since it reads the settings."""
     function: HttpFunction = import_module("functions.desk").desk
-    return list(function.routes)
+    return list(function.routes(head))
 
 
 def path_of(route: Any) -> str:  # noqa: ANN401 - a Route
@@ -57,6 +57,13 @@ def assert_safe(answer: TestResponse, path: str) -> None:
 
 UNLOGGED = {"/tasks/{id}/draft", "/tasks/{id}/check"}
 """They end nothing and give nothing to anybody; a draft is saved at each pause of a person's typing."""
+
+
+def test_every_page_that_is_imported_later_is_found_by_the_first_segment_of_its_path(
+    desk_pages: FlaskClient,  # noqa: ARG001 - it starts the function
+) -> None:
+    for route in routes():
+        assert route in routes(route.template.split("/", 2)[1]), route.template
 
 
 def test_every_route_knows_its_role_or_is_for_everybody(desk_pages: FlaskClient) -> None:  # noqa: ARG001 - it starts the function

@@ -107,7 +107,7 @@ def test_a_misspelt_variable_of_enrichment_stops_the_start_of_its_functions_alon
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_parts_of_a_function_read_no_other_variable(start: Start, function: str) -> None:
     started = start(function, **dict.fromkeys(set(ALL) - could_read(function), BLANK))
-    for route in started.routes:
+    for route in started.routes():
         for supply in route.parts:
             assert supply() is not None
 

@@ -40,7 +40,7 @@ def routes(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> I
     with logged():
         monkeypatch.delitem(sys.modules, f"functions.{name}", raising=False)
         function = getattr(import_module(f"functions.{name}"), name)
-        yield list(function.routes)
+        yield list(function.routes())
     sys.modules.pop(f"functions.{name}", None)
 
 
