@@ -12,6 +12,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -65,6 +66,11 @@ name = sys.argv[1]
 functions_framework.create_app(name, f"functions/{name}.py").test_client().post("/", json={"cycle": sys.argv[2]})
 """
 """A deployed function in its own process, which serves one request."""
+
+
+def shop_day() -> date:
+    """Today where the shop is; it is not the day of UTC in the evening."""
+    return system_clock().astimezone(ZoneInfo("America/Toronto")).date()
 
 
 @dataclass(frozen=True)

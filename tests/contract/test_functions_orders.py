@@ -1,6 +1,6 @@
 """The deployed `workflow` on a real database and the vendors' sandboxes: the work list and people's decisions."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from cli.order_answers import (
     WrittenReply,
 )
 from shared.fulfillment.findings import Kind, about_order
-from tests.orders_support import LABEL, MESSAGES, RECONCILE, RunningFulfillment
+from tests.orders_support import LABEL, MESSAGES, RECONCILE, RunningFulfillment, shop_day
 from tests.web_support import PROBLEM, Log
 
 Json = dict[str, Any]
@@ -89,7 +89,7 @@ def test_a_filter_leaves_the_orders_that_match(shop: RunningFulfillment, desk: F
     (bad,) = shop.accepted(address=ABROAD)
     (good,) = shop.accepted()
     shop.fire(LABEL)
-    today = datetime.now(UTC).date()
+    today = shop_day()
     assert listed(desk, "?state=label_failed") == [bad]
     assert listed(desk, "?attention=true") == [bad]
     assert listed(desk, "?attention=false") == [good]
@@ -261,7 +261,7 @@ def test_the_account_is_unverified_until_the_outside_was_looked_at(
     after = desk.get("/reconcile/orders").get_json()
     assert (after["verdict"], after["balanced"]) == ("balanced", True), after
     assert after["outside"]["carrier"]["fresh"]
-    yesterday = datetime.now(UTC).date() - timedelta(days=2)
+    yesterday = shop_day() - timedelta(days=2)
     assert desk.get(f"/reconcile/orders?day={yesterday}").get_json()["seen"] == 0
 
 

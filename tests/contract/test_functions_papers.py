@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from werkzeug.test import TestResponse
 
-from tests.orders_support import MESSAGES, TRACK, RunningFulfillment
+from tests.orders_support import MESSAGES, TRACK, RunningFulfillment, shop_day
 from tests.web_support import Log
 
 Json = dict[str, Any]
@@ -37,8 +37,7 @@ def test_the_labels_of_all_waiting_orders_are_one_pdf(
 ) -> None:
     orders = shop.labelled(3)
     answer = desk.get("/labels")
-    today = datetime.now(UTC).date()
-    assert_a_file(answer, f"labels {today} (3 orders).pdf")
+    assert_a_file(answer, f"labels {shop_day()} (3 orders).pdf")
     assert pages(answer) == 3 * pages(desk.get(f"/orders/{orders[0]}/label"))
     titles = [mark["/Title"] for mark in PdfReader(io.BytesIO(answer.data)).outline if isinstance(mark, dict)]
     assert sorted(str(title).partition(" ")[0] for title in titles) == sorted(orders)
@@ -50,7 +49,7 @@ def test_labels_can_be_chosen_and_one_that_is_missing_is_named(
 ) -> None:
     one, _other = shop.labelled(2)
     (without,) = shop.accepted()
-    assert_a_file(desk.get(f"/labels?orders={one},"), f"labels {datetime.now(UTC).date()} (1 order).pdf")
+    assert_a_file(desk.get(f"/labels?orders={one},"), f"labels {shop_day()} (1 order).pdf")
     answer = desk.get(f"/labels?orders={one},{without}")
     assert (answer.status_code, answer.get_json()["detail"]) == (409, f"no label of {without}")
     assert desk.get("/labels?orders=nobody").status_code == 409
@@ -59,10 +58,9 @@ def test_labels_can_be_chosen_and_one_that_is_missing_is_named(
 def test_shipped_orders_have_their_labels_by_the_day(shop: RunningFulfillment, desk: FlaskClient) -> None:
     shop.labelled(2)
     shop.fire(TRACK)
-    today = datetime.now(UTC).date()
     assert desk.get("/labels").status_code == 404
-    assert "(2 orders)" in desk.get(f"/labels?day={today}").headers["Content-Disposition"]
-    assert desk.get(f"/labels?day={today - timedelta(days=2)}").status_code == 404
+    assert "(2 orders)" in desk.get(f"/labels?day={shop_day()}").headers["Content-Disposition"]
+    assert desk.get(f"/labels?day={shop_day() - timedelta(days=2)}").status_code == 404
 
 
 def test_more_orders_than_one_pdf_holds_are_refused(desk: FlaskClient) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints
 
@@ -97,7 +98,8 @@ def _labels(
     if not orders:
         raise NotFound("no order waits with a label")
     whole = joined((bookmark(order), shelf.get(path)) for order in orders for path in paths[order.order_id])
-    name = labels_name(system_clock().date(), len(orders))
+    today = system_clock().astimezone(ZoneInfo(shop.time_zone)).date()
+    name = labels_name(today, len(orders))
     return File(whole, MEDIA_TYPE, name, logged={"labels": len(orders)})
 
 
