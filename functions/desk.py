@@ -30,11 +30,15 @@ def _now(*supplies: Supply) -> Sequence[Route]:
     return now_pages(*supplies)
 
 
-@later("tasks", parts=(*_who, enrichment.record_store, enrichment.record_work))
-def _inbox(*supplies: Supply) -> Sequence[Route]:
+@later("tasks", parts=(*_who, enrichment.record_store, enrichment.record_work, enrichment.offers))
+def _tasks(gate: Supply, renderer: Supply, store: Supply, work: Supply, offers: Supply) -> Sequence[Route]:
     from shared.web.desk.inbox import inbox_pages
+    from shared.web.desk.task import task_pages
 
-    return inbox_pages(*supplies)
+    return (
+        *inbox_pages(gate, renderer, store, work),
+        *task_pages(gate, renderer, store, offers, work, store),
+    )
 
 
 @later("jobs", parts=(*_who, enrichment.job_store))
@@ -42,22 +46,6 @@ def _jobs(*supplies: Supply) -> Sequence[Route]:
     from shared.web.desk.jobs import job_pages
 
     return job_pages(*supplies)
-
-
-@later(
-    "tasks",
-    parts=(
-        *_who,
-        enrichment.record_store,
-        enrichment.offers,
-        enrichment.record_work,
-        enrichment.record_store,
-    ),
-)
-def _task(*supplies: Supply) -> Sequence[Route]:
-    from shared.web.desk.task import task_pages
-
-    return task_pages(*supplies)
 
 
 @later("orders", parts=(*_who, fulfillment.order_store, fulfillment.order_board, fulfillment.shop))
@@ -105,9 +93,8 @@ desk = http_function(
     "desk",
     [
         _now,
-        _inbox,
+        _tasks,
         _jobs,
-        _task,
         _orders,
         _papers,
         _messages,

@@ -67,11 +67,26 @@ def test_a_completion_that_is_sent_twice_completes_once_and_goes_on_with_one_tas
     tasks = [manual(pn) for pn in ("ONE", "TWO", "THREE")]
     sign_in(desk_pages, "rita")
     get(desk_pages, f"/tasks/{tasks[0]}")
-    form = {"token": form_token("rita"), "category": "Logic"}
+    form = {"token": form_token("rita"), "category": "Logic", "call": str(uuid4())}
     first, again = (post(desk_pages, f"/tasks/{tasks[0]}/complete", form, **SAME_SITE) for _ in range(2))
     assert (first.status_code, again.status_code) == (303, 303)
     assert first.headers["Location"].partition("?")[0] == again.headers["Location"].partition("?")[0]
     assert len(free_tasks(enrichment.record_store())) == 1
+
+
+def test_a_task_that_is_skipped_once_more_goes_on_with_what_is_free_by_then(desk_pages: FlaskClient) -> None:
+    """Each page makes its own call: the answer to an earlier skip, that nothing was free, does not stand for ever."""
+    path = f"/tasks/{manual('ONE')}"
+    sign_in(desk_pages, "rita")
+
+    def skip() -> str:
+        (call,) = set(re.findall(r'name="call" value="([^"]+)"', get(desk_pages, path).text))
+        form = {"token": form_token("rita"), "call": call}
+        return post(desk_pages, f"{path}/skip", form, **SAME_SITE).headers["Location"].partition("?")[0]
+
+    assert skip() == "/tasks"
+    free = manual("TWO")
+    assert skip() == f"/tasks/{free}"
 
 
 def test_another_candidate_of_the_vendor_keeps_the_inbox_from_which_one_came(desk_pages: FlaskClient) -> None:

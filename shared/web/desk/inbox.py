@@ -72,10 +72,12 @@ class Filter(RequestModel):
 
 
 class NextRequest(RequestModel):
-    """`filter` is the query of the inbox. `call` was made with the page: the form sent twice takes one task."""
+    """A form after which the next task follows: also the base of those that end one.
+
+    `filter` is the query of the inbox. `call` was made with the page: the form sent twice takes one task.
+    """
 
     call: UUID | None = None
-
     filter: Annotated[str, Field(max_length=2_000)] = ""
 
 

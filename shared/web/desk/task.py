@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any
-from uuid import UUID, uuid5
+from typing import Any
+from uuid import UUID
 
 from pydantic import Field, ValidationError
 
@@ -14,7 +14,7 @@ from shared.enrichment.store import DeskStore
 from shared.errors import Conflict
 from shared.web.call import Page, RequestModel, uuid_in
 from shared.web.desk.gate import Gate
-from shared.web.desk.inbox import Filter, filter_of, way_on
+from shared.web.desk.inbox import Filter, NextRequest, filter_of, way_on
 from shared.web.desk.rendering import Renderer
 from shared.web.desk.route import FormWrong, PageRoute, Visit, moved
 from shared.web.desk.task_form import (
@@ -42,15 +42,11 @@ class TaskRequest(Filter):
     candidate: int = Field(0, ge=0, le=100)
 
 
-class FilterForm(RequestModel):
-    filter: Annotated[str, Field(max_length=2_000)] = ""
-
-
-class ReleaseForm(FilterForm):
+class ReleaseForm(NextRequest):
     note: Text | None = None
 
 
-class FailForm(FilterForm):
+class FailForm(NextRequest):
     note: Text
 
 
@@ -75,14 +71,14 @@ def task_pages(
 
     return (
         PageRoute("GET", "/tasks/{id}", TaskRequest, _Handled("show"), parts, gate=gate),
-        posted("claim", FilterForm, "claim task"),
+        posted("claim", NextRequest, "claim task"),
         posted("draft", TaskForm, None),  # each keystroke's pause would be an action
         posted("check", TaskForm, None),
         posted("complete", TaskForm, "complete task"),
         posted("fail", FailForm, "fail task"),
         posted("release", ReleaseForm, "send task back"),
-        posted("skip", FilterForm, "skip task"),
-        posted("undo", FilterForm, "take task back"),
+        posted("skip", NextRequest, "skip task"),
+        posted("undo", NextRequest, "take task back"),
     )
 
 
@@ -116,13 +112,13 @@ class TaskDesk:
                 self.store.claim_manual_task(task_id, visit.person)
         return self._page(visit, self._whole(visit), done=request.done, candidate=request.candidate)
 
-    def claim(self, request: FilterForm, visit: Visit) -> Page:
+    def claim(self, request: NextRequest, visit: Visit) -> Page:
         self.store.claim_manual_task(_task(visit), visit.person)
         return moved(_here(visit, request.filter))
 
     def draft(self, request: TaskForm, visit: Visit) -> Page:
         """Answers the line that shows until when the task is held."""
-        typed = request.model_dump(mode="json", exclude={"filter", "note"}, exclude_defaults=True)
+        typed = request.model_dump(mode="json", exclude={"call", "filter", "note"}, exclude_defaults=True)
         draft = Draft({"typed": typed}, {}, {}, request.note.strip() or None)
         saved = self.work.save_manual_draft(_task(visit), visit.person, draft)
         if visit.partial:
@@ -147,13 +143,13 @@ class TaskDesk:
             return self._page(visit, task, form=request, errors=errors, status=422)
         note = request.note.strip() or None
         if task["state"] == "completed" and task["assignee"] == visit.person:  # the form was sent twice
-            return self._on(visit, request.filter, task, "completed")
+            return self._on(visit, request, task, "completed")
         self.store.complete_manual_task(_task(visit), visit.person, said.said, said.manufacturer_key, note)
-        return self._on(visit, request.filter, task, "completed")
+        return self._on(visit, request, task, "completed")
 
     def fail(self, request: FailForm, visit: Visit) -> Page:
         task = self.store.fail_manual_task(_task(visit), visit.person, request.note)
-        return self._on(visit, request.filter, task, "failed")
+        return self._on(visit, request, task, "failed")
 
     def wrong_fail(self, wrong: FormWrong, visit: Visit) -> Page:
         return self._page(
@@ -162,24 +158,23 @@ class TaskDesk:
 
     def release(self, request: ReleaseForm, visit: Visit) -> Page:
         task = self.store.release_manual_task(_task(visit), visit.person, request.note)
-        return self._on(visit, request.filter, task, "sent back")
+        return self._on(visit, request, task, "sent back")
 
-    def skip(self, request: FilterForm, visit: Visit) -> Page:
+    def skip(self, request: NextRequest, visit: Visit) -> Page:
         task = self.work.skip_manual_task(_task(visit), visit.person)
-        return self._on(visit, request.filter, task, "skipped")
+        return self._on(visit, request, task, "skipped")
 
-    def undo(self, request: FilterForm, visit: Visit) -> Page:
+    def undo(self, request: NextRequest, visit: Visit) -> Page:
         self.work.undo_manual_task(_task(visit), visit.person, None)
         return moved(_here(visit, request.filter))
 
     def _whole(self, visit: Visit) -> Json:
         return whole_task(self.inbox, self.offers, _task(visit), visit.person)
 
-    def _on(self, visit: Visit, query: str, task: Json, what: str) -> Page:
+    def _on(self, visit: Visit, request: NextRequest, task: Json, what: str) -> Page:
         """Goes on with the next task, and says there what became of this one."""
         done = self.gate.sessions.seal({"id": visit.id, "pn": task["pn"], "what": what})
-        call = uuid5(_task(visit), what)  # the form sent again goes on with the same task
-        return moved(way_on(visit, self.work, filter_of(query), call, done))
+        return moved(way_on(visit, self.work, filter_of(request.filter), request.call, done))
 
     def _read(self, form: TaskForm, visit: Visit) -> tuple[Json, Completion | None, dict[str, str]]:
         """The task, the completion that the form makes of it, and what is wrong by field."""

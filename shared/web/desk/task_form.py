@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from shared.limits import LONGEST_TEXT
-from shared.web.call import RequestModel
+from shared.web.desk.inbox import NextRequest
 from shared.web.fields import NO_NUL
 
 Json = Mapping[str, Any]
@@ -22,10 +22,10 @@ ORIGINS = ("typed", "source", "vendor", "similar")
 PASTED_PARTS = 2
 
 
-class TaskForm(RequestModel):
+class TaskForm(NextRequest):
     """The form of a task's page. The four `attribute_*` fields are columns of one table.
 
-    `pasted` holds lines `name<tab>value`; `filter` is the query of the inbox from which the person came.
+    `pasted` holds lines `name<tab>value`.
     """
 
     manufacturer: Typed = ""
@@ -44,7 +44,6 @@ class TaskForm(RequestModel):
     drop_docs: Typeds = ()
     drop_images: Typeds = ()
     note: Typed = ""
-    filter: Typed = ""
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,9 @@ def draft_form(draft: Json | None) -> TaskForm | None:
     attributes, origins = fields.get("attributes") or {}, draft.get("origins") or {}
     gone = removed.get("attributes") or []
     return TaskForm(
-        **{name: fields.get(name) or "" for name in TEXTS},
+        manufacturer=fields.get("manufacturer") or "",
+        category=fields.get("category") or "",
+        description=fields.get("description") or "",
         attribute_was=(*attributes, *gone),
         attribute_name=(*attributes, *gone),
         attribute_value=(*attributes.values(), *("" for _ in gone)),

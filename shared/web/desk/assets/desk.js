@@ -147,7 +147,7 @@
   // --- drafts: sent while one types; kept in this browser until the server has them
   const keyOf = (form) => `desk:${form.dataset.person}:task:${form.dataset.task}`;
   const lease = (text) => { const shown = one("#lease"); if (shown) { shown.innerHTML = '<span class="tag warn"></span>'; shown.firstChild.textContent = text; } };
-  const keep = (form) => stored.set(keyOf(form), JSON.stringify([...new FormData(form)].filter(([name]) => name !== "token")));
+  const keep = (form) => stored.set(keyOf(form), JSON.stringify([...new FormData(form)].filter(([name]) => !["token", "call"].includes(name))));
   let timer = 0;
   const send = async (form) => {
     const sent = new FormData(form);
